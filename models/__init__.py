@@ -1,0 +1,30 @@
+"""Rows and states: what the database remembers. Imports nothing of `worker`."""
+
+from models.attempt import Attempt, Event
+from models.base import Base, UtcDateTime
+from models.environment import Environment
+from models.feed import FeedFile, RejectedRow
+from models.hold import Hold, Reason, Scope
+from models.lane import Lane
+from models.operation import Operation
+from models.state import FINAL, MOVES, WAITING, Move, State
+
+__all__ = [
+    "FINAL",
+    "MOVES",
+    "WAITING",
+    "Attempt",
+    "Base",
+    "Environment",
+    "Event",
+    "FeedFile",
+    "Hold",
+    "Lane",
+    "Move",
+    "Operation",
+    "Reason",
+    "RejectedRow",
+    "Scope",
+    "State",
+    "UtcDateTime",
+]

@@ -1,0 +1,68 @@
+"""The history of an operation: what was tried, found out and decided. Rows are only ever added."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Json, RowId, UtcDateTime, words
+
+
+class Event(StrEnum):
+    """What an entry of the history tells."""
+
+    SENT = "sent"
+    """The attempt itself, written when it is settled: by its own turn, or for a dead one by whoever found it."""
+
+    LATE = "late"
+    """An answer that came after its attempt had been settled as in doubt."""
+
+    LOOKED_UP = "looked_up"
+    """Vitec was asked by read-back."""
+
+    DECIDED = "decided"
+    """A person or the CRM decided: requeue, resolve, cancel, new content."""
+
+    CLOSED = "closed"
+    """Housekeeping ended it: expired, or the operation it comes after ended without success."""
+
+
+class Attempt(Base):
+    """One entry. `attempt` is the operation's own count, so a late answer stands beside the attempt it belongs to."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    operation_id: Mapped[int] = mapped_column(ForeignKey("operations.id"))
+    attempt: Mapped[int] = mapped_column(Integer)
+    event: Mapped[Event] = mapped_column(words(Event, "event"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
+    seconds: Mapped[float | None] = mapped_column(Float)
+    """How long the request took, from its hand-over to a thread to its end, by a monotonic clock."""
+    tries: Mapped[int | None] = mapped_column(Integer)
+    """How often a connection was tried within the attempt; only the last can have written anything."""
+    written: Mapped[bool | None] = mapped_column()
+    """Whether the first byte was written. NULL: not known, the worker died."""
+    http_status: Mapped[int | None] = mapped_column(Integer)
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    """The state that the entry argued for: succeeded, retryable, in_doubt, failed, cancelled, expired, pending."""
+    code: Mapped[str | None] = mapped_column(String(40))
+    detail: Mapped[str | None] = mapped_column(Text)
+    remote_id: Mapped[str | None] = mapped_column(String(200))
+    answer: Mapped[Any | None] = mapped_column(Json)
+    by: Mapped[str | None] = mapped_column(String(100))
+    """The worker (`host:pid`), or the person who decided."""
+
+    __table_args__ = (
+        Index("ix_attempts_operation_id", "operation_id", "id"),
+        Index(
+            "uq_attempts_sent",
+            "operation_id",
+            "attempt",
+            unique=True,
+            postgresql_where=text("event = 'sent'"),
+            sqlite_where=text("event = 'sent'"),
+        ),
+    )

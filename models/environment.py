@@ -1,0 +1,28 @@
+"""The environment: the one Vitec that this database belongs to."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Integer, SmallInteger, String, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, UtcDateTime
+
+
+class Environment(Base):
+    """The only row of its table. Its lock comes first in every transaction that needs it."""
+
+    __tablename__ = "environments"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default="1")
+    base_url: Mapped[str] = mapped_column(String(200))
+    next_slot_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
+    """The earliest moment at which the next request may start under the pace."""
+    failures_in_row: Mapped[int] = mapped_column(Integer, server_default="0")
+    """Failures of the environment since the last answer that proved it well: the circuit breaker's count."""
+    dispatched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
+
+    __table_args__ = (
+        CheckConstraint("id = 1", name="only_one"),
+        CheckConstraint("failures_in_row >= 0", name="counts"),
+    )

@@ -1,0 +1,43 @@
+"""A lane: one customer's operations of one kind."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, UtcDateTime
+
+
+class Lane(Base):
+    """Who may work on the lane until when (`token`, `lease_until`), and since when it has something to do (`due_at`).
+
+    `token` rises with every turn and every rescue; whoever holds an older one no longer owns the lane.
+    """
+
+    __tablename__ = "lanes"
+
+    customer_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40), primary_key=True)
+    function_group: Mapped[str] = mapped_column(String(40))
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    token: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """NULL: nobody has a turn."""
+    worker: Mapped[str | None] = mapped_column(String(100))
+    """Who has the turn, as `host:pid`, for people to read."""
+
+    __table_args__ = (
+        Index(
+            "ix_lanes_due",
+            "kind",
+            "due_at",
+            postgresql_where=text("due_at IS NOT NULL"),
+            sqlite_where=text("due_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_lanes_leased",
+            "lease_until",
+            postgresql_where=text("lease_until IS NOT NULL"),
+            sqlite_where=text("lease_until IS NOT NULL"),
+        ),
+    )

@@ -1,0 +1,156 @@
+"""An operation: one thing the CRM wants done at Vitec."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Json, RowId, UtcDateTime, words
+from models.state import FINAL, State
+
+_FINAL_WORDS = ", ".join(f"'{state.value}'" for state in State if state in FINAL)
+
+
+class Operation(Base):
+    """One row for one wish of the CRM, for ever: the row with its key stays when its content has been blanked.
+
+    `attempt` counts claims, only ever grows and fences every write: a settlement names the attempt it settles.
+    """
+
+    __tablename__ = "operations"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    customer_id: Mapped[str] = mapped_column(String(64))
+    feed: Mapped[str] = mapped_column(String(64), server_default="crm")
+    source_id: Mapped[str] = mapped_column(String(200))
+    feed_file_id: Mapped[int | None] = mapped_column(ForeignKey("feed_files.id"))
+    line: Mapped[int | None] = mapped_column(Integer)
+
+    payload: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """The kind's fields by their snake_case names, unset ones left out. NULL once blanked."""
+    payload_hash: Mapped[str] = mapped_column(String(64))
+    """SHA-256 (hex) of all that the row of the CRM said: decides whether a re-export changed anything."""
+    revision: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """New content from the CRM that waits for the verdict on an operation in flight or in doubt."""
+    match_key: Mapped[str | None] = mapped_column(String(200))
+    """What a look-up could confuse with another operation of the same kind; None where no look-up exists."""
+
+    state: Mapped[State] = mapped_column(words(State, "state"), server_default=State.PENDING.value)
+    attempt: Mapped[int] = mapped_column(Integer, server_default="0")
+    failures: Mapped[int] = mapped_column(Integer, server_default="0")
+    max_failures: Mapped[int] = mapped_column(Integer, server_default="12")
+    next_attempt_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
+    send_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    after_kind: Mapped[str | None] = mapped_column(String(40))
+    after_source_id: Mapped[str | None] = mapped_column(String(200))
+
+    claimed_by: Mapped[int | None] = mapped_column(BigInteger)
+    """The lane's token at the claim."""
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    remote_id: Mapped[str | None] = mapped_column(String(200))
+    answer: Mapped[Any | None] = mapped_column(Json)
+    acted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when there is evidence that Vitec acted."""
+    accepted: Mapped[bool] = mapped_column(server_default=false())
+    """In doubt only about the id: Vitec said 2xx. Never sent again, whatever a look-up says."""
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    look_ups: Mapped[int] = mapped_column(Integer, server_default="0")
+    looked_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    doubt_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """From when the quiet time before a look-up counts: the later of lease end and attempt end."""
+    absent_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a look-up first found it absent in this doubt; cleared by any other answer."""
+    cancel_asked: Mapped[bool] = mapped_column(server_default=false())
+    needs_person: Mapped[bool] = mapped_column(server_default=false())
+    """Only a person can take it on: shown first, counted in `status`."""
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
+    finalized_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the CRM was told of the present state. NULL: it has not been."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(["customer_id", "kind"], ["lanes.customer_id", "lanes.kind"]),
+        UniqueConstraint("feed", "kind", "source_id"),
+        CheckConstraint(f"(state IN ({_FINAL_WORDS})) = (finalized_at IS NOT NULL)", name="final_has_end"),
+        CheckConstraint("(state = 'in_flight') = (claimed_by IS NOT NULL)", name="in_flight_is_claimed"),
+        CheckConstraint("(claimed_by IS NULL) = (claimed_at IS NULL)", name="claim_has_time"),
+        CheckConstraint("attempt >= 0 AND failures >= 0 AND look_ups >= 0 AND max_failures > 0", name="counts"),
+        CheckConstraint("(after_kind IS NULL) = (after_source_id IS NULL)", name="after_is_whole"),
+        Index(
+            "uq_operations_remote_id",
+            "kind",
+            "customer_id",
+            "remote_id",
+            unique=True,
+            postgresql_where=text("remote_id IS NOT NULL AND kind <> 'order_token'"),
+            sqlite_where=text("remote_id IS NOT NULL AND kind <> 'order_token'"),
+        ),
+        Index(
+            "ix_operations_due",
+            "customer_id",
+            "kind",
+            "next_attempt_at",
+            "id",
+            postgresql_where=text("state IN ('pending', 'retryable')"),
+            sqlite_where=text("state IN ('pending', 'retryable')"),
+        ),
+        Index(
+            "ix_operations_in_flight",
+            "customer_id",
+            "kind",
+            postgresql_where=text("state = 'in_flight'"),
+            sqlite_where=text("state = 'in_flight'"),
+        ),
+        Index(
+            "ix_operations_in_doubt",
+            "customer_id",
+            "kind",
+            "id",
+            postgresql_where=text("state = 'in_doubt'"),
+            sqlite_where=text("state = 'in_doubt'"),
+        ),
+        Index(
+            "ix_operations_expiring",
+            "expires_at",
+            postgresql_where=text("state IN ('pending', 'retryable') AND expires_at IS NOT NULL"),
+            sqlite_where=text("state IN ('pending', 'retryable') AND expires_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_operations_children",
+            "feed",
+            "after_kind",
+            "after_source_id",
+            postgresql_where=text("after_source_id IS NOT NULL AND state IN ('pending', 'retryable')"),
+            sqlite_where=text("after_source_id IS NOT NULL AND state IN ('pending', 'retryable')"),
+        ),
+        Index(
+            "ix_operations_unreported",
+            "id",
+            postgresql_where=text("reported_at IS NULL AND state NOT IN ('pending', 'in_flight', 'retryable')"),
+            sqlite_where=text("reported_at IS NULL AND state NOT IN ('pending', 'in_flight', 'retryable')"),
+        ),
+        Index(
+            "ix_operations_to_blank",
+            "finalized_at",
+            postgresql_where=text("finalized_at IS NOT NULL AND payload IS NOT NULL"),
+            sqlite_where=text("finalized_at IS NOT NULL AND payload IS NOT NULL"),
+        ),
+    )

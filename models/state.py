@@ -1,0 +1,80 @@
+"""The state machine of an operation, as data."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where an operation stands. The values are an API: added to, never renamed."""
+
+    PENDING = "pending"
+    """Recorded, never tried since it was enqueued or requeued."""
+
+    IN_FLIGHT = "in_flight"
+    """Claimed by a turn: its request may be on the wire at this moment."""
+
+    RETRYABLE = "retryable"
+    """Tried, surely without effect at Vitec. Waits for `next_attempt_at`."""
+
+    IN_DOUBT = "in_doubt"
+    """Vitec may have acted and did not say so. Never sent again before Vitec or a person has answered."""
+
+    SUCCEEDED = "succeeded"
+    """Vitec acted. Final."""
+
+    FAILED = "failed"
+    """Vitec refused, or every try was without effect until the budget was used up. Final."""
+
+    CANCELLED = "cancelled"
+    """Nobody wants it any more, and it was not done. Final."""
+
+    EXPIRED = "expired"
+    """Its time ran out before it was done. Final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One allowed change of state. `source` is None for the birth of a row."""
+
+    source: State | None
+    target: State
+    when: str
+
+
+WAITING = frozenset({State.PENDING, State.RETRYABLE})
+"""States in which a turn may claim the row."""
+
+FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED})
+"""States with `finalized_at` set."""
+
+_P, _F, _R, _D = State.PENDING, State.IN_FLIGHT, State.RETRYABLE, State.IN_DOUBT
+_OK, _NO, _X, _LATE = State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED
+
+MOVES: tuple[Move, ...] = (
+    Move(None, _P, "enqueued by import or the Python API"),
+    Move(_P, _F, "claimed by a turn"),
+    Move(_R, _F, "claimed by a turn"),
+    Move(_P, _LATE, "too late"),
+    Move(_R, _LATE, "too late"),
+    Move(_P, _X, "a person or the CRM says so"),
+    Move(_R, _X, "a person or the CRM says so"),
+    Move(_P, _NO, "the operation it comes after ended without success"),
+    Move(_R, _NO, "the operation it comes after ended without success"),
+    Move(_F, _OK, "a complete, valid answer"),
+    Move(_F, _R, "nothing was written, or Vitec surely did not act"),
+    Move(_F, _NO, "refused, or the budget is used up and every attempt was without effect"),
+    Move(_F, _D, "no complete answer, or the worker died"),
+    Move(_F, _X, "cancel was asked and nothing was written"),
+    Move(_D, _OK, "late answer, look-up or a person: it is there"),
+    Move(_D, _R, "twice is harmless; or two look-ups agree it is absent; or a late certain no; or a person"),
+    Move(_D, _NO, "a late certain refusal"),
+    Move(_D, _X, "a person: not there and not wanted"),
+    Move(_NO, _P, "requeued by a person, or mended by the CRM"),
+    Move(_X, _P, "requeued by a person, or mended by the CRM"),
+    Move(_LATE, _P, "requeued by a person, or mended by the CRM"),
+    Move(_P, _OK, "evidence of success that came late"),
+    Move(_R, _OK, "evidence of success that came late"),
+    Move(_NO, _OK, "evidence of success that came late"),
+    Move(_X, _OK, "evidence of success that came late"),
+    Move(_LATE, _OK, "evidence of success that came late"),
+)

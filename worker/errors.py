@@ -1,0 +1,130 @@
+"""What can go wrong between us and Vitec, as facts, sorted by one question: may Vitec have acted?
+
+    VitecError
+    ├── NoEffect            surely not: it may be sent again
+    │   ├── Unreachable     no connection; nothing was written
+    │   ├── Revoked         our own watchdog withdrew it before the first byte
+    │   ├── Barred          401, 403
+    │   └── Throttled       429, 503 with Retry-After
+    ├── EffectUnknown       perhaps: never sent again before Vitec or a person has answered
+    │   ├── Unanswered      the first byte was written and no complete answer came
+    │   ├── Unreadable      2xx, so it was accepted, but the answer is cut off or too large
+    │   ├── ServerError     5xx
+    │   ├── Redirected      3xx; never followed
+    │   └── Conflict        409
+    └── Refused             no: any other 4xx
+
+No text in here holds a body, a header, a path or a value of the CRM: these errors may be logged.
+"""
+
+from typing import ClassVar
+
+
+class VitecError(Exception):
+    """One exchange with Vitec that did not end in a complete 2xx answer.
+
+    `status` is the HTTP status if one came. `words` are Vitec's own words (at most 500 characters, control characters
+    removed): they may echo personal data, so they are for the database and kept out of `str()`.
+    """
+
+    code: ClassVar[str]
+    written: ClassVar[bool | None] = None
+
+    def __init__(self, why: str, *, status: int | None = None, words: str | None = None, tries: int = 1) -> None:
+        super().__init__(why)
+        self.why = why
+        self.status = status
+        self.words = words
+        self.tries = tries
+
+
+class NoEffect(VitecError):
+    """Vitec surely did not act."""
+
+
+class Unreachable(NoEffect):
+    """No connection could be made: name look-up, refused, connect or TLS trouble. Nothing was written."""
+
+    code = "unreachable"
+    written = False
+
+
+class Revoked(NoEffect):
+    """Withdrawn before the first byte: the deadline, the lease or a stop came first. Nothing was written."""
+
+    code = "revoked"
+    written = False
+
+
+class Barred(NoEffect):
+    """401 (login, or the function group is missing) or 403 (no right to the data, or a closed office)."""
+
+    code = "unauthorized"
+    written = True
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether it was a 403."""
+        return self.status == 403
+
+
+class Throttled(NoEffect):
+    """429, or 503 with Retry-After. `retry_after` is in seconds, clamped to 1 … 3600; None: not said."""
+
+    code = "throttled"
+    written = True
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        words: str | None = None,
+        tries: int = 1,
+    ) -> None:
+        super().__init__(why, status=status, words=words, tries=tries)
+        self.retry_after = retry_after
+
+
+class EffectUnknown(VitecError):
+    """Vitec may have acted."""
+
+    written = True
+
+
+class Unanswered(EffectUnknown):
+    """The first byte was written, and the connection ended or the deadline came before a complete answer."""
+
+    code = "unanswered"
+
+
+class Unreadable(EffectUnknown):
+    """2xx came, so the call was accepted; the body is truncated, too large or not decodable."""
+
+    code = "unreadable_answer"
+
+
+class ServerError(EffectUnknown):
+    """500, 502, 504, 503 without Retry-After, or a status nobody knows."""
+
+    code = "server_error"
+
+
+class Redirected(EffectUnknown):
+    """3xx. Never followed: it would carry personal data elsewhere, or turn the POST into a GET."""
+
+    code = "redirected"
+
+
+class Conflict(EffectUnknown):
+    """409."""
+
+    code = "conflict"
+
+
+class Refused(VitecError):
+    """Any other 4xx: Vitec looked at it and said no."""
+
+    code = "refused"
+    written = True

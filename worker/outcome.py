@@ -1,0 +1,71 @@
+"""How an attempt ended: exactly one of four values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from models import Reason, Scope
+
+
+class Health(StrEnum):
+    """What an outcome says about the environment as a whole."""
+
+    WELL = "well"
+    """It answered as it should: the circuit breaker's count starts anew."""
+
+    ILL = "ill"
+    """It did not: one more towards the breaker."""
+
+    UNKNOWN = "unknown"
+    """It says nothing (a wrong password is nobody's outage)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldWanted:
+    """A scope that should rest. `seconds` None: as long as the ladder of its reason says (doubling each time)."""
+
+    scope: Scope
+    reason: Reason
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """Vitec acted, and said so completely. `remote_id` where the call gives one; `answer` goes back to the CRM."""
+
+    remote_id: str | None = None
+    answer: Any | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retryable:
+    """Vitec surely did not act: it may be sent again. `counts`: whether it uses up the budget."""
+
+    code: str
+    detail: str | None = None
+    counts: bool = True
+    hold: HoldWanted | None = None
+    health: Health = Health.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Vitec may have acted. `accepted`: it surely did (2xx), only the answer is lost; never sent again."""
+
+    code: str
+    detail: str | None = None
+    accepted: bool = False
+    hold: HoldWanted | None = None
+    health: Health = Health.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Vitec refused: sending the same again would be refused again. `answer`: what it said, where that is data."""
+
+    code: str
+    detail: str | None = None
+    answer: Any | None = None
+
+
+Outcome = Succeeded | Retryable | InDoubt | Failed

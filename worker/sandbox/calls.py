@@ -1,0 +1,111 @@
+"""Which paths exist, and what each of them asks for."""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+
+class Kind(StrEnum):
+    """The five calls that do something, and the two that read back what was done."""
+
+    APPOINTMENT = "appointment"
+    COMEBACK = "comeback"
+    VIEWING_REGISTRATION = "viewing_registration"
+    NOTIFICATION = "notification"
+    ORDER_TOKEN = "order_token"  # noqa: S105  The name of a call, not a secret.
+    COMEBACK_LOOK_UP = "comeback_look_up"
+    VIEWING_REGISTRATION_LOOK_UP = "viewing_registration_look_up"
+
+    @property
+    def is_look_up(self) -> bool:
+        return self in {Kind.COMEBACK_LOOK_UP, Kind.VIEWING_REGISTRATION_LOOK_UP}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request's method and path, understood. Ids keep their case, as Vitec's do."""
+
+    kind: Kind
+    customer_id: str
+    user_id: str | None = None
+    contact_id: str | None = None
+    viewing_id: str | None = None
+    time_slot_id: str | None = None
+
+    @property
+    def path_ids(self) -> tuple[str, ...]:
+        """The ids beside the customer's, for the question whether they exist."""
+        return tuple(filter(None, (self.user_id, self.contact_id, self.viewing_id, self.time_slot_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchPath:
+    """Nothing of this interface lies at the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongMethod:
+    """The path exists, but takes another method."""
+
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    kind: Kind
+    method: str
+    template: str
+    pattern: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        ids = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template)
+        object.__setattr__(self, "pattern", re.compile(f"/{ids}", re.IGNORECASE))
+
+
+_ROUTES: Final = (
+    _Route(Kind.APPOINTMENT, "POST", "Appointment/{customer_id}/{user_id}"),
+    _Route(Kind.COMEBACK, "POST", "Meeting/Comeback/{customer_id}/{contact_id}"),
+    _Route(
+        Kind.VIEWING_REGISTRATION,
+        "POST",
+        "Viewing/{customer_id}/{viewing_id}/{time_slot_id}/Participant/{contact_id}",
+    ),
+    _Route(Kind.NOTIFICATION, "POST", "User/Notify/{customer_id}"),
+    _Route(Kind.ORDER_TOKEN, "POST", "Service/Order/Token/{customer_id}"),
+    _Route(Kind.COMEBACK_LOOK_UP, "GET", "CRM/Contact/{customer_id}/{contact_id}/ComebackMeeting"),
+    _Route(
+        Kind.VIEWING_REGISTRATION_LOOK_UP,
+        "GET",
+        "ViewingParticipant/{customer_id}/{contact_id}/{viewing_id}",
+    ),
+)
+
+#: What a read-back needs in order to find what a call of the other kind has made.
+READS: Final = MappingProxyType(
+    {Kind.COMEBACK_LOOK_UP: Kind.COMEBACK, Kind.VIEWING_REGISTRATION_LOOK_UP: Kind.VIEWING_REGISTRATION}
+)
+
+
+def route(method: str, path: str) -> Call | NoSuchPath | WrongMethod:
+    """Understand a request line. Fixed parts of a path are compared without case, as .NET's router does.
+
+    The query string is no part of any of these calls and is ignored. An id that does not decode to UTF-8 lies nowhere.
+    """
+    bare = path.partition("?")[0]
+    allowed = ""
+    for known in _ROUTES:
+        found = known.pattern.fullmatch(bare)
+        if found is None:
+            continue
+        if known.method != method:
+            allowed = known.method
+            continue
+        try:
+            ids = {name: unquote_to_bytes(value).decode() for name, value in found.groupdict().items()}
+        except UnicodeDecodeError:
+            return NoSuchPath()
+        return Call(known.kind, **ids)
+    return WrongMethod(allowed) if allowed else NoSuchPath()

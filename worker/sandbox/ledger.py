@@ -1,0 +1,224 @@
+"""What the stand-in received and did, in an SQLite file of its own, written before anybody is answered."""
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Self
+
+from worker.sandbox.calls import Call, Kind
+from worker.sandbox.judging import Deed, Request
+from worker.sandbox.times import stored, utc_text, wall_clock
+
+IN_MEMORY: Final = ":memory:"
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS requests (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, received_at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
+    kind TEXT, customer_id TEXT, request_id TEXT, body_sha256 TEXT, body TEXT,
+    fault TEXT, status INTEGER, applied INTEGER NOT NULL DEFAULT 0, remote_id TEXT);
+CREATE TABLE IF NOT EXISTS created (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, ledger_id INTEGER NOT NULL REFERENCES requests (id), kind TEXT NOT NULL,
+    customer_id TEXT NOT NULL, remote_id TEXT NOT NULL, user_id TEXT, contact_id TEXT, viewing_id TEXT,
+    time_slot_id TEXT, participated INTEGER NOT NULL, date TEXT, created_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS created_by_contact ON created (customer_id, contact_id, kind);
+CREATE TABLE IF NOT EXISTS struck_connections (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, received_at TEXT NOT NULL, fault TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request. `body` is None where it was never read; `status` is None where no answer was begun."""
+
+    id: int
+    received_at: str
+    method: str
+    path: str
+    kind: str | None
+    customer_id: str | None
+    request_id: str | None
+    body_sha256: str | None
+    body: str | None
+    fault: str | None
+    status: int | None
+    applied: bool
+    remote_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """One thing made by an applied call: a calendar entry, a follow-up, a lead, a message. Times are Stockholm's."""
+
+    id: int
+    ledger_id: int
+    kind: str
+    customer_id: str
+    remote_id: str
+    user_id: str | None
+    contact_id: str | None
+    viewing_id: str | None
+    time_slot_id: str | None
+    participated: bool
+    date: datetime | None
+    created_at: datetime
+
+
+class Ledger:
+    """The only writer and reader of the file. May be used from several threads; several processes may read."""
+
+    def __init__(self, path: Path | str = IN_MEMORY) -> None:
+        self._lock = threading.RLock()
+        self._rows = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        self._rows.row_factory = sqlite3.Row
+        # A killed process loses nothing that was committed in this mode; only a power cut could, and this is no bank.
+        self._rows.execute("PRAGMA synchronous = NORMAL")
+        self._rows.execute("PRAGMA journal_mode = WAL")
+        self._rows.executescript(_SCHEMA)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._rows.close()
+
+    # Writing. `receive`, and `apply` where the call is carried out, go into one transaction.
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._rows.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._rows.execute("ROLLBACK")
+                raise
+            self._rows.execute("COMMIT")
+
+    def receive(
+        self, request: Request, call: Call | None, *, fault: str | None, status: int | None, now: datetime, read: bool
+    ) -> int:
+        """Write down a request and return its number in the ledger. What was not read of it is not written."""
+        body = request.body if read else None
+        row = (
+            utc_text(now),
+            request.method,
+            request.path,
+            call and call.kind,
+            call and call.customer_id,
+            request.headers.get("X-Request-Id"),
+            None if body is None else sha256(body).hexdigest(),
+            None if body is None else body.decode("utf-8", "replace"),
+            fault,
+            status,
+        )
+        columns = "received_at, method, path, kind, customer_id, request_id, body_sha256, body, fault, status"
+        with self._lock:
+            done = self._rows.execute(f"INSERT INTO requests ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?)", row)  # noqa: S608
+        assert done.lastrowid is not None  # noqa: S101  An insert into a table with a row id has one.
+        return done.lastrowid
+
+    def apply(self, number: int, deed: Deed, *, remote_id: str, now: datetime) -> None:
+        """Carry a received call out: mark it applied, and make what it makes."""
+        with self._lock:
+            self._rows.execute("UPDATE requests SET applied = 1, remote_id = ? WHERE id = ?", (remote_id, number))
+            if deed.ticket is None:
+                self._create(number, deed, remote_id, now)
+
+    def _create(self, number: int, deed: Deed, remote_id: str, now: datetime) -> None:
+        call = deed.call
+        row = {
+            "ledger_id": number,
+            "kind": call.kind,
+            "customer_id": call.customer_id,
+            "remote_id": remote_id,
+            "user_id": call.user_id,
+            "contact_id": call.contact_id,
+            "viewing_id": call.viewing_id,
+            "time_slot_id": call.time_slot_id,
+            "participated": deed.participated,
+            "date": deed.date and stored(deed.date).isoformat(),
+            "created_at": stored(wall_clock(now)).isoformat(),
+        }
+        columns = ", ".join(row)
+        values = ", ".join(f":{name}" for name in row)
+        self._rows.execute(f"INSERT INTO created ({columns}) VALUES ({values})", row)  # noqa: S608
+
+    def strike(self, fault: str, *, now: datetime) -> None:
+        """Write down a fault that struck a connection before any request."""
+        with self._lock:
+            row = (utc_text(now), fault)
+            self._rows.execute("INSERT INTO struck_connections (received_at, fault) VALUES (?, ?)", row)
+
+    def clear(self) -> None:
+        """Forget everything but the numbering, so that no id is ever given twice."""
+        with self.transaction():
+            for table in ("created", "requests", "struck_connections"):
+                self._rows.execute(f"DELETE FROM {table}")  # noqa: S608
+
+    # Reading.
+
+    def requests(self, *, kind: Kind | None = None, after: int = 0, limit: int = -1) -> list[Entry]:
+        """What arrived, in its order."""
+        condition = "id > ? AND (? IS NULL OR kind = ?) ORDER BY id LIMIT ?"
+        return self._entries(condition, (after, kind, kind, limit))
+
+    def applied(self, *, kind: Kind | None = None, after: int = 0, limit: int = -1) -> list[Entry]:
+        """What was carried out, in the order of its arrival."""
+        condition = "applied AND id > ? AND (? IS NULL OR kind = ?) ORDER BY id LIMIT ?"
+        return self._entries(condition, (after, kind, kind, limit))
+
+    def created(
+        self, *, kind: Kind | None = None, customer_id: str | None = None, contact_id: str | None = None
+    ) -> list[Created]:
+        condition = "(?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR customer_id = ?2) AND (?3 IS NULL OR contact_id = ?3)"
+        if customer_id and contact_id:
+            condition = "(?1 IS NULL OR kind = ?1) AND customer_id = ?2 AND contact_id = ?3"
+        rows = self._all(f"SELECT * FROM created WHERE {condition} ORDER BY id", (kind, customer_id, contact_id))  # noqa: S608
+        return [_created(row) for row in rows]
+
+    def count(self, *, kind: Kind | None = None, applied: bool | None = None) -> int:
+        condition = "(?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR applied = ?2)"
+        (row,) = self._all(f"SELECT count(*) AS n FROM requests WHERE {condition}", (kind, applied))  # noqa: S608
+        return int(row["n"])
+
+    def counts_by_kind(self) -> dict[str, tuple[int, int]]:
+        """How many were received and how many applied, for each kind that came."""
+        question = "SELECT kind, count(*) AS n, sum(applied) AS done FROM requests WHERE kind IS NOT NULL GROUP BY kind"
+        return {row["kind"]: (row["n"], row["done"]) for row in self._all(question)}
+
+    def faults(self) -> Counter[str]:
+        """How often each fault has struck, at the door and on requests."""
+        question = (
+            "SELECT fault, count(*) AS n FROM (SELECT fault FROM requests WHERE fault IS NOT NULL"
+            " UNION ALL SELECT fault FROM struck_connections) GROUP BY fault"
+        )
+        return Counter({row["fault"]: row["n"] for row in self._all(question)})
+
+    def _entries(self, condition: str, values: tuple[Any, ...]) -> list[Entry]:
+        return [_entry(row) for row in self._all(f"SELECT * FROM requests WHERE {condition}", values)]  # noqa: S608
+
+    def _all(self, question: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._rows.execute(question, values).fetchall()
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    values = {field.name: row[field.name] for field in fields(Entry)}
+    return Entry(**(values | {"applied": bool(values["applied"])}))
+
+
+def _created(row: sqlite3.Row) -> Created:
+    values = {field.name: row[field.name] for field in fields(Created)}
+    read: Callable[[str | None], datetime | None] = lambda text: datetime.fromisoformat(text) if text else None  # noqa: E731
+    changes = {"participated": bool(row["participated"]), "date": read(row["date"]), "created_at": read(row["created_at"])}
+    return Created(**(values | changes))

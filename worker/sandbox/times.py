@@ -1,0 +1,55 @@
+"""Times as the server keeps them: Swedish wall-clock time, in SQL Server's steps of 1/300 s."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+STOCKHOLM: Final = ZoneInfo("Europe/Stockholm")
+_STEPS_PER_SECOND: Final = 300
+_FIRST_YEAR: Final = 1753  # SQL Server's datetime begins here.
+_ISO: Final = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,7}))?(Z|[+-]\d\d:\d\d)?",
+)
+
+
+def read_time(text: str) -> datetime | None:
+    """The naive Stockholm time that a request's text means, or None where it means none.
+
+    Offsets are turned into Swedish time; the seventh decimal, which .NET writes, is dropped.
+    """
+    found = _ISO.fullmatch(text)
+    if found is None:
+        return None
+    moment, decimals, offset = found.groups()
+    try:
+        time = datetime.fromisoformat(moment + (offset or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    time += timedelta(microseconds=int((decimals or "0")[:6].ljust(6, "0")))
+    if time.year <= _FIRST_YEAR or time.year == datetime.max.year:
+        return None
+    return time.astimezone(STOCKHOLM).replace(tzinfo=None) if time.tzinfo else time
+
+
+def stored(time: datetime) -> datetime:
+    """A naive time as the database gives it back: rounded to the nearest 1/300 s, in whole milliseconds."""
+    steps = round(time.microsecond * _STEPS_PER_SECOND / 1_000_000)
+    return time.replace(microsecond=0) + timedelta(milliseconds=round(steps * 1000 / _STEPS_PER_SECOND))
+
+
+def wall_clock(now: datetime) -> datetime:
+    """An aware time as a naive one in Stockholm."""
+    return now.astimezone(STOCKHOLM).replace(tzinfo=None)
+
+
+def written(time: datetime, digits: int) -> str:
+    """A naive time with 0 to 7 decimals: as many as the value needs, and at least `digits`."""
+    decimals = f"{time.microsecond:06}0"
+    needed = max(digits, len(decimals.rstrip("0")))
+    return time.strftime("%Y-%m-%dT%H:%M:%S") + (f".{decimals[:needed]}" if needed else "")
+
+
+def utc_text(now: datetime) -> str:
+    """An aware time as the ledger writes it."""
+    return now.astimezone(UTC).isoformat(timespec="microseconds")

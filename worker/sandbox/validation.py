@@ -1,0 +1,100 @@
+"""The rules that a well-formed request may still break, in the words Vitec would use: Swedish."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from worker.sandbox.answers import Complaint
+from worker.sandbox.binding import Values
+from worker.sandbox.calls import Kind
+
+PATTERNS: Final = ("Daily", "Weekly", "Monthly", "Yearly")
+DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_DAYS_OF_A_MONTH: Final = range(1, 32)
+_MONTHS: Final = range(1, 13)
+
+
+def complaints_about(kind: Kind, values: Values) -> list[Complaint]:
+    return list(_RULES[kind](values))
+
+
+def _appointment(values: Values) -> Iterator[Complaint]:
+    yield from _missing(values, subject="Ämne", startsAt="Startdatum", endsAt="Slutdatum")
+    starts, ends = values.get("startsAt"), values.get("endsAt")
+    if starts is not None and ends is not None and ends < starts:
+        yield Complaint("endsAt", f"Slutdatum {ends:%Y-%m-%d %H:%M} är före startdatum {starts:%Y-%m-%d %H:%M}.")
+    yield from _recurrence(values)
+
+
+def _recurrence(values: Values) -> Iterator[Complaint]:
+    """Values of the enumerations are checked always, what a pattern needs only when the appointment recurs."""
+    pattern = values.get("recurrencePattern")
+    days = values.get("recurrenceDayOfWeeks", [])
+    if pattern is not None and not _among(pattern, PATTERNS):
+        yield Complaint("recurrencePattern", f"Värdet '{pattern}' är inte giltigt för recurrencePattern.")
+    for day in days:
+        if not _among(day, DAYS):
+            yield Complaint("recurrenceDayOfWeeks", f"Värdet '{day}' är inte giltigt för recurrenceDayOfWeeks.")
+    if not values.get("recurrence"):
+        return
+    if pattern is None:
+        yield Complaint("recurrencePattern", "Ett återkommande möte kräver recurrencePattern.")
+    if values.get("recurrenceInterval", 1) < 1:
+        yield Complaint("recurrenceInterval", "Intervallet måste vara minst 1.")
+    yield from _what_the_pattern_needs((pattern or "").lower(), values)
+
+
+def _what_the_pattern_needs(pattern: str, values: Values) -> Iterator[Complaint]:
+    if pattern == "weekly" and not values.get("recurrenceDayOfWeeks"):
+        yield Complaint("recurrenceDayOfWeeks", "Ett veckomöte kräver minst en veckodag.")
+    if pattern in {"monthly", "yearly"} and values.get("recurrenceDay") not in _DAYS_OF_A_MONTH:
+        yield Complaint("recurrenceDay", "Dag i månaden måste vara 1 till 31.")
+    if pattern == "yearly" and values.get("recurrenceMonth") not in _MONTHS:
+        yield Complaint("recurrenceMonth", "Månaden måste vara 1 till 12.")
+
+
+def _comeback(values: Values) -> Iterator[Complaint]:
+    yield from _missing(values, date="Tid och datum för återkomsten")
+    participants = [name for name, value in values.get("participant", {}).items() if value]
+    if len(participants) > 1:
+        yield Complaint("participant", f"Endast en deltagare får anges, inte {' och '.join(participants)}.")
+
+
+def _viewing_registration(values: Values) -> Iterator[Complaint]:
+    if values.get("reminderTime", 0) < 0:
+        yield Complaint("reminderTime", "Påminnelsetiden får inte vara negativ.")
+
+
+def _notification(values: Values) -> Iterator[Complaint]:
+    if not any(values.get("recipients", [])):
+        yield Complaint("recipients", "Minst en mottagare måste anges.")
+    if not (values.get("header") or values.get("message")):
+        yield Complaint("message", "Rubrik eller meddelande måste anges.")
+
+
+def _order_token(values: Values) -> Iterator[Complaint]:
+    yield from _missing(values, data="Token data")
+    if "%" in values.get("data", ""):
+        # Base64 has no per cent sign: this token still wears the encoding of the address it came in.
+        yield Complaint("data", "Token är inte giltigt.")
+
+
+def _missing(values: Values, **labels: str) -> Iterator[Complaint]:
+    for name, label in labels.items():
+        if values.get(name) in {None, ""}:
+            yield Complaint(name, f"{label} måste anges.")
+
+
+def _among(value: str, known: tuple[str, ...]) -> bool:
+    return value.lower() in {each.lower() for each in known}
+
+
+_RULES: Final[Mapping[Kind, Callable[[Values], Iterator[Complaint]]]] = MappingProxyType(
+    {
+        Kind.APPOINTMENT: _appointment,
+        Kind.COMEBACK: _comeback,
+        Kind.VIEWING_REGISTRATION: _viewing_registration,
+        Kind.NOTIFICATION: _notification,
+        Kind.ORDER_TOKEN: _order_token,
+    }
+)

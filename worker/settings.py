@@ -1,0 +1,124 @@
+"""All settings, from the environment or `.env`; any secret also from a file named by `…_FILE`."""
+
+import os
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LEASE_MARGIN = 15.0
+"""Seconds by which a lease outlasts a request's deadline, so that its answer can still be settled."""
+
+CLAIM_MARGIN = 5.0
+"""Seconds by which the lease must outlast the deadline of a request that is claimed now."""
+
+
+class SettingsError(Exception):
+    """A setting is missing or cannot be. The text names the setting and the remedy, never a secret value."""
+
+
+def _loopback(host: str | None) -> bool:
+    return host in {"127.0.0.1", "::1", "localhost"}
+
+
+def _seconds(value: Any) -> Any:
+    """Accept plain numbers of seconds wherever a duration is asked."""
+    if isinstance(value, str) and value.replace(".", "", 1).isdigit():
+        return float(value)
+    return value
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
+class Settings(BaseSettings):
+    """What an office configures. Durations are seconds."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    state_dir: Path = Path("var")
+    database_url: SecretStr | None = None
+    broker_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+
+    vitec_base_url: str | None = None
+    vitec_username: str | None = None
+    vitec_password: SecretStr | None = None
+    vitec_credentials_file: Path | None = None
+    vitec_ca_bundle: Path | None = None
+    vitec_requests_per_second: float = Field(10.0, ge=0)
+    """For the whole environment, all workers together; 0: unlimited."""
+    vitec_in_flight: int = Field(5, ge=1, le=1000)
+    """For the whole environment, all workers together."""
+    vitec_timeout: float = Field(30.0, gt=0, le=600)
+    """The whole request, from name look-up to the last byte of the answer."""
+
+    max_failures: int = Field(12, ge=1)
+    backoff_first: float = Field(30.0, gt=0)
+    backoff_cap: float = Field(6 * 3600.0, gt=0)
+    breaker_failures: int = Field(5, ge=1)
+    hold_unavailable: float = Field(120.0, gt=0)
+    hold_unavailable_cap: float = Field(1800.0, gt=0)
+    hold_barred: float = Field(3600.0, gt=0)
+    hold_barred_cap: float = Field(86400.0, gt=0)
+    hold_throttled: float = Field(60.0, gt=0)
+    hold_throttled_cap: float = Field(3600.0, gt=0)
+    look_up_quiet: float = Field(900.0, ge=0)
+    look_up_gap: float = Field(300.0, ge=0)
+    look_up_skew: float = Field(5.0, ge=0)
+    turn_alone: float = Field(30.0, gt=0)
+    turn_shared: float = Field(2.0, gt=0)
+    dispatch_every: float = Field(5.0, gt=0)
+    housekeeping_every: float = Field(15.0, gt=0)
+    lease_margin: float = Field(LEASE_MARGIN, gt=0)
+    claim_margin: float = Field(CLAIM_MARGIN, gt=0)
+    order_token_expires: Seconds = timedelta(hours=1)
+    notification_expires: Seconds = timedelta(hours=24)
+    blank_after: Seconds = timedelta(days=90)
+
+    feed_dir: Path | None = None
+    results_dir: Path | None = None
+    flower_basic_auth: SecretStr | None = None
+    flower_unprotected: bool = False
+    """Flower without a login, only ever on loopback."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in ("database_url", "broker_url", "vitec_password", "flower_basic_auth"):
+            path = os.environ.get(f"{name.upper()}_FILE")
+            if path and not values.get(name):
+                values[name] = Path(path).read_text(encoding="utf-8").strip()
+        return values
+
+    @model_validator(mode="after")
+    def _promises_hold(self) -> Self:
+        if self.claim_margin >= self.lease_margin:
+            raise ValueError("CLAIM_MARGIN must be less than LEASE_MARGIN: a fresh lease could not be claimed under")
+        url = urlsplit(self.vitec_base_url or "")
+        if self.vitec_base_url and not (url.scheme == "https" or (url.scheme == "http" and _loopback(url.hostname))):
+            raise ValueError("VITEC_BASE_URL must be https (http is for loopback only)")
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError("VITEC_BASE_URL must be a plain address, without login, query or fragment")
+        return self
+
+    @cached_property
+    def lease(self) -> float:
+        """Seconds that a lease lasts."""
+        return self.vitec_timeout + self.lease_margin
+
+    @cached_property
+    def database(self) -> str:
+        """The database's URL; an SQLite file in the state folder if none is given."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.state_dir / 'vitec-sync.db'}"
+
+
+def load() -> Settings:
+    """Read the settings once more from the environment and, unless told to ignore it, `.env`."""
+    dotenv = None if os.environ.get("VITEC_SYNC_IGNORE_DOTENV") else ".env"
+    return Settings(_env_file=dotenv)  # type: ignore[call-arg]
