@@ -1,0 +1,141 @@
+"""The two commands of the README: what they install, what they pass on, and what they keep away from."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOCK = (run.ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with run.py whose environment counts as installed, and whose Python says how it was called."""
+    folder = tmp_path / "a clone"
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nenv\nexit "${STATUS:-0}"\n')
+    python.chmod(0o755)
+    for name in ("vitec-sync", "lint-imports"):
+        shutil.copy(python, python.parent / name)
+    for name in ("run.py", "requirements.lock", "pyproject.toml"):
+        shutil.copy(run.ROOT / name, folder)
+    digests = call(folder, "-c", "import run; print(*run.wanted(), sep='\\n')").stdout
+    (folder / ".venv" / ".installed").write_text(digests)
+    return folder
+
+
+def call(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Call this Python in the folder and wait for its end."""
+    surroundings = {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_test_passes_its_arguments_on_to_pytest(clone: Path) -> None:
+    lines = call(clone, "run.py", "test", "-k", "two words").stdout.splitlines()
+    assert lines[:6] == ["-m", "pytest", "-n", "2", "-k", "two words"]
+
+
+def test_demo_runs_the_installed_command(clone: Path) -> None:
+    assert call(clone, "run.py", "demo", "--help").stdout.splitlines()[:2] == ["demo", "--help"]
+
+
+@pytest.mark.parametrize("command", ["demo", "test", "check", "bench", "chaos"])
+def test_the_exit_status_is_the_commands_own(clone: Path, command: str) -> None:
+    assert call(clone, "run.py", command).returncode == 0
+    assert call(clone, "run.py", command, STATUS="3").returncode == 3
+
+
+def test_check_goes_on_after_a_finding(clone: Path) -> None:
+    lines = call(clone, "run.py", "check", STATUS="1").stdout.splitlines()
+    assert [word for word in lines if word in {"ruff", "mypy"}] == ["ruff", "ruff", "mypy"]
+
+
+@pytest.mark.parametrize("command", ["demo", "test", "bench", "chaos"])
+def test_no_setting_of_the_product_reaches_a_command(clone: Path, command: str) -> None:
+    live = {
+        "DATABASE_URL": "live",
+        "BROKER_URL_FILE": "live",
+        "VITEC_BASE_URL": "live",
+        "vitec_password": "live",
+        "FLOWER_BASIC_AUTH": "live",
+        "PGPASSWORD": "live",
+    }
+    lines = call(clone, "run.py", command, **live, SSL_CERT_FILE="kept").stdout.splitlines()
+    assert not [line for line in lines if line.endswith("=live")]
+    assert "SSL_CERT_FILE=kept" in lines
+    assert "VITEC_SYNC_IGNORE_DOTENV=1" in lines
+
+
+def test_an_unknown_command_is_a_mistake_of_usage(clone: Path) -> None:
+    answer = call(clone, "run.py", "tset")
+    assert (answer.returncode, answer.stdout.splitlines()[0]) == (2, "usage: python3 run.py COMMAND [ARGUMENT...]")
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
+def test_a_changed_file_makes_another_installation(clone: Path, name: str) -> None:
+    (clone / name).write_text((clone / name).read_text() + "\n# changed\n")
+    digests = call(clone, "-c", "import run; print(*run.wanted(), run.installed() == run.wanted())").stdout.split()
+    before = (clone / ".venv" / ".installed").read_text().split()
+    assert [old == new for old, new in zip(before, digests, strict=False)].count(False) == 1
+    assert digests[-1] == "False"
+
+
+def test_without_any_installer_it_says_how_to_get_one(clone: Path) -> None:
+    shutil.rmtree(clone / ".venv")
+    none = "import importlib.util, importlib.metadata as m, run, sys\n"
+    none += "importlib.util.find_spec = lambda name: None\n"
+    none += "def gone(name): raise m.PackageNotFoundError(name)\n"
+    none += "m.version = gone\nsys.exit(run.main(['test']))"
+    answer = call(clone, "-c", none)
+    assert answer.returncode == 1
+    assert "sudo apt install python3-venv" in answer.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_installing_waits_for_a_running_command(clone: Path) -> None:
+    (clone / "requirements.lock").write_text("# another one\n")
+    with (clone / ".venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        with pytest.raises(subprocess.TimeoutExpired):
+            subprocess.run([sys.executable, "run.py", "test"], cwd=clone, timeout=1, check=False, capture_output=True)
+    assert (clone / ".venv" / ".installed").exists()
+
+
+def test_commands_run_beside_each_other(clone: Path) -> None:
+    with (clone / ".venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert call(clone, "run.py", "test").returncode == 0
+
+
+def test_every_locked_package_has_a_hash_and_no_address() -> None:
+    pins = re.split(r"\n(?=\S)", LOCK.strip())
+    assert len(pins) > 50
+    assert [pin.splitlines()[0] for pin in pins if "--hash=sha256:" not in pin] == []
+    assert "://" not in LOCK
+    assert not re.search(r"^\s*--(?!hash)", LOCK, re.MULTILINE)
+
+
+def test_the_lock_holds_every_package_that_the_project_names() -> None:
+    project = tomllib.loads((run.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    named = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    named += [name for extra in project["project"]["optional-dependencies"].values() for name in extra]
+    locked = set(re.findall(r"^([a-z0-9-]+)==", LOCK, re.MULTILINE))
+    wanted = {re.match(r"[\w-]+", name)[0].lower().replace("_", "-") for name in named}  # type: ignore[index]
+    assert wanted - locked == set()
