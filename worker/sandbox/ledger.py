@@ -220,5 +220,9 @@ def _entry(row: sqlite3.Row) -> Entry:
 def _created(row: sqlite3.Row) -> Created:
     values = {field.name: row[field.name] for field in fields(Created)}
     read: Callable[[str | None], datetime | None] = lambda text: datetime.fromisoformat(text) if text else None  # noqa: E731
-    changes = {"participated": bool(row["participated"]), "date": read(row["date"]), "created_at": read(row["created_at"])}
+    changes = {
+        "participated": bool(row["participated"]),
+        "date": read(row["date"]),
+        "created_at": read(row["created_at"]),
+    }
     return Created(**(values | changes))

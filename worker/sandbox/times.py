@@ -1,7 +1,7 @@
 """Times as the server keeps them: Swedish wall-clock time, in SQL Server's steps of 1/300 s."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,7 @@ def read_time(text: str) -> datetime | None:
     except ValueError:
         return None
     time += timedelta(microseconds=int((decimals or "0")[:6].ljust(6, "0")))
-    if time.year <= _FIRST_YEAR or time.year == datetime.max.year:
+    if time.year <= _FIRST_YEAR or time.year == MAXYEAR:
         return None
     return time.astimezone(STOCKHOLM).replace(tzinfo=None) if time.tzinfo else time
 

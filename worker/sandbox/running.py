@@ -1,0 +1,138 @@
+"""A sandbox that runs: in a thread beside a test, or as the whole of a process."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from worker.sandbox.door import LOOPBACK, bind
+from worker.sandbox.faults import Fault
+from worker.sandbox.house import House
+from worker.sandbox.latency import Latency
+from worker.sandbox.ledger import IN_MEMORY, Ledger
+from worker.sandbox.script import Faults, Script, ScriptSource
+from worker.sandbox.server import Certificate, Server
+from worker.sandbox.site import Site
+
+_DEADLINE = 10.0
+_UNTIL_OPENED = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a sandbox is to run. `ledger` is a file, or `:memory:` for one that goes with the process."""
+
+    port: int = 0
+    host: str = LOOPBACK
+    ledger: Path | str = IN_MEMORY
+    faults: ScriptSource = None
+    latency: Latency = field(default_factory=Latency)
+    house: House = field(default_factory=House)
+    tls: Certificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running sandbox. Every method may be called from any thread but its own."""
+
+    base_url: str
+    port: int
+    house: House
+    ledger: Ledger
+    _server: Server
+    _loop: asyncio.AbstractEventLoop
+    _stopping: asyncio.Event
+
+    def play(self, faults: ScriptSource) -> None:
+        """Replace the faults in force; None ends them all."""
+        script = Script.of(faults)
+        self._order(lambda: self._server.play(script))
+
+    def shut_door(self, fault: Fault, seconds: float) -> None:
+        """Put a fault of the door on for all connections to come, for a time or until `open_door`."""
+        self._order(lambda: self._server.shut_door(fault, seconds))
+
+    def open_door(self) -> None:
+        self._order(self._server.open_door)
+
+    @contextmanager
+    def shut(self, fault: Fault) -> Iterator[None]:
+        """A fault of the door, for as long as the block lasts."""
+        self.shut_door(fault, _UNTIL_OPENED)
+        try:
+            yield
+        finally:
+            self.open_door()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def _order(self, order: Callable[[], None]) -> None:
+        async def obey() -> None:
+            order()
+
+        asyncio.run_coroutine_threadsafe(obey(), self._loop).result(_DEADLINE)
+
+
+@contextmanager
+def running_sandbox(
+    *,
+    ledger: Path | str = IN_MEMORY,
+    faults: ScriptSource = None,
+    latency: Latency | None = None,
+    house: House | None = None,
+    tls: Certificate | None = None,
+    port: int = 0,
+) -> Iterator[Sandbox]:
+    """A sandbox in a thread of this process: listening when the block begins, gone when it ends."""
+    options = Options(port, LOOPBACK, ledger, faults, latency or Latency(), house or House(), tls)
+    started: Future[Sandbox] = Future()
+    thread = threading.Thread(target=_run_in_thread, args=(options, started), name="sandbox", daemon=True)
+    thread.start()
+    sandbox = started.result(_DEADLINE)
+    try:
+        yield sandbox
+    finally:
+        sandbox.stop()
+        thread.join(_DEADLINE)
+
+
+def run_sandbox(options: Options, announce: Callable[[Sandbox], None]) -> None:
+    """Run until SIGTERM or SIGINT. `announce` is called once connections are accepted."""
+
+    def ready(sandbox: Sandbox) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, sandbox.stop)
+        announce(sandbox)
+
+    asyncio.run(_run(options, ready))
+
+
+def _run_in_thread(options: Options, started: Future[Sandbox]) -> None:
+    try:
+        asyncio.run(_run(options, started.set_result))
+    except Exception as error:
+        if started.done():
+            raise
+        started.set_exception(error)
+
+
+async def _run(options: Options, ready: Callable[[Sandbox], None]) -> None:
+    script = Script.of(options.faults)
+    tls = options.tls.context() if options.tls else None
+    with bind(options.port, options.host) as bound, Ledger(options.ledger) as ledger:
+        site = Site(ledger, options.house, Faults(script))
+        server = Server(site, bound, latency=options.latency, tls=tls)
+        port = bound.getsockname()[1]
+        base_url = f"{'https' if tls else 'http'}://{options.host}:{port}"
+        stopping = asyncio.Event()
+        server.open()
+        try:
+            ready(Sandbox(base_url, port, options.house, ledger, server, asyncio.get_running_loop(), stopping))
+            await stopping.wait()
+        finally:
+            await server.close()

@@ -1,0 +1,223 @@
+"""The sockets of the stand-in: requests in, answers or faults out, many at once, on tornado's event loop."""
+
+import asyncio
+import random
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from email.utils import format_datetime
+from typing import Any, Final
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httpserver import HTTPServer
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+
+from worker.sandbox.answers import Answer
+from worker.sandbox.control import control, is_control
+from worker.sandbox.door import Door
+from worker.sandbox.faults import Fault, Stage
+from worker.sandbox.judging import Request
+from worker.sandbox.latency import Latency
+from worker.sandbox.ledger import Ledger
+from worker.sandbox.script import Dealt, Faults, Script
+from worker.sandbox.site import Site
+from worker.sandbox.wire import WIRE_FAULTS, Sleep, act_out, reset
+
+_LARGEST_BODY: Final = 16 * 1024 * 1024
+_SHUT: Final = 1.0
+_LATE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Files in PEM form for a server that speaks TLS."""
+
+    chain: str
+    key: str
+
+    def context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.chain, self.key)
+        return context
+
+
+class Server(HTTPServerConnectionDelegate):
+    """One stand-in on one bound socket. Made, opened and closed on a running event loop."""
+
+    def __init__(
+        self,
+        site: Site,
+        bound: socket.socket,
+        *,
+        latency: Latency | None = None,
+        tls: ssl.SSLContext | None = None,
+        sleep: Sleep = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.site = site
+        self._latency = latency or Latency()
+        self._sleep = sleep
+        self._chance = chance
+        self._tls = tls
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._http = HTTPServer(self, max_body_size=_LARGEST_BODY, max_buffer_size=2 * _LARGEST_BODY)
+        self._door = Door(bound, self._enter, self._struck, self.spawn)
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.site.ledger
+
+    @property
+    def script(self) -> Script:
+        return self.site.faults.script
+
+    @property
+    def door_is_open(self) -> bool:
+        return self._door.is_open
+
+    def open(self) -> None:
+        self._door.open()
+
+    async def close(self) -> None:
+        """Stop listening, end what is in flight, and close every connection."""
+        self._door.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._http.close_all_connections()
+
+    def play(self, script: Script) -> None:
+        """Begin a script, from its first throw of the dice."""
+        self.site.faults = Faults(script)
+
+    def shut_door(self, fault: Fault, seconds: float) -> None:
+        self._door.fail(fault, seconds)
+
+    def open_door(self) -> None:
+        self._door.open()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:  # noqa: ARG002  Tornado's signature.
+        assert isinstance(request_conn, HTTP1Connection)  # noqa: S101  The only kind that HTTPServer makes.
+        return _Incoming(self, request_conn)
+
+    async def respond(self, request: Request, dealt: Dealt | None, connection: HTTP1Connection) -> None:
+        """Handle a whole request: the ledger first, then the wait, then the answer or its fault."""
+        try:
+            handled = self.site.handle(request, dealt)
+        except BaseException:
+            reset(connection.detach())  # Better no answer at all than one that the ledger does not know.
+            raise
+        if wait := self._latency.draw(self._chance):
+            await self._sleep(wait)
+        if dealt is not None and dealt.fault is Fault.ACT_LATE:
+            await self._sleep(dealt.seconds or _LATE)
+        if handled.act_late:
+            handled.act_late()
+        if dealt is not None and dealt.fault in WIRE_FAULTS:
+            await self.act_out(connection.detach(), dealt, handled.answer)
+        else:
+            await self.send(connection, request, handled.answer)
+
+    async def act_out(self, stream: IOStream, dealt: Dealt, answer: Answer) -> None:
+        await act_out(stream, dealt, answer, self._date(), self._sleep)
+
+    async def send(self, connection: HTTP1Connection, request: Request, answer: Answer) -> None:
+        headers = HTTPHeaders()
+        for name, value in answer.header_lines(self._date()):
+            headers.add(name, value)
+        if answer.status != 204:
+            headers["Content-Length"] = str(len(answer.body))
+        if not self.door_is_open:
+            headers["Connection"] = "close"
+        line = ResponseStartLine("HTTP/1.1", answer.status, answer.reason)
+        body = b"" if request.method == "HEAD" else answer.body
+        try:
+            written = connection.write_headers(line, headers, body)
+            connection.finish()
+            await written
+        except StreamClosedError:
+            pass  # Nobody waits for the answer any more; what was done stays done.
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            task.get_loop().call_exception_handler({"message": "the sandbox failed", "exception": error})
+
+    def _enter(self, connection: socket.socket, address: Any) -> None:
+        dealt = self.site.faults.for_connection()
+        if dealt is None:
+            self._http.handle_stream(self._stream(connection), address)
+        elif dealt.fault in {Fault.REFUSE_CONNECTIONS, Fault.CONNECT_HANG}:
+            # Whoever is in is served; those who come after find the door shut.
+            self._struck(dealt.fault)
+            self._door.fail(dealt.fault, dealt.seconds or _SHUT)
+            self._http.handle_stream(self._stream(connection), address)
+        else:
+            self._door.greet(connection, dealt.fault)
+
+    def _stream(self, connection: socket.socket) -> IOStream:
+        if self._tls is None:
+            return IOStream(connection, max_buffer_size=2 * _LARGEST_BODY)
+        wrapped = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return SSLIOStream(wrapped, max_buffer_size=2 * _LARGEST_BODY)
+
+    def _struck(self, fault: Fault) -> None:
+        self.ledger.strike(fault, now=self.site.now())
+
+    def _date(self) -> str:
+        return format_datetime(self.site.now(), usegmt=True)
+
+
+class _Incoming(HTTPMessageDelegate):
+    """One request while it comes in. A fault that strikes before reading strikes at the end of the head."""
+
+    def __init__(self, server: Server, connection: HTTP1Connection) -> None:
+        self._server = server
+        self._connection = connection
+        self._request = Request("", "", {}, b"")
+        self._dealt: Dealt | None = None
+        self._chunks: list[bytes] = []
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        assert isinstance(start_line, RequestStartLine)  # noqa: S101  A server is sent requests.
+        self._request = Request(start_line.method, start_line.path, headers, b"")
+        if is_control(start_line.path):
+            return None
+        self._dealt = self._server.site.deal(start_line.method, start_line.path)
+        if self._dealt is not None and self._dealt.fault.stage is Stage.BEFORE_READING:
+            self._server.site.cut(self._request, self._dealt)
+            # Taken away at once: a moment later tornado would have read the body and called it whole.
+            stream = self._connection.detach()
+            self._server.spawn(self._server.act_out(stream, self._dealt, Answer(200)))
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        self._chunks.append(chunk)
+        return None
+
+    def finish(self) -> None:
+        whole = Request(self._request.method, self._request.path, self._request.headers, b"".join(self._chunks))
+        if is_control(whole.path):
+            answer = control(whole, self._server)
+            self._server.spawn(self._server.send(self._connection, whole, answer))
+        else:
+            self._server.spawn(self._server.respond(whole, self._dealt, self._connection))
+
+    def on_connection_close(self) -> None:
+        """A request that was cut short is none; one that had arrived whole is being handled and goes on."""

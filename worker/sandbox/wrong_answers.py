@@ -1,0 +1,113 @@
+"""What the answer to a request becomes under a fault: the right form with the wrong content."""
+
+import gzip
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from worker.sandbox.answers import JSON, Answer, html_answer, login_refused, message_answer
+from worker.sandbox.faults import Fault
+from worker.sandbox.script import Dealt
+
+HUGE: Final = 2 * 1024 * 1024
+BOMB: Final = 32 * 1024 * 1024
+_RETRY_AFTER: Final = 1.0
+
+_REDIRECTS: Final[Mapping[Fault, int]] = MappingProxyType(
+    {
+        Fault.REDIRECT_301: 301,
+        Fault.REDIRECT_302: 302,
+        Fault.REDIRECT_303: 303,
+        Fault.REDIRECT_307: 307,
+        Fault.REDIRECT_308: 308,
+    }
+)
+_STATUSES: Final[Mapping[Fault, Answer]] = MappingProxyType(
+    {
+        Fault.BAD_REQUEST: message_answer(400, "Begäran är ogiltig."),
+        Fault.FORBIDDEN: message_answer(403, "Åtkomst saknas till begärd data."),
+        Fault.NOT_FOUND: message_answer(404, "Hittade inget objekt med angivet id."),
+        Fault.CONFLICT: message_answer(409, "Objektet ändras av någon annan."),
+        Fault.THROTTLED: message_answer(429, "För många anrop."),
+        Fault.THROTTLED_SECONDS: message_answer(429, "För många anrop."),
+        Fault.THROTTLED_DATE: message_answer(429, "För många anrop."),
+        Fault.THROTTLED_GARBAGE: message_answer(429, "För många anrop."),
+        Fault.THROTTLED_HUGE: message_answer(429, "För många anrop."),
+        Fault.SERVER_ERROR: message_answer(500, "Ett oväntat fel har inträffat, kontakta Vitec."),
+        Fault.SERVER_ERROR_AFTER_PROCESSING: message_answer(500, "Ett oväntat fel har inträffat, kontakta Vitec."),
+        Fault.BAD_GATEWAY_HTML: html_answer(502, "502 Bad Gateway"),
+        Fault.UNAVAILABLE: html_answer(503, "503 Service Unavailable"),
+        Fault.UNAVAILABLE_RETRY_AFTER: html_answer(503, "503 Service Unavailable"),
+        Fault.GATEWAY_TIMEOUT: html_answer(504, "504 Gateway Time-out"),
+    }
+)
+
+
+def spoiled(dealt: Dealt, honest: Answer, path: str, now: datetime) -> Answer:
+    """The answer to give instead of the honest one. Faults of the wire leave it as it is; they cut it later."""
+    fault = dealt.fault
+    if fault in _STATUSES:
+        return replace(_STATUSES[fault], headers=_retry_after(dealt, now))
+    if fault in _REDIRECTS:
+        # Nothing lies there, so whoever follows is seen in the ledger, with method and body.
+        return Answer(_REDIRECTS[fault], headers=(("Location", f"/Elsewhere{path}"),))
+    if fault is Fault.UNAUTHORIZED:
+        return login_refused(path)
+    return _with_body(fault, honest) if fault in _BODIES else honest
+
+
+def _retry_after(dealt: Dealt, now: datetime) -> tuple[tuple[str, str], ...]:
+    seconds = dealt.seconds or _RETRY_AFTER
+    match dealt.fault:
+        case Fault.THROTTLED_SECONDS | Fault.UNAVAILABLE_RETRY_AFTER:
+            value = str(round(seconds))
+        case Fault.THROTTLED_DATE:
+            value = format_datetime(now + timedelta(seconds=seconds), usegmt=True)
+        case Fault.THROTTLED_GARBAGE:
+            value = "snart"
+        case Fault.THROTTLED_HUGE:
+            value = "99999999999999999999"
+        case _:
+            return ()
+    return (("Retry-After", value),)
+
+
+def _with_body(fault: Fault, honest: Answer) -> Answer:
+    """The honest status with another body; a 204 becomes a 200, since it can have none."""
+    status = 200 if honest.status == 204 else honest.status
+    packing = (("Content-Encoding", "gzip"),) if fault in {Fault.GZIP_BOMB, Fault.BROKEN_GZIP} else ()
+    return Answer(status, _BODIES[fault](honest.body), JSON, (*honest.headers, *packing))
+
+
+def _without_id(body: bytes) -> bytes:
+    """An empty string for a string, a ticket without its order, and null for what has no id."""
+    if body.startswith(b'"'):
+        return b'""'
+    return b'{"hasExpired": false}' if body.startswith(b"{") else b"null"
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b'"' + b"A" * BOMB + b'"', mtime=0)
+
+
+def _badly_packed(body: bytes) -> bytes:
+    """Good to the last bytes, which are not the checksum they should be."""
+    return gzip.compress(body, mtime=0)[:-8] + b"\xff" * 8
+
+
+_BODIES: Final[Mapping[Fault, Callable[[bytes], bytes]]] = MappingProxyType(
+    {
+        Fault.WRONG_JSON_TYPE: lambda _: b"[42]",
+        Fault.MISSING_ID: _without_id,
+        Fault.BROKEN_JSON: lambda _: b'{"id": "CAL',
+        Fault.EMPTY_BODY: lambda _: b"",
+        Fault.HUGE_BODY: lambda _: b'"' + b"A" * HUGE + b'"',
+        Fault.GZIP_BOMB: lambda _: _bomb(),
+        Fault.BROKEN_GZIP: _badly_packed,
+    }
+)
