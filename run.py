@@ -47,16 +47,9 @@ USAGE = """usage: python3 run.py COMMAND [ARGUMENT...]
 
 # What could lead a demo or a test to a live Vitec, database or broker. Compared without regard to case.
 SETTINGS = (
-    "BROKER_",
-    "CELERY_",
-    "DATABASE_",
-    "FEED_",
-    "FLOWER_",
-    "LOG_",
-    "PG",
-    "RESULTS_",
-    "STATE_",
-    "VITEC_",
+    *("BACKOFF_", "BLANK_", "BREAKER_", "BROKER_", "CELERY_", "CLAIM_", "DATABASE_", "DISPATCH_", "FEED_", "FLOWER_"),
+    *("HOLD_", "HOUSEKEEPING_", "LEASE_", "LOG_", "LOOK_UP_", "MAX_FAILURES", "NOTIFICATION_", "ORDER_TOKEN_", "PG"),
+    *("RESULTS_", "STATE_", "TURN_", "VITEC_"),
 )
 
 NO_INSTALLER = """This Python has neither ensurepip nor pip 22.3 or newer, so nothing can be installed.

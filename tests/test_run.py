@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import run
+from worker.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +82,17 @@ def test_no_setting_of_the_product_reaches_a_command(clone: Path, command: str) 
     assert not [line for line in lines if line.endswith("=live")]
     assert "SSL_CERT_FILE=kept" in lines
     assert "VITEC_SYNC_IGNORE_DOTENV=1" in lines
+
+
+def test_every_setting_of_the_product_is_kept_away() -> None:
+    names = [name for field in Settings.model_fields for name in (field.upper(), f"{field.upper()}_FILE")]
+    assert run.clean_environment(dict.fromkeys(names, "live")) == {"VITEC_SYNC_IGNORE_DOTENV": "1"}
+
+
+def test_every_setting_stands_in_the_example_and_no_other() -> None:
+    example = (run.ROOT / ".env.example").read_text(encoding="utf-8")
+    assert set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)) == {name.upper() for name in Settings.model_fields}
+    assert not re.search(r"^[^#\n]", example, re.MULTILINE)
 
 
 def test_an_unknown_command_is_a_mistake_of_usage(clone: Path) -> None:
