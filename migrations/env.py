@@ -1,0 +1,105 @@
+"""Runs the revisions: in a transaction that waits for nobody long, one program at a time, on PostgreSQL and SQLite."""
+
+from __future__ import annotations
+
+import logging.config
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection, make_url, text
+
+from models import Base
+from worker import settings
+from worker.outbox import connect
+
+# Any number will do, as long as nobody else in this database uses it.
+_LOCK = 8_243_014_377
+
+
+def _url() -> str:
+    """Find the database: given by the caller, by `-x url=…`, by the ini file, else by the worker's settings."""
+    given = (
+        context.config.attributes.get("url")
+        or context.get_x_argument(as_dictionary=True).get("url")
+        or context.config.get_main_option("sqlalchemy.url")
+    )
+    return given or settings.load().database
+
+
+def _number(_: Any, __: Any, directives: list[Any]) -> None:
+    """Give a new revision the next number instead of a random name, so that the folder reads as a history."""
+    newest = context.script.get_current_head()
+    for directive in directives:
+        directive.rev_id = f"{int(newest or 0) + 1:04d}"
+
+
+def _defaults_differ(
+    _: Any, __: Any, ___: Any, in_database: str | None, ____: Any, in_models: str | None
+) -> bool | None:
+    """Know an empty text for itself on SQLite, where Alembic takes its quotes for content; None: as Alembic does."""
+    return False if in_database in {"''", "('')"} and in_models == "" else None
+
+
+_options: dict[str, Any] = {
+    "target_metadata": Base.metadata,
+    "compare_type": True,
+    "compare_server_default": _defaults_differ,
+    "process_revision_directives": _number,
+}
+
+
+def _be_patient_then_brief(connection: Connection) -> None:
+    """Wait for another program that migrates; afterwards for no lock longer than the live system can bear."""
+    connection.execute(text("SET lock_timeout = '60s'"))
+    connection.execute(text("SET statement_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+    connection.execute(text("SET lock_timeout = '3s'"))
+    connection.commit()
+
+
+def _on_postgresql(connection: Connection) -> None:
+    _be_patient_then_brief(connection)
+    # One transaction for each revision, so that one may leave it to build an index concurrently.
+    context.configure(connection, transaction_per_migration=True, **_options)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _on_sqlite(connection: Connection) -> None:
+    # Batch mode copies a table and drops the old one, which would take all rows that refer to it along. The pragma
+    # does nothing within a transaction, so it goes to the driver before SQLAlchemy begins one.
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    context.configure(connection, transactional_ddl=True, render_as_batch=True, **_options)
+    with context.begin_transaction():
+        context.run_migrations()
+        broken = connection.execute(text("PRAGMA foreign_key_check")).first()
+        if broken is not None:
+            raise RuntimeError(f"rows of {broken[0]} refer to rows of {broken[2]} that are gone; nothing was changed")
+
+
+def _online() -> None:
+    engine = connect(_url(), lock_timeout=60)
+    try:
+        with engine.connect() as connection:
+            (_on_sqlite if engine.dialect.name == "sqlite" else _on_postgresql)(connection)
+    finally:
+        engine.dispose()
+
+
+def _offline() -> None:
+    """Print the statements instead of running them (`alembic upgrade head --sql`)."""
+    url = make_url(_url())
+    context.configure(url=url, literal_binds=True, **_options)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if context.config.cmd_opts is not None and context.config.config_file_name is not None:
+    # Only for the command line: a program that migrates keeps its own logging.
+    logging.config.fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+
+if context.is_offline_mode():
+    _offline()
+else:
+    _online()
