@@ -1,0 +1,170 @@
+"""The one place where the parts are put together: each at its first use, once per process, anew after a fork."""
+
+import mmap
+import os
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+import migrations
+from worker import settings as _settings
+from worker.outbox import Outbox, connect, environments
+from worker.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from worker.vitec.client import Client
+
+log = structlog.get_logger(__name__)
+
+# One byte that the main process shares with the children it forks. It needs neither a file nor /dev/shm.
+_stop_flag = mmap.mmap(-1, 1)
+
+
+class NotReady(Exception):  # noqa: N818 (a fact, not a failure of ours)
+    """Something that must be there is not. The text is the line to show: what is wrong, and the remedy."""
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process. Raises `SettingsError` with one line; a value is never in it."""
+    try:
+        return _settings.load()
+    except ValidationError as error:
+        raise SettingsError(_in_words(error)) from None
+    except OSError as error:
+        raise SettingsError(f"A file that a setting names cannot be read: {error.filename} ({error.strerror})") from None
+
+
+def _in_words(error: ValidationError) -> str:
+    wrongs = []
+    for wrong in error.errors(include_input=False, include_context=False, include_url=False):
+        name = ".".join(str(part) for part in wrong["loc"]).upper()
+        text = wrong["msg"].removeprefix("Value error, ")
+        wrongs.append(f"{name}: {text}" if name else text)
+    return "Settings: " + "; ".join(wrongs)
+
+
+@cache
+def outbox() -> Outbox:
+    """The database of this process, reachable and at the schema this program knows; `NotReady` otherwise."""
+    url = make_url(settings().database)
+    if url.get_backend_name() not in {"postgresql", "sqlite"}:
+        raise NotReady("DATABASE_URL must be a PostgreSQL or SQLite address.")
+    # To connect would make an empty file, which every later command would take for the database.
+    if url.get_backend_name() == "sqlite" and not (url.database and os.path.exists(url.database)):  # noqa: PTH110
+        raise NotReady(f"There is no database at {url.database} yet: run `vitec-sync migrate`.")
+    box = Outbox(connect(settings().database))
+    _check_schema(box, url.render_as_string(hide_password=True))
+    return box
+
+
+def _check_schema(box: Outbox, shown_url: str) -> None:
+    try:
+        with box.read() as connection:
+            found = migrations.current(connection)
+    except SQLAlchemyError as error:
+        why = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
+        raise NotReady(
+            f"The database {shown_url} cannot be used ({why[:200]}): start it, or correct DATABASE_URL."
+        ) from None
+    if found is None:
+        raise NotReady(f"The database {shown_url} has no tables yet: run `vitec-sync migrate`.")
+    if found != migrations.head():
+        if migrations.is_known(found):
+            raise NotReady(f"The database's schema is old ({found}): run `vitec-sync migrate`.")
+        raise NotReady(f"The database's schema ({found}) is newer than this program: update the program.")
+
+
+@cache
+def client() -> "Client":
+    """The client of this process for the configured environment; `NotReady` without an address or a login."""
+    from worker.vitec.client import Client
+    from worker.vitec.credentials import Credentials
+
+    configured = settings()
+    return Client(
+        base_url(),
+        Credentials.load(configured),
+        timeout=configured.vitec_timeout,
+        pool_size=configured.vitec_in_flight,
+        ca_bundle=configured.vitec_ca_bundle,
+    )
+
+
+def base_url() -> str:
+    """The configured address of Vitec, in the one spelling that is recorded and compared."""
+    configured = settings().vitec_base_url
+    if not configured:
+        raise NotReady("VITEC_BASE_URL is not set: set it to the address of the Vitec environment to send to.")
+    parts = urlsplit(configured)
+    return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()).geturl().rstrip("/")
+
+
+def register_environment(address: str) -> None:
+    """Bind the database to `address` at the first start of a worker; `NotReady` if it belongs to another one."""
+    recorded = environments.register(outbox(), address)
+    if recorded != address:
+        raise NotReady(
+            f"This database belongs to {recorded}, but VITEC_BASE_URL is {address}: "
+            "a database serves one Vitec environment, so use another one (DATABASE_URL) or correct VITEC_BASE_URL."
+        )
+
+
+def check_worker() -> None:
+    """Tell at once, by `NotReady` or `SettingsError`, whatever would keep a worker of these settings from working."""
+    from worker.vitec.credentials import CredentialsError
+
+    address = base_url()
+    try:
+        client()
+    except CredentialsError as error:
+        raise NotReady(str(error)) from None
+    outbox()
+    register_environment(address)
+
+
+@cache
+def _bell() -> "Celery":
+    from worker.rings import bell
+
+    return bell(settings())
+
+
+def ring(kinds: Iterable[str]) -> None:
+    """Ring once for each of `kinds`. A failure is logged and never fatal: dispatch finds what is due. Within 2 s."""
+    from worker import rings
+
+    wanted = sorted(set(kinds))
+    try:
+        rings.ring(_bell(), wanted)
+    except Exception as error:  # noqa: BLE001 (whatever the broker's library raises, the rows are recorded)
+        log.warning("the broker did not take a ring; the rows are found later", error=type(error).__name__)
+
+
+def ask_to_stop() -> None:
+    """Tell all processes of this worker to end their turns. Safe in a signal handler."""
+    _stop_flag[0] = 1
+
+
+def stopping() -> bool:
+    """Whether the worker has been asked to stop: no new claims; what is in flight is finished and settled."""
+    return _stop_flag[0] != 0
+
+
+def _after_fork() -> None:
+    # A connection belongs to one process: the child must neither use its parent's nor say goodbye on it.
+    if outbox.cache_info().currsize:
+        outbox().engine.dispose(close=False)
+    for part in (outbox, client, _bell):
+        part.cache_clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,21 @@
+"""The row that says to which Vitec environment this database belongs: written once, compared ever after."""
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models import Environment
+from worker.outbox.store import Outbox
+
+
+def recorded_base_url(box: Outbox) -> str | None:
+    """The base URL that the first worker recorded; None before that."""
+    with box.read() as connection:
+        return connection.scalar(select(Environment.base_url))
+
+
+def register(box: Outbox, base_url: str) -> str:
+    """Record `base_url` if none is recorded yet, and return the one that is: of two at once, one wins for both."""
+    with box.write() as connection:
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(insert(Environment).values(id=1, base_url=base_url).on_conflict_do_nothing())
+        return connection.execute(select(Environment.base_url)).scalar_one()

@@ -1,0 +1,65 @@
+"""A ring asks somebody to serve the lane of a kind that has waited longest. It carries nothing and may be lost."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from celery import Celery
+
+from worker.settings import Settings
+
+EXPIRES = 10.0
+"""Seconds after which nobody need hear a ring any more: by then the next dispatch has rung again."""
+
+QUEUE = "vitec-sync"
+
+
+def task_name(kind: str) -> str:
+    """The task that a ring of this kind asks for."""
+    return f"deliver.{kind}"
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """What those who ring and those who hear must agree on, and bounds on every wait for the broker."""
+    return {
+        "broker_url": settings.broker_url.get_secret_value(),
+        "broker_transport_options": {
+            # A dead link would otherwise hold up whoever publishes for as long as the kernel likes.
+            "socket_timeout": 15,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+        "task_default_queue": QUEUE,
+        "task_serializer": "json",
+        "event_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        # With it, Flower would show one more "worker" for each process that ever rang.
+        "task_send_sent_event": False,
+        "enable_utc": True,
+        "timezone": "UTC",
+    }
+
+
+def bell(settings: Settings) -> Celery:
+    """An app that only rings, for those who hear nothing. One call waits for the broker less than 2 s in all."""
+    app = Celery("vitec-sync", set_as_current=False, broker=settings.broker_url.get_secret_value())
+    app.conf.update(configuration(settings))
+    app.conf.update(
+        broker_transport_options={
+            "socket_timeout": 0.8,
+            "socket_connect_timeout": 0.8,
+            "max_retries": 0,
+            "interval_start": 0,
+            "interval_step": 0,
+            "connect_retries_timeout": 0.8,
+        },
+        broker_connection_timeout=0.8,
+    )
+    return app
+
+
+def ring(app: Celery, kinds: Iterable[str]) -> None:
+    """Publish one ring for each of `kinds`. Raises what the broker raises; nothing is tried twice."""
+    for kind in kinds:
+        app.send_task(task_name(kind), expires=EXPIRES, ignore_result=True, retry=False)
