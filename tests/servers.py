@@ -67,7 +67,10 @@ class Server:
         return self._process.pid
 
     def start(self, *, deadline: float = 20) -> Self:
-        """Start the process and return as soon as it is ready; raise `NotStartedError` if it is not in time."""
+        """Start the process and return as soon as it is ready.
+
+        Raises `NotStartedError` if it is not in time. The folder is gone then, with the data: nothing can go on.
+        """
         assert self._process is None, "the server is running already"
         with (self.folder / "log").open("ab") as log:
             self._process = spawn(self.program.command, self.folder, self.program.user, log)
@@ -81,7 +84,7 @@ class Server:
         while not self.program.is_ready():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.kill()
-                raise NotStartedError((self.folder / "log").read_text(errors="replace")[-2000:])
+                raise not_started(self.folder)
             time.sleep(0.01)
         return self
 
@@ -131,7 +134,7 @@ def postgres(*, durable: bool = False, **settings: str) -> Server:
     initdb += ["--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
     with (folder / "log").open("ab") as log:
         if spawn(initdb, folder, user, log).wait(60) != 0:
-            raise NotStartedError((folder / "log").read_text(errors="replace")[-2000:])
+            raise not_started(folder)
     if not durable:
         settings = {"fsync": "off", "full_page_writes": "off", **settings}
     settings = {"listen_addresses": HOST, "unix_socket_directories": "", "port": str(port), **settings}
@@ -174,6 +177,13 @@ def spawn(command: list[str], folder: Path, user: int | None, log: IO[bytes]) ->
         group=user,
         extra_groups=None if user is None else (),
     )
+
+
+def not_started(folder: Path) -> NotStartedError:
+    """Keep a server's last words, and nothing else of it."""
+    words = (folder / "log").read_text(errors="replace")[-2000:]
+    shutil.rmtree(folder, ignore_errors=True)
+    return NotStartedError(words)
 
 
 def copy_for_nobody(folder: Path) -> Path:
