@@ -1,0 +1,100 @@
+"""A client without opinions: what it sends and what it gets are bytes, so that a test can see a wire fault as it is."""
+
+import base64
+import json
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from typing import Any, Final
+
+from worker.sandbox import PASSWORD, USER, Kind, Sandbox
+
+DEADLINE: Final = 10.0
+LOGIN: Final = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+
+PATHS: Final[Mapping[Kind, str]] = {
+    Kind.APPOINTMENT: "/Appointment/M30001/HAN1",
+    Kind.COMEBACK: "/Meeting/Comeback/M30001/ADR1",
+    Kind.VIEWING_REGISTRATION: "/Viewing/M30001/VIS1/TID1/Participant/ADR1",
+    Kind.NOTIFICATION: "/User/Notify/M30001",
+    Kind.ORDER_TOKEN: "/Service/Order/Token/M30001",
+}
+BODIES: Final[Mapping[Kind, dict[str, Any]]] = {
+    Kind.APPOINTMENT: {
+        "subject": "Fotografering",
+        "startsAt": "2026-12-03T10:00:00+01:00",
+        "endsAt": "2026-12-03T11:00:00+01:00",
+    },
+    Kind.COMEBACK: {"date": "2026-12-09T14:00:00+01:00", "participant": {"userId": "HAN1"}, "note": "Ring före"},
+    Kind.VIEWING_REGISTRATION: {"reminderTime": 60, "smsReminder": True},
+    Kind.NOTIFICATION: {"message": "Nytt bud", "sms": True, "recipients": ["HAN1", "HAN2"]},
+    Kind.ORDER_TOKEN: {"data": "nk07v97aM4k+/A=="},
+}
+MEETINGS: Final = "/CRM/Contact/M30001/ADR1/ComebackMeeting"
+PARTICIPANTS: Final = "/ViewingParticipant/M30001/ADR1/VIS1"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def call(sandbox: Sandbox, kind: Kind, *, path: str | None = None, body: Any = None, **changes: Any) -> Reply:
+    """Make one of the five calls, valid unless told otherwise."""
+    content = BODIES[kind] | changes if body is None else body
+    return ask(sandbox, "POST", path or PATHS[kind], json.dumps(content).encode())
+
+
+def get(sandbox: Sandbox, path: str) -> Reply:
+    return ask(sandbox, "GET", path)
+
+
+def ask(sandbox: Sandbox, method: str, path: str, body: bytes | None = None, **headers: str | None) -> Reply:
+    """One request on a connection of its own. A header given as None is left out; `_` stands for `-`."""
+    usual = {"Authorization": LOGIN, "Content-Type": "application/json; charset=utf-8"}
+    given = usual | {name.replace("_", "-"): value for name, value in headers.items()}
+    connection = HTTPConnection("127.0.0.1", sandbox.port, timeout=DEADLINE)
+    try:
+        connection.request(method, path, body, {name: value for name, value in given.items() if value is not None})
+        response = connection.getresponse()
+        return Reply(response.status, response.headers, response.read())
+    finally:
+        connection.close()
+
+
+def request_bytes(kind: Kind = Kind.APPOINTMENT, *, body: bytes | None = None) -> bytes:
+    content = json.dumps(BODIES[kind]).encode() if body is None else body
+    lines = [
+        f"POST {PATHS[kind]} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: {LOGIN}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(content)}",
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + content
+
+
+def connect(sandbox: Sandbox, timeout: float = DEADLINE) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", sandbox.port), timeout=timeout)
+
+
+def send(sandbox: Sandbox, content: bytes) -> bytes:
+    """Send bytes and return all that comes back until the other side closes; a reset raises ConnectionResetError."""
+    with connect(sandbox) as connection:
+        connection.sendall(content)
+        return receive_all(connection)
+
+
+def receive_all(connection: socket.socket | ssl.SSLSocket) -> bytes:
+    pieces = []
+    while piece := connection.recv(65536):
+        pieces.append(piece)
+    return b"".join(pieces)
