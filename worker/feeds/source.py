@@ -1,0 +1,69 @@
+"""What a reader yields: a described feed, and its numbered rows of raw cells."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MAX_BYTES = 4 * 1024**3
+"""A larger file is no export of one office."""
+
+MAX_COLUMNS = 200
+MAX_CELL = 64 * 1024
+"""Characters in a cell. The longest text Vitec could mean is far shorter."""
+
+MAX_ROW = 1024 * 1024
+"""Characters in a row. A longer one is passed over without being kept in memory."""
+
+CHUNK = 1024 * 1024
+"""Bytes read at a time while a file is surveyed."""
+
+
+class FileRefused(Exception):  # noqa: N818 (a fact, as all our exceptions are)
+    """The file as a whole cannot be taken in. The text is one line: the file, what is wrong, and the remedy."""
+
+    def __init__(self, name: str, wrong: str, remedy: str) -> None:
+        super().__init__(f"{name}: {wrong}. {remedy}.")
+        self.wrong = wrong
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. `line` is the physical line where it starts; `cells` stand in the order of the feed's headings.
+
+    A cell is text in a CSV file and any JSON value in JSON lines; None where a JSON row does not name the heading.
+    """
+
+    line: int
+    cells: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be read. `column` in the file's own words; nothing here quotes what stands in a cell."""
+
+    line: int
+    code: str
+    reason: str
+    remedy: str
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A file that is open, surveyed, and found to be readable to its end."""
+
+    name: str
+    form: str
+    """`csv` or `jsonl`."""
+    encoding: str
+    delimiter: str | None
+    size: int
+    sha256: str
+    headings: tuple[str, ...]
+    """As they stand in the file; in JSON lines all keys that occur, in the order in which they first do."""
+    heading_line: int
+    total: int
+    """How many rows `rows` gives."""
+    rows: Callable[[], Iterator[Row | BadRow]]
+    """The rows from the beginning, each time it is called. Blank lines are no rows."""
