@@ -1,0 +1,195 @@
+"""An attempt's outcome, turned into what becomes of its row. Pure: chance is an argument."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, assert_never
+
+from models import Reason, Scope, State
+from worker.errors import (
+    Barred,
+    Conflict,
+    EffectUnknown,
+    NoEffect,
+    Redirected,
+    Refused,
+    Revoked,
+    Throttled,
+    Unreachable,
+    Unreadable,
+    VitecError,
+)
+from worker.kind import Kind, OnDoubt
+from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryable, Succeeded
+
+SOON = 1.0
+"""Seconds until a row that was held back for no fault of its own is looked at again; a hold may make it longer."""
+
+Jitter = Callable[[float], float]
+"""Picks a waiting time in seconds, at most its argument."""
+
+
+def full_jitter(most: float) -> float:
+    """Anything from nothing to `most`: the spread that parts a crowd best."""
+    return random.uniform(0, most)  # noqa: S311 (waiting times are no secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait after the n-th failure: `first` s, doubling up to `cap` s, then fully jittered."""
+
+    first: float = 30.0
+    cap: float = 6 * 3600.0
+
+    def after(self, failures: int, jitter: Jitter = full_jitter) -> float:
+        """Seconds to wait after so many failures (1 or more)."""
+        return jitter(min(self.cap, self.first * 2.0 ** min(failures - 1, 40)))
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the row said at its claim, as far as it decides."""
+
+    on_doubt: OnDoubt
+    failures: int
+    max_failures: int
+    backoff: Backoff
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the office has configured about waiting and doubt."""
+
+    backoff: Backoff = Backoff()
+    on_doubt: Mapping[str, OnDoubt] = field(default_factory=dict)
+    """Overrides, by kind."""
+
+    def facts(self, kind: type[Kind], failures: int, max_failures: int) -> Facts:
+        """The facts about an operation of this kind."""
+        backoff = self.backoff if kind.backoff_first is None else replace(self.backoff, first=kind.backoff_first)
+        return Facts(self.on_doubt.get(kind.kind, kind.on_doubt), failures, max_failures, backoff)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What an outcome does to the row. `argued` is the state the attempt itself spoke for, kept in the history."""
+
+    state: State
+    argued: State
+    delay: float = 0.0
+    failures: int = 0
+    remote_id: str | None = None
+    answer: Any | None = None
+    code: str | None = None
+    detail: str | None = None
+    accepted: bool = False
+    needs_person: bool = False
+    hold: HoldWanted | None = None
+    health: Health = Health.UNKNOWN
+
+
+def outcome_of(error: VitecError) -> Outcome:
+    """Sort an error by the one question: may Vitec have acted?"""
+    match error:
+        case Refused():
+            return Failed("not_found" if error.status in (404, 410) else error.code, error.words)
+        case NoEffect():
+            return _without_effect(error)
+        case EffectUnknown():
+            return _unknown_effect(error)
+    raise AssertionError(f"{type(error).__name__} is no leaf of the error tree")
+
+
+def _without_effect(error: NoEffect) -> Retryable:
+    match error:
+        case Barred():
+            reason = Reason.FORBIDDEN if error.forbidden else Reason.UNAUTHORIZED
+            return Retryable(reason.value, error.words, counts=False, hold=HoldWanted(Scope.GROUP, reason))
+        case Throttled():
+            hold = HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, error.retry_after)
+            return Retryable(error.code, error.words, counts=False, hold=hold)
+        case Unreachable():
+            return Retryable(error.code, error.why, health=Health.ILL)
+        case Revoked():
+            return Retryable(error.code, error.why, counts=False)
+    raise AssertionError(f"{type(error).__name__} is no leaf of the error tree")
+
+
+def _unknown_effect(error: EffectUnknown) -> InDoubt:
+    detail = error.words or error.why
+    match error:
+        case Unreadable():
+            return InDoubt(error.code, detail, accepted=True)
+        case Redirected():
+            hold = HoldWanted(Scope.ENVIRONMENT, Reason.REDIRECTED)
+            return InDoubt(error.code, detail, hold=hold)
+        case Conflict():
+            return InDoubt(error.code, detail, health=Health.WELL)
+        case _:
+            return InDoubt(error.code, detail, health=Health.ILL)
+
+
+def decide(outcome: Outcome, facts: Facts, jitter: Jitter = full_jitter) -> Settlement:
+    """Turn an outcome into the row's next state. This is the only place where that is decided."""
+    match outcome:
+        case Succeeded():
+            return Settlement(
+                State.SUCCEEDED,
+                State.SUCCEEDED,
+                remote_id=outcome.remote_id,
+                answer=outcome.answer,
+                health=Health.WELL,
+            )
+        case Failed():
+            return Settlement(
+                State.FAILED,
+                State.FAILED,
+                answer=outcome.answer,
+                code=outcome.code,
+                detail=outcome.detail,
+                health=Health.WELL,
+            )
+        case Retryable():
+            return _try_again(outcome, State.RETRYABLE, facts, jitter, counts=outcome.counts)
+        case InDoubt() if facts.on_doubt is OnDoubt.RESEND:
+            return _try_again(outcome, State.IN_DOUBT, facts, jitter, counts=True)
+        case InDoubt():
+            return Settlement(
+                State.IN_DOUBT,
+                State.IN_DOUBT,
+                code=outcome.code,
+                detail=outcome.detail,
+                accepted=outcome.accepted,
+                needs_person=facts.on_doubt is OnDoubt.HOLD,
+                hold=outcome.hold,
+                health=outcome.health,
+            )
+        case _:
+            assert_never(outcome)
+
+
+def _try_again(
+    outcome: Retryable | InDoubt, argued: State, facts: Facts, jitter: Jitter, *, counts: bool
+) -> Settlement:
+    failures = facts.failures + 1
+    if counts and failures >= facts.max_failures:
+        detail = f"{facts.max_failures} tries without effect, the last one: {outcome.code}"
+        return Settlement(
+            State.FAILED,
+            argued,
+            failures=1,
+            code="exhausted",
+            detail=detail,
+            hold=outcome.hold,
+            health=outcome.health,
+        )
+    return Settlement(
+        State.RETRYABLE,
+        argued,
+        delay=facts.backoff.after(failures, jitter) if counts else SOON,
+        failures=int(counts),
+        code=outcome.code,
+        detail=outcome.detail,
+        hold=outcome.hold,
+        health=outcome.health,
+    )

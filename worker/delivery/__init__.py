@@ -1,0 +1,73 @@
+"""Delivery: a ring is answered by taking one turn at the due lane that has waited longest."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from sqlalchemy.exc import DBAPIError
+
+from worker.delivery.report import TurnReport
+from worker.delivery.sending import Sender, Sending
+from worker.delivery.switch import Reading, Switch
+from worker.delivery.turn import Limits, Work, database_away
+from worker.outbox import lanes, rescue
+from worker.outbox.store import Outbox
+from worker.settings import Settings
+from worker.terms import policy_of, terms_of, verdict_of
+
+__all__ = ["TurnReport", "serve", "this_worker"]
+
+
+def this_worker() -> str:
+    """This process, as it signs leases and attempts: `host:pid`."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def serve(
+    kind: str, *, box: Outbox, client: Sender, settings: Settings, stopping: Callable[[], bool], by: str | None = None
+) -> TurnReport:
+    """Serve the due lane of this kind that has waited longest, for one turn; nothing due costs one empty SELECT.
+
+    Returns only when no thread of the turn can write any more. Must run in the process's main thread, with SIGALRM's
+    action being the default one (`switch.make_deadly`).
+    """
+    report = TurnReport(kind)
+    if stopping():
+        report.ended = "a stop was asked"
+        return report
+    signed = by or this_worker()
+    reading = Reading.now()
+    turn = lanes.take(box, kind, lease=settings.lease, worker=signed)
+    if turn is None:
+        return report
+    report.customer_id = turn.customer_id
+    switch, policy = Switch(), policy_of(settings)
+    switch.lease_from(reading, settings.lease)
+    report.leftovers = rescue.clear(box, turn, verdict_of(policy), signed)
+    sending = Sending(client, policy, switch, threads=settings.vitec_in_flight, by=signed)
+    limits = Limits(
+        settings.vitec_requests_per_second, settings.vitec_timeout, settings.turn_alone, settings.turn_shared
+    )
+    work = Work(box, turn, sending, switch, terms_of(settings), limits, stopping, signed, report)
+    try:
+        work.run()
+    finally:
+        work.drain()
+        sending.close()
+        report.seconds = time.monotonic() - work.began
+        report.ended = work.ending or "it broke off"
+        _give_back(box, work)
+    return report
+
+
+def _give_back(box: Outbox, work: Work) -> None:
+    """Release the lane; with the database away the lease ends by itself."""
+    try:
+        more = lanes.release(box, work.turn)
+    except DBAPIError as error:
+        if not database_away(error):
+            raise
+        return
+    # A turn that moved nothing does not ring: it would only be rung again for what it could not do.
+    work.report.more = more and bool(work.report.sent or work.report.states)

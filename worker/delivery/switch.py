@@ -1,0 +1,107 @@
+"""The dead man's switch: no byte leaves this process outside its lease, even if it was stopped and continued.
+
+A check in Python is not enough, since a process can be paused between the check and the write. So while requests may
+be written, the kernel holds a timer whose signal ends the process: a paused process that wakes after the lease meets the
+signal before it runs another instruction of its own.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MARGIN = 1.0
+"""Seconds before the lease's end at which the timer fires."""
+
+FRESH = 0.05
+"""How old, in seconds, the reading may be after which requests are handed over."""
+
+
+def boot_clock() -> float:
+    """Seconds that pass even while the machine is suspended (where the system can tell)."""
+    return time.clock_gettime(_BOOT)
+
+
+_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One moment by two clocks: the one that timers follow, and the one that goes on while the machine sleeps."""
+
+    monotonic: float
+    boot: float
+
+    @classmethod
+    def now(cls) -> "Reading":
+        """Read both clocks."""
+        return cls(time.monotonic(), boot_clock())
+
+
+class Switch:
+    """Counts the requests that may be written and keeps the timer armed while there are any.
+
+    Armed in the main thread; disarmed by whichever thread brings the count to nothing, under the counter's lock: the
+    main thread may be waiting for the database, and a worker that only holds answers must not be killed.
+    """
+
+    def __init__(self, margin: float = MARGIN, clock: Callable[[], Reading] = Reading.now) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._ends: Reading | None = None
+        self._margin = margin
+        self._clock = clock
+
+    @property
+    def count(self) -> int:
+        """How many requests may be written at this moment."""
+        return self._count
+
+    def lease_from(self, reading: Reading, lease: float) -> None:
+        """The lease was begun by a statement sent after `reading`: it ends `lease` s after it, or a little later."""
+        with self._lock:
+            self._ends = Reading(reading.monotonic + lease - self._margin, reading.boot + lease - self._margin)
+            if self._count:
+                self._arm()
+
+    def enter(self, count: int) -> bool:
+        """Let so many requests begin. False: not enough of the lease is left, or this process was paused just now."""
+        with self._lock:
+            self._count += count
+            if self._arm() and self._within():
+                return True
+            self._leave(count)
+            return False
+
+    def leave(self) -> None:
+        """One request has ended; it writes nothing more."""
+        with self._lock:
+            self._leave(1)
+
+    def may_write(self) -> bool:
+        """Asked just before the first byte: is the lease still running, by the clock that counts suspension?"""
+        return self._within()
+
+    def _within(self) -> bool:
+        ends, now = self._ends, self._clock()
+        return ends is not None and now.monotonic < ends.monotonic and now.boot < ends.boot
+
+    def _leave(self, count: int) -> None:
+        self._count -= count
+        if self._count == 0:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _arm(self) -> bool:
+        """Arm the timer to the lease's end, then read the clock again. False: paused in between, or nothing is left."""
+        before = self._clock()
+        remaining = 0.0 if self._ends is None else self._ends.monotonic - before.monotonic
+        if remaining <= 0:  # A remainder of nothing would disarm the timer instead of firing it.
+            return False
+        signal.setitimer(signal.ITIMER_REAL, remaining)
+        return self._clock().monotonic - before.monotonic < FRESH
+
+
+def make_deadly() -> None:
+    """Give SIGALRM its default action, which ends the process. Main thread only; Celery may have put in its own."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -1,0 +1,254 @@
+"""One turn at one lane: settle what has finished, claim what there is room for, until there is a reason to end."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+
+from models import State
+from worker.decide import SOON, Settlement
+from worker.delivery.report import TurnReport
+from worker.delivery.sending import Errand, Sending
+from worker.delivery.switch import Reading, Switch
+from worker.outbox import lanes, pace, rescue
+from worker.outbox.exchange import Claimed, Exchanged, Terms, exchange
+from worker.outbox.lanes import Turn
+from worker.outbox.settling import Finished
+from worker.outbox.store import Outbox
+
+log = structlog.get_logger(__name__)
+
+GATHER = 0.004
+"""Seconds in which results are gathered before an exchange: one transaction then serves several of them."""
+
+IDLE = 0.05
+"""Seconds between two looks at a lane that had nothing, while requests are still in flight or no room is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How fast a turn may go and how long it may last; durations in seconds."""
+
+    rate: float = 10.0
+    timeout: float = 30.0
+    alone: float = 30.0
+    shared: float = 2.0
+
+
+def database_away(error: BaseException) -> bool:
+    """Whether the database could not be reached or could not answer in time, as against: refused a value."""
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        return True
+    return isinstance(error, DBAPIError) and bool(error.connection_invalidated)
+
+
+@dataclass(slots=True)
+class Work:
+    """The loop of one turn. Owned by the process's main thread, the only one that talks to the database."""
+
+    box: Outbox
+    turn: Turn
+    sending: Sending
+    switch: Switch
+    terms: Terms
+    limits: Limits
+    stopping: Callable[[], bool]
+    by: str
+    report: TurnReport
+    busy: set[int] = field(default_factory=set)
+    unsettled: list[Finished] = field(default_factory=list)
+    slots: deque[float] = field(default_factory=deque)
+    ending: str | None = None
+    began: float = field(default_factory=time.monotonic)
+    _ask_pace_at: float = 0.0
+    _ask_others_at: float = 0.0
+    _ask_lane_at: float = 0.0
+
+    def run(self) -> None:
+        """Work until there is nothing to do, time is up, or a stop is asked; what is in flight is always awaited."""
+        while True:
+            self._gather()
+            self._consider_ending()
+            want = self._want()
+            if self.unsettled or want:
+                self._apply(self._exchange(want), want)
+            if self.ending and not self.busy and not self.unsettled:
+                return
+
+    def drain(self) -> None:
+        """Wait until no thread can write any more. A thread that outlives its deadline ends the process instead."""
+        patience = time.monotonic() + self.limits.timeout + 5.0
+        while self.switch.count and time.monotonic() < patience:
+            self.unsettled += self.sending.finished(IDLE)
+        if self.switch.count:
+            os._exit(70)
+
+    def _gather(self) -> None:
+        """Collect results; wait for the first one only as long as there is nothing better to do."""
+        pause = max(0.0, min(self._next_look() - time.monotonic(), 0.25))
+        found = self.sending.finished(pause)
+        if found and len(found) < len(self.busy):
+            time.sleep(GATHER)
+            found += self.sending.finished(0)
+        self.busy.difference_update(one.id for one in found)
+        self.unsettled += found
+
+    def _next_look(self) -> float:
+        if self.ending or len(self.busy) >= self.sending.threads:
+            return time.monotonic() + 0.25
+        needs_slot = self.limits.rate > 0 and not self.slots
+        return max(self._ask_lane_at, self._ask_pace_at if needs_slot else 0.0)
+
+    def _consider_ending(self) -> None:
+        if self.ending:
+            return
+        now = time.monotonic()
+        if self.stopping():
+            self.ending = "a stop was asked"
+        elif now - self.began >= self.limits.alone:
+            self.ending = "its time was up"
+        elif now - self.began >= self.limits.shared and now >= self._ask_others_at:
+            self._ask_others_at = now + 0.5
+            if self._others_wait():
+                self.ending = "others were waiting"
+
+    def _others_wait(self) -> bool:
+        try:
+            return lanes.somebody_waits(self.box)
+        except DBAPIError as error:
+            if not database_away(error):
+                raise
+            return False
+
+    def _want(self) -> int:
+        """How many could start now: free threads, and with a pace the slots that are due."""
+        free = self.sending.threads - len(self.busy)
+        now = time.monotonic()
+        if self.ending or free <= 0 or (now < self._ask_lane_at and not self.unsettled):
+            return 0
+        if self.limits.rate <= 0:
+            return free
+        if len(self.slots) < free and now >= self._ask_pace_at:
+            self._reserve(free - len(self.slots))
+        return min(free, len(self.slots))
+
+    def _reserve(self, most: int) -> None:
+        now = time.monotonic()
+        try:
+            slots = pace.reserve(self.box, self.limits.rate, most)
+        except DBAPIError as error:
+            if not database_away(error):
+                raise
+            self._ask_pace_at = now + 0.5
+            return
+        self.slots.extend(now + offset for offset in slots.offsets)
+        self._ask_pace_at = now + slots.wait
+
+    def _exchange(self, want: int) -> Exchanged | None:
+        """One exchange, repeated while the database is away; None if a value was refused and rows went singly.
+
+        A commit that reports an error may have happened: before the next try what it may have claimed is read back.
+        """
+        tries = Retrying(
+            retry=retry_if_exception(database_away),
+            wait=wait_random_exponential(multiplier=0.05, max=2.0),
+            before_sleep=_say_away,
+            reraise=True,
+        )
+        try:
+            for attempt in tries:
+                with attempt:
+                    if attempt.retry_state.attempt_number > 1:
+                        want = 0
+                        self._take_back()
+                    reading = Reading.now()
+                    done = exchange(self.box, self.turn, self.unsettled, want, self.terms)
+                    if done.renewed:
+                        self.switch.lease_from(reading, self.terms.lease)
+                    return done
+        except Exception as error:  # noqa: BLE001 (whatever it is, one row must not block the lane)
+            log.warning("exchange_refused", error=type(error).__name__, rows=len(self.unsettled))
+            self._one_by_one()
+        return None
+
+    def _take_back(self) -> None:
+        known = frozenset(self.busy) | {one.id for one in self.unsettled}
+        for id_, attempt in rescue.not_handed_over(self.box, self.turn, known):
+            self.unsettled.append(self._unsent(id_, attempt))
+
+    def _unsent(self, id_: int, attempt: int) -> Finished:
+        settlement = Settlement(State.RETRYABLE, State.RETRYABLE, delay=SOON, code="revoked")
+        return Finished(id_, attempt, settlement, self.by, written=False, tries=0)
+
+    def _one_by_one(self) -> None:
+        """Settle row by row; what the database refuses is settled as in doubt, with a plain code and nothing else."""
+        self._take_back()
+        for one in self.unsettled:
+            if not self._written(one) and not self._written(_plain(one)):
+                log.error("unwritable", operation=one.id, attempt=one.attempt)
+        self.unsettled.clear()
+
+    def _written(self, one: Finished) -> bool:
+        try:
+            done = exchange(self.box, self.turn, [one], 0, self.terms)
+        except Exception as error:
+            if database_away(error):
+                raise
+            return False
+        self._count(done)
+        return True
+
+    def _apply(self, done: Exchanged | None, want: int) -> None:
+        now = time.monotonic()
+        if done is None:
+            self.ending = self.ending or "the database refused a value"
+            return
+        self.unsettled.clear()
+        self._count(done)
+        if not done.mine:
+            self.ending = self.ending or "the lane was taken over"
+        elif done.held:
+            self.ending = self.ending or "the lane is held"
+        if want and not done.claimed:
+            self._ask_lane_at = now + IDLE
+            if done.room and not self.busy:
+                self.ending = self.ending or "nothing was left"
+        if done.claimed:
+            self._hand_over(done.claimed)
+
+    def _count(self, done: Exchanged) -> None:
+        self.report.states.update(moved.state for moved in done.moved.values())
+
+    def _hand_over(self, claimed: tuple[Claimed, ...]) -> None:
+        """Give the claimed to threads, if the lease is known to be running; else they were never sent."""
+        if not (self.switch.enter(len(claimed)) or self.switch.enter(len(claimed))):
+            self.unsettled += [self._unsent(one.id, one.attempt) for one in claimed]
+            self.ending = self.ending or "the lease was too short"
+            return
+        now = time.monotonic()
+        starts = [self.slots.popleft() if self.limits.rate > 0 else now for _ in claimed]
+        self.busy.update(one.id for one in claimed)
+        self.report.sent += len(claimed)
+        deadline = now + self.limits.timeout
+        self.sending.start(
+            [Errand(one, self.turn.kind, start, deadline) for one, start in zip(claimed, starts, strict=True)]
+        )
+
+
+def _plain(one: Finished) -> Finished:
+    what = one.settlement
+    accepted = what.accepted or what.argued is State.SUCCEEDED
+    plain = Settlement(State.IN_DOUBT, State.IN_DOUBT, code="unwritable", accepted=accepted, needs_person=True)
+    return replace(one, settlement=plain)
+
+
+def _say_away(state: RetryCallState) -> None:
+    error: Any = state.outcome.exception() if state.outcome else None
+    log.warning("database_away", error=type(error).__name__, tries=state.attempt_number)

@@ -1,0 +1,88 @@
+"""What may be worked on now: one predicate for dispatch, claim and the last look of a turn.
+
+What one of them sees as due, the others see too; otherwise turns would ring each other for ever.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, and_, exists, literal_column, or_, select
+from sqlalchemy.orm import aliased
+
+from models import Hold, Lane, Operation, Scope
+
+# Written out, not bound: the partial indexes are found only by constants.
+waiting: ColumnElement[bool] = literal_column("operations.state IN ('pending', 'retryable')", Boolean)
+in_flight: ColumnElement[bool] = literal_column("operations.state = 'in_flight'", Boolean)
+in_doubt: ColumnElement[bool] = literal_column("operations.state = 'in_doubt'", Boolean)
+
+Now = ColumnElement[datetime]
+
+
+def in_time(now: Now) -> ColumnElement[bool]:
+    """The operation has not expired."""
+    return or_(Operation.expires_at.is_(None), Operation.expires_at > now)
+
+
+def _parent_succeeded() -> ColumnElement[bool]:
+    parent = aliased(Operation, name="parent")
+    done = exists().where(
+        parent.feed == Operation.feed,
+        parent.kind == Operation.after_kind,
+        parent.source_id == Operation.after_source_id,
+        parent.state == literal_column("'succeeded'"),
+    )
+    return or_(Operation.after_source_id.is_(None), done)
+
+
+def ready(now: Now) -> ColumnElement[bool]:
+    """The operation itself could be claimed: state, time, expiry and parent allow it."""
+    return and_(waiting, Operation.next_attempt_at <= now, in_time(now), _parent_succeeded())
+
+
+def covers(hold: Any, lane: Any) -> ColumnElement[bool]:
+    """The hold's scope contains the lane (`lane` has the columns customer_id, kind, function_group)."""
+    return or_(
+        hold.scope == Scope.ENVIRONMENT,
+        and_(
+            hold.scope == Scope.GROUP,
+            hold.customer_id == lane.customer_id,
+            hold.function_group == lane.function_group,
+        ),
+        and_(hold.scope == Scope.LANE, hold.customer_id == lane.customer_id, hold.kind == lane.kind),
+    )
+
+
+def holding(now: Now) -> ColumnElement[bool]:
+    """The hold has not ended."""
+    return or_(Hold.until.is_(None), Hold.until > now)
+
+
+def held(now: Now) -> ColumnElement[bool]:
+    """Some hold covers the lane now."""
+    return exists(select(Hold.id).where(holding(now), covers(Hold, Lane)).correlate(Lane))
+
+
+def _of_lane() -> ColumnElement[bool]:
+    return and_(Operation.customer_id == Lane.customer_id, Operation.kind == Lane.kind)
+
+
+def claimable(now: Now) -> ColumnElement[bool]:
+    """The lane has an operation that could be claimed now, holds included."""
+    return and_(~held(now), exists(select(Operation.id).where(_of_lane(), ready(now)).correlate(Lane)))
+
+
+def abandoned(now: Now) -> ColumnElement[bool]:
+    """The lane has operations in flight and nobody has a turn there."""
+    left = exists(select(Operation.id).where(_of_lane(), in_flight).correlate(Lane))
+    return and_(free(now), left)
+
+
+def free(now: Now) -> ColumnElement[bool]:
+    """Nobody has a turn at the lane."""
+    return or_(Lane.lease_until.is_(None), Lane.lease_until <= now)
+
+
+def due(now: Now) -> ColumnElement[bool]:
+    """The lane waits for a turn."""
+    return and_(Lane.due_at <= now, free(now), claimable(now))

@@ -1,0 +1,174 @@
+"""The exchange: the one transaction of a turn's loop. Settle what has finished, claim what there is room for.
+
+Locks are taken in one order everywhere: environment, lane, operations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy.orm import aliased
+
+from models import Environment, Hold, Lane, Operation, State
+from worker.outbox import holding, intake, lanes
+from worker.outbox.clock import later
+from worker.outbox.due import Now, covers, held, in_flight, in_time, ready, waiting
+from worker.outbox.evidence import late
+from worker.outbox.lanes import Turn
+from worker.outbox.settling import Finished, Moved, settle
+from worker.outbox.store import Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a turn may do. Durations in seconds."""
+
+    lease: float = 45.0
+    outlast: float = 35.0
+    """By how much the lease must outlast a claim: the request's whole deadline and a margin."""
+    in_flight: int = 5
+    """How many requests the environment allows at once, all workers together."""
+    ladders: holding.Ladders = holding.Ladders()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An operation that is now in flight and will be sent."""
+
+    id: int
+    attempt: int
+    failures: int
+    max_failures: int
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What an exchange did. `mine`: the turn still owns its lane. `renewed`: the lease began anew.
+
+    `held`: the lane must rest. `room`: how many there was room for, `claimed` being at most as many.
+    """
+
+    mine: bool
+    moved: dict[int, Moved]
+    claimed: tuple[Claimed, ...] = ()
+    renewed: bool = False
+    held: bool = False
+    room: int = 0
+
+
+def exchange(box: Outbox, turn: Turn, finished: Sequence[Finished], want: int, terms: Terms) -> Exchanged:
+    """Settle `finished`, then claim at most `want`. What has finished is settled even if the lane is no longer ours."""
+    now = box.clock.now()
+    with box.write() as connection:
+        environment = connection.execute(
+            select(Environment.failures_in_row).where(Environment.id == 1).with_for_update(key_share=True)
+        ).one()
+        mine = lanes.lock(connection, turn)
+        moved = _settle(connection, box, now, finished)
+        holding.take_notice(connection, now, turn, finished, terms.ladders, environment.failures_in_row)
+        if not mine or want <= 0:
+            return Exchanged(mine=mine, moved=moved)
+        return _claim(connection, now, turn, want, terms, moved)
+
+
+def _settle(connection: Connection, box: Outbox, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+    moved = settle(connection, now, finished)
+    overtaken = [one for one in finished if one.id not in moved]
+    moved |= late(connection, now, overtaken)
+    revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
+    if revised:
+        intake.apply_revisions(connection, box, revised)
+    return moved
+
+
+def _claim(
+    connection: Connection, now: Now, turn: Turn, want: int, terms: Terms, moved: dict[int, Moved]
+) -> Exchanged:
+    room = _room(connection, now, turn, terms)
+    if not room.alive:
+        return Exchanged(mine=False, moved=moved)
+    most = min(want, room.most)
+    if most <= 0:
+        return Exchanged(mine=True, moved=moved, held=room.held)
+    if not room.lasts:
+        # First the lease, then the claim under it: a request must never outlive the right to send it.
+        lanes.renew(connection, turn, now, terms.lease)
+    claimed = claim(connection, now, turn, most)
+    return Exchanged(mine=True, moved=moved, claimed=claimed, renewed=not room.lasts, room=most)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    most: int
+    held: bool
+    alive: bool
+    lasts: bool
+
+
+def _room(connection: Connection, now: Now, turn: Turn, terms: Terms) -> _Room:
+    """How many more may be in flight, and whether the lease still holds; read while the lane is locked.
+
+    After a hold has ended, and until something succeeds, one operation of its scope goes first.
+    """
+    everything = select(func.count()).select_from(Operation).where(in_flight).scalar_subquery()
+    row = connection.execute(
+        select(
+            everything.label("in_flight"),
+            (Lane.lease_until > now).label("alive"),
+            (Lane.lease_until > later(now, terms.outlast)).label("lasts"),
+            held(now).label("held"),
+            select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("holds"),
+        ).where(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind)
+    ).one()
+    most = 0 if row.held else terms.in_flight - row.in_flight
+    if row.holds and most > 0:
+        most = min(most, _first_goes(connection, now, turn))
+    return _Room(most, held=bool(row.held), alive=bool(row.alive), lasts=bool(row.lasts))
+
+
+def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
+    """1 if nothing is in flight in any scope that comes out of a hold and covers this lane, else 0."""
+    own = aliased(Lane, name="own")
+    under_way = (
+        select(Operation.id)
+        .join(Lane, and_(Lane.customer_id == Operation.customer_id, Lane.kind == Operation.kind))
+        .join(Hold, and_(Hold.until <= now, covers(Hold, Lane)))
+        .join(own, covers(Hold, own))
+        .where(in_flight, own.customer_id == turn.customer_id, own.kind == turn.kind)
+        .limit(1)
+    )
+    return 0 if connection.scalar(under_way) is not None else 1
+
+
+def claim(connection: Connection, now: Now, turn: Turn, most: int) -> tuple[Claimed, ...]:
+    """Put up to `most` ready operations of the lane in flight, oldest due first. The lane is locked.
+
+    The ids come from a materialized expression: as a subquery with a limit, another plan may run it once per row.
+    """
+    picked = (
+        select(Operation.id)
+        .where(Operation.customer_id == turn.customer_id, Operation.kind == turn.kind, ready(now))
+        .order_by(Operation.next_attempt_at, Operation.id)
+        .limit(most)
+        .with_for_update(key_share=True, skip_locked=True, of=Operation)
+        .cte("picked")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    rows = connection.execute(
+        update(Operation)
+        .where(Operation.id.in_(select(picked.c.id)), waiting, in_time(now))
+        .values(state=State.IN_FLIGHT, attempt=Operation.attempt + 1, claimed_by=turn.token, claimed_at=now)
+        .returning(
+            Operation.id,
+            Operation.attempt,
+            Operation.failures,
+            Operation.max_failures,
+            Operation.payload,
+            Operation.next_attempt_at,
+        )
+        .execution_options(synchronize_session=False)
+    ).all()
+    ordered = sorted(rows, key=lambda row: (row.next_attempt_at, row.id))
+    return tuple(Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {}) for row in ordered)

@@ -1,0 +1,178 @@
+"""Turns at lanes: taken, given back, and who waits for one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, func, or_, select, update
+
+from models import Environment, Lane, Operation
+from worker.outbox.clock import later
+from worker.outbox.due import claimable, due, free, waiting
+from worker.outbox.store import Outbox
+
+LaneKey = tuple[str, str]
+"""(customer_id, kind)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The exclusive, time-limited right to work on a lane, as long as the lane's token is this one."""
+
+    customer_id: str
+    kind: str
+    function_group: str
+    token: int
+
+
+def take(box: Outbox, kind: str, *, lease: float, worker: str) -> Turn | None:
+    """Take the turn at the due lane of this kind that has waited longest; None if none is due. `lease` in seconds."""
+    now = box.clock.now()
+    longest_waiting = (
+        select(Lane.customer_id)
+        .where(Lane.kind == kind, due(now))
+        .order_by(Lane.due_at, Lane.customer_id)
+        .limit(1)
+        .with_for_update(key_share=True, skip_locked=True, of=Lane)
+        .scalar_subquery()
+    )
+    taken = (
+        update(Lane)
+        .where(Lane.kind == kind, Lane.customer_id == longest_waiting)
+        .values(token=Lane.token + 1, lease_until=later(now, lease), worker=worker)
+        .returning(Lane.customer_id, Lane.function_group, Lane.token)
+        .execution_options(synchronize_session=False)
+    )
+    with box.write() as connection:
+        row = connection.execute(taken).one_or_none()
+    return None if row is None else Turn(row.customer_id, kind, row.function_group, row.token)
+
+
+def lock(connection: Connection, turn: Turn) -> bool:
+    """Lock the lane if its token is still the turn's; False: somebody has taken over.
+
+    FOR NO KEY UPDATE: a plain FOR UPDATE would wait for an open import, which holds the key through its foreign key.
+    What is to be compared with the clock is read by a later statement: this one's columns may be older than its lock.
+    """
+    mine = (
+        select(Lane.token)
+        .where(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind, Lane.token == turn.token)
+        .with_for_update(key_share=True)
+    )
+    return connection.scalar(mine) is not None
+
+
+def renew(connection: Connection, turn: Turn, now: ColumnElement[datetime], lease: float) -> None:
+    """Let the lease begin anew; the lane is locked."""
+    connection.execute(
+        update(Lane)
+        .where(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind, Lane.token == turn.token)
+        .values(lease_until=later(now, lease))
+    )
+
+
+def _next_of_lane() -> ScalarSelect[Any]:
+    return (
+        select(Operation.next_attempt_at)
+        .where(Operation.customer_id == Lane.customer_id, Operation.kind == Lane.kind, waiting)
+        .order_by(Operation.next_attempt_at)
+        .limit(1)
+        .correlate(Lane)
+        .scalar_subquery()
+    )
+
+
+def when_due(now: ColumnElement[datetime]) -> ColumnElement[Any]:
+    """From when the lane has something to do: a lane with more to do at once goes to the back of the queue."""
+    soonest = _next_of_lane()
+    return case((soonest.is_(None), None), (soonest < now, now), else_=soonest)
+
+
+def release(box: Outbox, turn: Turn) -> bool:
+    """Give the turn back and look once more: True if anybody of this kind has something claimable.
+
+    The lane is locked first, so that the look sees every row whose enqueuer has not yet woken the lane.
+    """
+    now = box.clock.now()
+    with box.write() as connection:
+        if lock(connection, turn):
+            connection.execute(
+                update(Lane)
+                .where(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind, Lane.token == turn.token)
+                .values(lease_until=None, worker=None, due_at=when_due(now))
+                .execution_options(synchronize_session=False)
+            )
+    with box.read() as connection:
+        return bool(connection.scalar(select(select(Lane.kind).where(Lane.kind == turn.kind, due(now)).exists())))
+
+
+def somebody_waits(box: Outbox) -> bool:
+    """Whether any lane of any kind is due and nobody serves it."""
+    with box.read() as connection:
+        return bool(connection.scalar(select(select(Lane.kind).where(due(box.clock.now())).exists())))
+
+
+def due_kinds(box: Outbox) -> dict[str, int]:
+    """How many lanes of each kind wait for a turn."""
+    with box.read() as connection:
+        rows = connection.execute(
+            select(Lane.kind, func.count()).where(due(box.clock.now())).group_by(Lane.kind).order_by(Lane.kind)
+        )
+        return {kind: count for kind, count in rows}
+
+
+def wake(box: Outbox, keys: Iterable[LaneKey]) -> None:
+    """Tell the lanes that they have something to do. Called after the rows have been committed, never before."""
+    ordered = sorted(set(keys))
+    for start in range(0, len(ordered), 100):
+        with box.write() as connection:
+            # One by one and in order: two who wake the same lanes never wait for each other in a circle.
+            for customer_id, kind in ordered[start : start + 100]:
+                _wake(connection, customer_id, kind)
+
+
+def _wake(connection: Connection, customer_id: str, kind: str) -> None:
+    soonest = _next_of_lane()
+    connection.execute(
+        update(Lane)
+        .where(
+            Lane.customer_id == customer_id,
+            Lane.kind == kind,
+            soonest.is_not(None),
+            or_(Lane.due_at.is_(None), Lane.due_at > soonest),
+        )
+        .values(due_at=soonest)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def correct(box: Outbox) -> int:
+    """Wake the lanes whose enqueuer died between its commit and its waking. Returns how many."""
+    soonest = _next_of_lane()
+    forgotten = and_(soonest.is_not(None), or_(Lane.due_at.is_(None), Lane.due_at > soonest))
+    with box.read() as connection:
+        keys = connection.execute(select(Lane.customer_id, Lane.kind).where(free(box.clock.now()), forgotten)).all()
+    wake(box, [(row.customer_id, row.kind) for row in keys])
+    return len(keys)
+
+
+def dispatched(box: Outbox) -> None:
+    """Note that kinds with due lanes have been rung for."""
+    with box.write() as connection:
+        connection.execute(update(Environment).values(dispatched_at=box.clock.now()))
+
+
+def silent_for(box: Outbox, seconds: float) -> bool:
+    """Whether nobody has dispatched for so long."""
+    now = box.clock.now()
+    with box.read() as connection:
+        last = select(Environment.dispatched_at > later(now, -seconds))
+        return connection.scalar(last) is not True
+
+
+def has_claimable(box: Outbox, turn: Turn) -> bool:
+    """Whether the turn's own lane has something claimable."""
+    own = and_(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind)
+    with box.read() as connection:
+        return bool(connection.scalar(select(select(Lane.kind).where(own, claimable(box.clock.now())).exists())))

@@ -1,0 +1,93 @@
+"""What a dead turn left in flight: put in doubt, or where twice is harmless, sent again.
+
+A worker that died and a call that was not answered are the same event and take the same path.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, select, update
+
+from models import Lane, Operation, State
+from worker.decide import Settlement
+from worker.outbox import intake, lanes
+from worker.outbox.due import Now, abandoned, free, in_flight
+from worker.outbox.evidence import WORKER_DIED
+from worker.outbox.lanes import Turn
+from worker.outbox.settling import Finished, settle
+from worker.outbox.store import Outbox
+
+Verdict = Callable[[str, int, int], Settlement]
+"""What becomes of a row of this kind, with so many failures of so many, whose worker died."""
+
+
+def rescue(box: Outbox, verdict: Verdict, by: str) -> int:
+    """Settle what dead turns left, in every lane, held and paused ones too. Returns how many rows.
+
+    The lane's token rises in the same transaction: whoever was only paused learns that the lane is no longer its own.
+    """
+    with box.read() as connection:
+        keys = connection.execute(
+            select(Lane.customer_id, Lane.kind)
+            .where(abandoned(box.clock.now()))
+            .order_by(Lane.customer_id, Lane.kind)
+        ).all()
+    return sum(_rescue_lane(box, row.customer_id, row.kind, verdict, by) for row in keys)
+
+
+def _rescue_lane(box: Outbox, customer_id: str, kind: str, verdict: Verdict, by: str) -> int:
+    now = box.clock.now()
+    own = (Lane.customer_id == customer_id, Lane.kind == kind)
+    with box.write() as connection:
+        if connection.scalar(select(Lane.token).where(*own, free(now)).with_for_update(key_share=True)) is None:
+            return 0
+        count = _settle_left(connection, box, now, customer_id, kind, verdict, by)
+        connection.execute(
+            update(Lane)
+            .where(*own)
+            .values(token=Lane.token + 1, lease_until=None, worker=None, due_at=lanes.when_due(now))
+            .execution_options(synchronize_session=False)
+        )
+        return count
+
+
+def clear(box: Outbox, turn: Turn, verdict: Verdict, by: str) -> int:
+    """At the start of a turn every row in flight is a leftover, whichever token claimed it. Returns how many."""
+    now = box.clock.now()
+    with box.write() as connection:
+        if not lanes.lock(connection, turn):
+            return 0
+        return _settle_left(connection, box, now, turn.customer_id, turn.kind, verdict, by)
+
+
+def _settle_left(
+    connection: Connection, box: Outbox, now: Now, customer_id: str, kind: str, verdict: Verdict, by: str
+) -> int:
+    rows = connection.execute(
+        select(Operation.id, Operation.attempt, Operation.failures, Operation.max_failures)
+        .where(Operation.customer_id == customer_id, Operation.kind == kind, in_flight)
+        .order_by(Operation.id)
+    ).all()
+    left = [Finished(row.id, row.attempt, verdict(kind, row.failures, row.max_failures), by) for row in rows]
+    moved = settle(connection, now, left)
+    revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
+    if revised:
+        intake.apply_revisions(connection, box, revised)
+    return len(moved)
+
+
+def not_handed_over(box: Outbox, turn: Turn, busy: frozenset[int]) -> list[tuple[int, int]]:
+    """After a claim whose commit reported an error: what is in flight by this turn without having been handed to a
+    thread, as (id, attempt). `busy` are the ids that were."""
+    with box.read() as connection:
+        rows = connection.execute(
+            select(Operation.id, Operation.attempt).where(
+                Operation.customer_id == turn.customer_id,
+                Operation.kind == turn.kind,
+                Operation.claimed_by == turn.token,
+                in_flight,
+            )
+        )
+        return [(row.id, row.attempt) for row in rows if row.id not in busy]
+
+
+__all__ = ["WORKER_DIED", "Verdict", "clear", "not_handed_over", "rescue"]

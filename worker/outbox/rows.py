@@ -1,0 +1,60 @@
+"""Many rows in one parameter: a JSON document that the database reads as a table, the same on both databases.
+
+One statement then settles a whole exchange, and its text stays the same for one row or for fifty.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, FromClause, Text, bindparam, column, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+from models.base import Json
+
+PARAMETER = "document"
+
+
+def as_document(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The parameter that carries the rows."""
+    return {PARAMETER: json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"))}
+
+
+def table_of(connection: Connection, name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
+    """The document as a table with the given columns; a key that a row lacks is NULL."""
+    if connection.dialect.name == "postgresql":
+        document = func.jsonb_to_recordset(bindparam(PARAMETER, type_=Text).cast(JSONB))
+        typed = [column(key, kind) for key, kind in columns.items()]
+        return document.table_valued(*typed, name=name).render_derived(name=name, with_types=True)
+    each = func.json_each(bindparam(PARAMETER, type_=Text)).table_valued("value", name="each_row")
+    picked = [func.json_extract(each.c.value, f"$.{key}", type_=kind).label(key) for key, kind in columns.items()]
+    return select(*picked).select_from(each).subquery(name)
+
+
+class as_json(FunctionElement[Any]):  # noqa: N801 (reads as the SQL function it is)
+    """`as_json(text)`: JSON text, as a value for a JSON column."""
+
+    type = Json
+    inherit_cache = True
+    name = "as_json"
+
+
+@compiles(as_json, "postgresql")
+def _as_json_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AS JSONB)"
+
+
+@compiles(as_json, "sqlite")
+def _as_json_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return str(compiler.process(element.clauses, **kw))
+
+
+def dump(value: Any | None) -> str | None:
+    """A value as JSON text for `as_json`; None stays NULL."""
+    return None if value is None else json.dumps(value, ensure_ascii=False)
+
+
+NOTHING = literal(None)

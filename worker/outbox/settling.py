@@ -1,0 +1,185 @@
+"""What has finished is written: the row's move, guarded by state and attempt, and the attempt beside it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Integer,
+    String,
+    Text,
+    and_,
+    case,
+    func,
+    insert,
+    literal_column,
+    not_,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.types import TypeEngine
+
+from models import FINAL, Attempt, Event, Operation, State
+from models.base import Json, RowId
+from worker.decide import Settlement
+from worker.outbox.clock import later
+from worker.outbox.due import Now, in_flight
+from worker.outbox.rows import as_document, as_json, dump, table_of
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An attempt that has ended, and what is to become of its row."""
+
+    id: int
+    attempt: int
+    settlement: Settlement
+    by: str
+    seconds: float | None = None
+    tries: int | None = None
+    written: bool | None = None
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A row that a settlement has moved. `revised`: new content from the CRM waits for this verdict."""
+
+    state: State
+    revised: bool = False
+
+
+_COLUMNS: dict[str, TypeEngine[Any]] = {
+    "id": RowId,
+    "attempt": Integer(),
+    "state": Text(),
+    "argued": Text(),
+    "delay": Float(),
+    "failures": Integer(),
+    "remote_id": Text(),
+    "answer": Text(),
+    "code": Text(),
+    "detail": Text(),
+    "accepted": Boolean(),
+    "needs_person": Boolean(),
+    "by": Text(),
+    "seconds": Float(),
+    "tries": Integer(),
+    "written": Boolean(),
+    "http_status": Integer(),
+}
+
+
+def _as_row(finished: Finished) -> dict[str, Any]:
+    what = finished.settlement
+    row = {
+        "id": finished.id,
+        "attempt": finished.attempt,
+        "state": what.state.value,
+        "argued": what.argued.value,
+        "delay": what.delay,
+        "failures": what.failures,
+        "remote_id": what.remote_id,
+        "answer": dump(what.answer),
+        "code": what.code,
+        "detail": what.detail,
+        "accepted": what.accepted,
+        "needs_person": what.needs_person,
+        "by": finished.by,
+        "seconds": finished.seconds,
+        "tries": finished.tries,
+        "written": finished.written,
+        "http_status": finished.http_status,
+    }
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def settle(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+    """Move the rows that are still in flight with this very attempt; returns those that moved, by id.
+
+    A row that did not move was settled before: by us, in a commit that was reported as failed, or as in doubt by
+    whoever believed us dead. `late` sorts those out.
+    """
+    if not finished:
+        return {}
+    document = as_document(_as_row(one) for one in finished)
+    table = table_of(connection, "settled", _COLUMNS)
+    moved = connection.execute(_move(table, now), document).all()
+    by_id = {row.id: Moved(State(row.state), row.revised) for row in moved}
+    if by_id:
+        document = as_document(_as_row(one) for one in finished if one.id in by_id)
+        connection.execute(_record(table, Event.SENT, now), document)
+    return by_id
+
+
+def _move(table: FromClause, now: Now) -> Any:
+    settled = table.c
+    acted_before = Operation.acted_at.is_not(None)
+    target: ColumnElement[str] = case(
+        # Evidence that came while this attempt was in flight outweighs whatever it brings.
+        (acted_before, State.SUCCEEDED.value),
+        (and_(settled.state == State.RETRYABLE.value, Operation.cancel_asked), State.CANCELLED.value),
+        else_=settled.state,
+    )
+    succeeded = target == State.SUCCEEDED.value
+    acted_twice = and_(acted_before, settled.state == State.SUCCEEDED.value)
+    return (
+        update(Operation)
+        .where(Operation.id == settled.id, Operation.attempt == settled.attempt, in_flight)
+        .values(
+            state=type_coerce(target, Operation.state.type),
+            claimed_by=None,
+            claimed_at=None,
+            failures=Operation.failures + settled.failures,
+            next_attempt_at=case(
+                (target == State.RETRYABLE.value, later(now, settled.delay)), else_=Operation.next_attempt_at
+            ),
+            remote_id=func.coalesce(Operation.remote_id, settled.remote_id),
+            answer=func.coalesce(type_coerce(as_json(settled.answer), Json), Operation.answer),
+            acted_at=case((acted_before, Operation.acted_at), (or_(succeeded, settled.accepted), now)),
+            accepted=settled.accepted,
+            error_code=case((acted_twice, "acted_twice"), (succeeded, None), else_=settled.code),
+            error_detail=case((succeeded, None), else_=settled.detail),
+            needs_person=or_(acted_twice, and_(not_(succeeded), settled.needs_person)),
+            doubt_since=case((target == State.IN_DOUBT.value, now)),
+            absent_since=None,
+            cancel_asked=False,
+            finalized_at=case((target.in_([state.value for state in FINAL]), now)),
+            reported_at=None,
+        )
+        .returning(Operation.id, Operation.state, Operation.revision.is_not(None).label("revised"))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _record(table: FromClause, event: Event, now: Now) -> Any:
+    settled = table.c
+    picked = {
+        "operation_id": settled.id,
+        "attempt": settled.attempt,
+        "event": literal_column(f"'{event.value}'", String),
+        "at": now,
+        "seconds": settled.seconds,
+        "tries": settled.tries,
+        "written": settled.written,
+        "http_status": settled.http_status,
+        "outcome": settled.argued,
+        "code": settled.code,
+        "detail": settled.detail,
+        "remote_id": settled.remote_id,
+        "answer": as_json(settled.answer),
+        "by": settled.by,
+    }
+    return insert(Attempt).from_select(list(picked), select(*picked.values()).select_from(table), include_defaults=False)
+
+
+def record(connection: Connection, event: Event, now: Now, finished: Iterable[Finished]) -> None:
+    """Add history entries without moving anything."""
+    connection.execute(_record(table_of(connection, "settled", _COLUMNS), event, now), as_document(map(_as_row, finished)))
