@@ -1,0 +1,58 @@
+"""How a complete 2xx answer is read: as data of one known shape, or as accepted in doubt. Nothing in here raises."""
+
+import json
+from typing import Any, Final, NoReturn
+
+from worker.kind.cells import LONGEST_ID, is_plain
+from worker.kind.words import Answer, Presence, Sighting
+from worker.outcome import Health, InDoubt, Outcome, Succeeded
+
+
+class _Unreadable:
+    """Not JSON, or JSON that no answer of Vitec's can be. Equal to no value of JSON."""
+
+
+UNREADABLE: Final = _Unreadable()
+
+
+def value_of(answer: Answer) -> Any:
+    """Give the JSON value of the body; UNREADABLE where it is none, is nested too deep or holds NaN or endless digits."""
+    try:
+        return json.loads(answer.body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return UNREADABLE
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def is_empty(answer: Answer) -> bool:
+    """Whether the body says nothing: no bytes, blanks, `null` or an empty string."""
+    return not answer.body.strip() or value_of(answer) in (None, "")
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value can be kept as a remote id: a text that is not blank, not too long, without control characters."""
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= LONGEST_ID and is_plain(value)
+
+
+def members(value: Any) -> dict[str, Any] | None:
+    """Give an object's members by their names in lower case. None: it is not an object."""
+    return {name.casefold(): member for name, member in value.items()} if isinstance(value, dict) else None
+
+
+def accepted_in_doubt(why: str) -> InDoubt:
+    """Vitec accepted the call, and its answer is not what the kind's is. `why`: a plain clause without data."""
+    return InDoubt("unreadable_answer", why, accepted=True, health=Health.ILL)
+
+
+def read_id(answer: Answer) -> Outcome:
+    """Judge an answer that should be a JSON string with the id of what was made."""
+    value = value_of(answer)
+    return Succeeded(value) if is_id(value) else accepted_in_doubt("the answer is not a JSON string with an id")
+
+
+def unclear(why: str) -> Sighting:
+    """The look-up proves nothing."""
+    return Sighting(Presence.UNCLEAR, why)

@@ -1,0 +1,191 @@
+"""How one cell of a CRM's row is read: text of a table or a value of JSON goes in, a JSON-ready value comes out.
+
+Each reader takes the raw cell, gives None where it says nothing, and raises BadCell where it cannot be meant.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote
+
+from worker.kind.problems import BadCell
+from worker.kind.stockholm import read_time
+
+Reader = Callable[[Any], Any]
+
+LONGEST_TEXT: Final = 10_000
+LONGEST_ID: Final = 200
+LONGEST_LIST: Final = 1_000
+LARGEST_NUMBER: Final = 2**31 - 1
+PATH_ID: Final = r"^[A-Za-z0-9_-]{1,64}$"
+
+_PATH_ID = re.compile(PATH_ID)
+_NUMBER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
+# Halves of surrogate pairs stand beside the control characters: JSON can bring them, and neither UTF-8 nor a database
+# can take them.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROLS_OR_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_YES: Final = frozenset({"true", "1", "yes", "ja", "sant", "x"})
+_NO: Final = frozenset({"false", "0", "no", "nej", "falskt"})
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Cell:
+    """How a field is read, Vitec's name for it (`group.name` where it is nested) and its Swedish headings."""
+
+    read: Reader
+    name: str
+    swedish: tuple[str, ...]
+
+    def __init__(self, read: Reader, name: str, *swedish: str) -> None:
+        object.__setattr__(self, "read", read)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "swedish", swedish)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is free of control characters, line breaks and halves of characters."""
+    return _CONTROLS_OR_BREAKS.search(text) is None
+
+
+def _said(raw: Any) -> str | None:
+    """Give the text without outer blanks; None where there is none. A whole number of JSON counts as its digits."""
+    if isinstance(raw, str):
+        return raw.strip() or None
+    if raw is None:
+        return None
+    if isinstance(raw, int) and not isinstance(raw, bool) and abs(raw) <= 10**18:
+        return str(raw)
+    raise BadCell("wrong_type", "it is not a text", "Give one value, as text.")
+
+
+def text(raw: Any) -> str | None:
+    """Read free text; its inner line breaks are kept, as LF."""
+    said = _said(raw)
+    if said is None:
+        return None
+    if "\r" in said:
+        said = said.replace("\r\n", "\n").replace("\r", "\n")
+    if len(said) > LONGEST_TEXT:
+        raise BadCell("too_long", f"it is longer than {LONGEST_TEXT} characters", "Shorten it.")
+    if _CONTROLS.search(said):
+        raise BadCell("control_character", "it holds a control character", "Remove it; check the file's encoding.")
+    return said
+
+
+def body_id(raw: Any) -> str | None:
+    """Read an id that goes into the body, opaque."""
+    said = _said(raw)
+    if said is None:
+        return None
+    if len(said) > LONGEST_ID:
+        raise BadCell("too_long", f"the id is longer than {LONGEST_ID} characters", "Check the id.")
+    if not is_plain(said):
+        raise BadCell("control_character", "the id holds a line break or a control character", "Check the id.")
+    return said
+
+
+def path_id(raw: Any) -> str | None:
+    """Read an id that goes into the path, where some characters would change which call is made."""
+    said = _said(raw)
+    # `fullmatch`, since Python's `$` lets a final line break pass.
+    if said is None or _PATH_ID.fullmatch(said):
+        return said
+    raise BadCell(
+        "bad_id", "the id holds more than letters, digits, _ and -, or is longer than 64 characters", "Check the id."
+    )
+
+
+def flag(raw: Any) -> bool | None:
+    """Read a yes or no."""
+    if isinstance(raw, bool):
+        return raw
+    said = _said(raw)
+    if said is None:
+        return None
+    word = said.casefold()
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    raise BadCell(
+        "not_a_flag", "it is neither yes nor no", "Write ja or nej (or true, false, 1, 0, x), or leave it empty."
+    )
+
+
+def number(low: int, high: int = LARGEST_NUMBER) -> Reader:
+    """Make the reader of a whole number from `low` to `high`."""
+
+    def read(raw: Any) -> int | None:
+        said = _said(int(raw) if isinstance(raw, float) and raw.is_integer() else raw)
+        if said is None:
+            return None
+        if not _NUMBER.fullmatch(said):
+            raise BadCell("not_a_number", "it is not a whole number", "Write digits only.")
+        value = int(said)
+        if value < low and low == 0:
+            raise BadCell("out_of_range", "it is negative", "Write 0 or more.")
+        if not low <= value <= high:
+            raise BadCell("out_of_range", f"it is not between {low} and {high}", f"Write {low} to {high}.")
+        return value
+
+    return read
+
+
+def one_of(*words: str) -> Reader:
+    """Make the reader of one of Vitec's words, upper and lower case alike."""
+    known = {word.casefold(): word for word in words}
+
+    def read(raw: Any) -> str | None:
+        said = _said(raw)
+        if said is None:
+            return None
+        word = known.get(said.casefold())
+        if word is None:
+            raise BadCell("unknown_word", f"it is none of {', '.join(words)}", f"Write one of {', '.join(words)}.")
+        return word
+
+    return read
+
+
+def listed(read_one: Reader) -> Reader:
+    """Make the reader of a list: a cell with `|` between its parts, or an array of JSON. An empty one says nothing."""
+
+    def read(raw: Any) -> tuple[Any, ...] | None:
+        parts = raw if isinstance(raw, list | tuple) else (_said(raw) or "").split("|")
+        if len(parts) > LONGEST_LIST:
+            raise BadCell("too_long", f"it lists more than {LONGEST_LIST}", "Split the row.")
+        return tuple(value for part in parts if (value := read_one(part)) is not None) or None
+
+    return read
+
+
+def once_each(read_list: Reader) -> Reader:
+    """Make a reader that names nobody twice, so that nobody is told twice."""
+
+    def read(raw: Any) -> tuple[Any, ...] | None:
+        return tuple(dict.fromkeys(read_list(raw) or ())) or None
+
+    return read
+
+
+def moment(raw: Any) -> str | None:
+    """Read a time; it is kept as Vitec is told it: whole seconds with Stockholm's own offset."""
+    if raw is not None and not isinstance(raw, str):
+        raise BadCell("wrong_type", "it is not a time", "Write it as 2026-12-02T09:15:30+01:00.")
+    said = _said(raw)
+    return None if said is None else read_time(said).isoformat(timespec="seconds")
+
+
+def token(raw: Any) -> str | None:
+    """Read a token as it stands in a URL, percent-decoded exactly once. Plus signs belong to base64 and stay."""
+    said = _said(raw)
+    if said is None or "%" not in said:
+        return text(said)
+    try:
+        return text(unquote(said, errors="strict"))
+    except UnicodeDecodeError:
+        raise BadCell(
+            "bad_token", "its percent-encoding is broken", "Copy the token from the URL as it stands."
+        ) from None

@@ -1,0 +1,252 @@
+"""What a kind declares, and what follows from it: headings, reading of a row, payload, body and call."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Final, Self
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError
+
+from worker.kind.cells import PATH_ID, Cell, path_id
+from worker.kind.headings import ROW_FIELDS, fold, index, row_headings, spellings
+from worker.kind.problems import BadCell, BadCells, Problem
+from worker.kind.words import Answer, Call, OnDoubt, Sighting
+from worker.outcome import Outcome
+
+SKEW: Final = timedelta(seconds=5)
+"""How far Vitec's clock may be behind the database's."""
+
+PathId = Annotated[str, StringConstraints(pattern=PATH_ID)]
+Listed = Annotated[tuple[str, ...], Strict(strict=False)]
+"""A list. JSON has no tuples, so the strictness of the others would refuse every stored one."""
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What follows from a declaration, worked out once for each class."""
+
+    cells: Mapping[str, Cell]
+    required: tuple[str, ...]
+    body: tuple[tuple[str, str | None, str], ...]
+    """Field, the object it is nested in, Vitec's key."""
+    groups: Mapping[str, Mapping[str, str]]
+    """A nested object's name → the folded names of its members → their fields."""
+    headings: Mapping[str, str]
+
+
+class Kind(BaseModel):
+    """An operation's payload, and the declaration of the call it belongs to.
+
+    A subclass is one file of `worker/kinds`: class variables, fields annotated with their `Cell`, `read` and, with
+    LOOK_UP, `find`. An instance comes from `parse` (a CRM's row, all rules checked) or `from_payload` (our own
+    database, types checked). Its values are JSON-ready, and its `repr` shows no personal data.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    kind: ClassVar[str]
+    path: ClassVar[str]
+    """With {field} for the ids: `Meeting/Comeback/{customer_id}/{contact_id}`."""
+    read_back: ClassVar[str | None] = None
+    """The path of the look-up, likewise."""
+    on_doubt: ClassVar[OnDoubt] = OnDoubt.HOLD
+    function_group: ClassVar[str]
+    expires_after: ClassVar[timedelta | None] = None
+    """When it is too late, counted from enqueueing, unless the row says otherwise."""
+    backoff_first: ClassVar[float | None] = None
+    """Seconds of the first wait after a failure, where this kind is in more of a hurry than the settings say."""
+    _plan: ClassVar[_Plan]
+
+    customer_id: Annotated[PathId, Cell(path_id, "customerId")]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._plan = _plan_of(cls)
+
+    @classmethod
+    def headings(cls) -> Mapping[str, str]:
+        """Give every folded heading of the payload's fields, to the field's name. Row fields stand in `row_headings`.
+
+        The name of a nested object (`participant`) stands for itself: JSON lines may nest as Vitec does.
+        """
+        return cls._plan.headings
+
+    @classmethod
+    def parse(cls, cells: Mapping[str, Any]) -> Self:
+        """Read a row: field name → text of a cell, or value of JSON. Row fields other than `customer_id` are ignored.
+
+        Raises BadCells with all problems that can be told at once.
+        """
+        values, problems = cls._read_cells(cells)
+        if problems:
+            # What can be read is still held against the rules, so that a row comes back once and not three times.
+            bad = {problem.field for problem in problems}
+            unset: dict[str, Any] = dict.fromkeys(cls.model_fields)
+            draft = cls.model_construct(None, **{**unset, **values})
+            problems += (problem for problem in draft.rules() if problem.field not in bad)
+            raise BadCells(_in_order(problems, cls._plan.cells))
+        row = cls.from_payload(values)
+        if broken := tuple(row.rules()):
+            raise BadCells(_in_order(broken, cls._plan.cells))
+        return row
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Self:
+        """Take back what `payload` gave. Types and path ids are checked, the rules are not checked again."""
+        try:
+            row: Self = cls.__pydantic_validator__.validate_python(payload)
+        except ValidationError as error:
+            faults = (
+                ".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False, include_url=False)
+            )
+            problems = [
+                Problem(at or cls.kind, "bad_payload", "not as it was recorded", "Import it again.") for at in faults
+            ]
+            raise BadCells(problems) from None
+        return row
+
+    def payload(self) -> dict[str, Any]:
+        """Give what goes into `operations.payload`: the fields by our names, JSON-ready, unset ones left out."""
+        said = ((name, value) for name, value in self.__dict__.items() if value is not None)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in said}
+
+    def rules(self) -> Iterable[Problem]:
+        """Yield what is wrong between the fields. Any field may be None here, also a required one that was unreadable."""
+        return ()
+
+    def body(self) -> dict[str, Any]:
+        """Give the JSON body by Vitec's names, in the order of its page; unset keys left out."""
+        body: dict[str, Any] = {}
+        values = self.__dict__
+        for name, group, key in self._plan.body:
+            value = values[name]
+            if value is not None:
+                (body if group is None else body.setdefault(group, {}))[key] = value
+        return body
+
+    def call(self, request_id: str) -> Call:
+        """Give the request that carries this out."""
+        body = _encode(self.body()).encode()
+        return Call("POST", self._filled(self.path), body, self.customer_id, self.function_group, request_id)
+
+    def look_up_call(self, request_id: str) -> Call | None:
+        """Give the request that asks whether it is there. None: Vitec cannot be asked."""
+        if self.read_back is None:
+            return None
+        return Call("GET", self._filled(self.read_back), None, self.customer_id, self.function_group, request_id)
+
+    @classmethod
+    def read(cls, answer: Answer) -> Outcome:
+        """Judge a complete 2xx answer. Never raises, whatever the body holds."""
+        raise NotImplementedError
+
+    def match_key(self) -> str | None:
+        """Give what a look-up could confuse with another operation of this kind and customer. None: nothing."""
+        return None
+
+    def find(self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW) -> Sighting:
+        """Judge the read-back's answer: is what was sent at `sent_at` there? `known_ids` belong to others."""
+        raise NotImplementedError
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show the customer only: the other fields are people's data."""
+        yield "customer_id", self.customer_id
+
+    def _filled(self, template: str) -> str:
+        """Fill the ids in, each checked once more: a `..` survives encoding and would collapse the path."""
+        parts = template.split("/")
+        return "/".join(self._encoded(part[1:-1]) if part[0] == "{" else part for part in parts)
+
+    def _encoded(self, field: str) -> str:
+        try:
+            return quote(path_id(getattr(self, field)) or "", safe="")
+        except BadCell as bad:
+            raise BadCells([bad.at(field)]) from None
+
+    @classmethod
+    def _read_cells(cls, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+        known = cls._plan.cells
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for name, raw in cls._flat(cells, problems) if cls._plan.groups else cells.items():
+            cell = known.get(name)
+            try:
+                value = cell.read(raw) if cell is not None else _foreign(name, raw)
+            except BadCell as bad:
+                problems.append(bad.at(name))
+                continue
+            if value is not None:
+                if name in values:
+                    problems.append(Problem(name, "given_twice", "it is given twice", "Give it once."))
+                values[name] = value
+        bad_fields = {problem.field for problem in problems}
+        missing = (name for name in cls._plan.required if name not in values and name not in bad_fields)
+        problems += (Problem(name, "missing", "it is missing", "Fill it in.") for name in missing)
+        return values, problems
+
+    @classmethod
+    def _flat(cls, cells: Mapping[str, Any], problems: list[Problem]) -> Iterator[tuple[str, Any]]:
+        """Yield the cells with the members of nested objects in their place."""
+        for name, raw in cells.items():
+            group = cls._plan.groups.get(name)
+            if group is None:
+                yield name, raw
+            elif isinstance(raw, Mapping):
+                for member, value in raw.items():
+                    field = group.get(fold(str(member)))
+                    if field is not None:
+                        yield field, value
+                    elif value is not None:
+                        problems.append(
+                            Problem(name, "unknown_field", "it holds an unknown name", f"Known: {_names(group)}.")
+                        )
+            elif raw is not None and raw != "":
+                problems.append(Problem(name, "wrong_type", "it is not an object", f"Use {_names(group)}."))
+
+
+def _names(group: Mapping[str, str]) -> str:
+    return ", ".join(dict.fromkeys(group.values()))
+
+
+def _foreign(name: str, raw: Any) -> Any:
+    """Say nothing, or refuse: a filled cell that the kind has no place for would be lost in silence; those of every row are read elsewhere."""
+    if name not in ROW_FIELDS and raw not in (None, "", [], {}) and str(raw).strip():
+        raise BadCell("unknown_field", "this kind has no such field", "Leave it empty for rows of this kind.")
+    return None
+
+
+def _in_order(problems: Iterable[Problem], cells: Mapping[str, Cell]) -> list[Problem]:
+    order = {name: place for place, name in enumerate(cells)}
+    return sorted(problems, key=lambda problem: order.get(problem.field, len(order)))
+
+
+def _plan_of(kind: type[Kind]) -> _Plan:
+    cells = {name: _cell_of(kind, name) for name in kind.model_fields}
+    groups: dict[str, dict[str, str]] = {}
+    body: list[tuple[str, str | None, str]] = []
+    for name, cell in cells.items():
+        group, _, key = cell.name.rpartition(".")
+        if group:
+            groups.setdefault(group, {}).update(
+                dict.fromkeys(spellings(name, (key, name.removeprefix(f"{group}_"))), name)
+            )
+        if f"{{{name}}}" not in kind.path:
+            body.append((name, group or None, key))
+    named = {name: (cell.name, *cell.swedish) for name, cell in cells.items() if name not in ROW_FIELDS}
+    headings = index({**named, **dict.fromkeys(groups, ())})
+    if both := headings.keys() & row_headings().keys():
+        raise ValueError(f"{kind.__name__}: these headings belong to every row: {', '.join(sorted(both))}")
+    required = tuple(name for name, field in kind.model_fields.items() if field.is_required())
+    return _Plan(cells, required, tuple(body), groups, headings)
+
+
+def _cell_of(kind: type[Kind], name: str) -> Cell:
+    for mark in kind.model_fields[name].metadata:
+        if isinstance(mark, Cell):
+            return mark
+    raise TypeError(f"{kind.__name__}.{name} says no Cell")

@@ -1,0 +1,56 @@
+"""The words that a kind, the client and a turn share: a call, an answer, a sighting, and what to do in doubt."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class OnDoubt(StrEnum):
+    """What to do when Vitec may have acted and did not say so."""
+
+    RESEND = "resend"
+    """Twice is harmless: simply send again."""
+
+    LOOK_UP = "look_up"
+    """Ask Vitec by read-back first."""
+
+    HOLD = "hold"
+    """Nobody but a person can find out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request to Vitec, without its login. `path` is relative to the base URL, its ids already encoded."""
+
+    method: str
+    path: str
+    body: bytes | None = field(repr=False)
+    customer_id: str
+    function_group: str
+    request_id: str
+    """Goes along as X-Request-Id: `<operation id>.<attempt>`, for reading logs side by side; Vitec ignores it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete 2xx answer: status, body (at most 1 MiB, decoded), and the number of tries it took."""
+
+    status: int
+    body: bytes = field(repr=False)
+    tries: int = 1
+
+
+class Presence(StrEnum):
+    """What a look-up found."""
+
+    THERE = "there"
+    ABSENT = "absent"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The verdict of one look-up. `remote_id` where the read-back tells it. `why` is a plain sentence, without data."""
+
+    presence: Presence
+    why: str
+    remote_id: str | None = None

@@ -1,0 +1,41 @@
+"""A notification: a message to some of the office's users, in Vitec or as SMS."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated
+
+from worker.kind import Answer, Kind, Listed, OnDoubt, Problem, answers
+from worker.kind.cells import Cell, body_id, flag, listed, once_each, text
+from worker.outcome import Failed, Outcome, Succeeded
+
+
+class Notification(Kind):
+    """Vitec cannot be asked whether a notification went out, and a second SMS is harm: in doubt it waits for a person."""
+
+    kind = "notification"
+    path = "User/Notify/{customer_id}"
+    on_doubt = OnDoubt.HOLD
+    function_group = "crm-contact"
+    expires_after = timedelta(hours=24)
+
+    header: Annotated[str | None, Cell(text, "header", "Rubrik")] = None
+    message: Annotated[str | None, Cell(text, "message", "Meddelande")] = None
+    sms: Annotated[bool | None, Cell(flag, "sms", "SMS notifiering")] = None
+    express: Annotated[bool | None, Cell(flag, "express", "Express notifiering")] = None
+    recipients: Annotated[Listed, Cell(once_each(listed(body_id)), "recipients", "Notifierings mottagare")]
+
+    def rules(self) -> Iterator[Problem]:
+        """Somebody is told something. Neither SMS nor Express is needed: the notification is then seen in Vitec."""
+        if self.header is None and self.message is None:
+            yield Problem("message", "missing", "there is neither a header nor a message", "Fill in one of the two.")
+
+    @classmethod
+    def read(cls, answer: Answer) -> Outcome:
+        """The answer is a JSON boolean. What `false` means is not published; it is taken as "nobody was notified"."""
+        match answers.value_of(answer):
+            case True:
+                return Succeeded()
+            case False:
+                return Failed("nobody_notified", "Vitec answered false: nobody was notified")
+            case _:
+                return answers.accepted_in_doubt("the answer is not a JSON boolean")

@@ -1,0 +1,49 @@
+"""An order token: a token from an order's URL is exchanged for the ticket that says whose order it is."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from worker.kind import Answer, Kind, OnDoubt, answers
+from worker.kind.cells import LONGEST_ID, Cell, is_plain, token
+from worker.outcome import Failed, Outcome, Succeeded
+
+_TEXTS: Final = ("orderId", "userId", "orderUserId", "targetId", "targetType", "tenantId", "chainId", "customerId")
+
+
+class OrderToken(Kind):
+    """It is itself a look-up: doing it twice is harmless, so in doubt it is simply sent again."""
+
+    kind = "order_token"
+    path = "Service/Order/Token/{customer_id}"
+    on_doubt = OnDoubt.RESEND
+    function_group = "order"
+    expires_after = timedelta(hours=1)
+    backoff_first = 2.0
+
+    data: Annotated[str, Cell(token, "data", "Token data", "Token data som ni fått som inparameter till beställningen")]
+
+    @classmethod
+    def read(cls, answer: Answer) -> Outcome:
+        """The answer is an OrderTicket. One that `hasExpired` is a final no, although it comes with 200."""
+        ticket = _ticket(answer)
+        if ticket is None:
+            return answers.accepted_in_doubt("the answer is not an OrderTicket")
+        if ticket["hasExpired"]:
+            return Failed("token_expired", "the token has expired", answer=ticket)
+        if not answers.is_id(ticket.get("orderId")):
+            return answers.accepted_in_doubt("the OrderTicket has no orderId")
+        return Succeeded(str(ticket["orderId"]), answer=ticket)
+
+
+def _ticket(answer: Answer) -> dict[str, str | bool] | None:
+    """Read the ticket's documented members, whatever their case; what else stands there is left out."""
+    told = answers.members(answers.value_of(answer)) or {}
+    expired = told.get("hasexpired")
+    texts = {name: text for name in _TEXTS if (text := told.get(name.casefold())) is not None}
+    if not isinstance(expired, bool) or not all(_is_short(text) for text in texts.values()):
+        return None
+    return {**texts, "hasExpired": expired}
+
+
+def _is_short(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_ID and is_plain(value)

@@ -1,0 +1,72 @@
+"""A viewing registration: an existing contact takes part in a viewing."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from worker.kind import SKEW, Answer, Kind, OnDoubt, PathId, Presence, Sighting, answers
+from worker.kind.cells import Cell, body_id, flag, number, path_id, text
+from worker.outcome import Outcome, Succeeded
+
+_LEAD_SOURCE = (
+    "Leadskälla - Det lead som skapas i samband med anmälan till visning kommer att kopplas till aktuell leadskälla. "
+    "Leadskällan får inte ha något definierat arbetsflöde, dvs det skall bara innehålla information. "
+    "Om fältet inte anges, kommer leadet att kopplas till en förvald leadskälla"
+)
+_MESSAGE = (
+    "Meddelande från kontaktpersonen. Meddelandet kommer att sparas på det lead som skapas i samband med att "
+    "visningsdeltagaren läggs till"
+)
+
+
+class ViewingRegistration(Kind):
+    """In doubt it is looked up among the contact's registrations for the viewing. It has no id of its own."""
+
+    kind = "viewing_registration"
+    path = "Viewing/{customer_id}/{viewing_id}/{time_slot_id}/Participant/{contact_id}"
+    read_back = "ViewingParticipant/{customer_id}/{contact_id}/{viewing_id}"
+    on_doubt = OnDoubt.LOOK_UP
+    function_group = "viewing"
+
+    viewing_id: Annotated[PathId, Cell(path_id, "viewingId", "Visningsid")]
+    time_slot_id: Annotated[PathId, Cell(path_id, "timeSlotId", "Id på visningstillfället")]
+    contact_id: Annotated[PathId, Cell(path_id, "contactId", "Id på kontakt", "Id på kontakten")]
+    participated: Annotated[bool | None, Cell(flag, "participated", "Deltog")] = None
+    reminder_time: Annotated[
+        int | None, Cell(number(0), "reminderTime", "Minuter innan visningen som påminnelse ska skickas ut")
+    ] = None
+    sms_reminder: Annotated[bool | None, Cell(flag, "smsReminder", "SMS påminnelse")] = None
+    mail_confirmation: Annotated[bool | None, Cell(flag, "mailConfirmation", "Bekräftelse via epost")] = None
+    sms_confirmation: Annotated[bool | None, Cell(flag, "smsConfirmation", "Bekräftelse via SMS")] = None
+    contact_message: Annotated[
+        str | None, Cell(text, "contactMessage", "Meddelande från kontaktpersonen", _MESSAGE)
+    ] = None
+    lead_source_id: Annotated[str | None, Cell(body_id, "leadSourceId", "Leadskälla", _LEAD_SOURCE)] = None
+    options_is_deadline_validation_enabled: Annotated[
+        bool | None, Cell(flag, "options.isDeadlineValidationEnabled", "Kontrollera anmälningstid")
+    ] = None
+    options_enable_booking_limit_validation: Annotated[
+        bool | None, Cell(flag, "options.enableBookingLimitValidation", "Kontrollera antal platser")
+    ] = None
+
+    @classmethod
+    def read(cls, answer: Answer) -> Outcome:
+        """The answer is 204 without a body; any 2xx that says nothing will do."""
+        if answers.is_empty(answer):
+            return Succeeded()
+        return answers.accepted_in_doubt("the answer has a body where none is due")
+
+    def match_key(self) -> str:
+        """The contact and the viewing: two registrations for the same viewing read back alike."""
+        return f"{self.contact_id}/{self.viewing_id}"
+
+    def find(self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW) -> Sighting:
+        """Registered is who stands at our time slot; neither time nor id is told, so none is compared."""
+        del sent_at, known_ids, skew
+        told = answers.value_of(answer)
+        entries = [answers.members(entry) or {} for entry in told] if isinstance(told, list) else [{}]
+        ours = all((at.get("contactid"), at.get("viewingid")) == (self.contact_id, self.viewing_id) for at in entries)
+        if answer.status != 200 or not ours or not all(answers.is_id(at.get("timeslotid")) for at in entries):
+            return answers.unclear("the answer is not a well-formed list of the contact's registrations")
+        if any(at["timeslotid"] == self.time_slot_id for at in entries):
+            return Sighting(Presence.THERE, "the contact is registered at this time slot")
+        return Sighting(Presence.ABSENT, "the contact is not registered at this time slot")
