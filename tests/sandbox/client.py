@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from http.client import HTTPConnection
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ PARTICIPANTS: Final = "/ViewingParticipant/M30001/ADR1/VIS1"
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
     @property

@@ -1,0 +1,138 @@
+"""`vitec-sync sandbox` says what it is, where it listens, and stops when it is told to."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+import requests
+
+from tests.sandbox.client import BODIES, PATHS
+from worker.sandbox import PASSWORD, USER, Kind, Ledger
+
+pytestmark = pytest.mark.processes
+
+COMMAND = [sys.executable, "-c", "import typer; from worker.cli.sandbox import sandbox; typer.run(sandbox)"]
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
+
+
+@contextmanager
+def started(tmp_path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process, and its base URL from the ready file."""
+    ready = tmp_path / "ready"
+    command = [*COMMAND, "--ready-file", str(ready), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    try:
+        deadline = monotonic() + 30
+        while not ready.exists():
+            assert process.poll() is None, process.communicate()
+            assert monotonic() < deadline, "the sandbox did not become ready"
+        yield process, ready.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=10)
+
+
+def post(base_url: str, password: str = PASSWORD) -> requests.Response:
+    address = base_url + PATHS[Kind.COMEBACK]
+    return requests.post(address, json=BODIES[Kind.COMEBACK], auth=(USER, password), timeout=10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_runs_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+    ledger = tmp_path / "ledger.sqlite3"
+    with started(tmp_path, "--ledger", str(ledger)) as (process, base_url):
+        answer = post(base_url)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, "")
+    assert output.count("\n") == 1
+    assert f"{base_url}: a stand-in for Vitec Connect, not Vitec." in output
+    assert not (tmp_path / "ready").exists()
+    with Ledger(ledger) as read:
+        assert [entry.remote_id for entry in read.applied()] == [answer.json()]
+
+
+def test_it_stops_though_a_request_hangs(tmp_path: Path) -> None:
+    script = tmp_path / "faults.toml"
+    script.write_text('[[rules]]\nfault = "hang_after_processing"\n')
+    ledger = tmp_path / "ledger.sqlite3"
+    with started(tmp_path, "--faults", str(script), "--ledger", str(ledger)) as (process, base_url):
+        with pytest.raises(requests.ReadTimeout):
+            requests.post(
+                base_url + PATHS[Kind.COMEBACK], json=BODIES[Kind.COMEBACK], auth=(USER, PASSWORD), timeout=0.5
+            )
+        process.terminate()
+        process.communicate(timeout=10)
+    assert process.returncode == 0
+    with Ledger(ledger) as read:
+        assert read.count(applied=True) == 1
+
+
+def test_what_it_wrote_survives_a_kill(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.sqlite3"
+    with started(tmp_path, "--ledger", str(ledger)) as (process, base_url):
+        answer = post(base_url)
+        process.kill()
+        process.wait(timeout=10)
+    with Ledger(ledger) as read:
+        assert [entry.remote_id for entry in read.applied()] == [answer.json()]
+
+
+def test_login_and_closed_offices_are_options(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("another\n")
+    with started(tmp_path, "--password-file", str(password), "--closed", "M30001") as (_, base_url):
+        assert post(base_url).status_code == 401
+        assert post(base_url, "another").status_code == 403
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *options], capture_output=True, text=True, env=ENVIRONMENT, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--latency", "soon"), "latency"),
+        (("--faults", "missing.toml"), "missing.toml"),
+        (("--password-file", "missing"), "missing"),
+        (("--certificate", "only.pem"), "--key"),
+        (("--port", "70000"), "65535"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(options: tuple[str, ...], words: str) -> None:
+    done = run(*options)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_said_in_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("--port", str(port))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"The sandbox cannot start on 127.0.0.1 port {port}:")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_ledger_that_cannot_be_one_is_said_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("Kära mäklare! " * 100)
+    done = run("--ledger", str(file))
+    assert done.returncode == 1
+    assert done.stderr.startswith("The sandbox cannot start")
+    assert done.stderr.count("\n") == 1

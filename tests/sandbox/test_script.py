@@ -1,0 +1,134 @@
+"""A script strikes whom it names, as often as it says, and the same way each time it is played."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from worker.sandbox import DOOR_FAULTS, Fault, Kind, Match, Rule, Script
+from worker.sandbox.script import Faults, Subject
+
+COMEBACK = Subject(Kind.COMEBACK, "M1", "/Meeting/Comeback/M1/ADR1")
+NOTIFICATION = Subject(Kind.NOTIFICATION, "M2", "/User/Notify/M2")
+
+
+def played(rules: list[Rule], subjects: list[Subject], seed: int = 0) -> list[Fault | None]:
+    faults = Faults(Script(seed=seed, rules=tuple(rules)))
+    return [dealt.fault if (dealt := faults.for_request(subject)) else None for subject in subjects]
+
+
+@pytest.mark.parametrize(
+    ("match", "struck"),
+    [
+        (Match(), [True, True]),
+        (Match(kind=Kind.COMEBACK), [True, False]),
+        (Match(customer_id="M2"), [False, True]),
+        (Match(path="ADR1"), [True, False]),
+        (Match(kind=Kind.COMEBACK, customer_id="M2"), [False, False]),
+    ],
+)
+def test_a_rule_strikes_whom_it_matches(match: Match, struck: list[bool]) -> None:
+    dealt = played([Rule(fault=Fault.CONFLICT, match=match)], [COMEBACK, NOTIFICATION])
+    assert [fault is Fault.CONFLICT for fault in dealt] == struck
+
+
+def test_times_is_how_often() -> None:
+    dealt = played([Rule(fault=Fault.CONFLICT, times=2)], [COMEBACK] * 4)
+    assert dealt == [Fault.CONFLICT, Fault.CONFLICT, None, None]
+
+
+def test_nth_counts_what_the_rest_of_the_match_lets_through() -> None:
+    rule = Rule(fault=Fault.CONFLICT, match=Match(kind=Kind.COMEBACK, nth=2))
+    dealt = played([rule], [COMEBACK, NOTIFICATION, NOTIFICATION, COMEBACK, COMEBACK])
+    assert dealt == [None, None, None, Fault.CONFLICT, None]
+
+
+def test_the_first_rule_that_strikes_is_the_only_one() -> None:
+    rules = [Rule(fault=Fault.CONFLICT, times=1), Rule(fault=Fault.SERVER_ERROR)]
+    assert played(rules, [COMEBACK] * 2) == [Fault.CONFLICT, Fault.SERVER_ERROR]
+
+
+def test_a_seed_repeats_itself_and_another_differs() -> None:
+    rules, subjects = [Rule(fault=Fault.CONFLICT, probability=0.5)], [COMEBACK] * 64
+    assert played(rules, subjects, seed=1) == played(rules, subjects, seed=1)
+    assert played(rules, subjects, seed=1) != played(rules, subjects, seed=2)
+
+
+def test_probability_is_how_probable() -> None:
+    dealt = played([Rule(fault=Fault.CONFLICT, probability=0.1)], [COMEBACK] * 2000)
+    assert 140 <= len([fault for fault in dealt if fault]) <= 260
+
+
+def test_the_order_in_which_paths_arrive_changes_nothing_for_each() -> None:
+    subjects = [Subject(Kind.COMEBACK, "M1", f"/Meeting/Comeback/M1/ADR{number}") for number in range(200)]
+    shuffled = random.Random(1).sample(subjects, len(subjects))
+    rules = [Rule(fault=Fault.CONFLICT, probability=0.3)]
+    assert dict(zip(subjects, played(rules, subjects), strict=True)) == dict(
+        zip(shuffled, played(rules, shuffled), strict=True)
+    )
+
+
+def test_a_rule_overrides_what_its_fault_does_to_the_call() -> None:
+    assert [Rule(fault=Fault.SERVER_ERROR, applied=applied).deal().applied for applied in (None, True, False)] == [
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("fault", sorted(DOOR_FAULTS))
+def test_a_fault_of_the_door_can_only_count_connections(fault: Fault) -> None:
+    assert Rule(fault=fault, match=Match(nth=3)).match.nth == 3
+    with pytest.raises(ValidationError, match="before any request"):
+        Rule(fault=fault, match=Match(kind=Kind.COMEBACK))
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET_BEFORE_READING, Fault.REFUSE_CONNECTIONS])
+def test_what_is_not_read_cannot_be_applied(fault: Fault) -> None:
+    with pytest.raises(ValidationError, match="cannot be applied"):
+        Rule(fault=fault, applied=True)
+
+
+def test_connections_and_requests_meet_only_their_own_faults() -> None:
+    faults = Faults(Script(rules=(Rule(fault=Fault.TLS_FAILURE), Rule(fault=Fault.CONFLICT))))
+    connection, request = faults.for_connection(), faults.for_request(COMEBACK)
+    assert connection is not None
+    assert request is not None
+    assert (connection.fault, request.fault) == (Fault.TLS_FAILURE, Fault.CONFLICT)
+
+
+EXAMPLE: dict[str, Any] = {
+    "seed": 7,
+    "rules": [{"fault": "throttled_seconds", "seconds": 2.0, "times": 1, "match": {"kind": "comeback", "nth": 3}}],
+}
+
+
+def test_a_script_reads_the_same_from_toml_json_and_python(tmp_path: Path) -> None:
+    as_json, as_toml = tmp_path / "faults.json", tmp_path / "faults.toml"
+    as_json.write_text(json.dumps(EXAMPLE))
+    as_toml.write_text(
+        'seed = 7\n[[rules]]\nfault = "throttled_seconds"\nseconds = 2.0\ntimes = 1\nmatch = {kind = "comeback", nth = 3}\n'
+    )
+    assert Script.of(as_json) == Script.of(as_toml) == Script.of(EXAMPLE)
+    assert Script.of(EXAMPLE["rules"]) == Script(rules=Script.of(EXAMPLE).rules)
+    assert Script.of(None) == Script()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"fault": "earthquake"},
+        {"fault": "conflict", "oops": 1},
+        {"fault": "conflict", "match": {"kind": "estate"}},
+        {"fault": "conflict", "times": 0},
+        {"fault": "conflict", "probability": 1.5},
+        {"fault": "conflict", "seconds": 0},
+        {},
+    ],
+)
+def test_a_wrong_rule_is_refused(rule: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Script.of([rule])
