@@ -1,0 +1,1 @@
+"""One request to Vitec in, one complete answer or exactly one error of `worker.errors` out."""

@@ -1,0 +1,64 @@
+"""Vitec's own words out of an error answer of whatever shape."""
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+AT_MOST = 500
+"""Characters that are kept."""
+
+
+def words(body: bytes) -> str | None:
+    """What the answer says, for the database: one line, at most 500 characters, none of them a control character.
+
+    The shape of Vitec's errors is not published. Keys are compared without regard to case, in this order:
+    `validationErrors`, `modelState`, `message`, `exceptionMessage`, `messageDetail`; failing these, the text itself.
+    """
+    text = _decoded(body)
+    try:
+        said = _said(json.loads(text))
+    except (ValueError, RecursionError):
+        said = None
+    return clean(said or text) or None
+
+
+def clean(text: str) -> str:
+    """One line without control characters, invisible ones, or anything a database or a terminal would stumble over."""
+    # What is far beyond the limit need not be looked at; one visible character may stand behind some invisible ones.
+    seen = (" " if unicodedata.category(sign)[0] == "C" else sign for sign in text[: 20 * AT_MOST])
+    return " ".join("".join(seen).split())[:AT_MOST].rstrip()
+
+
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("cp1252", errors="replace")
+
+
+def _said(answer: Any) -> str | None:
+    if isinstance(answer, str):
+        return answer
+    if not isinstance(answer, dict):
+        return None
+    by_key = {key.casefold(): value for key, value in answer.items()}
+    for key in ("validationerrors", "modelstate", "message", "exceptionmessage", "messagedetail"):
+        text = "; ".join(_sentences(by_key.get(key)))
+        if text:
+            return text
+    return None
+
+
+def _sentences(value: Any) -> Iterator[str]:
+    match value:
+        case None | "":
+            return
+        case list():
+            for item in value:
+                yield from _sentences(item)
+        case dict():
+            for key, item in value.items():
+                yield f"{key}: {', '.join(_sentences(item))}"
+        case _:
+            yield str(value)
