@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 import migrations
 from worker import settings as _settings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from worker.vitec.client import Client
+    from worker.vitec.credentials import Credentials
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,9 @@ def settings() -> Settings:
     except ValidationError as error:
         raise SettingsError(_in_words(error)) from None
     except OSError as error:
-        raise SettingsError(f"A file that a setting names cannot be read: {error.filename} ({error.strerror})") from None
+        raise SettingsError(
+            f"A file that a setting names cannot be read: {error.filename} ({error.strerror})"
+        ) from None
 
 
 def _in_words(error: ValidationError) -> str:
@@ -55,7 +58,10 @@ def _in_words(error: ValidationError) -> str:
 @cache
 def outbox() -> Outbox:
     """The database of this process, reachable and at the schema this program knows; `NotReady` otherwise."""
-    url = make_url(settings().database)
+    try:
+        url = make_url(settings().database)
+    except ArgumentError:
+        raise NotReady("DATABASE_URL is not the address of a database.") from None
     if url.get_backend_name() not in {"postgresql", "sqlite"}:
         raise NotReady("DATABASE_URL must be a PostgreSQL or SQLite address.")
     # To connect would make an empty file, which every later command would take for the database.
@@ -87,16 +93,25 @@ def _check_schema(box: Outbox, shown_url: str) -> None:
 def client() -> "Client":
     """The client of this process for the configured environment; `NotReady` without an address or a login."""
     from worker.vitec.client import Client
-    from worker.vitec.credentials import Credentials
 
     configured = settings()
     return Client(
         base_url(),
-        Credentials.load(configured),
+        credentials(),
         timeout=configured.vitec_timeout,
         pool_size=configured.vitec_in_flight,
         ca_bundle=configured.vitec_ca_bundle,
     )
+
+
+def credentials() -> "Credentials":
+    """The logins at Vitec; `NotReady` names what is missing or wrong, never a secret."""
+    from worker.vitec.credentials import Credentials, CredentialsError
+
+    try:
+        return Credentials.load(settings())
+    except CredentialsError as error:
+        raise NotReady(str(error)) from None
 
 
 def base_url() -> str:
@@ -120,13 +135,8 @@ def register_environment(address: str) -> None:
 
 def check_worker() -> None:
     """Tell at once, by `NotReady` or `SettingsError`, whatever would keep a worker of these settings from working."""
-    from worker.vitec.credentials import CredentialsError
-
     address = base_url()
-    try:
-        client()
-    except CredentialsError as error:
-        raise NotReady(str(error)) from None
+    credentials()
     outbox()
     register_environment(address)
 

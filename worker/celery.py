@@ -1,0 +1,66 @@
+"""The Celery app: `celery -A worker worker`, `beat` and `flower`. Celery carries rings; it keeps and retries nothing.
+
+Modules above this one are given by name, as Celery has it: they are imported where their process needs them.
+"""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+from celery import Celery
+
+from worker import bootstrap, rings
+from worker.settings import Settings, SettingsError
+
+CHORES = f"{rings.QUEUE}.chores"
+"""A queue of its own, so that a chore never waits behind rings: a worker takes from both in turn."""
+
+
+def configuration() -> dict[str, Any]:
+    """The whole configuration, read at its first use. Wrong settings end the process with one line."""
+    try:
+        settings = bootstrap.settings()
+    except SettingsError as error:
+        raise SystemExit(str(error)) from None
+    return {
+        **rings.configuration(settings),
+        "task_routes": {"outbox.*": {"queue": CHORES}},
+        "task_queues": {rings.QUEUE: {}, CHORES: {}},
+        "task_create_missing_queues": False,
+        "broker_transport": rings.transport(settings),
+        "broker_connection_retry_on_startup": True,
+        "worker_consumer": "worker.listening:Consumer",
+        # A turn mostly waits for Vitec, whose limits are for all workers together; more children would only idle.
+        "worker_concurrency": max(2, min(4, os.cpu_count() or 1)),
+        # One ring per child at most waits inside the worker: it would be stale by the time it is heard.
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_rate_limits": True,
+        "worker_send_task_events": True,
+        "beat_schedule": schedule(settings),
+        "beat_schedule_filename": str(settings.state_dir / "celerybeat-schedule"),
+    }
+
+
+def schedule(settings: Settings) -> dict[str, Any]:
+    """What beat asks for, and how often. Each request expires before the next, so none pile up."""
+    every = {
+        "outbox.dispatch": settings.dispatch_every,
+        "outbox.rescue": settings.housekeeping_every,
+        "outbox.expire": settings.housekeeping_every,
+        "outbox.prune": 3600.0,
+    }
+    return {
+        name: {"task": name, "schedule": seconds, "options": {"expires": seconds * 0.9}}
+        for name, seconds in every.items()
+    }
+
+
+app = Celery("worker", task_cls="worker.listening:Task", include=["worker.tasks", "worker.standing"])
+app.add_defaults(configuration)
+app.steps["worker"].add("worker.standing:Watch")
+
+# Celery's command line loads Flower's command with all others. Flower takes its options before it imports any module
+# of ours, so what must hold for them is arranged here.
+if "flower.command" in sys.modules:
+    importlib.import_module("worker.flower").arrange()

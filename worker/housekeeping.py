@@ -1,0 +1,39 @@
+"""The chores that keep work moving whatever was lost: dispatch, rescue, expire, prune. Twice is harmless."""
+
+from collections.abc import Callable, Iterable
+
+from worker.outbox import Outbox, expiry, lanes, rescue
+from worker.outbox.prune import prune as prune_outbox
+from worker.settings import Settings
+from worker.terms import policy_of, verdict_of
+
+MOST_RINGS = 8
+"""Rings of one kind in one dispatch: as many turns as can usefully begin before the next."""
+
+Ring = Callable[[Iterable[str]], None]
+
+
+def dispatch(box: Outbox, ring: Ring) -> dict[str, int]:
+    """Ring for each kind with due lanes, once per lane and at most `MOST_RINGS` times; return how often.
+
+    It is noted only after the rings have been taken, so that a dead broker does not look like a dispatch.
+    """
+    rings = {kind: min(count, MOST_RINGS) for kind, count in lanes.due_kinds(box).items()}
+    ring([kind for kind, count in rings.items() for _ in range(count)])
+    lanes.dispatched(box)
+    return rings
+
+
+def rescue_abandoned(box: Outbox, settings: Settings, by: str) -> int:
+    """Put in doubt, or where twice is harmless send again, what dead turns left in flight; return how many rows."""
+    return rescue.rescue(box, verdict_of(policy_of(settings)), by)
+
+
+def expire(box: Outbox) -> dict[str, int]:
+    """End what waits in vain, and wake lanes whose enqueuer died before it could; return how many of each."""
+    return {"expired": expiry.expire(box), "orphaned": expiry.orphan(box), "woken": lanes.correct(box)}
+
+
+def prune(box: Outbox, settings: Settings) -> int:
+    """Blank the content of operations that ended long ago; return how many."""
+    return prune_outbox(box, settings.blank_after.total_seconds())

@@ -1,0 +1,127 @@
+"""What a worker takes from the broker: a known task's name and nothing else. All other messages are dropped.
+
+Whoever can write to the broker can forge messages. So a message may only ask for a look into the database: it carries
+no arguments, no time limit that would kill a child in mid-turn, no date, and nothing to be called afterwards.
+"""
+
+import json
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+import celery
+import structlog
+from celery.exceptions import InvalidTaskError
+from celery.worker import consumer, request
+from kombu.transport import redis
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_BODY = 1000
+_LONGEST_HEADER = 255
+_NOTHING: list[Any] = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+
+
+class Request(request.Request):  # type: ignore[misc]
+    """A task asked for by a message, which carries nothing."""
+
+    def __init__(self, message: Any, **options: Any) -> None:
+        if options.get("decoded") or not carries_nothing(message):
+            raise InvalidTaskError("it carries something")
+        super().__init__(message, **options)
+
+
+class Task(celery.Task):  # type: ignore[misc]
+    """A task without arguments, result or retry, acknowledged before it is begun."""
+
+    abstract = True
+    Request = "worker.listening:Request"
+    ignore_result = True
+    acks_late = False
+    max_retries = 0
+
+
+def carries_nothing(message: Any) -> bool:
+    """Whether the message is what `send_task(name)` makes: plain JSON without arguments, dates, limits or sequels."""
+    headers = message.headers
+    return (
+        message.content_type == "application/json"
+        and len(message.body) <= _LONGEST_BODY
+        and json.loads(message.body) == _NOTHING
+        and headers.get("eta") is None
+        and not any(headers.get("timelimit") or ())
+        and not any(headers.get(name) for name in ("shadow", "stamps", "stamped_headers", "replaced_task_nesting"))
+        and headers.get("argsrepr") in {None, "()"}
+        and headers.get("kwargsrepr") in {None, "{}"}
+        and all(len(str(value)) <= _LONGEST_HEADER for value in headers.values())
+    )
+
+
+class Consumer(consumer.Consumer):  # type: ignore[misc]
+    """Celery's consumer, which no message can bring down."""
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
+        """Wrap Celery's handler: whatever a message makes it raise, it is dropped and the next one heard."""
+        handle = super().create_task_handler(*args, **options)
+
+        def on_message(message: Any) -> None:
+            try:
+                handle(message)
+            except self.connection_errors:
+                raise
+            except Exception as error:  # noqa: BLE001 (as above)
+                self._drop(message, type(error).__name__)
+
+        return on_message
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """Drop what is no task message."""
+        del body
+        self._drop(message, "it is no task message")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Drop a message for a task that does not exist."""
+        del body, exc
+        self._drop(message, "no such task")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Drop a message that carries anything."""
+        del body
+        self._drop(message, str(exc) if isinstance(exc, InvalidTaskError) else type(exc).__name__)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Drop what cannot be decoded, or would have to be unpickled."""
+        self._drop(message, type(exc).__name__)
+
+    def _drop(self, message: Any, why: str) -> None:
+        log.warning("a message was dropped", why=why)
+        message.reject_log_error(log, self.connection_errors)
+
+
+class Channel(redis.Channel):
+    """kombu's channel to Redis, which drops what it cannot read.
+
+    kombu takes what lies in a list for JSON of its own shape, and lets the error out if it is not: without this, one
+    stray push to the list would end the worker.
+    """
+
+    def _brpop_read(self, **options: Any) -> Any:
+        return self._read(lambda: super(Channel, self)._brpop_read(**options))  # type: ignore[no-untyped-call]
+
+    def _receive_one(self, c: Any) -> Any:
+        return self._read(lambda: super(Channel, self)._receive_one(c))  # type: ignore[no-untyped-call]
+
+    def _read(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except (Empty, *self.connection_errors, *self.connection.channel_errors):
+            raise
+        except Exception as error:  # noqa: BLE001 (content can be wrong in any way)
+            log.warning("a message was dropped", why=type(error).__name__)
+            return True
+
+
+class Transport(redis.Transport):
+    """kombu's transport with that channel."""
+
+    Channel = Channel

@@ -1,0 +1,95 @@
+"""The tasks: one ring per kind, and the chores. None takes an argument; each returns one line for people to read."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import structlog
+
+from worker import bootstrap, delivery, housekeeping, rings
+from worker.celery import app
+from worker.delivery.switch import make_deadly
+from worker.kinds import KINDS
+from worker.settings import SettingsError
+
+log = structlog.get_logger(__name__)
+
+
+class Stumbled(Exception):  # noqa: N818 (a fact)
+    """A task ended early. The text is the class of what stopped it, since the cause's own text may quote a row."""
+
+
+def task(name: str) -> Callable[[Callable[[], str]], Any]:
+    """Make a task of a function. Nothing that it raises gets into the broker or Flower but the name of its class."""
+
+    def make(work: Callable[[], str]) -> Any:
+        @wraps(work)
+        def run() -> str:
+            if bootstrap.stopping():
+                return "nothing done: the worker is stopping"
+            try:
+                line = work()
+            except (bootstrap.NotReady, SettingsError) as error:
+                log.error(str(error), task=name)  # noqa: TRY400 (the line says all there is to say)
+                return "nothing done: not ready, see the worker's log"
+            except Exception as error:
+                log.exception("a task ended early", task=name)
+                raise Stumbled(type(error).__name__) from None
+            log.info("done", task=name, result=line)
+            return line
+
+        return app.task(name=name)(run)
+
+    return make
+
+
+def _ring_of(kind: str) -> Any:
+    def serve() -> str:
+        # Celery may have put in an action of its own since the last turn.
+        make_deadly()
+        report = delivery.serve(
+            kind,
+            box=bootstrap.outbox(),
+            client=bootstrap.client(),
+            settings=bootstrap.settings(),
+            stopping=bootstrap.stopping,
+        )
+        if report.more:
+            bootstrap.ring([kind])
+        return str(report)
+
+    return task(rings.task_name(kind))(serve)
+
+
+RINGS = {kind.kind: _ring_of(kind.kind) for kind in KINDS}
+
+
+@task("outbox.dispatch")
+def dispatch() -> str:
+    """Ring for every kind that has due lanes."""
+    rung = housekeeping.dispatch(bootstrap.outbox(), lambda kinds: rings.ring(app, kinds))
+    return told({f"{kind} rung": count for kind, count in rung.items()})
+
+
+@task("outbox.rescue")
+def rescue() -> str:
+    """Settle what dead turns left in flight."""
+    box, settings = bootstrap.outbox(), bootstrap.settings()
+    return told({"rescued": housekeeping.rescue_abandoned(box, settings, delivery.this_worker())})
+
+
+@task("outbox.expire")
+def expire() -> str:
+    """End what waits in vain."""
+    return told(housekeeping.expire(bootstrap.outbox()))
+
+
+@task("outbox.prune")
+def prune() -> str:
+    """Blank the content of what ended long ago."""
+    return told({"blanked": housekeeping.prune(bootstrap.outbox(), bootstrap.settings())})
+
+
+def told(counts: dict[str, int]) -> str:
+    """Counts as one line; those that are 0 are not worth the word."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
