@@ -128,6 +128,12 @@ class Operation(Base):
             sqlite_where=text("state = 'in_doubt'"),
         ),
         Index(
+            "ix_operations_needs_person",
+            "id",
+            postgresql_where=text("needs_person"),
+            sqlite_where=text("needs_person"),
+        ),
+        Index(
             "ix_operations_expiring",
             "expires_at",
             postgresql_where=text("state IN ('pending', 'retryable') AND expires_at IS NOT NULL"),

@@ -219,6 +219,7 @@ def _operations_indexes() -> None:
     _index("ix_operations_due", table, *lane, "next_attempt_at", "id", where=waiting)
     _index("ix_operations_in_flight", table, *lane, where="state = 'in_flight'")
     _index("ix_operations_in_doubt", table, *lane, "id", where="state = 'in_doubt'")
+    _index("ix_operations_needs_person", table, "id", where="needs_person")
     _index("ix_operations_expiring", table, "expires_at", where=f"{waiting} AND expires_at IS NOT NULL")
     _index(
         "ix_operations_children",
