@@ -1,0 +1,34 @@
+"""The golden files of a kind: a row of a CRM, the vendor's own sample of the request, and answers with their outcome."""
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from worker.kind import Kind, fold, row_headings
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def cells_of(kind: type[Kind], folder: Path) -> dict[str, str]:
+    """The row by our field names, found through its headings as an import finds them."""
+    content = (folder / "row.csv").read_text(encoding="utf-8")
+    headings, row = csv.reader(content.splitlines(), delimiter=";" if ";" in content else ",")
+    known = {**kind.headings(), **row_headings()}
+    return {known[fold(heading)]: cell for heading, cell in zip(headings, row, strict=True)}
+
+
+def request_of(folder: Path) -> dict[str, Any]:
+    """The vendor's sample with the listed differences: whole seconds, and one participant only."""
+    sample = (folder / "request.json").read_text(encoding="utf-8")
+    body: dict[str, Any] = json.loads(re.sub(r"(T\d\d:\d\d:\d\d)\.\d+", r"\1", sample))
+    if "participant" in body:
+        body["participant"] = dict(list(body["participant"].items())[:1])
+    return body
+
+
+def answers_of(folder: Path) -> list[dict[str, Any]]:
+    """Answers, each with the outcome that it must have."""
+    told: list[dict[str, Any]] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    return told

@@ -1,0 +1,116 @@
+"""Times as offices write them and as Vitec tells them, over both nights when Stockholm's clocks change."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.kind import BadCell
+from worker.kind.cells import moment
+from worker.kind.stockholm import STOCKHOLM, possible_moments, read_back_time, read_time, wall_clock
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("2026-12-02 09:15", "2026-12-02T09:15:00+01:00"),
+        ("2026-12-02 09:15:30", "2026-12-02T09:15:30+01:00"),
+        ("2026-07-02T09:15", "2026-07-02T09:15:00+02:00"),
+        ("2026-12-02T09:15:30.9999999", "2026-12-02T09:15:30+01:00"),
+        ("2026-12-02T09:15:30,5+01:00", "2026-12-02T09:15:30+01:00"),
+        ("2026-12-02T23:30:00Z", "2026-12-03T00:30:00+01:00"),
+        ("2026-07-02T09:15-0500", "2026-07-02T16:15:00+02:00"),
+        ("2026-07-02T09:15+05", "2026-07-02T06:15:00+02:00"),
+        ("2027-03-28T01:59:59", "2027-03-28T01:59:59+01:00"),
+        ("2027-03-28T03:00", "2027-03-28T03:00:00+02:00"),
+        ("2027-03-28T02:30+01:00", "2027-03-28T03:30:00+02:00"),
+        ("2027-10-31T01:59", "2027-10-31T01:59:00+02:00"),
+        ("2027-10-31T03:00", "2027-10-31T03:00:00+01:00"),
+        ("2027-10-31T02:30+02:00", "2027-10-31T02:30:00+02:00"),
+        ("2027-10-31T02:30+01:00", "2027-10-31T02:30:00+01:00"),
+        ("2027-10-31T00:30Z", "2027-10-31T02:30:00+02:00"),
+        ("9999-12-31T23:59:59", "9999-12-31T23:59:59+01:00"),
+    ],
+)
+def test_a_time_is_sent_in_whole_seconds_with_stockholms_own_offset(written: str, sent: str) -> None:
+    assert moment(f" {written} ") == sent
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("2027-03-28T02:00", "no_such_time"),
+        ("2027-03-28 02:59:59", "no_such_time"),
+        ("2027-10-31T02:00", "ambiguous_time"),
+        ("2027-10-31 02:59:59", "ambiguous_time"),
+        ("2026-02-29T10:00", "not_a_time"),
+        ("2026-12-02", "not_a_time"),
+        ("2026-12-02T24:00", "not_a_time"),
+        ("2026-12-02T09:60", "not_a_time"),
+        ("2026-12-02T09:15:60", "not_a_time"),
+        ("2026-12-02T09:15+25:00", "not_a_time"),
+        ("02.12.2026 kl. 11:30", "not_a_time"),
+        ("2026-12-02T09:15 Europe/Stockholm", "not_a_time"),
+        ("٢٠٢٦-12-02T09:15", "not_a_time"),
+        ("i morgon", "not_a_time"),
+        ("1752-12-31T10:00", "out_of_range"),
+        ("1800-01-01T10:00", "out_of_range"),
+        ("0000-01-01T10:00", "not_a_time"),
+        ("0001-01-01T00:00Z", "out_of_range"),
+        ("9999-12-31T23:59:59-05:00", "not_a_time"),
+    ],
+)
+def test_a_time_that_cannot_be_meant_is_refused_for_its_own_reason(written: str, code: str) -> None:
+    with pytest.raises(BadCell) as caught:
+        read_time(written)
+    assert caught.value.code == code
+    assert written not in caught.value.reason
+    assert caught.value.remedy
+
+
+@given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_a_moment_written_with_an_offset_is_the_same_moment_afterwards(at: datetime) -> None:
+    at = at.replace(microsecond=0)
+    assert read_time(at.isoformat()) == at
+    assert read_time(at.astimezone(STOCKHOLM).isoformat()) == at
+
+
+@given(st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_what_a_clock_shows_means_the_moment_at_which_it_was_read(at: datetime) -> None:
+    earliest, latest = possible_moments(wall_clock(at))
+    assert at.replace(microsecond=0) in {earliest, latest}
+    assert latest - earliest in {timedelta(0), timedelta(hours=1)}
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ("2026-12-09T14:00:00", datetime(2026, 12, 9, 14)),  # noqa: DTZ001
+        ("2026-12-09T14:00:00.3", datetime(2026, 12, 9, 14, 0, 0, 300_000)),  # noqa: DTZ001
+        ("2026-12-09T14:00:00.9970000", datetime(2026, 12, 9, 14, 0, 0, 997_000)),  # noqa: DTZ001
+        ("2026-12-09T14:00:00.1234567", datetime(2026, 12, 9, 14, 0, 0, 123_456)),  # noqa: DTZ001
+    ],
+)
+def test_vitecs_times_are_naive_with_up_to_seven_digits(told: str, meant: datetime) -> None:
+    assert read_back_time(told) == meant
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        7,
+        "",
+        "2026-12-09",
+        "2026-12-09 14:00:00",
+        "2026-12-09T14:00:00Z",
+        "2026-12-09T14:00:00+01:00",
+        "2026-12-09T14:00:00.",
+        "2026-12-09T14:00:00.12345678",
+        "2026-02-30T14:00:00",
+        "2026-12-09T14:00:00\n",
+    ],
+)
+def test_what_is_written_otherwise_is_no_time_of_vitecs(told: object) -> None:
+    assert read_back_time(told) is None

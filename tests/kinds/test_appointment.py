@@ -1,0 +1,168 @@
+"""An appointment: its times, its recurrence, its answer."""
+
+from typing import Any
+
+import pytest
+
+from tests.kinds.reading import is_accepted_in_doubt, problems, row
+from worker.kind import Answer, OnDoubt
+from worker.kinds import Appointment
+from worker.outcome import Succeeded
+
+ONCE: dict[str, Any] = {
+    "recurrence": "",
+    "recurrence_pattern": "",
+    "recurrence_day_of_weeks": "",
+    "recurrence_interval": "",
+    "recurrence_month": "",
+    "recurrence_day": "",
+}
+MORNING = {"starts_at": "2026-12-03T10:00", "ends_at": "2026-12-03T11:00"}
+
+
+def recurring(pattern: str, **details: str) -> dict[str, str]:
+    return {**ONCE, "recurrence": "ja", "recurrence_pattern": pattern, **details}
+
+
+def test_an_end_before_the_start_is_refused_at_the_end() -> None:
+    assert problems(Appointment, starts_at="2026-12-03T10:00", ends_at="2026-12-03T09:00") == [
+        ("ends_at", "ends_before_start")
+    ]
+
+
+def test_an_end_at_the_start_is_meant() -> None:
+    same = "2026-12-03T10:00:00+01:00"
+    assert row(Appointment, starts_at=same, ends_at=same, all_day_event="nej").ends_at == same
+
+
+def test_start_and_end_are_compared_as_moments_and_not_as_text() -> None:
+    """02:50 of summer time comes before 02:10 of the winter time that follows."""
+    night = {"starts_at": "2027-10-31T02:50+02:00", "ends_at": "2027-10-31T02:10+01:00"}
+    assert row(Appointment, **night).ends_at == "2027-10-31T02:10:00+01:00"
+    assert problems(Appointment, starts_at=night["ends_at"], ends_at=night["starts_at"]) == [
+        ("ends_at", "ends_before_start")
+    ]
+
+
+def test_a_time_in_the_spring_gap_is_refused() -> None:
+    gap = {"starts_at": "2027-03-28T02:30", "ends_at": "2027-03-28T04:00"}
+    assert problems(Appointment, **gap) == [("starts_at", "no_such_time")]
+
+
+def test_a_time_in_the_autumn_hour_is_refused_unless_it_says_which() -> None:
+    twice = {"starts_at": "2027-10-31T02:30", "ends_at": "2027-10-31T04:00"}
+    assert problems(Appointment, **twice) == [("starts_at", "ambiguous_time")]
+    told = row(Appointment, starts_at="2027-10-31T02:30+01:00", ends_at="2027-10-31T04:00+01:00")
+    assert told.body()["startsAt"] == "2027-10-31T02:30:00+01:00"
+
+
+def test_a_recurring_appointment_needs_its_pattern() -> None:
+    assert problems(Appointment, **{**ONCE, "recurrence": "true"}) == [("recurrence_pattern", "missing")]
+
+
+def test_an_unknown_pattern_is_told_once_and_not_as_missing_too() -> None:
+    assert problems(Appointment, **recurring("Quarterly")) == [("recurrence_pattern", "unknown_word")]
+
+
+def test_a_weekly_appointment_needs_its_days() -> None:
+    assert problems(Appointment, **recurring("Weekly")) == [("recurrence_day_of_weeks", "missing")]
+    weekly = row(Appointment, **recurring("weekly", recurrence_day_of_weeks=" monday |THURSDAY|"))
+    assert weekly.body()["recurrenceDayOfWeeks"] == ("Monday", "Thursday")
+    assert weekly.body()["recurrencePattern"] == "Weekly"
+
+
+def test_a_monthly_appointment_needs_its_day() -> None:
+    assert problems(Appointment, **recurring("Monthly")) == [("recurrence_day", "missing")]
+    assert row(Appointment, **recurring("Monthly", recurrence_day="31")).recurrence_day == 31
+
+
+def test_a_yearly_appointment_needs_its_day_and_its_month() -> None:
+    assert problems(Appointment, **recurring("Yearly")) == [
+        ("recurrence_month", "missing"),
+        ("recurrence_day", "missing"),
+    ]
+    assert row(Appointment, **recurring("Yearly", recurrence_day="29", recurrence_month="2")).recurrence_month == 2
+
+
+def test_a_day_that_its_month_never_has_is_refused() -> None:
+    assert problems(Appointment, **recurring("Yearly", recurrence_day="30", recurrence_month="2")) == [
+        ("recurrence_day", "out_of_range")
+    ]
+
+
+@pytest.mark.parametrize("recurrence", ["", "nej"])
+def test_details_of_a_recurrence_need_one(recurrence: str) -> None:
+    given = {**ONCE, "recurrence": recurrence, "recurrence_pattern": "Daily", "recurrence_day": "3"}
+    assert problems(Appointment, **given) == [
+        ("recurrence_pattern", "not_recurring"),
+        ("recurrence_day", "not_recurring"),
+    ]
+
+
+def test_an_interval_alone_is_let_pass_since_calendars_write_it_into_every_row() -> None:
+    assert row(Appointment, **{**ONCE, "recurrence": "nej", "recurrence_interval": "1"}).recurrence_interval == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "cell", "code"),
+    [
+        ("recurrence_interval", "0", "out_of_range"),
+        ("recurrence_interval", "1.5", "not_a_number"),
+        ("recurrence_interval", "٣", "not_a_number"),
+        ("recurrence_month", "13", "out_of_range"),
+        ("recurrence_day", "32", "out_of_range"),
+        ("recurrence_day", "0", "out_of_range"),
+        ("recurrence_day_of_weeks", "Monday|Someday", "unknown_word"),
+        ("all_day_event", "kanske", "not_a_flag"),
+        ("subject", "", "missing"),
+        ("subject", "a" * 10_001, "too_long"),
+        ("note", "bell\x07", "control_character"),
+        ("starts_at", "14.12.2026 kl. 14:30", "not_a_time"),
+        ("viewing_id", "VIS1", "unknown_field"),
+    ],
+)
+def test_a_bad_cell_is_refused_for_its_own_reason(field: str, cell: str, code: str) -> None:
+    assert problems(Appointment, **{field: cell}) == [(field, code)]
+
+
+def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_fields() -> None:
+    bad = {**MORNING, "ends_at": "2026-12-03T09:00", "recurrence_day": "x", "user_id": "../..", "subject": ""}
+    assert problems(Appointment, **bad) == [
+        ("user_id", "bad_id"),
+        ("subject", "missing"),
+        ("ends_at", "ends_before_start"),
+        ("recurrence_day", "not_a_number"),
+    ]
+
+
+def test_line_breaks_in_a_note_stay_and_blanks_round_it_go() -> None:
+    told = row(Appointment, note="  Två rader\r\nmed radbrytning\rtill\t. ")
+    assert told.note == "Två rader\nmed radbrytning\ntill\t."
+    assert b'"note":"Tv\xc3\xa5 rader\\nmed radbrytning\\ntill\\t."' in (told.call("1.1").body or b"")
+
+
+def test_json_rows_may_bring_their_own_types() -> None:
+    told = row(Appointment, all_day_event=False, recurrence=True, recurrence_day_of_weeks=["Monday"], recurrence_day=8)
+    assert (told.all_day_event, told.recurrence_day_of_weeks, told.recurrence_day) == (False, ("Monday",), 8)
+    assert problems(Appointment, subject=["a"], starts_at=20261203, recurrence_day=True) == [
+        ("subject", "wrong_type"),
+        ("starts_at", "wrong_type"),
+        ("recurrence_day", "wrong_type"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b'""', b'" "', b"4711", b'{"id":"a"}', b'["a"]', b'"a', b'"a\\u0000"', b"\xff"]
+)
+def test_an_answer_without_an_id_is_accepted_in_doubt(body: bytes) -> None:
+    assert is_accepted_in_doubt(Appointment.read(Answer(200, body)))
+
+
+def test_an_id_that_is_too_long_to_be_kept_is_accepted_in_doubt() -> None:
+    assert Appointment.read(Answer(200, b'"' + b"C" * 200 + b'"')) == Succeeded("C" * 200)
+    assert is_accepted_in_doubt(Appointment.read(Answer(200, b'"' + b"C" * 201 + b'"')))
+
+
+def test_in_doubt_it_waits_for_a_person() -> None:
+    assert (Appointment.on_doubt, Appointment.function_group) == (OnDoubt.HOLD, "crm-contact")
+    assert row(Appointment).look_up_call("1.1") is None

@@ -1,0 +1,56 @@
+"""A notification: who is told what, and an answer that is strictly true or false."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.kinds.reading import is_accepted_in_doubt, problems, row
+from worker.kind import Answer, OnDoubt, fold
+from worker.kinds import Notification
+from worker.outcome import Failed, Succeeded
+
+
+@pytest.mark.parametrize("nobody", ["", " | |", [], [None], None])
+def test_somebody_must_be_told(nobody: object) -> None:
+    assert problems(Notification, recipients=nobody) == [("recipients", "missing")]
+
+
+def test_something_must_be_told() -> None:
+    assert problems(Notification, header=" ", message="") == [("message", "missing")]
+    assert row(Notification, header="", message="Nytt bud").header is None
+    assert row(Notification, header="Hej", message="").message is None
+
+
+def test_neither_sms_nor_express_is_fine() -> None:
+    assert row(Notification, sms="nej", express="nej").body()["sms"] is False
+
+
+def test_nobody_is_told_twice() -> None:
+    assert row(Notification, recipients="HAN1| HAN2 |HAN1").recipients == ("HAN1", "HAN2")
+    assert row(Notification, recipients=["HAN1", "HAN1"]).body()["recipients"] == ("HAN1",)
+
+
+def test_a_recipient_is_a_single_id() -> None:
+    assert problems(Notification, recipients=[["HAN1"]]) == [("recipients", "wrong_type")]
+    assert problems(Notification, recipients="|".join("H" for _ in range(1001))) == [("recipients", "too_long")]
+
+
+def test_the_pages_heading_for_recipients_is_known_with_its_parentheses() -> None:
+    assert Notification.headings()[fold("Notifierings mottagare(userId)")] == "recipients"
+
+
+def test_true_is_success_and_false_told_nobody() -> None:
+    assert Notification.read(Answer(200, b" true\n")) == Succeeded()
+    outcome = Notification.read(Answer(200, b"false"))
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "nobody_notified"
+
+
+@pytest.mark.parametrize("body", [b"", b"1", b"0", b"1.0", b'"true"', b"null", b"[true]", b"True", b"tru"])
+def test_whatever_else_is_accepted_in_doubt(body: bytes) -> None:
+    assert is_accepted_in_doubt(Notification.read(Answer(200, body)))
+
+
+def test_it_waits_for_a_person_in_doubt_and_is_too_late_after_a_day() -> None:
+    assert (Notification.on_doubt, Notification.function_group) == (OnDoubt.HOLD, "crm-contact")
+    assert Notification.expires_after == timedelta(hours=24)

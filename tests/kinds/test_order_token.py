@@ -1,0 +1,101 @@
+"""An order token: decoded exactly once, and answered by a ticket."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.kinds.reading import is_accepted_in_doubt, problems, row
+from worker.kind import Answer, OnDoubt
+from worker.kinds import OrderToken
+from worker.outcome import Failed, Succeeded
+
+TICKET: dict[str, Any] = {
+    "orderId": "ORD9",
+    "userId": "HAN1",
+    "targetType": "House",
+    "chainId": None,
+    "hasExpired": False,
+}
+
+
+def ticket(**changed: Any) -> Answer:
+    return Answer(200, json.dumps({**TICKET, **changed}).encode())
+
+
+@pytest.mark.parametrize(
+    ("cell", "meant"),
+    [
+        ("B2aJ%2Bq%3D%3D", "B2aJ+q=="),
+        ("B2aJ+q==", "B2aJ+q=="),
+        (" B2aJ%3d%3d\r\n", "B2aJ=="),
+        ("B2aJ+q%3D", "B2aJ+q="),
+        ("a%253D", "a%3D"),
+        ("100%", "100%"),
+    ],
+)
+def test_a_token_is_decoded_exactly_once_and_keeps_its_plus_signs(cell: str, meant: str) -> None:
+    token = row(OrderToken, data=cell)
+    assert token.body() == {"data": meant}
+    assert OrderToken.from_payload(token.payload()).body() == {"data": meant}
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        ("", "missing"),
+        ("%20", "missing"),
+        ("%00a", "control_character"),
+        ("a%FF", "bad_token"),
+        ("a" * 10_001, "too_long"),
+    ],
+)
+def test_a_token_that_says_nothing_or_cannot_be_one_is_refused(cell: str, code: str) -> None:
+    assert problems(OrderToken, data=cell) == [("data", code)]
+
+
+def test_a_valid_ticket_succeeds_with_its_order_and_goes_back_whole() -> None:
+    whole = {name: value for name, value in TICKET.items() if value is not None}
+    assert OrderToken.read(ticket()) == Succeeded("ORD9", answer=whole)
+
+
+def test_a_tickets_names_are_known_in_any_case_and_strangers_are_left_out() -> None:
+    outcome = OrderToken.read(Answer(200, b'{"ORDERID":"O1","HasExpired":false,"extra":[[[1e999]]]}'))
+    assert outcome == Succeeded("O1", answer={"orderId": "O1", "hasExpired": False})
+
+
+@pytest.mark.parametrize("order", ["ORD9", None, ""])
+def test_an_expired_token_is_final_with_or_without_its_order(order: str | None) -> None:
+    outcome = OrderToken.read(ticket(hasExpired=True, orderId=order))
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.answer, dict)
+    assert (outcome.code, outcome.answer["hasExpired"]) == ("token_expired", True)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ticket(orderId=None),
+        ticket(orderId=" "),
+        ticket(orderId=7),
+        ticket(orderId="a" * 201),
+        ticket(hasExpired="false"),
+        ticket(hasExpired=0),
+        ticket(hasExpired=None),
+        ticket(userId=["HAN1"]),
+        ticket(targetType="\x1b[31m"),
+        Answer(204, b""),
+        Answer(200, b"[]"),
+        Answer(200, b'{"orderTicketHasExpired":false,"orderId":"ORD9"}'),
+    ],
+)
+def test_what_is_no_ticket_is_accepted_in_doubt(told: Answer) -> None:
+    assert is_accepted_in_doubt(OrderToken.read(told))
+
+
+def test_in_doubt_it_is_sent_again_in_a_hurry_and_not_for_long() -> None:
+    assert (OrderToken.on_doubt, OrderToken.function_group) == (OnDoubt.RESEND, "order")
+    assert OrderToken.expires_after == timedelta(hours=1)
+    assert OrderToken.backoff_first is not None
+    assert OrderToken.backoff_first < 10
