@@ -89,7 +89,6 @@ def body_id(raw: Any) -> str | None:
 def path_id(raw: Any) -> str | None:
     """Read an id that goes into the path, where some characters would change which call is made."""
     said = _said(raw)
-    # `fullmatch`, since Python's `$` lets a final line break pass.
     if said is None or _PATH_ID.fullmatch(said):
         return said
     raise BadCell(

@@ -10,18 +10,17 @@ from worker.kind.problems import BadCell
 
 STOCKHOLM: Final = ZoneInfo("Europe/Stockholm")
 
-# SQL Server's `datetime`, in which Vitec seems to keep its times, begins in 1753.
-_FIRST_YEAR: Final = 1753
 _WRITTEN = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ] *(\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)? *([Zz]|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 _READ_BACK = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?", re.ASCII)
 _HOW = "Write it as 2026-12-02 09:15 or 2026-12-02T09:15:30+01:00."
-_WITH_OFFSET = "Write the offset, as in 2027-10-31T02:30+01:00, or choose another time."
+_ANOTHER = "Choose another time, or write the offset, as in 2027-03-28T02:30+01:00."
+_WHICH = "Write the offset, as in 2027-10-31T02:30+01:00."
 
 
 # A calendar's times lie on quarters of an hour, so the same ones come again and again.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def read_time(text: str) -> datetime:
     """Read a CRM's time, aware and in Stockholm's own offset; fractions of a second are cut.
 
@@ -55,14 +54,15 @@ def _in_stockholm(naive: datetime) -> datetime:
         return first
     # Where clocks are put forward the earlier reading has the smaller offset, where they are put back the larger one.
     if before is not None and after is not None and before < after:
-        raise BadCell("no_such_time", "Stockholm's clocks skip this time when summer time begins", _WITH_OFFSET)
-    raise BadCell("ambiguous_time", "this time occurs twice in Stockholm when summer time ends", _WITH_OFFSET)
+        raise BadCell("no_such_time", "Stockholm's clocks skip this time when summer time begins", _ANOTHER)
+    raise BadCell("ambiguous_time", "this time occurs twice in Stockholm when summer time ends", _WHICH)
 
 
 def _within_reach(moment: datetime) -> datetime:
     offset = moment.utcoffset()
-    # Before there was a standard time, Stockholm's offset had seconds, which ISO 8601 cannot write.
-    if moment.year < _FIRST_YEAR or offset is None or offset.seconds % 60:
+    # Before there was a standard time, Stockholm's offset had seconds, which ISO 8601 cannot write. That also keeps out
+    # the years before 1753, where SQL Server's `datetime` begins, in which Vitec seems to keep its times.
+    if offset is None or offset.seconds % 60:
         raise BadCell("out_of_range", "the date lies too far back", "Check the year.")
     return moment
 
