@@ -28,7 +28,6 @@ def configuration() -> dict[str, Any]:
         "task_routes": {"outbox.*": {"queue": CHORES}},
         "task_queues": {rings.QUEUE: {}, CHORES: {}},
         "task_create_missing_queues": False,
-        "broker_transport": rings.transport(settings),
         "broker_connection_retry_on_startup": True,
         "worker_consumer": "worker.listening:Consumer",
         # A turn mostly waits for Vitec, whose limits are for all workers together; more children would only idle.
@@ -38,6 +37,7 @@ def configuration() -> dict[str, Any]:
         "worker_disable_rate_limits": True,
         "worker_send_task_events": True,
         "beat_schedule": schedule(settings),
+        "beat_scheduler": "worker.beating:Scheduler",
         "beat_schedule_filename": str(settings.state_dir / "celerybeat-schedule"),
     }
 

@@ -6,19 +6,21 @@ no arguments, no time limit that would kill a child in mid-turn, no date, and no
 
 import json
 from collections.abc import Callable
-from queue import Empty
 from typing import Any
 
 import celery
 import structlog
+from celery import signals
 from celery.exceptions import InvalidTaskError
 from celery.worker import consumer, request
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 
 log = structlog.get_logger(__name__)
 
 _LONGEST_BODY = 1000
 _LONGEST_HEADER = 255
+# What reading something of an unexpected shape can raise; trouble with the connection is none of them.
+_SHAPE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _NOTHING: list[Any] = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
 
 
@@ -45,7 +47,8 @@ def carries_nothing(message: Any) -> bool:
     """Whether the message is what `send_task(name)` makes: plain JSON without arguments, dates, limits or sequels."""
     headers = message.headers
     return (
-        message.content_type == "application/json"
+        isinstance(headers.get("id"), str)
+        and message.content_type == "application/json"
         and len(message.body) <= _LONGEST_BODY
         and json.loads(message.body) == _NOTHING
         and headers.get("eta") is None
@@ -67,9 +70,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         def on_message(message: Any) -> None:
             try:
                 handle(message)
-            except self.connection_errors:
-                raise
-            except Exception as error:  # noqa: BLE001 (as above)
+            except _SHAPE as error:
                 self._drop(message, type(error).__name__)
 
         return on_message
@@ -98,6 +99,20 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         message.reject_log_error(log, self.connection_errors)
 
 
+class NoMessage(Exception):  # noqa: N818 (a fact)
+    """What lay in the queue has not the shape of a message."""
+
+
+class Message(virtual.Message):
+    """kombu's message, which says what is wrong with one in one way."""
+
+    def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
+        try:
+            super().__init__(payload, channel=channel, **options)  # type: ignore[no-untyped-call]
+        except _SHAPE as error:
+            raise NoMessage from error
+
+
 class Channel(redis.Channel):
     """kombu's channel to Redis, which drops what it cannot read.
 
@@ -105,23 +120,24 @@ class Channel(redis.Channel):
     stray push to the list would end the worker.
     """
 
+    Message = Message
+
     def _brpop_read(self, **options: Any) -> Any:
-        return self._read(lambda: super(Channel, self)._brpop_read(**options))  # type: ignore[no-untyped-call]
+        return _read(lambda: super(Channel, self)._brpop_read(**options))  # type: ignore[no-untyped-call]
 
     def _receive_one(self, c: Any) -> Any:
-        return self._read(lambda: super(Channel, self)._receive_one(c))  # type: ignore[no-untyped-call]
-
-    def _read(self, read: Callable[[], Any]) -> Any:
-        try:
-            return read()
-        except (Empty, *self.connection_errors, *self.connection.channel_errors):
-            raise
-        except Exception as error:  # noqa: BLE001 (content can be wrong in any way)
-            log.warning("a message was dropped", why=type(error).__name__)
-            return True
+        return _read(lambda: super(Channel, self)._receive_one(c))  # type: ignore[no-untyped-call]
 
 
-class Transport(redis.Transport):
-    """kombu's transport with that channel."""
+def _read(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except (NoMessage, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        log.warning("a message was dropped", why=type(error).__name__)
+        return True
 
-    Channel = Channel
+
+@signals.worker_init.connect
+def _guard_the_channel(**_: Any) -> None:
+    # kombu has no setting for it.
+    redis.Transport.Channel = Channel

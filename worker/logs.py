@@ -18,8 +18,22 @@ LONGEST_LINE = 500
 
 _MOST_PLACES = 6
 
-# These tell addresses and parameters at the lower levels.
-_DISCREET = ("urllib3", "requests", "sqlalchemy", "amqp", "kombu", "redis", "tornado.access", "asyncio")
+# At the lower levels these tell addresses and parameters, or what our own lines say better.
+_DISCREET = (
+    "alembic",
+    "amqp",
+    "asyncio",
+    "celery.app.trace",
+    "celery.worker.strategy",
+    "kombu",
+    "redis",
+    "requests",
+    "sqlalchemy",
+    "tornado.access",
+)
+
+# These tell addresses even in their warnings, or warn those who write programs, not those who run them.
+_MUTE = ("py.warnings", "urllib3")
 
 Event = MutableMapping[str, Any]
 
@@ -54,7 +68,8 @@ def configure(level: int | str = logging.INFO, file: str | None = None) -> None:
     root.setLevel(level)
     for name in _DISCREET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    for name in _MUTE:
+        logging.getLogger(name).setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
 

@@ -41,12 +41,6 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
-def transport(settings: Settings) -> str | None:
-    """The module that carries messages to those who hear; None: whatever the broker's address says."""
-    scheme = settings.broker_url.get_secret_value().partition("://")[0]
-    return "worker.listening:Transport" if scheme in {"redis", "rediss"} else None
-
-
 def bell(settings: Settings) -> Celery:
     """An app that only rings, for those who hear nothing. One call waits for the broker less than 2 s in all."""
     app = Celery("vitec-sync", set_as_current=False, broker=settings.broker_url.get_secret_value())

@@ -40,11 +40,6 @@ def _log(loglevel: int, logfile: str | None, **_: Any) -> None:
     logs.configure(loglevel, logfile)
 
 
-@signals.beat_init.connect
-def _make_folder(**_: Any) -> None:
-    bootstrap.settings().state_dir.mkdir(parents=True, exist_ok=True)
-
-
 @signals.worker_init.connect
 def _refuse(sender: Any, **_: Any) -> None:
     logs.configure(sender.loglevel, sender.logfile)

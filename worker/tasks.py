@@ -35,7 +35,7 @@ def task(name: str) -> Callable[[Callable[[], str]], Any]:
             except Exception as error:
                 log.exception("a task ended early", task=name)
                 raise Stumbled(type(error).__name__) from None
-            log.info("done", task=name, result=line)
+            log.info(line, task=name)
             return line
 
         return app.task(name=name)(run)
