@@ -38,7 +38,7 @@ class VitecError(Exception):
         self.tries = tries
 
 
-class NoEffect(VitecError):
+class NoEffect(VitecError):  # noqa: N818 (a fact, not a failure)
     """Vitec surely did not act."""
 
 
@@ -87,7 +87,7 @@ class Throttled(NoEffect):
         self.retry_after = retry_after
 
 
-class EffectUnknown(VitecError):
+class EffectUnknown(VitecError):  # noqa: N818 (a fact, not a failure)
     """Vitec may have acted."""
 
     written = True
@@ -123,7 +123,7 @@ class Conflict(EffectUnknown):
     code = "conflict"
 
 
-class Refused(VitecError):
+class Refused(VitecError):  # noqa: N818 (a fact, not a failure)
     """Any other 4xx: Vitec looked at it and said no."""
 
     code = "refused"

@@ -121,4 +121,4 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Read the settings once more from the environment and, unless told to ignore it, `.env`."""
     dotenv = None if os.environ.get("VITEC_SYNC_IGNORE_DOTENV") else ".env"
-    return Settings(_env_file=dotenv)  # type: ignore[call-arg]
+    return Settings(_env_file=dotenv)

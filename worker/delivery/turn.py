@@ -70,6 +70,7 @@ class Work:
     _ask_pace_at: float = 0.0
     _ask_others_at: float = 0.0
     _ask_lane_at: float = 0.0
+    _last_start: float = 0.0
 
     def run(self) -> None:
         """Work until there is nothing to do, time is up, or a stop is asked; what is in flight is always awaited."""
@@ -89,6 +90,9 @@ class Work:
             self.unsettled += self.sending.finished(IDLE)
         if self.switch.count:
             os._exit(70)
+        self.unsettled += self.sending.finished(0)
+        if self.unsettled:
+            self._exchange(0)
 
     def _gather(self) -> None:
         """Collect results; wait for the first one only as long as there is nothing better to do."""
@@ -233,13 +237,20 @@ class Work:
             self.ending = self.ending or "the lease was too short"
             return
         now = time.monotonic()
-        starts = [self.slots.popleft() if self.limits.rate > 0 else now for _ in claimed]
+        starts = [self._start(now) for _ in claimed]
         self.busy.update(one.id for one in claimed)
         self.report.sent += len(claimed)
         deadline = now + self.limits.timeout
         self.sending.start(
             [Errand(one, self.turn.kind, start, deadline) for one, start in zip(claimed, starts, strict=True)]
         )
+
+    def _start(self, now: float) -> float:
+        """When the next request may start: at its slot, and slots that an exchange outlasted make no burst."""
+        if self.limits.rate <= 0:
+            return now
+        self._last_start = max(self.slots.popleft(), now, self._last_start + 1 / self.limits.rate)
+        return self._last_start
 
 
 def _plain(one: Finished) -> Finished:

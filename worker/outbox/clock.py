@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Float, literal
+from sqlalchemy import ColumnElement, Float, SQLColumnExpression, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.sql.functions import GenericFunction
@@ -42,7 +42,7 @@ class later(FunctionElement[datetime]):  # noqa: N801 (reads as the SQL function
     inherit_cache = True
     name = "later"
 
-    def __init__(self, moment: ColumnElement[Any], seconds: ColumnElement[Any] | float) -> None:
+    def __init__(self, moment: SQLColumnExpression[Any], seconds: SQLColumnExpression[Any] | float) -> None:
         by = literal(float(seconds), Float) if isinstance(seconds, int | float) else seconds
         super().__init__(moment, by)
 

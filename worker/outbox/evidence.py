@@ -46,7 +46,7 @@ def _overtaken(connection: Connection, one: Finished) -> bool:
     return bool(connection.scalar(select(died & ~known)))
 
 
-def _take_in(connection: Connection, now: Now, row: Row[tuple[State, int, bool]], one: Finished) -> State | None:
+def _take_in(connection: Connection, now: Now, row: Row[State, int, bool], one: Finished) -> State | None:
     argued = one.settlement.argued
     if argued is State.SUCCEEDED:
         return prove(connection, now, one.id, row.state, one)

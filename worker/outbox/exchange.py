@@ -4,7 +4,7 @@ Locks are taken in one order everywhere: environment, lane, operations.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, update
@@ -29,7 +29,7 @@ class Terms:
     """By how much the lease must outlast a claim: the request's whole deadline and a margin."""
     in_flight: int = 5
     """How many requests the environment allows at once, all workers together."""
-    ladders: holding.Ladders = holding.Ladders()
+    ladders: holding.Ladders = field(default_factory=holding.Ladders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,7 @@ def _settle(connection: Connection, box: Outbox, now: Now, finished: Sequence[Fi
     return moved
 
 
-def _claim(
-    connection: Connection, now: Now, turn: Turn, want: int, terms: Terms, moved: dict[int, Moved]
-) -> Exchanged:
+def _claim(connection: Connection, now: Now, turn: Turn, want: int, terms: Terms, moved: dict[int, Moved]) -> Exchanged:
     room = _room(connection, now, turn, terms)
     if not room.alive:
         return Exchanged(mine=False, moved=moved)

@@ -52,13 +52,19 @@ def _end_some(connection: Connection, now: Now, condition: ColumnElement[bool], 
         .cte("picked")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
-    ended = connection.execute(
-        update(Operation)
-        .where(Operation.id.in_(select(picked.c.id)), waiting)
-        .values(state=state, error_code=code, error_detail=None, finalized_at=now, reported_at=None, needs_person=False)
-        .returning(Operation.id)
-        .execution_options(synchronize_session=False)
-    ).scalars().all()
+    ended = (
+        connection.execute(
+            update(Operation)
+            .where(Operation.id.in_(select(picked.c.id)), waiting)
+            .values(
+                state=state, error_code=code, error_detail=None, finalized_at=now, reported_at=None, needs_person=False
+            )
+            .returning(Operation.id)
+            .execution_options(synchronize_session=False)
+        )
+        .scalars()
+        .all()
+    )
     if ended:
         connection.execute(_entries(now, ended, state, code))
     return len(ended)

@@ -117,9 +117,9 @@ def due_kinds(box: Outbox) -> dict[str, int]:
     """How many lanes of each kind wait for a turn."""
     with box.read() as connection:
         rows = connection.execute(
-            select(Lane.kind, func.count()).where(due(box.clock.now())).group_by(Lane.kind).order_by(Lane.kind)
+            select(Lane.kind, func.count().label("count")).where(due(box.clock.now())).group_by(Lane.kind).order_by(Lane.kind)
         )
-        return {kind: count for kind, count in rows}
+        return {row.kind: row[1] for row in rows}
 
 
 def wake(box: Outbox, keys: Iterable[LaneKey]) -> None:

@@ -26,7 +26,9 @@ def reserve(box: Outbox, rate: float, most: int) -> Slots:
     now = box.clock.now()
     with box.write() as connection:
         row = connection.execute(
-            select(Environment.next_slot_at, now.label("now")).where(Environment.id == 1).with_for_update(key_share=True)
+            select(Environment.next_slot_at, now.label("now"))
+            .where(Environment.id == 1)
+            .with_for_update(key_share=True)
         ).one()
         start = max(0.0, (row.next_slot_at - row.now).total_seconds())
         if start > HORIZON:

@@ -27,9 +27,7 @@ def rescue(box: Outbox, verdict: Verdict, by: str) -> int:
     """
     with box.read() as connection:
         keys = connection.execute(
-            select(Lane.customer_id, Lane.kind)
-            .where(abandoned(box.clock.now()))
-            .order_by(Lane.customer_id, Lane.kind)
+            select(Lane.customer_id, Lane.kind).where(abandoned(box.clock.now())).order_by(Lane.customer_id, Lane.kind)
         ).all()
     return sum(_rescue_lane(box, row.customer_id, row.kind, verdict, by) for row in keys)
 

@@ -177,9 +177,13 @@ def _record(table: FromClause, event: Event, now: Now) -> Any:
         "answer": as_json(settled.answer),
         "by": settled.by,
     }
-    return insert(Attempt).from_select(list(picked), select(*picked.values()).select_from(table), include_defaults=False)
+    return insert(Attempt).from_select(
+        list(picked), select(*picked.values()).select_from(table), include_defaults=False
+    )
 
 
 def record(connection: Connection, event: Event, now: Now, finished: Iterable[Finished]) -> None:
     """Add history entries without moving anything."""
-    connection.execute(_record(table_of(connection, "settled", _COLUMNS), event, now), as_document(map(_as_row, finished)))
+    connection.execute(
+        _record(table_of(connection, "settled", _COLUMNS), event, now), as_document(map(_as_row, finished))
+    )

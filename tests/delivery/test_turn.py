@@ -1,0 +1,324 @@
+"""A whole turn at a real database, with a wire that remembers instead of Vitec."""
+
+import threading
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select, text, update
+from sqlalchemy.exc import OperationalError
+
+from models import Attempt, Event, Lane, Operation, State
+from tests import factory
+from tests.delivery.wire import Wire, created
+from worker import delivery
+from worker.delivery import TurnReport
+from worker.errors import Barred, Refused, Unanswered, Unreachable
+from worker.kind import Answer, Call
+from worker.outbox import Outbox, lanes
+from worker.settings import Settings
+from worker.vitec.permit import Permit
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def make(box: Outbox, count: int = 1, state: State = State.PENDING, **overrides: Any) -> list[int]:
+    """Make due operations and wake their lanes."""
+    overrides = {"next_attempt_at": LONG_AGO, **overrides}
+    with box.write() as connection:
+        ids = [factory.make_operation(connection, state, **overrides) for _ in range(count)]
+        keys = [(row.customer_id, row.kind) for row in connection.execute(select(Lane.customer_id, Lane.kind))]
+    lanes.wake(box, keys)
+    return ids
+
+
+def states(box: Outbox) -> Counter[State]:
+    with box.read() as connection:
+        return Counter(connection.scalars(select(Operation.state)))
+
+
+def serve(box: Outbox, wire: Wire, settings: Settings, stopping: Any = lambda: False) -> TurnReport:
+    return delivery.serve("comeback", box=box, client=wire, settings=settings, stopping=stopping, by="here:1")
+
+
+def test_a_turn_empties_its_lane(box: Outbox, settings: Settings) -> None:
+    ids = make(box, 40)
+    wire = Wire()
+    report = serve(box, wire, settings)
+    assert states(box) == {State.SUCCEEDED: 40}
+    assert sorted(wire.request_ids) == sorted(f"{id_}.1" for id_ in ids)
+    assert (report.sent, report.states, report.more) == (40, {State.SUCCEEDED: 40}, False)
+    with box.read() as connection:
+        lane = factory.lane(connection)
+    assert (lane.lease_until, lane.worker, lane.due_at) == (None, None, None)
+
+
+def test_no_more_are_in_flight_than_the_environment_allows(box: Outbox, settings: Settings) -> None:
+    make(box, 30)
+    wire = Wire()
+    serve(box, wire, settings)
+    assert wire.most_at_once <= 5
+
+
+def test_claiming_goes_on_while_a_request_is_in_flight(box: Outbox, settings: Settings) -> None:
+    make(box, 20)
+    others_done = threading.Event()
+
+    def one_waits_for_the_others(call: Call, permit: Permit) -> Answer:
+        if call is wire.calls[0]:
+            assert others_done.wait(20)
+        elif len(wire.calls) == 20:
+            others_done.set()
+        return created(call, permit)
+
+    wire = Wire(one_waits_for_the_others)
+    serve(box, wire, settings)
+    assert states(box) == {State.SUCCEEDED: 20}
+
+
+def test_a_second_ring_does_nothing(box: Outbox, settings: Settings) -> None:
+    make(box, 3)
+    wire = Wire()
+    serve(box, wire, settings)
+    report = serve(box, wire, settings)
+    assert len(wire.calls) == 3
+    assert report.summary() == "comeback: nothing was due"
+
+
+def test_the_longest_waiting_lane_is_served_first(box: Outbox, settings: Settings) -> None:
+    make(box, customer_id="M2", next_attempt_at=datetime(2026, 2, 1, tzinfo=UTC))
+    make(box, customer_id="M1", next_attempt_at=datetime(2026, 3, 1, tzinfo=UTC))
+    first, second = serve(box, Wire(), settings), serve(box, Wire(), settings)
+    assert (first.customer_id, first.more) == ("M2", True)
+    assert (second.customer_id, second.more) == ("M1", False)
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code"),
+    [
+        (Refused("no", status=400, words="Nej"), State.FAILED, "refused"),
+        (Refused("no", status=404), State.FAILED, "not_found"),
+        (Unreachable("no route"), State.RETRYABLE, "unreachable"),
+        (Barred("no", status=401), State.RETRYABLE, "unauthorized"),
+        (Unanswered("cut"), State.IN_DOUBT, "unanswered"),
+        (RuntimeError("what is this?"), State.IN_DOUBT, "unforeseen"),
+    ],
+)
+def test_each_error_leads_to_its_state(
+    box: Outbox, settings: Settings, error: Exception, state: State, code: str
+) -> None:
+    (id_,) = make(box)
+
+    def fail(call: Call, permit: Permit) -> Answer:
+        raise error
+
+    serve(box, Wire(fail), settings)
+    with box.read() as connection:
+        row = factory.operation(connection, id_)
+        (entry,) = factory.history(connection, id_)
+    assert (row.state, row.error_code) == (state, code)
+    assert (entry.code, entry.event, entry.written) == (code, Event.SENT, True)
+
+
+def test_what_a_dead_turn_left_is_in_doubt_and_not_sent(box: Outbox, settings: Settings) -> None:
+    (waiting,) = make(box)
+    (left,) = make(box, state=State.IN_FLIGHT)
+    with box.write() as connection:
+        connection.execute(update(Lane).values(lease_until=LONG_AGO))
+    wire = Wire()
+    report = serve(box, wire, settings)
+    assert wire.request_ids == [f"{waiting}.1"]
+    assert report.leftovers == 1
+    with box.read() as connection:
+        assert factory.operation(connection, left).state is State.IN_DOUBT
+        assert factory.history(connection, left)[-1].code == "worker_died"
+
+
+def test_a_lookup_kind_that_a_dead_turn_left_is_simply_sent_again(box: Outbox, settings: Settings) -> None:
+    make(box, kind="order_token")
+    (left,) = make(box, state=State.IN_FLIGHT, kind="order_token")
+    with box.write() as connection:
+        connection.execute(update(Lane).values(lease_until=LONG_AGO))
+    delivery.serve("order_token", box=box, client=Wire(), settings=settings, stopping=lambda: False)
+    with box.read() as connection:
+        row = factory.operation(connection, left)
+        entry = factory.history(connection, left)[-1]
+    assert (row.state, row.error_code, entry.outcome) == (State.RETRYABLE, "worker_died", "in_doubt")
+
+
+def test_a_living_lane_is_nobody_elses(box: Outbox, settings: Settings) -> None:
+    make(box, 2)
+    assert lanes.take(box, "comeback", lease=45, worker="there:2") is not None
+    wire = Wire()
+    assert serve(box, wire, settings).summary() == "comeback: nothing was due"
+    assert wire.calls == []
+
+
+def test_a_stop_lets_what_is_in_flight_finish_and_claims_no_more(box: Outbox, settings: Settings) -> None:
+    make(box, 20)
+    asked = threading.Event()
+
+    def stop_at_the_first(call: Call, permit: Permit) -> Answer:
+        asked.set()
+        return created(call, permit)
+
+    wire = Wire(stop_at_the_first)
+    report = serve(box, wire, settings, asked.is_set)
+    assert report.ended == "a stop was asked"
+    assert states(box) == {State.SUCCEEDED: len(wire.calls), State.PENDING: 20 - len(wire.calls)}
+    assert len(wire.calls) <= 10
+
+
+def test_a_turn_gives_way_when_another_lane_waits(box: Outbox, settings: Settings) -> None:
+    make(box, 200, customer_id="M1")
+
+    def slowly(call: Call, permit: Permit) -> Answer:
+        if len(wire.calls) == 5:
+            make(box, customer_id="M2")
+        time.sleep(0.02)
+        return created(call, permit)
+
+    wire = Wire(slowly)
+    report = serve(box, wire, settings.model_copy(update={"turn_shared": 0.2}))
+    assert (report.customer_id, report.ended, report.more) == ("M1", "others were waiting", True)
+    assert states(box)[State.PENDING] > 1
+    # The lane with more to do went to the back of the queue.
+    assert serve(box, Wire(), settings).customer_id == "M2"
+
+
+def test_the_pace_is_kept_by_the_databases_clock(box: Outbox, settings: Settings) -> None:
+    make(box, 11)
+    moments: list[float] = []
+
+    def note(call: Call, permit: Permit) -> Answer:
+        moments.append(time.monotonic())
+        return created(call, permit)
+
+    paced = settings.model_copy(update={"vitec_requests_per_second": 20.0})
+    serve(box, Wire(note), paced)
+    assert len(moments) == 11
+    # Ten gaps of 50 ms; a slot may be used a little late, but none is given twice.
+    assert max(moments) - min(moments) >= 0.45
+
+
+def test_a_database_that_goes_away_with_answers_in_hand_gets_them_when_it_is_back(
+    box: Outbox, settings: Settings
+) -> None:
+    make(box, 5)
+    broken = threading.Event()
+    refused: list[str] = []
+
+    @event.listens_for(box.engine, "commit")
+    def refuse(connection: Any) -> None:
+        if broken.is_set():
+            refused.append("commit")
+            if len(refused) == 4:
+                broken.clear()
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+
+    def answer(call: Call, permit: Permit) -> Answer:
+        broken.set()
+        return created(call, permit)
+
+    wire = Wire(answer)
+    report = serve(box, wire, settings)
+    assert len(refused) == 4
+    assert len(wire.calls) == len(set(wire.request_ids)) == 5
+    assert states(box) == {State.SUCCEEDED: 5}, report.summary()
+
+
+def test_a_claim_whose_commit_fails_sends_nothing_and_is_given_back(pg_box: Outbox, settings: Settings) -> None:
+    """The commit is carried out, and then reported as failed: what it claimed must be read back."""
+    make(pg_box, 3)
+    armed = threading.Event()
+    armed.set()
+
+    @event.listens_for(pg_box.engine, "commit")
+    def applied_but_reported_as_failed(connection: Any) -> None:
+        if armed.is_set() and _has_claimed(connection):
+            armed.clear()
+            connection.connection.dbapi_connection.commit()
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+
+    wire = Wire()
+    serve(pg_box, wire, settings)
+    assert not armed.is_set()
+    assert wire.calls == []
+    assert states(pg_box) == {State.RETRYABLE: 3}
+    with pg_box.read() as connection:
+        entries = connection.execute(select(Attempt.code, Attempt.written, Attempt.attempt)).all()
+        assert connection.scalars(select(Operation.failures)).all() == [0, 0, 0]
+    assert entries == [("revoked", False, 1)] * 3
+
+
+def _has_claimed(connection: Any) -> bool:
+    return (
+        connection.connection.dbapi_connection.execute(
+            "SELECT 1 FROM operations WHERE state = 'in_flight' LIMIT 1"
+        ).fetchone()
+        is not None
+    )
+
+
+def test_an_answer_that_cannot_be_written_does_not_block_the_lane(pg_box: Outbox, settings: Settings) -> None:
+    """Two answers with one id: the unique key refuses the second, which is settled as accepted in doubt."""
+    ids = make(pg_box, 3)
+
+    def same_id(call: Call, permit: Permit) -> Answer:
+        if call.request_id == f"{ids[2]}.1":
+            return created(call, permit)
+        return Answer(200, b'"THE-SAME"')
+
+    serve(pg_box, Wire(same_id), settings)
+    assert states(pg_box) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
+    with pg_box.read() as connection:
+        row = connection.execute(select(Operation.__table__).where(Operation.state == State.IN_DOUBT)).one()
+    assert (row.error_code, row.accepted, row.needs_person) == ("unwritable", True, True)
+    assert row.error_detail is None
+
+
+def test_a_late_answer_of_a_turn_that_was_believed_dead_is_evidence(box: Outbox, settings: Settings) -> None:
+    (id_,) = make(box)
+
+    def answered_after_the_rescue(call: Call, permit: Permit) -> Answer:
+        with box.write() as connection:
+            connection.execute(update(Lane).values(lease_until=LONG_AGO))
+        rescued = delivery.rescue.rescue(box, delivery.verdict_of(delivery.policy_of(settings)), "there:2")
+        assert rescued == 1
+        return created(call, permit)
+
+    report = serve(box, Wire(answered_after_the_rescue), settings)
+    assert report.ended == "the lane was taken over"
+    with box.read() as connection:
+        row = factory.operation(connection, id_)
+        entries = factory.history(connection, id_)
+    assert (row.state, row.remote_id) == (State.SUCCEEDED, f"ID-{id_}.1")
+    assert [(entry.event, entry.outcome) for entry in entries] == [
+        (Event.SENT, "in_doubt"),
+        (Event.LATE, "succeeded"),
+    ]
+
+
+def test_a_late_certain_refusal_settles_the_doubt(box: Outbox, settings: Settings) -> None:
+    (id_,) = make(box)
+
+    def refused_after_the_rescue(call: Call, permit: Permit) -> Answer:
+        with box.write() as connection:
+            connection.execute(update(Lane).values(lease_until=LONG_AGO))
+        delivery.rescue.rescue(box, delivery.verdict_of(delivery.policy_of(settings)), "there:2")
+        raise Refused("no", status=400, words="Nej")
+
+    serve(box, Wire(refused_after_the_rescue), settings)
+    with box.read() as connection:
+        row = factory.operation(connection, id_)
+    assert (row.state, row.error_code, row.error_detail) == (State.FAILED, "refused", "Nej")
+
+
+def test_bad_sql_is_not_taken_for_an_absent_database(box: Outbox) -> None:
+    with pytest.raises(Exception) as caught, box.read() as connection:
+        connection.execute(text("SELECT * FROM no_such_table"))
+    # SQLite reports it as operational; PostgreSQL knows better.
+    if box.engine.dialect.name == "postgresql":
+        assert not delivery.database_away(caught.value)
