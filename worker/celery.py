@@ -13,9 +13,6 @@ from celery import Celery
 from worker import bootstrap, rings
 from worker.settings import Settings, SettingsError
 
-CHORES = f"{rings.QUEUE}.chores"
-"""A queue of its own, so that a chore never waits behind rings: a worker takes from both in turn."""
-
 
 def configuration() -> dict[str, Any]:
     """The whole configuration, read at its first use. Wrong settings end the process with one line."""
@@ -25,9 +22,6 @@ def configuration() -> dict[str, Any]:
         raise SystemExit(str(error)) from None
     return {
         **rings.configuration(settings),
-        "task_routes": {"outbox.*": {"queue": CHORES}},
-        "task_queues": {rings.QUEUE: {}, CHORES: {}},
-        "task_create_missing_queues": False,
         "broker_connection_retry_on_startup": True,
         "worker_consumer": "worker.listening:Consumer",
         # A turn mostly waits for Vitec, whose limits are for all workers together; more children would only idle.

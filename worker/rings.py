@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
+from kombu.entity import Queue
 
 from worker.settings import Settings
 
@@ -11,6 +12,9 @@ EXPIRES = 10.0
 """Seconds after which nobody need hear a ring any more: by then the next dispatch has rung again."""
 
 QUEUE = "vitec-sync"
+
+CHORES = f"{QUEUE}.chores"
+"""A queue of its own, so that a chore never waits behind rings: a worker takes from both in turn."""
 
 
 def task_name(kind: str) -> str:
@@ -30,6 +34,9 @@ def configuration(settings: Settings) -> dict[str, Any]:
             "health_check_interval": 25,
         },
         "task_default_queue": QUEUE,
+        "task_queues": [Queue(QUEUE), Queue(CHORES)],
+        "task_routes": {"outbox.*": {"queue": CHORES}},
+        "task_create_missing_queues": False,
         "task_serializer": "json",
         "event_serializer": "json",
         "accept_content": ["json"],

@@ -65,6 +65,8 @@ def wrong_with(chosen: OptionParser, settings: Settings, arguments: list[str]) -
         return "Unset FLOWER_UNAUTHENTICATED_API: it would open the API to everybody, web pages elsewhere included."
     if chosen.debug:
         return "Leave --debug out: Flower would show its settings and parts of its program to whoever meets an error."
+    if chosen.auth:
+        return "Leave --auth out: the login here is FLOWER_BASIC_AUTH."
     given = logins(settings)
     if given:
         return next((wrong for wrong in map(wrong_with_login, given) if wrong), None)

@@ -1,6 +1,7 @@
 """The door in front of everything that Flower serves: without the login there is nothing, not even a page not found.
 
-Flower itself leaves `/metrics`, `/healthcheck`, the login page and its error pages open.
+Flower itself leaves `/metrics`, `/healthcheck`, its error pages and its login page open. The last is for logins that
+are not offered here, and is taken away.
 """
 
 import hmac
@@ -8,18 +9,28 @@ from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
-from flower.urls import handlers
-from tornado.web import Finish, RequestHandler
+from flower.urls import handlers, settings
+from flower.views.auth import LoginHandler
+from tornado.web import Finish, RequestHandler, StaticFileHandler
 
 
 def close(logins: Sequence[str]) -> None:
     """Put the door in front of every handler of Flower's list, once."""
-    for place, rule in enumerate(handlers):
-        if not isinstance(rule, tuple):
-            rule.handler_class = behind_door(rule.handler_class, logins)
-        else:
-            pattern, handler, *rest = rule
-            handlers[place] = (pattern, behind_door(handler, logins), *rest)
+    # Tornado adds a handler of its own for what belongs to the pages.
+    settings["static_handler_class"] = behind_door(StaticFileHandler, logins)
+    handlers[:] = [_closed(rule, logins) for rule in handlers if not _is_login_page(rule)]
+
+
+def _is_login_page(rule: Any) -> bool:
+    return isinstance(rule, tuple) and rule[1] is LoginHandler
+
+
+def _closed(rule: Any, logins: Sequence[str]) -> Any:
+    if isinstance(rule, tuple):
+        pattern, handler, *rest = rule
+        return (pattern, behind_door(handler, logins), *rest)
+    rule.handler_class = behind_door(rule.handler_class, logins)
+    return rule
 
 
 def behind_door(handler: type[RequestHandler], logins: Sequence[str]) -> type[RequestHandler]:
