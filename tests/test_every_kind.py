@@ -168,6 +168,14 @@ def test_a_heading_means_one_field_in_every_spelling(kind: type[Kind]) -> None:
         assert field.replace("_", "") in spellings, "the camelCase name is known"
 
 
+def test_a_heading_means_the_same_in_every_kind_so_that_kinds_may_share_a_file() -> None:
+    meanings: dict[str, set[str]] = {}
+    for kind in KINDS:
+        for heading, field in kind.headings().items():
+            meanings.setdefault(heading, set()).add(field)
+    assert {heading: fields for heading, fields in meanings.items() if len(fields) > 1} == {}
+
+
 @every_kind
 def test_the_golden_answers_are_judged_as_they_must_be(kind: type[Kind]) -> None:
     for told in answers_of(GOLDEN / kind.kind):

@@ -36,6 +36,8 @@ class _Plan:
     groups: Mapping[str, Mapping[str, str]]
     """A nested object's name → the folded names of its members → their fields."""
     headings: Mapping[str, str]
+    paths: Mapping[str, tuple[tuple[str, bool], ...]]
+    """Each path in its parts: a word of Vitec's as it stands, or the name of the field with an id."""
 
 
 class Kind(BaseModel):
@@ -159,12 +161,12 @@ class Kind(BaseModel):
 
     def _filled(self, template: str) -> str:
         """Fill the ids in, each checked once more: a `..` survives encoding and would collapse the path."""
-        parts = template.split("/")
-        return "/".join(self._encoded(part[1:-1]) if part[0] == "{" else part for part in parts)
+        parts = self._plan.paths[template]
+        return "/".join([self._encoded(part) if is_field else part for part, is_field in parts])
 
     def _encoded(self, field: str) -> str:
         try:
-            return quote(path_id(getattr(self, field)) or "", safe="")
+            return quote(path_id(self.__dict__[field]) or "", safe="")
         except BadCell as bad:
             raise BadCells([bad.at(field)]) from None
 
@@ -242,7 +244,12 @@ def _plan_of(kind: type[Kind]) -> _Plan:
     if both := headings.keys() & row_headings().keys():
         raise ValueError(f"{kind.__name__}: these headings belong to every row: {', '.join(sorted(both))}")
     required = tuple(name for name, field in kind.model_fields.items() if field.is_required())
-    return _Plan(cells, required, tuple(body), groups, headings)
+    paths = {path: _parts_of(path) for path in (kind.path, kind.read_back) if path is not None}
+    return _Plan(cells, required, tuple(body), groups, headings, paths)
+
+
+def _parts_of(path: str) -> tuple[tuple[str, bool], ...]:
+    return tuple((part.strip("{}"), part.startswith("{")) for part in path.split("/"))
 
 
 def _cell_of(kind: type[Kind], name: str) -> Cell:
