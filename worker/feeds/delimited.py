@@ -11,7 +11,7 @@ from worker.feeds.source import MAX_CELL, MAX_COLUMNS, MAX_ROW, BadRow, Feed, Fi
 from worker.feeds.survey import Survey, described
 
 _DELIMITERS = ";,\t"
-_TOO_LONG = f"Shorten each cell to {MAX_CELL:,} characters"
+_TOO_LONG = f"Shorten each cell to {MAX_CELL:,} characters."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _unparsed(line: int, error: csv.Error) -> BadRow:
     if "field limit" in str(error):
         return BadRow(line, "cell_too_long", f"a cell is longer than {MAX_CELL:,} characters", _TOO_LONG)
     return BadRow(
-        line, "stray_line_break", "a carriage return stands outside quotes", "Put the cell in quotes, or take it out"
+        line, "stray_line_break", "a carriage return stands outside quotes", "Put the cell in quotes, or take it out."
     )
 
 
@@ -123,7 +123,7 @@ def _checked(line: int, cells: list[str], shape: _Shape) -> Row | BadRow:
     if len(cells) > named:
         if any(cell.strip() for cell in cells[named:]):
             why = f"a cell stands in column {named + 1}, which has no heading"
-            return BadRow(line, "too_many_cells", why, "Give the column a heading, or empty it")
+            return BadRow(line, "too_many_cells", why, "Give the column a heading, or empty it.")
         cells = cells[:named]
     if max(map(len, cells), default=0) > MAX_CELL:
         column = next(heading for heading, cell in zip(shape.headings, cells, strict=True) if len(cell) > MAX_CELL)
@@ -134,8 +134,8 @@ def _checked(line: int, cells: list[str], shape: _Shape) -> Row | BadRow:
 def _wrong_width(line: int, found: int, wanted: int) -> BadRow:
     reason = f"{found} cells, but {wanted} headings"
     if found > wanted:
-        return BadRow(line, "too_many_cells", reason, "Put cells that hold the delimiter in quotes")
-    return BadRow(line, "too_few_cells", reason, "Export the row in full: it may have been cut off")
+        return BadRow(line, "too_many_cells", reason, "Put cells that hold the delimiter in quotes.")
+    return BadRow(line, "too_few_cells", reason, "Export the row in full: it may have been cut off.")
 
 
 def _restored(cells: Sequence[str]) -> Sequence[str]:

@@ -45,7 +45,7 @@ def _rows(file: BinaryIO, encoding: str, headings: tuple[str, ...]) -> Iterator[
             yield found
         elif column := _oversized(found):
             why = f"the value is longer than {MAX_CELL:,} characters"
-            yield BadRow(line, "cell_too_long", why, f"Shorten it to {MAX_CELL:,} characters", column)
+            yield BadRow(line, "cell_too_long", why, f"Shorten it to {MAX_CELL:,} characters.", column)
         else:
             yield Row(line, [found.get(heading) for heading in headings])
 
@@ -60,7 +60,7 @@ def _objects(text: TextIO) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
             pass
         if long:
             why = f"the line is longer than {MAX_ROW:,} characters"
-            yield number, BadRow(number, "row_too_long", why, f"Shorten each value to {MAX_CELL:,} characters")
+            yield number, BadRow(number, "row_too_long", why, f"Shorten each value to {MAX_CELL:,} characters.")
         elif piece.strip():
             yield number, _object(number, piece)
 
@@ -72,13 +72,13 @@ def _object(line: int, text: str) -> dict[str, Any] | BadRow:
         if "\\u" in text:
             json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return BadRow(line, "not_text", "a value holds half a character (a lone surrogate)", "Export it as UTF-8")
+        return BadRow(line, "not_text", "a value holds half a character (a lone surrogate)", "Export it as UTF-8.")
     except _RepeatedKey:
-        return BadRow(line, "repeated_key", "a key stands twice in the object", "Keep one of the two")
+        return BadRow(line, "repeated_key", "a key stands twice in the object", "Keep one of the two.")
     except (ValueError, RecursionError):
-        return BadRow(line, "not_json", "the line is not valid JSON", _ONE_OBJECT)
+        return BadRow(line, "not_json", "the line is not valid JSON", f"{_ONE_OBJECT}.")
     if not isinstance(found, dict):
-        return BadRow(line, "not_json", "the line is JSON, but not an object", _ONE_OBJECT)
+        return BadRow(line, "not_json", "the line is JSON, but not an object", f"{_ONE_OBJECT}.")
     return found
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, cast
 
 from worker.feeds.source import MAX_ROW
 
@@ -29,7 +29,7 @@ class _Borrowed(io.BufferedIOBase):
 def open_text(file: BinaryIO, encoding: str) -> TextIO:
     """Read an open file as text from its beginning; lines break at \\n only, and keep their line breaks."""
     file.seek(0)
-    return io.TextIOWrapper(_Borrowed(file), encoding=encoding, newline="\n")
+    return io.TextIOWrapper(cast("BinaryIO", _Borrowed(file)), encoding=encoding, newline="\n")
 
 
 class QuoteError(Exception):

@@ -1,0 +1,7 @@
+"""Intake: rows of a CRM become operations, bad rows become rejected rows."""
+
+from worker.importing.enqueueing import Enqueued, enqueue
+from worker.importing.rows import Terms
+from worker.importing.taking import Summary, TakenElsewhere, take_in
+
+__all__ = ["Enqueued", "Summary", "TakenElsewhere", "Terms", "enqueue", "take_in"]

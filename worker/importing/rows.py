@@ -1,0 +1,190 @@
+"""A row of a file becomes a new operation, or a rejected row that says where and why."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any
+
+from worker.feeds import BadRow, Row
+from worker.importing.columns import Columns
+from worker.kind import BadCell, BadCells, Kind, Problem
+from worker.kind.cells import body_id, moment, path_id
+from worker.kinds import KINDS
+from worker.outbox.feed_files import Rejected
+from worker.outbox.intake import NewOperation
+
+_BY_NAME: Mapping[str, type[Kind]] = {kind.kind: kind for kind in KINDS}
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the settings say about every operation that is recorded."""
+
+    max_failures: int = 12
+    expires_after: Mapping[str, timedelta] = field(default_factory=lambda: MappingProxyType({}))
+    """By kind, where it differs from what the kind declares."""
+
+    def seconds_to_expiry(self, kind: type[Kind]) -> float | None:
+        """How long an operation of this kind is wanted, counted from now, if its row does not say."""
+        found = self.expires_after.get(kind.kind, kind.expires_after)
+        return None if found is None else found.total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One row, read. `key` is None where the row does not say which it is."""
+
+    line: int
+    key: tuple[str, str] | None
+    found: NewOperation | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every row says beside its payload."""
+
+    source_id: str
+    send_after: datetime | None = None
+    expires_at: datetime | None = None
+    after: tuple[str, str] | None = None
+
+
+def read_row(row: Row | BadRow, columns: Columns, terms: Terms) -> Reading:
+    """Read a row completely; a bad one is rejected for the first thing that is wrong with it, by column."""
+    if isinstance(row, BadRow):
+        return Reading(row.line, None, Rejected(row.line, row.code, row.reason, row.remedy, row.column))
+    kind, problem = kind_of(row, columns)
+    if kind is None:
+        return _rejected(row, columns, None, problem)
+    cells = dict(zip(columns.fields[kind.kind], row.cells, strict=True))
+    try:
+        common, payload = read_cells(kind, cells)
+    except BadCells as bad:
+        return _rejected(row, columns, kind, *bad.problems)
+    new = make(kind, common, payload, terms, row.line)
+    return Reading(row.line, (kind.kind, common.source_id), new)
+
+
+def kind_of(row: Row, columns: Columns) -> tuple[type[Kind] | None, Problem]:
+    """The kind of a row, or the problem that there is none."""
+    said = row.cells[columns.kind_at] if columns.kind_at is not None else None
+    name = said.strip().casefold() if isinstance(said, str) else ""
+    if columns.kind is not None and (not name or name == columns.kind.kind):
+        return columns.kind, _NO_PROBLEM
+    names = ", ".join(_BY_NAME)
+    if columns.kind is not None:
+        return None, Problem("kind", "other_kind", f"the row is no {columns.kind.kind}", "Import it without --kind.")
+    if not name:
+        return None, Problem("kind", "missing", "the row does not say its kind", f"Write one of {names}.")
+    return _BY_NAME.get(name), Problem("kind", "unknown_kind", "there is no such kind", f"Write one of {names}.")
+
+
+_NO_PROBLEM = Problem("", "", "", "")
+
+
+def read_cells(kind: type[Kind], cells: Mapping[str, Any]) -> tuple[Common, Kind]:
+    """Read the cells of a row by field. Raises BadCells with all that is wrong."""
+    problems: list[Problem] = []
+    common = _read_common(cells, problems)
+    try:
+        payload = kind.parse(cells)
+    except BadCells as bad:
+        raise BadCells((*problems, *bad.problems)) from None
+    if problems:
+        raise BadCells(problems)
+    return common, payload
+
+
+def _read_common(cells: Mapping[str, Any], problems: list[Problem]) -> Common:
+    said: dict[str, Any] = {}
+    for name, read in _COMMON.items():
+        if (raw := cells.get(name)) not in (None, ""):
+            try:
+                said[name] = read(raw)
+            except BadCell as bad:
+                problems.append(bad.at(name))
+    source_id = said.get("source_id")
+    if source_id is None and not any(problem.field == "source_id" for problem in problems):
+        problems.append(Problem("source_id", "missing", "it is missing", "Give every row an id of its own."))
+    return Common(source_id or "", said.get("send_after"), said.get("expires_at"), said.get("after"))
+
+
+def _moment(raw: Any) -> datetime | None:
+    if isinstance(raw, datetime):
+        raw = raw.isoformat()
+    said = moment(raw)
+    return None if said is None else datetime.fromisoformat(said)
+
+
+def _after(raw: Any) -> tuple[str, str] | None:
+    said = body_id(raw)
+    if said is None:
+        return None
+    kind, _, source_id = said.partition(":")
+    kind, source_id = kind.strip().casefold(), source_id.strip()
+    if kind not in _BY_NAME or not source_id:
+        raise BadCell("bad_after", "it does not name another row", "Write kind:source_id, as in appointment:A-17.")
+    return kind, source_id
+
+
+_COMMON = {"source_id": body_id, "send_after": _moment, "expires_at": _moment, "after": _after}
+
+
+def make(kind: type[Kind], common: Common, payload: Kind, terms: Terms, line: int | None = None) -> NewOperation:
+    """Put together what is recorded. The hash covers all that the row says, and nothing that it does not."""
+    text = _encode(payload.payload())
+    said = [text, _iso(common.expires_at), common.after, _iso(common.send_after)]
+    after_kind, after_source_id = common.after or (None, None)
+    return NewOperation(
+        kind=kind.kind,
+        customer_id=payload.customer_id,
+        source_id=common.source_id,
+        payload=text,
+        payload_hash=sha256(_encode(said).encode()).hexdigest(),
+        match_key=payload.match_key(),
+        send_after=common.send_after,
+        expires_at=common.expires_at,
+        expires_after=terms.seconds_to_expiry(kind),
+        after_kind=after_kind,
+        after_source_id=after_source_id,
+        line=line,
+    )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _rejected(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Problem) -> Reading:
+    """Name the row as far as it can be named, and its first problem in the order of the columns."""
+    names = columns.fields[kind.kind] if kind else ()
+    first = min(problems, key=lambda problem: names.index(problem.field) if problem.field in names else -1)
+    source_id = _safe(body_id, row.cells[columns.source_id_at])
+    customer_id = next((_safe(path_id, row.cells[at]) for at in _places(names, "customer_id")), None)
+    rejected = Rejected(
+        line=row.line,
+        code=first.code,
+        reason=first.reason,
+        remedy=first.remedy,
+        column=columns.heading_of(kind, first.field),
+        kind=kind.kind if kind else None,
+        customer_id=customer_id,
+        source_id=source_id,
+    )
+    return Reading(row.line, (kind.kind, source_id) if kind and source_id else None, rejected)
+
+
+def _places(names: tuple[str, ...], field: str) -> Iterator[int]:
+    return (at for at, name in enumerate(names) if name == field)
+
+
+def _safe(read: Any, raw: Any) -> str | None:
+    try:
+        found: str | None = read(raw)
+    except BadCell:
+        return None
+    return found

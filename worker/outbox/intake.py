@@ -1,0 +1,86 @@
+"""New operations are recorded: lanes first, then all rows of a chunk at once, then what the conflicts mean."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, case, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models import Lane, Operation, UtcDateTime
+from models.base import RowId
+from worker.outbox.clock import later
+from worker.outbox.due import Now
+from worker.outbox.revising import Verdict, revise
+from worker.outbox.rows import as_json
+from worker.outbox.staging import NewOperation, stage, staged
+from worker.outbox.store import Outbox
+from worker.outbox.verdicts import apply_revisions
+
+__all__ = ["NewOperation", "Verdict", "apply_revisions", "open_lanes", "record"]
+
+BATCH = 2_000
+"""Rows per transaction, at most: on SQLite everybody else's writes wait for it."""
+
+_INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+
+def open_lanes(connection: Connection, lanes: Iterable[tuple[str, str, str]]) -> None:
+    """Make the lanes (customer_id, kind, function_group) that are not there yet."""
+    rows = [dict(zip(("customer_id", "kind", "function_group"), lane, strict=True)) for lane in sorted(set(lanes))]
+    if rows:
+        insert = _INSERT[connection.dialect.name]
+        connection.execute(insert(Lane).values(rows).on_conflict_do_nothing())
+
+
+def record(
+    connection: Connection,
+    box: Outbox,
+    rows: Sequence[NewOperation],
+    *,
+    feed: str,
+    feed_file_id: int | None = None,
+    max_failures: int = 12,
+) -> list[Verdict]:
+    """Record a chunk of rows, no key of which occurs twice in it; the verdicts stand in the order of the rows.
+
+    The lanes exist already. Rows whose key is known are not recorded again: see `Verdict` for what happens to them.
+    """
+    if not rows:
+        return []
+    now = box.clock.now()
+    stage(connection, rows)
+    fresh = _insert(connection, now, feed, feed_file_id, max_failures)
+    verdicts = dict.fromkeys(fresh, Verdict.RECORDED)
+    if len(fresh) < len(rows):
+        known = [row for row in rows if (row.kind, row.source_id) not in verdicts]
+        verdicts |= revise(connection, box, known, feed=feed, feed_file_id=feed_file_id)
+    staged.drop(connection)
+    return [verdicts[row.kind, row.source_id] for row in rows]
+
+
+def _insert(
+    connection: Connection, now: Now, feed: str, feed_file_id: int | None, max_failures: int
+) -> list[tuple[str, str]]:
+    """Record the staged rows whose key is new, in the order of the file, and return their keys."""
+    new = staged.c
+    own_expiry = case((new.expires_after.is_not(None), later(now, new.expires_after)))
+    same = ("kind", "customer_id", "source_id", "line", "payload_hash", "match_key", "send_after")
+    picked: dict[str, ColumnElement[Any]] = {name: new[name] for name in (*same, "after_kind", "after_source_id")}
+    picked |= {
+        "feed": literal(feed),
+        "feed_file_id": literal(feed_file_id, RowId),
+        "payload": as_json(new.payload),
+        "max_failures": literal(max_failures),
+        "next_attempt_at": case((new.send_after > now, new.send_after), else_=now),
+        "expires_at": func.coalesce(new.expires_at, own_expiry, type_=UtcDateTime),
+        "created_at": now,
+    }
+    # SQLite reads the ON of ON CONFLICT as a join's unless a WHERE stands between.
+    rows = select(*picked.values()).where(new.number >= 0).order_by(new.number)
+    statement = (
+        _INSERT[connection.dialect.name](Operation)
+        .from_select(list(picked), rows, include_defaults=False)
+        .on_conflict_do_nothing(index_elements=["feed", "kind", "source_id"])
+        .returning(Operation.kind, Operation.source_id)
+    )
+    return [(kind, source_id) for kind, source_id in connection.execute(statement)]

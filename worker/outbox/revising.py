@@ -1,0 +1,132 @@
+"""What new content from the CRM means for an operation that is there already."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, select
+
+from models import Operation, State
+from worker.outbox.content import Change, Content, defer, drop, present, replace, requeue
+from worker.outbox.staging import NewOperation, staged
+from worker.outbox.store import Outbox
+
+ALREADY_SENT = (
+    "already_sent",
+    "it has been sent, and what was made at Vitec cannot be changed by a call",
+    "Change it in Vitec by hand, or export it under a new id.",
+)
+
+
+class Verdict(StrEnum):
+    """What became of one row of the CRM."""
+
+    RECORDED = "recorded"
+    """It was new."""
+
+    UNCHANGED = "unchanged"
+    """It says what it said before."""
+
+    REVISED = "revised"
+    """Its operation was still waiting: the new content will be sent."""
+
+    REQUEUED = "requeued"
+    """Its operation had ended without success: it is pending again, with the new content."""
+
+    DEFERRED = "deferred"
+    """Its operation is in flight or in doubt: the new content waits for that verdict."""
+
+    ALREADY_SENT = "already_sent"
+    """Its operation has succeeded: refused."""
+
+    OTHER_CUSTOMER = "other_customer"
+    """Its operation is another customer's: refused."""
+
+
+Key = tuple[str, str]
+"""(kind, source_id)"""
+
+
+def revise(
+    connection: Connection, box: Outbox, rows: Sequence[NewOperation], *, feed: str, feed_file_id: int | None
+) -> dict[Key, Verdict]:
+    """Hold staged rows whose keys are known against their operations, and write what follows."""
+    by_key = {(row.kind, row.source_id): row for row in rows}
+    found = connection.execute(_known(feed)).all()
+    verdicts = {(one.kind, one.source_id): _judge(one, by_key[one.kind, one.source_id]) for one in _of(found, by_key)}
+    changed = [
+        one.id
+        for one in _of(found, by_key)
+        if verdicts[one.kind, one.source_id] in _WRITTEN or one.revision is not None
+    ]
+    if changed:
+        # Only what changes is locked, in the order of ids, and judged once more: nothing moves it from here on.
+        locked = (
+            select(*_JUDGED).where(Operation.id.in_(changed)).order_by(Operation.id).with_for_update(key_share=True)
+        )
+        verdicts |= _write(connection, box, connection.execute(locked).all(), by_key, feed_file_id)
+    return verdicts
+
+
+def _of(found: Sequence[Row[Any]], by_key: Mapping[Key, NewOperation]) -> list[Row[Any]]:
+    return [one for one in found if (one.kind, one.source_id) in by_key]
+
+
+_JUDGED = (
+    Operation.id,
+    Operation.kind,
+    Operation.source_id,
+    Operation.customer_id,
+    Operation.state,
+    Operation.attempt,
+    Operation.payload_hash,
+    Operation.revision,
+)
+_WRITTEN = frozenset({Verdict.REVISED, Verdict.REQUEUED, Verdict.DEFERRED})
+
+
+def _known(feed: str) -> Select[Any]:
+    same = and_(Operation.feed == feed, Operation.kind == staged.c.kind, Operation.source_id == staged.c.source_id)
+    return select(*_JUDGED).join(staged, same)
+
+
+def _judge(found: Row[Any], row: NewOperation) -> Verdict:
+    if found.customer_id != row.customer_id:
+        return Verdict.OTHER_CUSTOMER
+    if found.payload_hash == row.payload_hash:
+        return Verdict.UNCHANGED
+    match found.state:
+        case State.PENDING | State.RETRYABLE:
+            return Verdict.REVISED
+        case State.IN_FLIGHT | State.IN_DOUBT:
+            waits = found.revision is not None and found.revision["payload_hash"] == row.payload_hash
+            return Verdict.UNCHANGED if waits else Verdict.DEFERRED
+        case State.FAILED | State.CANCELLED | State.EXPIRED:
+            return Verdict.REQUEUED
+        case _:
+            return Verdict.ALREADY_SENT
+
+
+def _write(
+    connection: Connection,
+    box: Outbox,
+    locked: Sequence[Row[Any]],
+    by_key: Mapping[Key, NewOperation],
+    feed_file_id: int | None,
+) -> dict[Key, Verdict]:
+    now = present(connection, box)
+    verdicts: dict[Key, Verdict] = {}
+    changes: dict[Verdict, list[Change]] = defaultdict(list)
+    for found in locked:
+        row = by_key[found.kind, found.source_id]
+        verdicts[found.kind, found.source_id] = verdict = _judge(found, row)
+        if verdict in _WRITTEN:
+            content = Content.of(row, now, feed_file_id)
+            changes[verdict].append(Change(found.id, found.attempt, found.state, content, now))
+    back = [found.id for found in locked if by_key[found.kind, found.source_id].payload_hash == found.payload_hash]
+    drop(connection, back)
+    replace(connection, now, changes[Verdict.REVISED])
+    requeue(connection, now, changes[Verdict.REQUEUED])
+    defer(connection, changes[Verdict.DEFERRED])
+    return verdicts
