@@ -10,6 +10,8 @@ AT_MOST = 1 << 20
 class Stream(Protocol):
     """What is needed of urllib3's response."""
 
+    @property
+    def closed(self) -> bool: ...
     def read(self, amt: int, decode_content: bool) -> bytes: ...
 
 
@@ -25,10 +27,12 @@ def read(stream: Stream, encoding: str | None) -> bytes:
     """The whole body, decoded. Raise NotWholeError, at the latest when one byte more than AT_MOST has come."""
     raw = bytearray()
     try:
-        while piece := stream.read(AT_MOST + 1 - len(raw), decode_content=False):
-            raw += piece
-            if len(raw) > AT_MOST:
+        # A body that is shorter than its Content-Length is found out by the read after its last byte, not before.
+        while not stream.closed and len(raw) <= AT_MOST:
+            piece = stream.read(AT_MOST + 1 - len(raw), decode_content=False)
+            if not piece:
                 break
+            raw += piece
     except Exception as error:  # noqa: BLE001 (whatever urllib3 makes of it, the body did not come to its end)
         raise NotWholeError(f"the answer's body was cut off ({type(error).__name__})", bytes(raw)) from None
     if len(raw) > AT_MOST:

@@ -65,7 +65,11 @@ class _Reading(HTTPResponse):
         finally:
             self._mark()
         self._flight.head = self._lines.last in _BLANK
-        self._flight.framed = bool(self.chunked) or self.length is not None
+        lengths = set(self.headers.get_all("Content-Length", ()))
+        self._flight.framed = bool(self.chunked) or (self.length is not None and len(lengths) <= 1)
+        if self.status == 101:
+            # Whatever is spoken on that connection from now on, it is not HTTP.
+            self.will_close = True
         if not self.chunked:
             self.fp = self._lines._file  # type: ignore[assignment] # noqa: SLF001 (it is ours; reads the body without the detour)
 
@@ -76,8 +80,9 @@ class _Reading(HTTPResponse):
         """
         closed = super().isclosed()
         if closed:
-            # A last chunk without its blank line is a body cut off.
-            if self.chunked and self._lines.last not in _BLANK:
+            # `http.client` lets a body that ends too early pass, and urllib3 does so if it reads the length otherwise.
+            # Neither minds a last chunk that is cut off.
+            if (self._lines.last not in _BLANK) if self.chunked else (self.length != 0):
                 self._flight.framed = False
             self._flight.land()
         return closed

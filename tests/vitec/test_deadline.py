@@ -1,0 +1,172 @@
+"""The total deadline holds in every phase, and what was cut is never taken for an answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vitec.conftest import POST, House, ended
+from tests.vitec.wire import PATIENCE, Line, http
+from worker.errors import Refused, Unanswered, Unreadable
+from worker.vitec.flight import Flight
+from worker.vitec.permit import Permit
+from worker.vitec.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHORT = 0.4
+LONG = 8.0
+"""Long enough for a slow machine, and much shorter than any timeout that could hide a missing watchdog."""
+
+
+@pytest.mark.parametrize("certificate", [None, "good"])
+def test_waiting_for_the_status_ends_at_the_deadline(house: House, certificate: str | None) -> None:
+    wire = house.hanging(b"", certificate)
+    permit = Permit(time.monotonic() + SHORT)
+    began = time.monotonic()
+    error = ended(house.client(wire), permit=permit)
+    assert (type(error), permit.written) == (Unanswered, True)
+    assert SHORT * 0.9 < time.monotonic() - began < LONG
+
+
+@pytest.mark.parametrize("certificate", [None, "good"])
+def test_a_status_line_that_drips_ends_at_the_deadline(house: House, certificate: str | None) -> None:
+    """No timeout of requests sees it: each single read is quick."""
+    wire = house.dripping(http("200 " + "K" * 5000, b"true"), 12, certificate)
+    began = time.monotonic()
+    assert type(ended(house.client(wire), within=SHORT)) is Unanswered
+    assert time.monotonic() - began < LONG
+
+
+def test_a_head_that_drips_was_accepted_and_ends_at_the_deadline(house: House) -> None:
+    wire = house.dripping(http("200 OK", b"true", "X: " + "y" * 5000), 20)
+    began = time.monotonic()
+    assert type(ended(house.client(wire), within=SHORT)) is Unreadable
+    assert time.monotonic() - began < LONG
+
+
+@pytest.mark.parametrize("certificate", [None, "good"])
+def test_a_body_that_drips_was_accepted_and_ends_at_the_deadline(house: House, certificate: str | None) -> None:
+    answer = http("200 OK", b"y" * 5000)
+    wire = house.dripping(answer, len(answer) - 4990, certificate)
+    began = time.monotonic()
+    error = ended(house.client(wire), within=SHORT)
+    assert (type(error), error.status) == (Unreadable, 200)
+    assert time.monotonic() - began < LONG
+
+
+def test_a_body_that_drips_until_the_end_of_the_connection_ends_at_the_deadline(house: House) -> None:
+    """`Connection: close` makes http.client let go of the socket while the body is still to be read."""
+    answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5000\r\n\r\n" + b"y" * 5000
+    wire = house.dripping(answer, 80)
+    began = time.monotonic()
+    assert type(ended(house.client(wire), within=SHORT)) is Unreadable
+    assert time.monotonic() - began < LONG
+
+
+def test_a_refusal_whose_body_hangs_counts_by_its_status(house: House) -> None:
+    wire = house.hanging(http("400 Bad", b"{", length=9))
+    assert type(ended(house.client(wire), within=SHORT)) is Refused
+
+
+@pytest.mark.parametrize("certificate", [None, "good"])
+def test_an_upload_that_is_blocked_ends_at_the_deadline(house: House, certificate: str | None) -> None:
+    go_on = threading.Event()
+    ends: list[tuple[int, bool]] = []
+
+    def script(line: Line) -> None:
+        assert go_on.wait(PATIENCE)
+        ends.append(line.drain())
+
+    wire = house.wire(script, certificate)
+    call = replace(POST, body=b"x" * (48 << 20))
+    permit = Permit(time.monotonic() + SHORT)
+    began = time.monotonic()
+    error = ended(house.client(wire), call, permit=permit)
+    took = time.monotonic() - began
+    go_on.set()
+    _until(lambda: bool(ends))
+    assert (type(error), permit.written) == (Unanswered, True)
+    assert took < LONG
+    count, was_reset = ends[0]
+    # What the kernel still held was thrown away: the other side is told of it, not given the rest. (Over TLS, Python
+    # shows a record that is cut off as a plain end, so that it tells nothing there.)
+    assert was_reset or certificate
+    assert count < len(call.body or b"")
+
+
+def test_a_cut_answer_that_looks_clean_is_still_unknown(house: House) -> None:
+    """After a shutdown http.client finds an end of file in the head, and makes a 201 with an empty body of it."""
+    wire = house.hanging(b"HTTP/1.1 201 Created\r\nX: y")
+    error = ended(house.client(wire), within=SHORT)
+    assert (type(error), error.status) == (Unreadable, 201)
+
+
+def test_the_clients_own_timeout_bounds_a_longer_permit(house: House) -> None:
+    wire = house.hanging(b"")
+    began = time.monotonic()
+    assert type(ended(house.client(wire, timeout=SHORT), within=60)) is Unanswered
+    assert time.monotonic() - began < LONG
+
+
+def test_one_cut_does_not_touch_the_others(house: House) -> None:
+    """Many requests side by side: those that hang are cut, those that are answered are answered."""
+
+    def script(line: Line) -> None:
+        while True:
+            if b"hang" in line.request():
+                line.wait_gone()
+                return
+            line.send(http("200 OK", b"true"))
+
+    client = house.client(house.wire(script))
+    outcomes: dict[int, type] = {}
+
+    def one(number: int) -> None:
+        path = "User/Notify/hang" if number % 4 == 0 else "User/Notify/M1"
+        call = replace(POST, path=path)
+        within = SHORT if number % 4 == 0 else PATIENCE
+        for _ in range(5):
+            outcomes[number] = type(ended(client, call, within=within))
+            if number % 4 == 0:
+                return
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    names = {number: kind.__name__ for number, kind in outcomes.items()}
+    assert names == {number: "Unanswered" if number % 4 == 0 else "Answer" for number in range(12)}
+
+
+def test_an_earlier_deadline_that_comes_later_wakes_the_watchdog() -> None:
+    watchdog = Watchdog()
+    late = Flight(Permit(time.monotonic() + 600), time.monotonic() + 600, "POST")
+    soon = Flight(Permit(time.monotonic() + 600), time.monotonic() + 0.1, "POST")
+    watchdog.watch(late)
+    watchdog.watch(soon)
+    _until(lambda: soon.permit.revoked)
+    assert not late.permit.revoked
+    watchdog.leave(late)
+    watchdog.close()
+
+
+def test_a_flight_that_has_landed_is_not_cut() -> None:
+    flight = Flight(Permit(time.monotonic() + 60), time.monotonic() + 60, "POST")
+    assert flight.permit.use()
+    flight.land()
+    flight.expire()
+    assert not flight.cut
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -1,0 +1,266 @@
+"""Where nothing was written, it may be sent again: before and during connecting, and before the first byte."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import socket
+import ssl
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from tests.vitec.conftest import POST, House, ended
+from tests.vitec.wire import PATIENCE, Line, http
+from worker.errors import Barred, Revoked, Unreachable
+from worker.vitec.client import Client
+from worker.vitec.credentials import Credentials
+from worker.vitec.permit import Permit
+
+HERE = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def test_a_refused_connection_is_unreachable(house: House) -> None:
+    permit = Permit(time.monotonic() + 10)
+    error = ended(house.client(f"http://localhost:{free_port()}"), permit=permit)
+    assert (type(error), str(error), error.tries) == (Unreachable, "the connection was refused", 3)
+    assert not permit.written
+
+
+def test_a_name_that_cannot_be_resolved_is_unreachable(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error = ended(house.client("https://connect.example"))
+    assert (type(error), str(error)) == (Unreachable, "the name of the host cannot be resolved")
+
+
+def test_a_host_that_is_no_name_is_unreachable(house: House) -> None:
+    assert type(ended(house.client(f"https://{'a' * 70}.example"))) is Unreachable
+
+
+def test_the_next_address_is_tried_when_the_first_is_dead(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = house.answering(http("200 OK", b"true"))
+    dead, alive = (*HERE, ("127.0.0.1", free_port())), (*HERE, ("127.0.0.1", wire.port))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [dead, alive])
+    assert ended(house.client(wire)).status == 200
+
+
+def test_a_connect_that_hangs_is_unreachable_at_the_deadline(house: House) -> None:
+    with contextlib.ExitStack() as stack:
+        # A full queue of connections that nobody accepts: further ones are neither taken nor refused.
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        permit = Permit(time.monotonic() + 0.5)
+        error = ended(house.client(f"http://127.0.0.1:{listener.getsockname()[1]}"), permit=permit)
+    assert (type(error), str(error)) == (Unreachable, "connecting took too long")
+    assert not permit.written
+
+
+@pytest.mark.parametrize("certificate", ["self_signed", "elsewhere", "expired"])
+def test_a_bad_certificate_is_unreachable_and_nothing_is_written(house: House, certificate: str) -> None:
+    wire = house.answering(http("200 OK", b"true"), certificate=certificate)
+    permit = Permit(time.monotonic() + 10)
+    error = ended(house.client(wire), permit=permit)
+    assert type(error) is Unreachable
+    assert str(error).startswith("Vitec's certificate is not accepted: ")
+    assert not permit.written
+    assert wire.requests == []
+
+
+def test_the_usual_authorities_do_not_vouch_for_our_own(house: House) -> None:
+    wire = house.answering(http("200 OK", b"true"), certificate="good")
+    assert type(ended(house.client(wire, ca_bundle=None))) is Unreachable
+
+
+def test_a_good_certificate_is_accepted(house: House) -> None:
+    wire = house.answering(http("200 OK", b"true"), certificate="good")
+    assert ended(house.client(wire)).body == b"true"
+
+
+def test_tls_below_1_2_is_not_spoken(house: House) -> None:
+    hello = threading.Event()
+    versions: list[int] = []
+
+    def script(line: Line) -> None:
+        versions.append(int.from_bytes(line.sock.recv(11)[9:11], "big"))
+        hello.set()
+        # A server that insists on TLS 1.1.
+        line.send(bytes.fromhex("160302002a020000260302") + bytes(32) + bytes.fromhex("00c01300"))
+        line.wait_gone()
+
+    wire = house.wire(script)
+    permit = Permit(time.monotonic() + 10)
+    error = ended(house.client(wire.url.replace("http:", "https:")), permit=permit)
+    assert hello.wait(PATIENCE)
+    assert (type(error), str(error)) == (Unreachable, "the TLS handshake failed")
+    assert min(versions) >= ssl.TLSVersion.TLSv1_2
+
+
+def test_a_server_that_speaks_no_tls_is_unreachable(house: House) -> None:
+    wire = house.answering(http("200 OK", b"true"))
+    wire_url = wire.url.replace("http:", "https:")
+    wire.__exit__()
+    other = house.wire(lambda line: line.send(b"HTTP/1.1 400 Bad\r\n\r\n"))
+    error = ended(house.client(wire_url.replace(str(wire.port), str(other.port))))
+    assert type(error) is Unreachable
+
+
+def test_a_reset_during_the_tls_handshake_is_unreachable(house: House) -> None:
+    def script(line: Line) -> None:
+        line.sock.recv(1)
+        line.reset()
+
+    error = ended(house.client(house.wire(script).url.replace("http:", "https:")))
+    assert type(error) is Unreachable
+
+
+def test_a_tls_handshake_that_hangs_is_unreachable(house: House) -> None:
+    """Requests calls it a ReadTimeout, as if something had been read for."""
+    wire = house.wire(lambda line: line.wait_gone())
+    permit = Permit(time.monotonic() + 0.4)
+    error = ended(house.client(wire.url.replace("http:", "https:")), permit=permit)
+    assert (type(error), str(error)) == (Unreachable, "the TLS handshake took too long")
+    assert not permit.written
+
+
+def test_what_was_never_written_is_tried_again_at_once(house: House) -> None:
+    seen = []
+
+    def script(line: Line) -> None:
+        seen.append(line)
+        if len(seen) == 1:
+            line.reset()
+            return
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain("tests/vitec/tls/good.pem")
+        line.sock = tls.wrap_socket(line.sock, server_side=True)
+        wire.heard(line)
+        line.send(http("200 OK", b"true"))
+
+    wire = house.wire(script)
+    answer = ended(house.client(wire.url.replace("http:", "https:")))
+    assert (answer.status, answer.tries) == (200, 2)
+
+
+def test_a_permit_withdrawn_beforehand_opens_no_connection(house: House) -> None:
+    wire = house.answering(http("200 OK", b"true"))
+    permit = Permit(time.monotonic() + 10)
+    assert permit.revoke()
+    assert type(ended(house.client(wire), permit=permit)) is Revoked
+    assert wire.connections == 0
+
+
+def test_a_deadline_that_has_passed_opens_no_connection(house: House) -> None:
+    wire = house.answering(http("200 OK", b"true"))
+    assert type(ended(house.client(wire), within=-1)) is Revoked
+    assert wire.connections == 0
+
+
+def test_a_permit_withdrawn_while_connecting_keeps_the_first_byte_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread sits in name look-up, is declared unsent, and comes back."""
+    wire = house.answering(http("200 OK", b"true"))
+    permit = Permit(time.monotonic() + 10)
+    resolve = socket.getaddrinfo
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        assert permit.revoke()
+        return resolve(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    error = ended(house.client(wire), permit=permit)
+    assert (type(error), permit.written) == (Revoked, False)
+    assert wire.requests == []
+
+
+def test_a_look_up_of_the_name_that_outlasts_the_deadline_writes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire = house.answering(http("200 OK", b"true"))
+    permit = Permit(time.monotonic() + 0.3)
+    resolve = socket.getaddrinfo
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        end = time.monotonic() + PATIENCE
+        while not permit.revoked:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        return resolve(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    error = ended(house.client(wire), permit=permit)
+    assert isinstance(error, Revoked | Unreachable)
+    assert not permit.written
+    assert wire.requests == []
+
+
+def test_the_lease_is_asked_last_of_all_and_may_forbid_the_first_byte(house: House) -> None:
+    wire = house.answering(http("200 OK", b"true"))
+    connections = []
+
+    def may_write() -> bool:
+        connections.append(wire.connections)
+        return False
+
+    permit = Permit(time.monotonic() + 10, may_write)
+    error = ended(house.client(wire), permit=permit)
+    assert (type(error), permit.written, permit.revoked) == (Revoked, False, True)
+    assert len(connections) == 1
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": path}
+        for path in (
+            "../x",
+            "a/../b",
+            "a//b",
+            "/a",
+            "a/",
+            "",
+            ".",
+            "a/.",
+            "a?b=c",
+            "a#b",
+            "a\r\nX: y",
+            "a b",
+            "a\0",
+            "ä",
+        )
+    ]
+    + [{"request_id": "1\r\nX: y"}, {"request_id": ""}, {"request_id": "1\0"}, {"method": "PUT"}, {"method": "GET /"}],
+)
+def test_a_call_that_would_change_the_request_is_not_sent(house: House, change: dict[str, str]) -> None:
+    wire = house.answering(http("200 OK", b"true"))
+    error = ended(house.client(wire), dataclasses.replace(POST, **change))  # type: ignore[arg-type]
+    assert type(error) is Unreachable
+    assert wire.connections == 0
+
+
+def test_without_a_login_nothing_is_sent_and_the_customer_is_held(house: House) -> None:
+    wire = house.answering(http("200 OK", b"true"))
+    client = Client(wire.url, Credentials())
+    house.stack.callback(client.close)
+    assert type(ended(client)) is Barred
+    assert wire.connections == 0
+
+
+@pytest.mark.parametrize("url", ["http://connect.example", "ftp://localhost", "localhost", "", "https://"])
+def test_only_https_or_loopback_is_accepted(url: str) -> None:
+    with pytest.raises(ValueError, match="base URL"):
+        Client(url, Credentials())

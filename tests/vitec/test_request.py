@@ -1,0 +1,167 @@
+"""What goes on the wire: exactly the request, in one piece, with the login and nothing of the environment."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vitec.conftest import GET, POST, House, ended
+from tests.vitec.wire import PATIENCE, Line, http
+from worker.vitec.connection import PlainConnection
+from worker.vitec.flight import Flight, flying
+from worker.vitec.permit import Permit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OK = http("200 OK", b"true")
+
+
+def test_the_request_is_what_vitec_documents(house: House) -> None:
+    wire = house.answering(OK)
+    ended(house.client(wire))
+    head, _, body = wire.requests[0].partition(b"\r\n\r\n")
+    first, *rest = head.decode().split("\r\n")
+    assert first == "POST /api/Appointment/M1/HAN1 HTTP/1.1"
+    assert dict(line.split(": ", 1) for line in rest) == {
+        "Host": f"localhost:{wire.port}",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Authorization": "Basic " + base64.b64encode(b"partner:canary-password").decode(),
+        "Content-Type": "application/json; charset=utf-8",
+        "Content-Length": str(len(POST.body or b"")),
+        "User-Agent": "vitec-sync",
+        "X-Request-Id": "17.1",
+    }
+    assert body == POST.body
+
+
+def test_a_look_up_has_no_body(house: House) -> None:
+    wire = house.answering(OK)
+    ended(house.client(wire), GET)
+    assert wire.requests[0].startswith(b"GET /api/ViewingParticipant/M1/ADR1/OBJ1 HTTP/1.1\r\n")
+    assert b"content-" not in wire.requests[0].lower()
+
+
+@pytest.mark.parametrize("base", ["", "/", "/api", "/api/", "/a/b/"])
+def test_the_path_is_joined_to_the_base_url_with_one_slash(house: House, base: str) -> None:
+    wire = house.answering(OK)
+    ended(house.client(wire.url.removesuffix("/api") + base))
+    path = base.rstrip("/") + "/Appointment/M1/HAN1"
+    assert wire.requests[0].startswith(f"POST {path} HTTP/1.1\r\n".encode())
+
+
+def test_head_and_body_leave_in_one_write(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[int] = []
+    wire = house.answering(OK)
+    client = house.client(wire)
+
+    class Counted(socket.socket):
+        def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]
+            if data.startswith(b"POST"):
+                writes.append(len(data))
+            super().sendall(data, flags)
+
+    monkeypatch.setattr(socket, "socket", Counted)
+    assert ended(client).status == 200
+    assert writes == [len(wire.requests[0])]
+
+
+def test_nothing_of_the_environment_goes_along(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    proxy = house.answering(OK)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv(name.lower(), proxy.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine localhost login other password stolen\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    wire = house.answering(OK, certificate="good")
+    assert ended(house.client(wire)).status == 200
+    assert proxy.connections == 0
+    assert base64.b64encode(b"partner:canary-password") in wire.requests[0]
+
+
+def test_cookies_are_neither_kept_nor_sent(house: House) -> None:
+    wire = house.answering(http("200 OK", b"true", "Set-Cookie: session=1; Path=/"))
+    client = house.client(wire)
+    ended(client)
+    ended(client)
+    assert b"cookie" not in wire.requests[1].lower()
+
+
+def test_the_sockets_options_are_set_before_the_first_byte(house: House) -> None:
+    wire = house.answering(OK)
+    asked: list[tuple[bytes, int, float]] = []
+    with flying(Flight(Permit(time.monotonic() + 60), time.monotonic() + 60, "POST")):
+        connection = PlainConnection("localhost", wire.port)
+        connection.request("POST", "/", b"{}", {"Content-Length": "2"})
+        linger = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+        no_delay = connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)
+        patience = 60_000 if option is None else connection.sock.getsockopt(socket.IPPROTO_TCP, option)
+        asked.append((linger, no_delay, patience))
+        connection.close()
+    [(linger, no_delay, patience)] = asked
+    assert linger == (1).to_bytes(4, sys.byteorder) + bytes(4)
+    assert no_delay
+    assert 50_000 < patience <= 60_000
+
+
+def test_a_killed_process_delivers_nothing_late(house: House) -> None:
+    """Without the linger the kernel goes on sending megabytes for a process that is no more."""
+    connected, killed = threading.Event(), threading.Event()
+    ends: list[tuple[int, bool]] = []
+
+    def script(line: Line) -> None:
+        assert line.sock.recv(1, socket.MSG_PEEK)
+        connected.set()
+        assert killed.wait(PATIENCE)
+        ends.append(line.drain())
+
+    wire = house.wire(script)
+    process = subprocess.Popen([sys.executable, "-c", UPLOAD, wire.url])
+    try:
+        assert connected.wait(PATIENCE)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE)
+    killed.set()
+    end = time.monotonic() + PATIENCE
+    while not ends:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    count, was_reset = ends[0]
+    assert was_reset
+    assert count < 48 << 20
+
+
+UPLOAD = """
+import sys, time
+from worker.kind import Call
+from worker.vitec.client import Client
+from worker.vitec.credentials import Credentials, Login
+from worker.vitec.permit import Permit
+client = Client(sys.argv[1], Credentials(Login("partner", "pw-of-the-test")))
+client.send(Call("POST", "a/b", b"x" * (48 << 20), "M1", "g", "1.1"), Permit(time.monotonic() + 60))
+"""
+
+
+def test_a_client_from_before_the_fork_is_refused(house: House) -> None:
+    """Its watchdog's thread does not exist in the child: nothing would keep the deadline."""
+    wire = house.answering(OK)
+    client = house.client(wire)
+    client._pid -= 1
+    with pytest.raises(RuntimeError, match="after the fork"):
+        ended(client)
+    assert wire.connections == 0

@@ -1,0 +1,143 @@
+"""Connections are used again where that is safe, and never tried again behind our back."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vitec.conftest import GET, POST, House, ended
+from tests.vitec.wire import PATIENCE, Line, http
+from worker.errors import Refused, ServerError, Unanswered, Unreadable
+from worker.vitec import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OK = http("200 OK", b"true")
+
+
+@pytest.mark.parametrize("certificate", [None, "good"])
+def test_a_connection_is_used_again(house: House, certificate: str | None) -> None:
+    wire = house.answering(OK, certificate=certificate)
+    client = house.client(wire)
+    assert [ended(client).status for _ in range(5)] == [200] * 5
+    assert wire.connections == 1
+
+
+@pytest.mark.parametrize("answer", [http("204 No Content"), http("400 Bad", b'{"message": "Fel"}'), http("404 No")])
+def test_an_answer_read_to_its_end_leaves_the_connection_usable(house: House, answer: bytes) -> None:
+    wire = house.answering(answer, OK)
+    client = house.client(wire)
+    ended(client)
+    assert ended(client).status == 200
+    assert wire.connections == 1
+
+
+@pytest.mark.parametrize("certificate", [None, "good"])
+def test_a_connection_idle_for_too_long_is_not_used_for_a_post(
+    house: House, monkeypatch: pytest.MonkeyPatch, certificate: str | None
+) -> None:
+    wire = house.answering(OK, certificate=certificate)
+    client = house.client(wire)
+    assert ended(client).status == 200
+    monkeypatch.setattr(connection, "IDLE_AT_MOST", 0.0)
+    assert ended(client, GET).status == 200
+    assert wire.connections == 1
+    assert ended(client, POST).status == 200
+    assert wire.connections == 2
+
+
+def test_two_seconds_are_too_long() -> None:
+    assert connection.IDLE_AT_MOST == 2.0
+
+
+def test_a_connection_that_was_closed_meanwhile_is_replaced_before_anything_is_written(house: House) -> None:
+    closed = threading.Event()
+
+    def script(line: Line) -> None:
+        wire.heard(line)
+        line.send(OK)
+        line.sock.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    wire = house.wire(script)
+    client = house.client(wire)
+    assert ended(client).tries == 1
+    assert closed.wait(PATIENCE)
+    assert ended(client).tries == 1
+    assert wire.connections == 2
+
+
+@pytest.mark.parametrize("end", [Line.reset, lambda line: None])
+@pytest.mark.parametrize("call", [POST, GET])
+def test_a_used_connection_that_dies_under_a_request_is_not_tried_again(
+    house: House, end: Callable[[Line], object], call: object
+) -> None:
+    """`requests` or urllib3 must not send it anew by themselves: the server may have acted before it died."""
+
+    def script(line: Line) -> None:
+        wire.heard(line)
+        line.send(OK)
+        wire.heard(line)
+        end(line)
+
+    wire = house.wire(script)
+    client = house.client(wire)
+    assert ended(client).status == 200
+    error = ended(client, call)  # type: ignore[arg-type]
+    assert (type(error), error.tries) == (Unanswered, 1)
+    assert (len(wire.requests), wire.connections) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (http("200 OK", b"t", length=4), Unreadable),
+        (http("200 OK", b"x" * (2 << 20)), Unreadable),
+        (http("400 Bad", b"x" * (2 << 20)), Refused),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", ServerError),
+    ],
+)
+def test_a_connection_with_something_left_on_it_is_thrown_away(house: House, answer: bytes, expected: type) -> None:
+    """Its rest would be taken for the answer to the next request."""
+
+    def script(line: Line) -> None:
+        wire.heard(line)
+        line.send(answer if wire.connections == 1 else OK)
+        line.wait_gone()
+
+    wire = house.wire(script)
+    client = house.client(wire)
+    assert type(ended(client, within=0.5 if expected is Unreadable else 10)) is expected
+    assert ended(client).status == 200
+    assert wire.connections == 2
+
+
+def test_bytes_after_an_answer_are_not_taken_for_the_next_one(house: House) -> None:
+    wire = house.answering(OK + http("200 OK", b'"not yours"'), OK)
+    client = house.client(wire)
+    assert ended(client).body == b"true"
+    assert ended(client).body == b"true"
+
+
+def test_many_threads_each_get_their_own_answer(house: House) -> None:
+    def script(line: Line) -> None:
+        while True:
+            request = line.request()
+            line.send(http("200 OK", request.split(b"\r\n")[0]))
+
+    wire = house.wire(script)
+    client = house.client(wire, pool_size=8)
+
+    def one(number: int) -> bool:
+        path = f"User/Notify/M{number}"
+        return bool(ended(client, replace(POST, path=path)).body == f"POST /api/{path} HTTP/1.1".encode())
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(one, range(400)))
+    assert wire.connections <= 8

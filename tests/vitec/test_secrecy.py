@@ -1,0 +1,73 @@
+"""Whatever happens, errors and logs hold nothing of what was sent or answered."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vitec.conftest import LOGIN, POST, House
+from tests.vitec.wire import http
+from worker.errors import VitecError
+from worker.vitec.credentials import Credentials
+from worker.vitec.permit import Permit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CANARIES = ("canary", "partner", LOGIN.authorization.split()[1], "Appointment", "HAN1", "ADR1")
+BODY = b'{"message": "canary-answer about ADR1"}'
+
+
+def chained(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and all it carries along, shown or not."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http("400 canary-reason", BODY, "X-Canary: canary"),
+        http("401 canary", BODY),
+        http("302 canary", BODY, "Location: http://canary.example/Appointment/HAN1"),
+        http("500 canary", BODY, length=999),
+        http("200 canary", BODY, length=999),
+        b"HTTP/1.1 200 OK\r\nHost canary without a colon\r\nX: canary\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: canary\r\n\r\n",
+        b"HTTP/1.1 canary\r\n\r\n",
+        b"canary",
+        b"",
+    ],
+)
+def test_no_error_and_no_log_line_betrays_anything(
+    house: House, caplog: pytest.LogCaptureFixture, answer: bytes
+) -> None:
+    client = house.client(house.answering(answer, close=True))
+    with caplog.at_level(logging.DEBUG), pytest.raises(VitecError) as caught:
+        client.send(dataclasses.replace(POST, request_id="canary-id"), Permit(time.monotonic() + 10))
+    error = caught.value
+    assert list(chained(error)) == [error]
+    told = [str(error), repr(error), repr(error.args), "".join(traceback.format_exception_only(error)), caplog.text]
+    for canary in CANARIES:
+        assert canary not in "\n".join(told)
+
+
+def test_a_successful_call_is_not_logged_by_the_libraries_either(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = house.client(house.answering(http("200 OK", BODY), certificate="good"))
+    with caplog.at_level(logging.DEBUG):
+        client.send(POST, Permit(time.monotonic() + 10))
+    assert caplog.text == ""
+
+
+def test_a_login_is_never_shown() -> None:
+    for shown in (repr(LOGIN), repr(Credentials(LOGIN)), f"{LOGIN}", str({"x": LOGIN})):
+        assert "canary" not in shown
+        assert LOGIN.authorization.split()[1] not in shown
