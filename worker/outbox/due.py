@@ -6,15 +6,17 @@ What one of them sees as due, the others see too; otherwise turns would ring eac
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, and_, exists, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, exists, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
 from models import Hold, Lane, Operation, Scope
 
-# Written out, not bound: the partial indexes are found only by constants.
-waiting: ColumnElement[bool] = literal_column("operations.state IN ('pending', 'retryable')", Boolean)
-in_flight: ColumnElement[bool] = literal_column("operations.state = 'in_flight'", Boolean)
-in_doubt: ColumnElement[bool] = literal_column("operations.state = 'in_doubt'", Boolean)
+# Written out, not bound: the partial indexes are found only by constants. And without a type: a Boolean one would be
+# compared with 1 on SQLite, which then reads the whole table.
+waiting: ColumnElement[bool] = literal_column("operations.state IN ('pending', 'retryable')")
+in_flight: ColumnElement[bool] = literal_column("operations.state = 'in_flight'")
+in_doubt: ColumnElement[bool] = literal_column("operations.state = 'in_doubt'")
+needs_person: ColumnElement[bool] = literal_column("operations.needs_person")
 
 Now = ColumnElement[datetime]
 
