@@ -1,61 +1,16 @@
 """The exchange: settle what has finished, claim what there is room for, under one lock order."""
 
 from datetime import timedelta
-from typing import Any
 
-import pytest
 from sqlalchemy import select, text, update
 
-from models import Environment, Event, Hold, Lane, Operation, Reason, Scope, State
+from models import Event, Operation, State
 from tests import factory
 from tests.factory import MOMENT
+from tests.outbox.steps import DOUBT, REFUSAL, RETRY, SUCCESS, TERMS, begin, claim, done, entries, make, read
 from worker.decide import Settlement
 from worker.outbox import FixedClock, Outbox, lanes
-from worker.outbox.exchange import Exchanged, Terms, exchange
-from worker.outbox.lanes import Turn
-from worker.outbox.settling import Finished
-from worker.outcome import Health, HoldWanted
-
-TERMS = Terms(lease=45, outlast=35, in_flight=5)
-
-
-def make(box: Outbox, state: State = State.PENDING, **overrides: Any) -> int:
-    with box.write() as connection:
-        return factory.make_operation(connection, state, **overrides)
-
-
-def begin(box: Outbox, kind: str = "comeback") -> Turn:
-    """Wake every lane and take the turn at the first."""
-    with box.read() as connection:
-        keys = [(row.customer_id, row.kind) for row in connection.execute(select(Lane.customer_id, Lane.kind))]
-    lanes.wake(box, keys)
-    turn = lanes.take(box, kind, lease=45, worker="here:1")
-    assert turn is not None
-    return turn
-
-
-def read(box: Outbox, operation_id: int) -> Any:
-    with box.read() as connection:
-        return factory.operation(connection, operation_id)
-
-
-def entries(box: Outbox, operation_id: int) -> list[Any]:
-    with box.read() as connection:
-        return factory.history(connection, operation_id)
-
-
-def claim(box: Outbox, turn: Turn, want: int = 5, terms: Terms = TERMS) -> Exchanged:
-    return exchange(box, turn, [], want, terms)
-
-
-def done(claimed: Any, settlement: Settlement) -> Finished:
-    return Finished(claimed.id, claimed.attempt, settlement, "here:1", seconds=0.1, tries=1, written=True)
-
-
-SUCCESS = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R1", answer="R1", health=Health.WELL)
-RETRY = Settlement(State.RETRYABLE, State.RETRYABLE, delay=30, failures=1, code="unreachable")
-DOUBT = Settlement(State.IN_DOUBT, State.IN_DOUBT, code="unanswered", needs_person=True, health=Health.ILL)
-REFUSAL = Settlement(State.FAILED, State.FAILED, code="refused", detail="Nej", health=Health.WELL)
+from worker.outbox.exchange import Exchanged, exchange
 
 
 def test_a_claim_puts_the_oldest_due_in_flight(box: Outbox) -> None:
@@ -262,130 +217,6 @@ def test_two_that_both_acted_are_shown_to_a_person(box: Outbox) -> None:
     assert (row.state, row.remote_id) == (State.SUCCEEDED, "EARLIER")
     assert (row.error_code, row.needs_person) == ("acted_twice", True)
     assert entries(box, claimed.id)[0].remote_id == "R1"
-
-
-@pytest.mark.parametrize("scope", list(Scope))
-def test_a_held_scope_is_not_claimed_from(box: Outbox, scope: Scope, clock: FixedClock) -> None:
-    make(box)
-    turn = begin(box)
-    with box.write() as connection:
-        factory.make_hold(connection, scope)
-    result = claim(box, turn)
-    assert (result.held, result.claimed) == (True, ())
-    assert lanes.due_kinds(box) == {}
-    clock.advance(44)
-    assert claim(box, turn).held
-
-
-@pytest.mark.parametrize("scope", list(Scope))
-def test_after_a_hold_one_goes_first_until_a_success(box: Outbox, scope: Scope) -> None:
-    for _ in range(5):
-        make(box)
-    turn = begin(box)
-    with box.write() as connection:
-        factory.make_hold(connection, scope, until=MOMENT - timedelta(seconds=1))
-    (first,) = claim(box, turn).claimed
-    assert claim(box, turn).claimed == ()
-    result = exchange(box, turn, [done(first, SUCCESS)], 5, TERMS)
-    assert len(result.claimed) == 4
-    with box.read() as connection:
-        assert connection.execute(select(Hold.id)).all() == []
-
-
-def test_one_goes_first_among_all_lanes_of_the_scope(box: Outbox) -> None:
-    make(box), make(box, kind="appointment")
-    comebacks, appointments = begin(box), begin(box, "appointment")
-    with box.write() as connection:
-        factory.make_hold(connection, Scope.GROUP, until=MOMENT - timedelta(seconds=1))
-    assert len(claim(box, comebacks).claimed) == 1
-    assert claim(box, appointments).claimed == ()
-
-
-def test_a_pause_of_another_customer_holds_nobody_else(box: Outbox) -> None:
-    make(box)
-    turn = begin(box)
-    with box.write() as connection:
-        factory.make_hold(connection, Scope.GROUP, customer_id="M2", until=None, reason=Reason.PAUSED)
-        factory.make_hold(connection, Scope.GROUP, function_group="viewing", until=None, reason=Reason.PAUSED)
-        factory.make_hold(connection, Scope.LANE, kind="appointment", until=None, reason=Reason.PAUSED)
-    assert len(claim(box, turn).claimed) == 1
-
-
-def barred(seconds: float | None = None) -> Settlement:
-    hold = HoldWanted(Scope.GROUP, Reason.FORBIDDEN, seconds)
-    return Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, code="forbidden", hold=hold)
-
-
-def test_one_reason_brought_by_many_is_one_strike_and_doubles_when_it_comes_back(
-    box: Outbox, clock: FixedClock
-) -> None:
-    for _ in range(3):
-        make(box)
-    turn = begin(box)
-    claimed = claim(box, turn, want=2).claimed
-    exchange(box, turn, [done(one, barred()) for one in claimed], 0, TERMS)
-    with box.read() as connection:
-        (hold,) = connection.execute(select(Hold.__table__)).all()
-    assert (hold.strikes, hold.until, hold.customer_id) == (1, MOMENT + timedelta(hours=1), "M30001")
-    assert read(box, claimed[0].id).failures == 0
-    clock.advance(3601)
-    turn = begin(box)
-    (probe,) = claim(box, turn).claimed
-    exchange(box, turn, [done(probe, barred())], 0, TERMS)
-    with box.read() as connection:
-        (hold,) = connection.execute(select(Hold.__table__)).all()
-    assert (hold.strikes, hold.until) == (2, MOMENT + timedelta(seconds=3601 + 7200))
-
-
-def test_retry_after_is_kept_as_said_and_never_shortened(box: Outbox) -> None:
-    make(box), make(box)
-    turn = begin(box)
-    one, two = claim(box, turn).claimed
-
-    def throttled(seconds: float) -> Settlement:
-        hold = HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, seconds)
-        return Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, code="throttled", hold=hold)
-
-    exchange(box, turn, [done(one, throttled(90)), done(two, throttled(20))], 0, TERMS)
-    with box.read() as connection:
-        assert connection.scalar(select(Hold.until)) == MOMENT + timedelta(seconds=90)
-
-
-def test_five_failures_in_a_row_open_the_breaker_and_one_more_doubles_it(box: Outbox, clock: FixedClock) -> None:
-    for _ in range(7):
-        make(box)
-    turn = begin(box)
-    claimed = claim(box, turn).claimed
-    exchange(box, turn, [done(one, DOUBT) for one in claimed[:4]], 0, TERMS)
-    with box.read() as connection:
-        assert connection.execute(select(Hold.id)).all() == []
-        assert connection.scalar(select(Environment.failures_in_row)) == 4
-    exchange(box, turn, [done(claimed[4], DOUBT)], 0, TERMS)
-    with box.read() as connection:
-        hold = connection.execute(select(Hold.__table__)).one()
-    assert (hold.scope, hold.reason, hold.until) == (
-        Scope.ENVIRONMENT,
-        Reason.UNAVAILABLE,
-        MOMENT + timedelta(seconds=120),
-    )
-    clock.advance(121)
-    turn = begin(box)
-    (probe,) = claim(box, turn).claimed
-    exchange(box, turn, [done(probe, DOUBT)], 0, TERMS)
-    with box.read() as connection:
-        assert connection.scalar(select(Hold.until)) == MOMENT + timedelta(seconds=121 + 240)
-
-
-def test_a_good_answer_between_failures_keeps_the_breaker_closed(box: Outbox) -> None:
-    for _ in range(5):
-        make(box)
-    turn = begin(box)
-    claimed = claim(box, turn).claimed
-    kinds = [DOUBT, DOUBT, DOUBT, REFUSAL, DOUBT]
-    exchange(box, turn, [done(one, what) for one, what in zip(claimed, kinds, strict=True)], 0, TERMS)
-    with box.read() as connection:
-        assert connection.scalar(select(Environment.failures_in_row)) == 1
-        assert connection.execute(select(Hold.id)).all() == []
 
 
 def test_an_open_import_does_not_hold_up_the_exchange(pg_box: Outbox) -> None:
