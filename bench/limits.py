@@ -1,0 +1,93 @@
+"""The limits: what sending alone costs, without queue and database. `python -m bench.limits HOW PROCESSES COUNT`."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from worker.kinds import by_name
+from worker.vitec.client import Client
+from worker.vitec.credentials import Credentials, Login
+from worker.vitec.permit import Permit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LOGIN = Login("bench", "bench-1")
+_BODY = {"date": "2026-12-11T09:15:00+01:00", "note": "Ring efter lunch"}
+
+
+def _paths(count: int) -> list[str]:
+    return [f"Meeting/Comeback/M{30001 + n % 12}/ADR{n}" for n in range(count)]
+
+
+def bare(url: str, count: int, *, trust_env: bool = True) -> None:
+    """`Session.post(json=)` in a loop: what a careful script would do."""
+    with requests.Session() as session:
+        session.trust_env = trust_env
+        session.headers["Authorization"] = _LOGIN.authorization
+        for path in _paths(count):
+            answer = session.post(f"{url}/{path}", json=_BODY, timeout=30)
+            assert answer.status_code == 200
+            answer.json()
+
+
+def without_environment(url: str, count: int) -> None:
+    """The same, told not to look for proxies and passwords in the environment."""
+    bare(url, count, trust_env=False)
+
+
+def prepared(url: str, count: int) -> None:
+    """One prepared request, its path changed, straight to the adapter: as little as requests can be made to do."""
+    adapter = HTTPAdapter()
+    headers = {"Authorization": _LOGIN.authorization}
+    request = requests.Request("POST", f"{url}/x", json=_BODY, headers=headers).prepare()
+    for path in _paths(count):
+        request.url = f"{url}/{path}"
+        answer = adapter.send(request, timeout=30, verify=False)
+        assert answer.status_code == 200
+        answer.json()
+
+
+def client(url: str, count: int) -> None:
+    """The worker's own send path: from a payload to an outcome, with permit, watchdog and marks."""
+    sender = Client(url, Credentials(_LOGIN), timeout=30, pool_size=1)
+    kind = by_name("comeback")
+    for number, path in enumerate(_paths(count)):
+        _, _, customer_id, contact_id = path.split("/")
+        payload = {"customer_id": customer_id, "contact_id": contact_id, **_BODY}
+        call = kind.from_payload(payload).call(f"{number}.1")
+        kind.read(sender.send(call, Permit(time.monotonic() + 30)))
+
+
+WAYS: dict[str, Callable[[str, int], None]] = {
+    "bare": bare,
+    "without_environment": without_environment,
+    "prepared": prepared,
+    "client": client,
+}
+
+
+def main() -> None:
+    """Do it in so many processes, then wait to be ended, so that what they cost can be read."""
+    how, processes, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    url = os.environ["VITEC_BASE_URL"]
+    for _ in range(processes):
+        multiprocessing.get_context("fork").Process(target=_child, args=(how, url, count // processes)).start()
+    signal.pause()
+
+
+def _child(how: str, url: str, count: int) -> None:
+    WAYS[how](url, count)
+    signal.pause()
+
+
+if __name__ == "__main__":
+    main()
