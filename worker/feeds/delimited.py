@@ -1,7 +1,7 @@
 """The CSV reader: comma, semicolon or tab, cells with line breaks, the physical line of each row."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -105,7 +105,7 @@ def _rows(file: BinaryIO, encoding: str, shape: _Shape) -> Iterator[Row | BadRow
         except csv.Error as error:
             yield _unparsed(record.line, error)
         else:
-            yield _checked(record.line, cells, shape)
+            yield _checked(record.line, cells, shape, record.text)
 
 
 def _unparsed(line: int, error: csv.Error) -> BadRow:
@@ -116,7 +116,7 @@ def _unparsed(line: int, error: csv.Error) -> BadRow:
     )
 
 
-def _checked(line: int, cells: list[str], shape: _Shape) -> Row | BadRow:
+def _checked(line: int, cells: list[str], shape: _Shape, text: str) -> Row | BadRow:
     if len(cells) != shape.width:
         return _wrong_width(line, len(cells), shape.width)
     named = len(shape.headings)
@@ -125,10 +125,10 @@ def _checked(line: int, cells: list[str], shape: _Shape) -> Row | BadRow:
             why = f"a cell stands in column {named + 1}, which has no heading"
             return BadRow(line, "too_many_cells", why, "Give the column a heading, or empty it.")
         cells = cells[:named]
-    if max(map(len, cells), default=0) > MAX_CELL:
+    if len(text) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
         column = next(heading for heading, cell in zip(shape.headings, cells, strict=True) if len(cell) > MAX_CELL)
         return BadRow(line, "cell_too_long", f"the cell is longer than {MAX_CELL:,} characters", _TOO_LONG, column)
-    return Row(line, _restored(cells))
+    return Row(line, [restore(cell) for cell in cells] if "'" in text else cells)
 
 
 def _wrong_width(line: int, found: int, wanted: int) -> BadRow:
@@ -136,7 +136,3 @@ def _wrong_width(line: int, found: int, wanted: int) -> BadRow:
     if found > wanted:
         return BadRow(line, "too_many_cells", reason, "Put cells that hold the delimiter in quotes.")
     return BadRow(line, "too_few_cells", reason, "Export the row in full: it may have been cut off.")
-
-
-def _restored(cells: Sequence[str]) -> Sequence[str]:
-    return [restore(cell) if cell[:1] == "'" else cell for cell in cells]

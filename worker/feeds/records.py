@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, NamedTuple, TextIO, cast
 
 from worker.feeds.source import MAX_ROW
 
@@ -41,8 +41,7 @@ class QuoteError(Exception):
         self.wrong = wrong
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record with its line break. `text` is None when it is longer than `MAX_ROW`: it has not been kept."""
 
     line: int

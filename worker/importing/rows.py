@@ -1,12 +1,13 @@
 """A row of a file becomes a new operation, or a rejected row that says where and why."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
+
+from pydantic_core import to_json
 
 from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
@@ -17,7 +18,6 @@ from worker.outbox.feed_files import Rejected
 from worker.outbox.intake import NewOperation
 
 _BY_NAME: Mapping[str, type[Kind]] = {kind.kind: kind for kind in KINDS}
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ def read_row(row: Row | BadRow, columns: Columns, terms: Terms) -> Reading:
     kind, problem = kind_of(row, columns)
     if kind is None:
         return _rejected(row, columns, None, problem)
-    cells = dict(zip(columns.fields[kind.kind], row.cells, strict=True))
+    # Most cells of a wide file are empty, and none of those says anything.
+    named = zip(columns.fields[kind.kind], row.cells, strict=True)
+    cells = {name: cell for name, cell in named if cell is not None and cell != ""}
     try:
         common, payload = read_cells(kind, cells)
     except BadCells as bad:
@@ -102,9 +104,9 @@ def read_cells(kind: type[Kind], cells: Mapping[str, Any]) -> tuple[Common, Kind
 def _read_common(cells: Mapping[str, Any], problems: list[Problem]) -> Common:
     said: dict[str, Any] = {}
     for name, read in _COMMON.items():
-        if (raw := cells.get(name)) not in (None, ""):
+        if name in cells:
             try:
-                said[name] = read(raw)
+                said[name] = read(cells[name])
             except BadCell as bad:
                 problems.append(bad.at(name))
     source_id = said.get("source_id")
@@ -136,15 +138,17 @@ _COMMON = {"source_id": body_id, "send_after": _moment, "expires_at": _moment, "
 
 def make(kind: type[Kind], common: Common, payload: Kind, terms: Terms, line: int | None = None) -> NewOperation:
     """Put together what is recorded. The hash covers all that the row says, and nothing that it does not."""
-    text = _encode(payload.payload())
-    said = [text, _iso(common.expires_at), common.after, _iso(common.send_after)]
+    text = to_json(payload.payload())
+    digest = sha256(text)
+    if common.expires_at or common.after or common.send_after:
+        digest.update(to_json([common.expires_at, common.after, common.send_after]))
     after_kind, after_source_id = common.after or (None, None)
     return NewOperation(
         kind=kind.kind,
         customer_id=payload.customer_id,
         source_id=common.source_id,
-        payload=text,
-        payload_hash=sha256(_encode(said).encode()).hexdigest(),
+        payload=text.decode(),
+        payload_hash=digest.hexdigest(),
         match_key=payload.match_key(),
         send_after=common.send_after,
         expires_at=common.expires_at,
@@ -153,10 +157,6 @@ def make(kind: type[Kind], common: Common, payload: Kind, terms: Terms, line: in
         after_source_id=after_source_id,
         line=line,
     )
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
 
 
 def _rejected(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Problem) -> Reading:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Column, Connection, Float, Integer, MetaData, String, Table, Text
@@ -51,21 +52,32 @@ staged = Table(
 )
 
 
+_COLUMNS = ", ".join(("number", *_NAMES))
+_values = attrgetter(*_NAMES)
+_COPY = f"COPY staged_operations ({_COLUMNS}) FROM STDIN"
+_INSERT = f"INSERT INTO staged_operations ({_COLUMNS}) VALUES ({', '.join('?' * (1 + len(_NAMES)))})"  # noqa: S608
+_MOMENTS = tuple(1 + _NAMES.index(name) for name in ("send_after", "expires_at"))
+
+
 def stage(connection: Connection, rows: Sequence[NewOperation]) -> None:
-    """Fill the staging table of this transaction with `rows`, numbered from 0."""
+    """Fill the staging table of this transaction with `rows`, numbered from 0.
+
+    By the drivers' own quickest way: COPY, or plain tuples. Through expressions it takes four times as long.
+    """
     staged.create(connection)
+    numbered = ((number, *_values(row)) for number, row in enumerate(rows))
     if connection.dialect.name == "postgresql":
-        # COPY takes four times as many rows a second as the quickest INSERT of values.
-        columns = ", ".join(("number", *_NAMES))
         driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY staged_operations ({columns}) FROM STDIN") as copy:
-            for number, row in enumerate(rows):
-                copy.write_row((number, *_values(row)))
+        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for values in numbered:
+                copy.write_row(values)
     else:
-        keys = ("number", *_NAMES)
-        values = [dict(zip(keys, (number, *_values(row)), strict=True)) for number, row in enumerate(rows)]
-        connection.execute(staged.insert(), values)
+        bind = staged.c.send_after.type.bind_processor(connection.dialect)
+        connection.exec_driver_sql(_INSERT, [_with_moments(values, bind) for values in numbered])
 
 
-def _values(row: NewOperation) -> tuple[Any, ...]:
-    return tuple(getattr(row, name) for name in _NAMES)
+def _with_moments(values: tuple[Any, ...], bind: Any) -> tuple[Any, ...]:
+    """Moments as SQLite keeps them. Hardly a row has one."""
+    if all(values[at] is None for at in _MOMENTS):
+        return values
+    return tuple(bind(value) if at in _MOMENTS else value for at, value in enumerate(values))
