@@ -77,6 +77,10 @@ class Operation(Base):
     """From when the quiet time before a look-up counts: the later of lease end and attempt end."""
     absent_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When a look-up first found it absent in this doubt; cleared by any other answer."""
+    send_again_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Two look-ups agreed that it is absent, so it may be sent again until then; later it is looked up once more."""
+    first_claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When its first attempt was claimed: whatever is older at Vitec cannot be ours."""
     cancel_asked: Mapped[bool] = mapped_column(server_default=false())
     needs_person: Mapped[bool] = mapped_column(server_default=false())
     """Only a person can take it on: shown first, counted in `status`."""
@@ -123,6 +127,7 @@ class Operation(Base):
             "ix_operations_in_doubt",
             "customer_id",
             "kind",
+            "next_attempt_at",
             "id",
             postgresql_where=text("state = 'in_doubt'"),
             sqlite_where=text("state = 'in_doubt'"),
@@ -132,6 +137,22 @@ class Operation(Base):
             "id",
             postgresql_where=text("needs_person"),
             sqlite_where=text("needs_person"),
+        ),
+        Index(
+            "ix_operations_permitted",
+            "customer_id",
+            "kind",
+            "next_attempt_at",
+            postgresql_where=text("send_again_until IS NOT NULL"),
+            sqlite_where=text("send_again_until IS NOT NULL"),
+        ),
+        Index(
+            "ix_operations_match",
+            "customer_id",
+            "kind",
+            "match_key",
+            postgresql_where=text("match_key IS NOT NULL"),
+            sqlite_where=text("match_key IS NOT NULL"),
         ),
         Index(
             "ix_operations_expiring",

@@ -54,6 +54,8 @@ class Facts:
     failures: int
     max_failures: int
     backoff: Backoff
+    quiet: float = 900.0
+    """Seconds to leave Vitec in peace before a look-up: longer than any request can run there (an assumption)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,16 @@ class Policy:
     """What the office has configured about waiting and doubt."""
 
     backoff: Backoff = Backoff()
+    quiet: float = 900.0
+    skew: float = 5.0
+    """Seconds by which Vitec's clock may be behind the database's."""
     on_doubt: Mapping[str, OnDoubt] = field(default_factory=dict)
     """Overrides, by kind."""
 
     def facts(self, kind: type[Kind], failures: int, max_failures: int) -> Facts:
         """The facts about an operation of this kind."""
         backoff = self.backoff if kind.backoff_first is None else replace(self.backoff, first=kind.backoff_first)
-        return Facts(self.on_doubt.get(kind.kind, kind.on_doubt), failures, max_failures, backoff)
+        return Facts(self.on_doubt.get(kind.kind, kind.on_doubt), failures, max_failures, backoff, self.quiet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,7 @@ def decide(outcome: Outcome, facts: Facts, jitter: Jitter = full_jitter) -> Sett
                 code=outcome.code,
                 detail=outcome.detail,
                 accepted=outcome.accepted,
+                delay=facts.quiet if facts.on_doubt is OnDoubt.LOOK_UP else 0.0,
                 needs_person=facts.on_doubt is OnDoubt.HOLD,
                 hold=outcome.hold,
                 health=outcome.health,

@@ -4,7 +4,7 @@ import os
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
@@ -69,6 +69,14 @@ class Settings(BaseSettings):
     look_up_quiet: float = Field(900.0, ge=0)
     look_up_gap: float = Field(300.0, ge=0)
     look_up_skew: float = Field(5.0, ge=0)
+    look_up_tries: int = Field(12, ge=2)
+    """After so many look-ups in all a doubt is a person's."""
+    look_up_unclear: int = Field(3, ge=1)
+    """After so many, if Vitec's answer proves nothing."""
+    on_doubt: dict[str, Literal["hold", "look_up"]] = Field(default_factory=dict)
+    """By kind, as JSON: {"comeback": "hold"} leaves doubtful comebacks to a person at once."""
+    resend_in_doubt_may_double: tuple[str, ...] = ()
+    """Kinds that are sent again in doubt, as JSON: ["notification"]. Somebody may get it twice."""
     turn_alone: float = Field(30.0, gt=0)
     turn_shared: float = Field(2.0, gt=0)
     dispatch_every: float = Field(5.0, gt=0)

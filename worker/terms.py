@@ -1,10 +1,13 @@
 """What the settings mean for the rules: the one place where numbers of an office become terms of a turn."""
 
 from worker.decide import Backoff, Policy, Settlement, decide
+from worker.doubt import Patience
+from worker.kind import OnDoubt
 from worker.kinds import by_name
 from worker.outbox.evidence import WORKER_DIED
 from worker.outbox.exchange import Terms
 from worker.outbox.holding import Ladder, Ladders
+from worker.outbox.looking_up import LookUpTerms
 from worker.outbox.rescue import Verdict
 from worker.outcome import InDoubt
 from worker.settings import Settings
@@ -12,7 +15,18 @@ from worker.settings import Settings
 
 def policy_of(settings: Settings) -> Policy:
     """How long to wait, and what to do in doubt."""
-    return Policy(Backoff(settings.backoff_first, settings.backoff_cap))
+    return Policy(
+        Backoff(settings.backoff_first, settings.backoff_cap),
+        quiet=settings.look_up_quiet,
+        skew=settings.look_up_skew,
+        on_doubt=on_doubt_of(settings),
+    )
+
+
+def on_doubt_of(settings: Settings) -> dict[str, OnDoubt]:
+    """What the office has set for kinds in doubt; where sending again may double, only by the setting that says so."""
+    chosen = {kind: OnDoubt(what) for kind, what in settings.on_doubt.items()}
+    return chosen | dict.fromkeys(settings.resend_in_doubt_may_double, OnDoubt.RESEND)
 
 
 def terms_of(settings: Settings) -> Terms:
@@ -26,6 +40,9 @@ def terms_of(settings: Settings) -> Terms:
             throttled=Ladder(settings.hold_throttled, settings.hold_throttled_cap),
             unavailable=Ladder(settings.hold_unavailable, settings.hold_unavailable_cap),
             breaker_failures=settings.breaker_failures,
+        ),
+        look_ups=LookUpTerms(
+            settings.look_up_gap, Patience(unclear=settings.look_up_unclear, all=settings.look_up_tries)
         ),
     )
 

@@ -181,6 +181,8 @@ def _what_became_of_it() -> list[sa.Column[object]]:
         _moment("looked_up_at"),
         _moment("doubt_since"),
         _moment("absent_since"),
+        _moment("send_again_until"),
+        _moment("first_claimed_at"),
         _flag("cancel_asked"),
         _flag("needs_person"),
         _moment("created_at", now=True),
@@ -218,8 +220,10 @@ def _operations_indexes() -> None:
     )
     _index("ix_operations_due", table, *lane, "next_attempt_at", "id", where=waiting)
     _index("ix_operations_in_flight", table, *lane, where="state = 'in_flight'")
-    _index("ix_operations_in_doubt", table, *lane, "id", where="state = 'in_doubt'")
+    _index("ix_operations_in_doubt", table, *lane, "next_attempt_at", "id", where="state = 'in_doubt'")
     _index("ix_operations_needs_person", table, "id", where="needs_person")
+    _index("ix_operations_permitted", table, *lane, "next_attempt_at", where="send_again_until IS NOT NULL")
+    _index("ix_operations_match", table, *lane, "match_key", where="match_key IS NOT NULL")
     _index("ix_operations_expiring", table, "expires_at", where=f"{waiting} AND expires_at IS NOT NULL")
     _index(
         "ix_operations_children",

@@ -144,8 +144,10 @@ def test_a_lookup_kind_that_a_dead_turn_left_is_simply_sent_again(box: Outbox, s
     delivery.serve("order_token", box=box, client=Wire(), settings=settings, stopping=lambda: False)
     with box.read() as connection:
         row = factory.operation(connection, left)
-        entry = factory.history(connection, left)[-1]
-    assert (row.state, row.error_code, entry.outcome) == (State.RETRYABLE, "worker_died", "in_doubt")
+        entry = factory.history(connection, left)[0]
+    assert (entry.attempt, entry.code, entry.outcome) == (1, "worker_died", "in_doubt")
+    # It waits for its back-off, which may be so short that this turn has sent it already.
+    assert row.state in (State.RETRYABLE, State.SUCCEEDED)
 
 
 def test_a_living_lane_is_nobody_elses(box: Outbox, settings: Settings) -> None:

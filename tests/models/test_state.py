@@ -49,8 +49,8 @@ def test_only_a_waiting_row_is_ever_claimed() -> None:
     assert {source for source, target in ARROWS if target is State.IN_FLIGHT} == WAITING
 
 
-def test_only_an_attempt_can_end_in_doubt() -> None:
-    assert {source for source, target in ARROWS if target is State.IN_DOUBT} == {State.IN_FLIGHT}
+def test_only_an_attempt_ends_in_doubt_or_leave_to_send_again_that_grew_old() -> None:
+    assert {source for source, target in ARROWS if target is State.IN_DOUBT} == {State.IN_FLIGHT, State.RETRYABLE}
 
 
 def test_doubt_is_never_sent_again_without_an_answer_first() -> None:

@@ -70,4 +70,4 @@ def _give_back(box: Outbox, work: Work) -> None:
             raise
         return
     # A turn that moved nothing does not ring: it would only be rung again for what it could not do.
-    work.report.more = more and bool(work.report.sent or work.report.states)
+    work.report.more = more and bool(work.report.sent or work.report.looked_up or work.report.states)

@@ -13,6 +13,7 @@ class TurnReport:
     kind: str
     customer_id: str | None = None
     sent: int = 0
+    looked_up: int = 0
     leftovers: int = 0
     states: Counter[State] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -26,8 +27,9 @@ class TurnReport:
             return f"{self.kind}: {self.ended}"
         counts = ", ".join(f"{count} {state.value}" for state, count in sorted(self.states.items()))
         left = f", {self.leftovers} left by a dead turn" if self.leftovers else ""
+        asked = f", looked up {self.looked_up}" if self.looked_up else ""
         return (
-            f"{self.kind} of {self.customer_id}: sent {self.sent}{left}"
+            f"{self.kind} of {self.customer_id}: sent {self.sent}{asked}{left}"
             f" ({counts or 'none settled'}) in {self.seconds:.1f} s; {self.ended}"
         )
 

@@ -1,21 +1,22 @@
 """The threads of a turn: each takes a claimed operation, sends it, and puts down what came of it."""
 
 import queue
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from worker.decide import Jitter, Policy, decide, full_jitter, outcome_of
 from worker.delivery.switch import Switch
-from worker.errors import VitecError
-from worker.kind import Answer, Call, Kind
+from worker.errors import Refused, VitecError
+from worker.kind import Answer, Call, Presence, Sighting
 from worker.kinds import by_name
 from worker.outbox.exchange import Claimed
+from worker.outbox.looking_up import Doubtful, LookedUp
 from worker.outbox.settling import Finished
-from worker.outcome import InDoubt, Outcome, Retryable
+from worker.outcome import Health, InDoubt, Outcome, Retryable
 from worker.vitec.permit import Permit
 
 
@@ -29,9 +30,9 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A claimed operation, and the moments (monotonic, s) at which it may start and must have ended."""
+    """What is to be sent or looked up, and the moments (monotonic, s) at which it may start and must have ended."""
 
-    claimed: Claimed
+    what: Claimed | Doubtful
     kind: str
     starts: float
     deadline: float
@@ -49,8 +50,7 @@ class Sending:
         self._by = by
         self._jitter = jitter
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="send")
-        self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
-        self._stop = threading.Event()
+        self._done: queue.SimpleQueue[Finished | LookedUp] = queue.SimpleQueue()
         self.threads = threads
 
     def start(self, errands: list[Errand]) -> None:
@@ -58,9 +58,9 @@ class Sending:
         for errand in errands:
             self._pool.submit(self._run, errand)
 
-    def finished(self, timeout: float) -> list[Finished]:
+    def finished(self, timeout: float) -> list[Finished | LookedUp]:
         """What has ended, waiting at most `timeout` s for the first of it."""
-        found: list[Finished] = []
+        found: list[Finished | LookedUp] = []
         try:
             found.append(self._done.get(timeout=timeout) if timeout > 0 else self._done.get_nowait())
             while True:
@@ -73,32 +73,37 @@ class Sending:
         self._pool.shutdown(wait=True)
 
     def _run(self, errand: Errand) -> None:
-        started = time.monotonic()
         permit = Permit(errand.deadline, self._switch.may_write)
+        started = time.monotonic()
         try:
-            outcome, status, tries = self._attempt(errand, permit)
+            match errand.what:
+                case Claimed():
+                    self._done.put(self._sent(errand.what, errand, permit, started))
+                case Doubtful():
+                    self._done.put(self._looked_up(errand.what, errand, permit, started))
         finally:
+            # After this nothing is written; the main thread may still have to fetch what was put down.
             self._switch.leave()
-        claimed = errand.claimed
+
+    def _sent(self, claimed: Claimed, errand: Errand, permit: Permit, started: float) -> Finished:
+        outcome, status, tries = self._attempt(claimed, errand, permit)
         facts = self._policy.facts(by_name(errand.kind), claimed.failures, claimed.max_failures)
-        self._done.put(
-            Finished(
-                claimed.id,
-                claimed.attempt,
-                decide(outcome, facts, self._jitter),
-                self._by,
-                seconds=round(time.monotonic() - started, 6),
-                tries=tries,
-                written=permit.written,
-                http_status=status,
-            )
+        return Finished(
+            claimed.id,
+            claimed.attempt,
+            decide(outcome, facts, self._jitter),
+            self._by,
+            seconds=round(time.monotonic() - started, 6),
+            tries=tries,
+            written=permit.written,
+            http_status=status,
         )
 
-    def _attempt(self, errand: Errand, permit: Permit) -> tuple[Outcome, int | None, int]:
+    def _attempt(self, claimed: Claimed, errand: Errand, permit: Permit) -> tuple[Outcome, int | None, int]:
         """Exactly one outcome, whatever happens: an error nobody foresaw is judged by whether a byte was written."""
         try:
             kind = by_name(errand.kind)
-            call = kind.from_payload(errand.claimed.payload).call(f"{errand.claimed.id}.{errand.claimed.attempt}")
+            call = kind.from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
             _wait_until(errand.starts)
             answer = self._client.send(call, permit)
             return kind.read(answer), answer.status, answer.tries
@@ -106,6 +111,42 @@ class Sending:
             return outcome_of(error), error.status, error.tries
         except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
             return _unforeseen(error, permit), None, 1
+
+    def _looked_up(self, doubtful: Doubtful, errand: Errand, permit: Permit, started: float) -> LookedUp:
+        sighting, outcome, answered, status = self._ask(doubtful, errand, permit)
+        return LookedUp(
+            doubtful.id,
+            doubtful.attempt,
+            doubtful.look_ups,
+            sighting,
+            answered,
+            self._by,
+            seconds=round(time.monotonic() - started, 6),
+            http_status=status,
+            hold=outcome.hold if isinstance(outcome, Retryable | InDoubt) else None,
+            health=outcome.health if isinstance(outcome, Retryable | InDoubt) else Health.WELL,
+        )
+
+    def _ask(
+        self, doubtful: Doubtful, errand: Errand, permit: Permit
+    ) -> tuple[Sighting, Outcome | None, bool, int | None]:
+        """The sighting; what an error means for its scope; whether Vitec answered; the status."""
+        try:
+            operation = by_name(errand.kind).from_payload(doubtful.payload)
+            call = operation.look_up_call(f"{doubtful.id}.{doubtful.attempt}.{doubtful.look_ups}")
+            if call is None:
+                return Sighting(Presence.UNCLEAR, "Vitec cannot be asked about this kind"), None, True, None
+            _wait_until(errand.starts)
+            answer = self._client.send(call, permit)
+            skew = timedelta(seconds=self._policy.skew)
+            found = operation.find(answer, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
+        except VitecError as error:
+            sighting = Sighting(Presence.UNCLEAR, f"the look-up brought no answer that proves anything ({error.code})")
+            return sighting, outcome_of(error), isinstance(error, Refused), error.status
+        except Exception as error:  # noqa: BLE001 (as above)
+            return Sighting(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), None, True, None
+        else:
+            return found, None, True, answer.status
 
 
 def _wait_until(moment: float, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -117,6 +158,3 @@ def _wait_until(moment: float, sleep: Callable[[float], None] = time.sleep) -> N
 def _unforeseen(error: Exception, permit: Permit) -> Outcome:
     detail = type(error).__name__
     return InDoubt("unforeseen", detail) if permit.written else Retryable("unforeseen", detail)
-
-
-__all__ = ["Errand", "Kind", "Sender", "Sending"]

@@ -20,6 +20,7 @@ from worker.delivery.switch import Reading, Switch
 from worker.outbox import lanes, pace, rescue
 from worker.outbox.exchange import Claimed, Exchanged, Terms, exchange
 from worker.outbox.lanes import Turn
+from worker.outbox.looking_up import Doubtful, LookedUp
 from worker.outbox.settling import Finished
 from worker.outbox.store import Outbox
 
@@ -64,6 +65,7 @@ class Work:
     report: TurnReport
     busy: set[int] = field(default_factory=set)
     unsettled: list[Finished] = field(default_factory=list)
+    looked_up: list[LookedUp] = field(default_factory=list)
     slots: deque[float] = field(default_factory=deque)
     ending: str | None = None
     began: float = field(default_factory=time.monotonic)
@@ -78,21 +80,32 @@ class Work:
             self._gather()
             self._consider_ending()
             want = self._want()
-            if self.unsettled or want:
+            if self._in_hand() or want:
                 self._apply(self._exchange(want), want)
-            if self.ending and not self.busy and not self.unsettled:
+            if self.ending and not self.busy and not self._in_hand():
                 return
 
     def drain(self) -> None:
         """Wait until no thread can write any more. A thread that outlives its deadline ends the process instead."""
         patience = time.monotonic() + self.limits.timeout + 5.0
         while self.switch.count and time.monotonic() < patience:
-            self.unsettled += self.sending.finished(IDLE)
+            self._put_by(self.sending.finished(IDLE))
         if self.switch.count:
             os._exit(70)
-        self.unsettled += self.sending.finished(0)
-        if self.unsettled:
+        self._put_by(self.sending.finished(0))
+        if self._in_hand():
             self._exchange(0)
+
+    def _in_hand(self) -> bool:
+        return bool(self.unsettled or self.looked_up)
+
+    def _put_by(self, found: list[Finished | LookedUp]) -> None:
+        for one in found:
+            self.busy.discard(one.id)
+            if isinstance(one, Finished):
+                self.unsettled.append(one)
+            else:
+                self.looked_up.append(one)
 
     def _gather(self) -> None:
         """Collect results; wait for the first one only as long as there is nothing better to do."""
@@ -101,8 +114,7 @@ class Work:
         if found and len(found) < len(self.busy):
             time.sleep(GATHER)
             found += self.sending.finished(0)
-        self.busy.difference_update(one.id for one in found)
-        self.unsettled += found
+        self._put_by(found)
 
     def _next_look(self) -> float:
         if self.ending or len(self.busy) >= self.sending.threads:
@@ -135,7 +147,7 @@ class Work:
         """How many could start now: free threads, and with a pace the slots that are due."""
         free = self.sending.threads - len(self.busy)
         now = time.monotonic()
-        if self.ending or free <= 0 or (now < self._ask_lane_at and not self.unsettled):
+        if self.ending or free <= 0 or (now < self._ask_lane_at and not self._in_hand()):
             return 0
         if self.limits.rate <= 0:
             return free
@@ -173,7 +185,7 @@ class Work:
                         want = 0
                         self._take_back()
                     reading = Reading.now()
-                    done = exchange(self.box, self.turn, self.unsettled, want, self.terms)
+                    done = exchange(self.box, self.turn, self.unsettled, want, self.terms, self.looked_up)
                     if done.renewed:
                         self.switch.lease_from(reading, self.terms.lease)
                     return done
@@ -197,11 +209,16 @@ class Work:
         for one in self.unsettled:
             if not self._written(one) and not self._written(_plain(one)):
                 log.error("unwritable", operation=one.id, attempt=one.attempt)
+        for asked in self.looked_up:
+            # A look-up that cannot be written is made again.
+            self._written(asked)
         self.unsettled.clear()
+        self.looked_up.clear()
 
-    def _written(self, one: Finished) -> bool:
+    def _written(self, one: Finished | LookedUp) -> bool:
+        finished, looked_up = ([one], []) if isinstance(one, Finished) else ([], [one])
         try:
-            done = exchange(self.box, self.turn, [one], 0, self.terms)
+            done = exchange(self.box, self.turn, finished, 0, self.terms, looked_up)
         except Exception as error:
             if database_away(error):
                 raise
@@ -215,34 +232,37 @@ class Work:
             self.ending = self.ending or "the database refused a value"
             return
         self.unsettled.clear()
+        self.looked_up.clear()
         self._count(done)
         if not done.mine:
             self.ending = self.ending or "the lane was taken over"
         elif done.held:
             self.ending = self.ending or "the lane is held"
-        if want and not done.claimed:
+        begun: tuple[Claimed | Doubtful, ...] = (*done.claimed, *done.doubtful)
+        if want and not begun:
             self._ask_lane_at = now + IDLE
             if done.room and not self.busy:
                 self.ending = self.ending or "nothing was left"
-        if done.claimed:
-            self._hand_over(done.claimed)
+        if begun:
+            self._hand_over(begun)
 
     def _count(self, done: Exchanged) -> None:
         self.report.states.update(moved.state for moved in done.moved.values())
 
-    def _hand_over(self, claimed: tuple[Claimed, ...]) -> None:
-        """Give the claimed to threads, if the lease is known to be running; else they were never sent."""
-        if not (self.switch.enter(len(claimed)) or self.switch.enter(len(claimed))):
-            self.unsettled += [self._unsent(one.id, one.attempt) for one in claimed]
+    def _hand_over(self, begun: tuple[Claimed | Doubtful, ...]) -> None:
+        """Give them to threads, if the lease is known to be running; else they were never sent."""
+        if not (self.switch.enter(len(begun)) or self.switch.enter(len(begun))):
+            self.unsettled += [self._unsent(one.id, one.attempt) for one in begun if isinstance(one, Claimed)]
             self.ending = self.ending or "the lease was too short"
             return
         now = time.monotonic()
-        starts = [self._start(now) for _ in claimed]
-        self.busy.update(one.id for one in claimed)
-        self.report.sent += len(claimed)
+        starts = [self._start(now) for _ in begun]
+        self.busy.update(one.id for one in begun)
+        self.report.sent += sum(isinstance(one, Claimed) for one in begun)
+        self.report.looked_up += sum(isinstance(one, Doubtful) for one in begun)
         deadline = now + self.limits.timeout
         self.sending.start(
-            [Errand(one, self.turn.kind, start, deadline) for one, start in zip(claimed, starts, strict=True)]
+            [Errand(one, self.turn.kind, start, deadline) for one, start in zip(begun, starts, strict=True)]
         )
 
     def _start(self, now: float) -> float:

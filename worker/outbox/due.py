@@ -38,8 +38,24 @@ def _parent_succeeded() -> ColumnElement[bool]:
 
 
 def ready(now: Now) -> ColumnElement[bool]:
-    """The operation itself could be claimed: state, time, expiry and parent allow it."""
-    return and_(waiting, Operation.next_attempt_at <= now, in_time(now), _parent_succeeded())
+    """The operation itself could be claimed: state, time, expiry, parent and fresh evidence allow it."""
+    fresh = or_(Operation.send_again_until.is_(None), Operation.send_again_until > now)
+    return and_(waiting, Operation.next_attempt_at <= now, in_time(now), fresh, _parent_succeeded())
+
+
+def looked_up() -> ColumnElement[bool]:
+    """The operation is in doubt, and Vitec can be asked about it."""
+    return and_(in_doubt, Operation.needs_person.is_(False))
+
+
+def doubtful(now: Now) -> ColumnElement[bool]:
+    """A look-up is due, since the operation is in doubt."""
+    return and_(looked_up(), Operation.next_attempt_at <= now)
+
+
+def stale(now: Now) -> ColumnElement[bool]:
+    """A look-up is due, since leave to send again has grown old."""
+    return and_(waiting, Operation.send_again_until <= now, Operation.next_attempt_at <= now)
 
 
 def covers(hold: Any, lane: Any) -> ColumnElement[bool]:
@@ -65,18 +81,27 @@ def held(now: Now) -> ColumnElement[bool]:
     return exists(select(Hold.id).where(holding(now), covers(Hold, Lane)).correlate(Lane))
 
 
-def _of_lane() -> ColumnElement[bool]:
-    return and_(Operation.customer_id == Lane.customer_id, Operation.kind == Lane.kind)
+def of_lane(lane: Any = Lane) -> ColumnElement[bool]:
+    """The operation belongs to the lane."""
+    return and_(Operation.customer_id == lane.customer_id, Operation.kind == lane.kind)
+
+
+def to_ask(now: Now) -> ColumnElement[bool]:
+    """The lane has an operation that is to be looked up now. Asked singly: each has a partial index of its own."""
+    return or_(
+        *(exists(select(Operation.id).where(of_lane(), some).correlate(Lane)) for some in (doubtful(now), stale(now)))
+    )
 
 
 def claimable(now: Now) -> ColumnElement[bool]:
-    """The lane has an operation that could be claimed now, holds included."""
-    return and_(~held(now), exists(select(Operation.id).where(_of_lane(), ready(now)).correlate(Lane)))
+    """The lane has an operation that could be claimed or looked up now, holds included."""
+    to_send = exists(select(Operation.id).where(of_lane(), ready(now)).correlate(Lane))
+    return and_(~held(now), or_(to_send, to_ask(now)))
 
 
 def abandoned(now: Now) -> ColumnElement[bool]:
     """The lane has operations in flight and nobody has a turn there."""
-    left = exists(select(Operation.id).where(_of_lane(), in_flight).correlate(Lane))
+    left = exists(select(Operation.id).where(of_lane(), in_flight).correlate(Lane))
     return and_(free(now), left)
 
 

@@ -4,6 +4,7 @@ Success is evidence for the operation, whichever attempt it belongs to; a certai
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Row, exists, func, select, type_coerce, update
 
@@ -50,12 +51,21 @@ def _take_in(connection: Connection, now: Now, row: Row[State, int, bool], one: 
     argued = one.settlement.argued
     if argued is State.SUCCEEDED:
         return prove(connection, now, one.id, row.state, one)
-    certain_no = row.state is State.IN_DOUBT and row.attempt == one.attempt
-    if certain_no and argued in (State.RETRYABLE, State.FAILED):
+    same_doubt = row.state is State.IN_DOUBT and row.attempt == one.attempt
+    if same_doubt and argued in (State.RETRYABLE, State.FAILED):
         return _disprove(connection, now, one)
-    if certain_no and one.settlement.accepted:
-        connection.execute(update(Operation).where(Operation.id == one.id).values(accepted=True, acted_at=now))
+    if same_doubt:
+        _doubt_anew(connection, now, one)
     return None
+
+
+def _doubt_anew(connection: Connection, now: Now, one: Finished) -> None:
+    """The attempt ended only now, and in doubt too: the quiet time before a look-up counts from here."""
+    what = one.settlement
+    values: dict[str, Any] = {"doubt_since": now, "absent_since": None, "next_attempt_at": later(now, what.delay)}
+    if what.accepted:
+        values |= {"accepted": True, "acted_at": now}
+    connection.execute(update(Operation).where(Operation.id == one.id).values(values))
 
 
 def prove(connection: Connection, now: Now, operation_id: int, state: State, one: Finished) -> State | None:
@@ -85,6 +95,7 @@ def prove(connection: Connection, now: Now, operation_id: int, state: State, one
             accepted=False,
             doubt_since=None,
             absent_since=None,
+            send_again_until=None,
             cancel_asked=False,
             reported_at=None,
         )

@@ -13,9 +13,10 @@ from sqlalchemy.orm import aliased
 from models import Environment, Hold, Lane, Operation, State
 from worker.outbox import holding, intake, lanes
 from worker.outbox.clock import later
-from worker.outbox.due import Now, covers, held, in_flight, in_time, ready, waiting
+from worker.outbox.due import Now, covers, held, in_flight, in_time, ready, to_ask, waiting
 from worker.outbox.evidence import late
 from worker.outbox.lanes import Turn
+from worker.outbox.looking_up import Doubtful, LookedUp, LookUpTerms, claim_look_ups, take_in
 from worker.outbox.settling import Finished, Moved, settle
 from worker.outbox.store import Outbox
 
@@ -30,6 +31,7 @@ class Terms:
     in_flight: int = 5
     """How many requests the environment allows at once, all workers together."""
     ladders: holding.Ladders = field(default_factory=holding.Ladders)
+    look_ups: LookUpTerms = field(default_factory=LookUpTerms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +55,52 @@ class Exchanged:
     mine: bool
     moved: dict[int, Moved]
     claimed: tuple[Claimed, ...] = ()
+    doubtful: tuple[Doubtful, ...] = ()
+    """To be looked up."""
     renewed: bool = False
     held: bool = False
     room: int = 0
 
 
-def exchange(box: Outbox, turn: Turn, finished: Sequence[Finished], want: int, terms: Terms) -> Exchanged:
-    """Settle `finished`, then claim at most `want`. What has finished is settled even if the lane is no longer ours."""
+def exchange(
+    box: Outbox,
+    turn: Turn,
+    finished: Sequence[Finished],
+    want: int,
+    terms: Terms,
+    looked_up: Sequence[LookedUp] = (),
+) -> Exchanged:
+    """Settle `finished` and `looked_up`, then claim at most `want`.
+
+    What has finished is settled even if the lane is no longer ours.
+    """
     now = box.clock.now()
     with box.write() as connection:
         environment = connection.execute(
             select(Environment.failures_in_row).where(Environment.id == 1).with_for_update(key_share=True)
         ).one()
         mine = lanes.lock(connection, turn)
-        moved = _settle(connection, box, now, finished)
-        holding.take_notice(connection, now, turn, finished, terms.ladders, environment.failures_in_row)
+        moved = _settle(connection, box, now, finished, looked_up, terms)
+        news = [holding.News(one.settlement.hold, one.settlement.health) for one in finished]
+        news += [holding.News(one.hold, one.health) for one in looked_up]
+        holding.take_notice(connection, now, turn, news, terms.ladders, environment.failures_in_row)
         if not mine or want <= 0:
             return Exchanged(mine=mine, moved=moved)
         return _claim(connection, now, turn, want, terms, moved)
 
 
-def _settle(connection: Connection, box: Outbox, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+def _settle(
+    connection: Connection,
+    box: Outbox,
+    now: Now,
+    finished: Sequence[Finished],
+    looked_up: Sequence[LookedUp],
+    terms: Terms,
+) -> dict[int, Moved]:
     moved = settle(connection, now, finished)
     overtaken = [one for one in finished if one.id not in moved]
     moved |= late(connection, now, overtaken)
+    moved |= take_in(connection, now, looked_up, terms.look_ups)
     revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
     if revised:
         intake.apply_revisions(connection, box, revised)
@@ -93,8 +117,9 @@ def _claim(connection: Connection, now: Now, turn: Turn, want: int, terms: Terms
     if not room.lasts:
         # First the lease, then the claim under it: a request must never outlive the right to send it.
         lanes.renew(connection, turn, now, terms.lease)
-    claimed = claim(connection, now, turn, most)
-    return Exchanged(mine=True, moved=moved, claimed=claimed, renewed=not room.lasts, room=most)
+    doubtful = claim_look_ups(connection, now, turn, most, terms.look_ups) if room.to_ask else ()
+    claimed = claim(connection, now, turn, most - len(doubtful)) if len(doubtful) < most else ()
+    return Exchanged(mine=True, moved=moved, claimed=claimed, doubtful=doubtful, renewed=not room.lasts, room=most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +128,7 @@ class _Room:
     held: bool
     alive: bool
     lasts: bool
+    to_ask: bool
 
 
 def _room(connection: Connection, now: Now, turn: Turn, terms: Terms) -> _Room:
@@ -117,13 +143,14 @@ def _room(connection: Connection, now: Now, turn: Turn, terms: Terms) -> _Room:
             (Lane.lease_until > now).label("alive"),
             (Lane.lease_until > later(now, terms.outlast)).label("lasts"),
             held(now).label("held"),
+            to_ask(now).label("to_ask"),
             select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("holds"),
         ).where(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind)
     ).one()
     most = 0 if row.held else terms.in_flight - row.in_flight
     if row.holds and most > 0:
         most = min(most, _first_goes(connection, now, turn))
-    return _Room(most, held=bool(row.held), alive=bool(row.alive), lasts=bool(row.lasts))
+    return _Room(most, held=bool(row.held), alive=bool(row.alive), lasts=bool(row.lasts), to_ask=bool(row.to_ask))
 
 
 def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
@@ -157,7 +184,15 @@ def claim(connection: Connection, now: Now, turn: Turn, most: int) -> tuple[Clai
     rows = connection.execute(
         update(Operation)
         .where(Operation.id.in_(select(picked.c.id)), waiting, in_time(now))
-        .values(state=State.IN_FLIGHT, attempt=Operation.attempt + 1, claimed_by=turn.token, claimed_at=now)
+        .values(
+            state=State.IN_FLIGHT,
+            attempt=Operation.attempt + 1,
+            claimed_by=turn.token,
+            claimed_at=now,
+            first_claimed_at=func.coalesce(Operation.first_claimed_at, now),
+            absent_since=None,
+            send_again_until=None,
+        )
         .returning(
             Operation.id,
             Operation.attempt,

@@ -9,7 +9,6 @@ from models import Environment, Hold, Reason, Scope
 from worker.outbox.clock import later
 from worker.outbox.due import Now, holding
 from worker.outbox.lanes import Turn
-from worker.outbox.settling import Finished
 from worker.outcome import Health, HoldWanted
 
 
@@ -45,20 +44,28 @@ class Ladders:
                 return self.barred
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a request's end says beyond its own row."""
+
+    hold: HoldWanted | None
+    health: Health
+
+
 def take_notice(
-    connection: Connection, now: Now, turn: Turn, finished: Sequence[Finished], ladders: Ladders, failures_in_row: int
+    connection: Connection, now: Now, turn: Turn, news: Sequence[News], ladders: Ladders, failures_in_row: int
 ) -> None:
     """Draw the consequences of outcomes for their scopes. The environment's row is locked.
 
     Wanted holds are set, a good answer ends those it disproves, and failures in a row open the breaker.
     """
-    for one in finished:
-        wanted = one.settlement.hold
+    for one in news:
+        wanted = one.hold
         if wanted is not None:
             _hold(connection, now, turn, wanted, ladders)
-    if any(one.settlement.health is Health.WELL for one in finished):
+    if any(one.health is Health.WELL for one in news):
         _end(connection, now, turn)
-    count = _count(failures_in_row, finished)
+    count = _count(failures_in_row, news)
     if count and _trips(connection, now, count, ladders):
         _hold(connection, now, turn, HoldWanted(Scope.ENVIRONMENT, Reason.UNAVAILABLE), ladders)
         count = 0
@@ -66,9 +73,9 @@ def take_notice(
         connection.execute(update(Environment).values(failures_in_row=count))
 
 
-def _count(failures_in_row: int, finished: Sequence[Finished]) -> int:
-    for one in finished:
-        match one.settlement.health:
+def _count(failures_in_row: int, news: Sequence[News]) -> int:
+    for one in news:
+        match one.health:
             case Health.WELL:
                 failures_in_row = 0
             case Health.ILL:

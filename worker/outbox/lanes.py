@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, func
 
 from models import Environment, Lane, Operation
 from worker.outbox.clock import later
-from worker.outbox.due import claimable, due, free, waiting
+from worker.outbox.due import claimable, due, free, looked_up, waiting
 from worker.outbox.store import Outbox
 
 LaneKey = tuple[str, str]
@@ -72,15 +72,21 @@ def renew(connection: Connection, turn: Turn, now: ColumnElement[datetime], leas
     )
 
 
-def _next_of_lane() -> ScalarSelect[Any]:
+def _soonest(which: ColumnElement[bool]) -> ScalarSelect[Any]:
     return (
         select(Operation.next_attempt_at)
-        .where(Operation.customer_id == Lane.customer_id, Operation.kind == Lane.kind, waiting)
+        .where(Operation.customer_id == Lane.customer_id, Operation.kind == Lane.kind, which)
         .order_by(Operation.next_attempt_at)
         .limit(1)
         .correlate(Lane)
         .scalar_subquery()
     )
+
+
+def _next_of_lane() -> ColumnElement[Any]:
+    """When the lane's next operation is to be sent or looked up; NULL: there is none."""
+    to_send, to_ask = _soonest(waiting), _soonest(looked_up())
+    return case((to_ask.is_(None), to_send), (to_send.is_(None), to_ask), (to_ask < to_send, to_ask), else_=to_send)
 
 
 def when_due(now: ColumnElement[datetime]) -> ColumnElement[Any]:
@@ -117,7 +123,10 @@ def due_kinds(box: Outbox) -> dict[str, int]:
     """How many lanes of each kind wait for a turn."""
     with box.read() as connection:
         rows = connection.execute(
-            select(Lane.kind, func.count().label("count")).where(due(box.clock.now())).group_by(Lane.kind).order_by(Lane.kind)
+            select(Lane.kind, func.count().label("count"))
+            .where(due(box.clock.now()))
+            .group_by(Lane.kind)
+            .order_by(Lane.kind)
         )
         return {row.kind: row[1] for row in rows}
 
@@ -133,12 +142,15 @@ def wake(box: Outbox, keys: Iterable[LaneKey]) -> None:
 
 
 def _wake(connection: Connection, customer_id: str, kind: str) -> None:
+    own = (Lane.customer_id == customer_id, Lane.kind == kind)
+    # A turn that is being given back may not have seen the new row: its last word on `due_at` must be waited for. The
+    # update alone would look at the row as it was before, find nothing to change, and not wait.
+    connection.execute(select(Lane.token).where(*own).with_for_update(key_share=True))
     soonest = _next_of_lane()
     connection.execute(
         update(Lane)
         .where(
-            Lane.customer_id == customer_id,
-            Lane.kind == kind,
+            *own,
             soonest.is_not(None),
             or_(Lane.due_at.is_(None), Lane.due_at > soonest),
         )

@@ -139,7 +139,8 @@ def _move(table: FromClause, now: Now) -> Any:
             claimed_at=None,
             failures=Operation.failures + settled.failures,
             next_attempt_at=case(
-                (target == State.RETRYABLE.value, later(now, settled.delay)), else_=Operation.next_attempt_at
+                (target.in_([State.RETRYABLE.value, State.IN_DOUBT.value]), later(now, settled.delay)),
+                else_=Operation.next_attempt_at,
             ),
             remote_id=func.coalesce(Operation.remote_id, settled.remote_id),
             answer=func.coalesce(type_coerce(as_json(settled.answer), Json), Operation.answer),
@@ -150,6 +151,7 @@ def _move(table: FromClause, now: Now) -> Any:
             needs_person=or_(acted_twice, and_(not_(succeeded), settled.needs_person)),
             doubt_since=case((target == State.IN_DOUBT.value, now)),
             absent_since=None,
+            send_again_until=None,
             cancel_asked=False,
             finalized_at=case((target.in_([state.value for state in FINAL]), now)),
             reported_at=None,

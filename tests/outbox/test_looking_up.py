@@ -1,0 +1,248 @@
+"""Look-ups as rows: when they are due, what they are held against, and what they move (turn.md 22, 24)."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select, update
+
+from models import Event, Lane, Operation, State
+from tests import factory
+from tests.factory import MOMENT
+from worker.decide import Settlement
+from worker.kind import Presence, Sighting
+from worker.outbox import FixedClock, Outbox, lanes
+from worker.outbox.exchange import Exchanged, Terms, exchange
+from worker.outbox.looking_up import Doubtful, LookedUp
+from worker.outbox.settling import Finished
+from worker.outcome import Health
+
+if TYPE_CHECKING:
+    from worker.outbox.lanes import Turn
+
+TERMS = Terms(lease=100_000, outlast=35, in_flight=5)
+QUIET, GAP = 900.0, 300.0
+DOUBT = Settlement(State.IN_DOUBT, State.IN_DOUBT, delay=QUIET, code="unanswered", health=Health.WELL)
+ABSENT = Sighting(Presence.ABSENT, "none is there")
+THERE = Sighting(Presence.THERE, "one is there", "R1")
+UNCLEAR = Sighting(Presence.UNCLEAR, "several are there")
+
+
+class Scene:
+    """A lane of comebacks under one long turn."""
+
+    def __init__(self, box: Outbox, clock: FixedClock) -> None:
+        self.box = box
+        self.clock = clock
+        self.turn: Turn | None = None
+
+    def make(self, state: State = State.PENDING, **overrides: Any) -> int:
+        with self.box.write() as connection:
+            return factory.make_operation(connection, state, now=self.clock.moment, **overrides)
+
+    def doubtful(self, **overrides: Any) -> int:
+        """An operation whose attempt has just ended in doubt."""
+        id_ = self.make(**overrides)
+        (claimed,) = self.exchange(want=1).claimed
+        assert claimed.id == id_
+        self.exchange([Finished(claimed.id, claimed.attempt, DOUBT, "here:1", written=True)])
+        return id_
+
+    def exchange(self, finished: Any = (), want: int = 0, looked_up: Any = ()) -> Exchanged:
+        if self.turn is None:
+            with self.box.read() as connection:
+                keys = [(row.customer_id, row.kind) for row in connection.execute(select(Lane.customer_id, Lane.kind))]
+            lanes.wake(self.box, keys)
+            self.turn = lanes.take(self.box, "comeback", lease=TERMS.lease, worker="here:1")
+            assert self.turn is not None
+        return exchange(self.box, self.turn, finished, want, TERMS, looked_up)
+
+    def look_up(self, sighting: Sighting, *, answered: bool = True) -> Doubtful:
+        """Make the one look-up that is due."""
+        (doubtful,) = self.exchange(want=5).doubtful
+        self.bring(doubtful, sighting, answered=answered)
+        return doubtful
+
+    def bring(self, doubtful: Doubtful, sighting: Sighting, *, answered: bool = True) -> Exchanged:
+        asked = LookedUp(
+            doubtful.id, doubtful.attempt, doubtful.look_ups, sighting, answered, "here:1", 0.1, http_status=200
+        )
+        return self.exchange(looked_up=[asked])
+
+    def row(self, id_: int) -> Any:
+        with self.box.read() as connection:
+            return factory.operation(connection, id_)
+
+    def history(self, id_: int) -> list[Any]:
+        with self.box.read() as connection:
+            return factory.history(connection, id_)
+
+
+@pytest.fixture
+def scene(box: Outbox, clock: FixedClock) -> Scene:
+    """An empty lane, by a clock that the test moves."""
+    return Scene(box, clock)
+
+
+def test_nothing_is_looked_up_in_the_quiet_time(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET - 1)
+    assert scene.exchange(want=5).doubtful == ()
+    clock.advance(1)
+    (doubtful,) = scene.exchange(want=5).doubtful
+    assert (doubtful.id, doubtful.attempt, doubtful.look_ups, doubtful.sent_at) == (id_, 1, 1, MOMENT)
+    assert doubtful.payload["contact_id"] == "ADR0001"
+
+
+def test_a_look_up_that_is_due_makes_its_lane_due(scene: Scene, clock: FixedClock) -> None:
+    scene.doubtful()
+    assert scene.turn is not None
+    lanes.release(scene.box, scene.turn)
+    assert lanes.due_kinds(scene.box) == {}
+    with scene.box.read() as connection:
+        assert factory.lane(connection).due_at == MOMENT + timedelta(seconds=QUIET)
+    clock.advance(QUIET)
+    assert lanes.due_kinds(scene.box) == {"comeback": 1}
+
+
+def test_one_that_is_a_persons_is_not_looked_up(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    with scene.box.write() as connection:
+        connection.execute(update(Operation).where(Operation.id == id_).values(needs_person=True))
+    clock.advance(QUIET)
+    assert scene.exchange(want=5).doubtful == ()
+
+
+def test_what_is_there_has_succeeded(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    scene.look_up(THERE)
+    row = scene.row(id_)
+    assert (row.state, row.remote_id, row.acted_at) == (State.SUCCEEDED, "R1", clock.moment)
+    assert (row.error_code, row.needs_person, row.reported_at) == (None, False, None)
+    entry = scene.history(id_)[-1]
+    assert (entry.event, entry.code, entry.outcome, entry.remote_id) == (Event.LOOKED_UP, "there", "succeeded", "R1")
+
+
+def test_two_absences_with_the_gap_between_allow_one_more_send(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    scene.look_up(ABSENT)
+    assert scene.row(id_).state is State.IN_DOUBT
+    clock.advance(GAP - 1)
+    assert scene.exchange(want=5).doubtful == ()
+    clock.advance(1)
+    scene.look_up(ABSENT)
+    assert scene.row(id_).state is State.RETRYABLE
+    (claimed,) = scene.exchange(want=5).claimed
+    assert (claimed.id, claimed.attempt) == (id_, 2)
+    row = scene.row(id_)
+    assert (row.send_again_until, row.absent_since, row.first_claimed_at) == (None, None, MOMENT)
+
+
+def test_an_unclear_answer_between_two_absences_starts_anew(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    for sighting in (ABSENT, UNCLEAR, ABSENT):
+        scene.look_up(sighting)
+        clock.advance(GAP)
+    assert scene.row(id_).state is State.IN_DOUBT
+    scene.look_up(ABSENT)
+    assert scene.row(id_).state is State.RETRYABLE
+
+
+def test_leave_to_send_again_grows_old(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    result = scene.exchange(want=5)
+    assert result.claimed == ()
+    (doubtful,) = result.doubtful
+    scene.bring(doubtful, ABSENT)
+    assert [claimed.id for claimed in scene.exchange(want=5).claimed] == [id_]
+
+
+def test_old_leave_that_is_not_confirmed_is_doubt_again(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    for _ in range(2):
+        scene.look_up(ABSENT)
+        clock.advance(GAP)
+    scene.look_up(UNCLEAR)
+    row = scene.row(id_)
+    assert (row.state, row.send_again_until, row.absent_since) == (State.IN_DOUBT, None, None)
+    assert scene.exchange(want=5).claimed == ()
+
+
+def test_a_look_up_whose_row_has_moved_on_changes_nothing(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    (first,) = scene.exchange(want=5).doubtful
+    clock.advance(GAP)
+    (second,) = scene.exchange(want=5).doubtful
+    scene.bring(first, THERE)
+    assert scene.row(id_).state is State.IN_DOUBT
+    with scene.box.write() as connection:
+        values = {"state": State.CANCELLED, "finalized_at": clock.moment}
+        connection.execute(update(Operation).where(Operation.id == id_).values(values))
+    scene.bring(second, THERE)
+    assert scene.row(id_).state is State.CANCELLED
+    assert [entry.event for entry in scene.history(id_)] == [Event.SENT]
+
+
+@pytest.mark.parametrize("state", [State.IN_FLIGHT, State.IN_DOUBT])
+def test_nothing_is_concluded_while_another_like_it_is_under_way(scene: Scene, clock: FixedClock, state: State) -> None:
+    id_ = scene.doubtful(match_key="A")
+    if state is State.IN_FLIGHT:
+        scene.make(match_key="A")
+        scene.exchange(want=1)
+    else:
+        scene.make(state, match_key="A", needs_person=True)
+    clock.advance(QUIET)
+    scene.look_up(THERE)
+    assert scene.row(id_).state is State.IN_DOUBT
+
+
+def test_what_others_own_is_handed_to_the_look_up(scene: Scene, clock: FixedClock) -> None:
+    scene.make(State.SUCCEEDED, match_key="A", remote_id="THEIRS")
+    scene.make(State.SUCCEEDED, match_key="B", remote_id="UNRELATED")
+    scene.doubtful(match_key="A")
+    clock.advance(QUIET)
+    (doubtful,) = scene.exchange(want=5).doubtful
+    assert doubtful.known_ids == {"THEIRS"}
+
+
+def test_a_dead_workers_look_up_is_made_again_after_the_gap(scene: Scene, clock: FixedClock) -> None:
+    scene.doubtful()
+    clock.advance(QUIET)
+    assert len(scene.exchange(want=5).doubtful) == 1
+    assert scene.exchange(want=5).doubtful == ()
+    clock.advance(GAP)
+    (doubtful,) = scene.exchange(want=5).doubtful
+    assert doubtful.look_ups == 2
+
+
+def test_look_ups_and_sends_share_the_room(scene: Scene, clock: FixedClock) -> None:
+    scene.doubtful()
+    for _ in range(6):
+        scene.make()
+    clock.advance(QUIET)
+    result = scene.exchange(want=5)
+    assert (len(result.doubtful), len(result.claimed)) == (1, 4)
+
+
+def test_a_late_doubt_begins_the_quiet_time_anew(scene: Scene, clock: FixedClock) -> None:
+    """The worker was believed dead, and its attempt ended only later, in doubt too (turn.md 22)."""
+    id_ = scene.make()
+    (claimed,) = scene.exchange(want=1).claimed
+    died = Settlement(State.IN_DOUBT, State.IN_DOUBT, delay=QUIET, code="worker_died")
+    scene.exchange([Finished(claimed.id, claimed.attempt, died, "there:2")])
+    clock.advance(600)
+    scene.exchange([Finished(claimed.id, claimed.attempt, DOUBT, "here:1", written=True)])
+    row = scene.row(id_)
+    assert (row.doubt_since, row.next_attempt_at) == (clock.moment, clock.moment + timedelta(seconds=QUIET))
+    clock.advance(QUIET - 1)
+    assert scene.exchange(want=5).doubtful == ()

@@ -1,0 +1,74 @@
+"""What a look-up's answer means, as a table."""
+
+from dataclasses import replace
+
+import pytest
+
+from models import State
+from worker.doubt import Doubt, Patience, conclude
+from worker.kind import Presence, Sighting
+
+FIRST = Doubt(
+    State.IN_DOUBT, accepted=False, look_ups=1, absent_before=False, contested=False, claimed_by_another=False
+)
+SECOND = replace(FIRST, look_ups=2, absent_before=True)
+THERE = Sighting(Presence.THERE, "one is there", "R1")
+THERE_WITHOUT_ID = Sighting(Presence.THERE, "the slot is there")
+ABSENT = Sighting(Presence.ABSENT, "none is there")
+UNCLEAR = Sighting(Presence.UNCLEAR, "several are there")
+
+
+def states(sighting: Sighting, doubt: Doubt, *, answered: bool = True) -> tuple[State, bool, bool]:
+    conclusion = conclude(sighting, doubt, answered=answered, patience=Patience(unclear=3, all=12))
+    return conclusion.state, conclusion.absent, conclusion.needs_person
+
+
+def test_there_is_success_with_its_id() -> None:
+    conclusion = conclude(THERE, FIRST, answered=True, patience=Patience())
+    assert (conclusion.state, conclusion.remote_id) == (State.SUCCEEDED, "R1")
+
+
+def test_once_absent_is_not_enough() -> None:
+    assert states(ABSENT, FIRST) == (State.IN_DOUBT, True, False)
+
+
+def test_twice_absent_may_be_sent_again() -> None:
+    assert states(ABSENT, SECOND) == (State.RETRYABLE, True, False)
+
+
+def test_what_was_accepted_is_never_sent_again_however_absent() -> None:
+    assert states(ABSENT, replace(SECOND, accepted=True)) == (State.IN_DOUBT, False, False)
+    assert states(ABSENT, replace(SECOND, accepted=True, look_ups=3)) == (State.IN_DOUBT, False, True)
+
+
+@pytest.mark.parametrize("sighting", [THERE, ABSENT, UNCLEAR])
+def test_nothing_is_concluded_while_another_like_it_is_under_way(sighting: Sighting) -> None:
+    assert states(sighting, replace(SECOND, contested=True)) == (State.IN_DOUBT, False, False)
+    assert states(sighting, replace(SECOND, contested=True, look_ups=12)) == (State.IN_DOUBT, False, True)
+
+
+def test_what_may_be_anothers_work_is_no_evidence_unless_an_id_tells_them_apart() -> None:
+    doubt = replace(FIRST, claimed_by_another=True)
+    assert states(THERE_WITHOUT_ID, doubt) == (State.IN_DOUBT, False, False)
+    assert states(THERE_WITHOUT_ID, FIRST)[0] is State.SUCCEEDED
+    assert states(THERE, doubt)[0] is State.SUCCEEDED
+
+
+def test_an_unclear_answer_breaks_the_row_of_absences() -> None:
+    assert states(UNCLEAR, SECOND) == (State.IN_DOUBT, False, False)
+
+
+def test_after_a_few_unclear_answers_a_person_must_look() -> None:
+    assert states(UNCLEAR, replace(FIRST, look_ups=3)) == (State.IN_DOUBT, False, True)
+
+
+def test_look_ups_that_failed_are_forgiven_longer() -> None:
+    assert states(UNCLEAR, replace(FIRST, look_ups=11), answered=False) == (State.IN_DOUBT, False, False)
+    assert states(UNCLEAR, replace(FIRST, look_ups=12), answered=False) == (State.IN_DOUBT, False, True)
+
+
+def test_leave_that_grew_old_is_renewed_only_by_another_absence() -> None:
+    old = replace(SECOND, state=State.RETRYABLE, look_ups=3)
+    assert states(ABSENT, old)[0] is State.RETRYABLE
+    assert states(THERE, old)[0] is State.SUCCEEDED
+    assert states(UNCLEAR, old)[0] is State.IN_DOUBT

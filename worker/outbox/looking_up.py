@@ -1,0 +1,223 @@
+"""Look-ups: work of the lane that asks Vitec about an operation in doubt, and what its answer moves.
+
+A look-up is claimed as a send is, by compare-and-set on (state, attempt, look_ups); asking changes nothing at Vitec, so
+a worker that dies with one under way leaves no more than a look-up to be made again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
+
+from models import Attempt, Event, Operation, State, UtcDateTime
+from worker.doubt import Conclusion, Doubt, Patience, conclude
+from worker.kind import Sighting
+from worker.outbox.clock import later
+from worker.outbox.due import Now, doubtful, stale
+from worker.outbox.lanes import Turn
+from worker.outbox.settling import Moved
+from worker.outcome import Health, HoldWanted
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """An operation in doubt that is being looked up. `known_ids`: what is at Vitec under others' names."""
+
+    id: int
+    attempt: int
+    look_ups: int
+    sent_at: datetime
+    payload: dict[str, Any]
+    known_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """A look-up that has ended. `answered`: Vitec gave an answer at all."""
+
+    id: int
+    attempt: int
+    look_ups: int
+    sighting: Sighting
+    answered: bool
+    by: str
+    seconds: float
+    http_status: int | None = None
+    hold: HoldWanted | None = None
+    health: Health = Health.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpTerms:
+    """`gap`: seconds between two look-ups, and how long leave to send again lasts."""
+
+    gap: float = 300.0
+    patience: Patience = field(default_factory=Patience)
+
+
+def claim_look_ups(connection: Connection, now: Now, turn: Turn, most: int, terms: LookUpTerms) -> tuple[Doubtful, ...]:
+    """Begin up to `most` look-ups that are due in the lane, which is locked."""
+    rows = _begin(connection, now, turn, most, terms.gap, doubtful(now))
+    if len(rows) < most:
+        rows += _begin(connection, now, turn, most - len(rows), terms.gap, stale(now))
+    return tuple(
+        Doubtful(row.id, row.attempt, row.look_ups, row.sent_at, row.payload or {}, _known_ids(connection, turn, row))
+        for row in sorted(rows, key=lambda row: row.id)
+    )
+
+
+def _begin(
+    connection: Connection, now: Now, turn: Turn, most: int, gap: float, which: ColumnElement[bool]
+) -> list[Row[*tuple[Any, ...]]]:
+    picked = (
+        select(Operation.id)
+        .where(Operation.customer_id == turn.customer_id, Operation.kind == turn.kind, which)
+        .order_by(Operation.next_attempt_at, Operation.id)
+        .limit(most)
+        .with_for_update(key_share=True, skip_locked=True, of=Operation)
+        .cte("picked")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    since = func.coalesce(Operation.first_claimed_at, Operation.created_at, type_=UtcDateTime())
+    return list(
+        connection.execute(
+            update(Operation)
+            .where(Operation.id.in_(select(picked.c.id)), which)
+            # If this process dies, the look-up is simply made again after the gap.
+            .values(look_ups=Operation.look_ups + 1, looked_up_at=now, next_attempt_at=later(now, gap))
+            .returning(
+                Operation.id,
+                Operation.attempt,
+                Operation.look_ups,
+                Operation.payload,
+                Operation.match_key,
+                since.label("sent_at"),
+            )
+            .execution_options(synchronize_session=False)
+        ).all()
+    )
+
+
+def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -> frozenset[str]:
+    others = connection.scalars(
+        select(Operation.remote_id).where(
+            Operation.customer_id == turn.customer_id,
+            Operation.kind == turn.kind,
+            Operation.match_key == row.match_key,
+            Operation.id != row.id,
+        )
+    )
+    return frozenset(remote_id for remote_id in others if remote_id is not None)
+
+
+def take_in(connection: Connection, now: Now, looked_up: Sequence[LookedUp], terms: LookUpTerms) -> dict[int, Moved]:
+    """Write what look-ups brought. One whose row has moved on in the meantime changes nothing."""
+    moved: dict[int, Moved] = {}
+    for one in looked_up:
+        row = _same_row(connection, now, one, terms.gap)
+        if row is None:
+            continue
+        doubt = Doubt(
+            state=row.state,
+            accepted=row.accepted,
+            look_ups=one.look_ups,
+            absent_before=bool(row.absent_before),
+            contested=row.contested,
+            claimed_by_another=row.claimed_by_another,
+        )
+        conclusion = conclude(one.sighting, doubt, answered=one.answered, patience=terms.patience)
+        connection.execute(update(Operation).where(Operation.id == one.id).values(_move(now, conclusion, terms.gap)))
+        connection.execute(insert(Attempt).values(_entry(now, one, conclusion)))
+        if conclusion.state is not row.state:
+            moved[one.id] = Moved(conclusion.state, row.revised)
+    return moved
+
+
+def _same_row(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
+    """Lock the row if it still stands as it did when the look-up began; with it, what it must be held against."""
+    other = aliased(Operation, name="other")
+    alike = and_(
+        other.customer_id == Operation.customer_id,
+        other.kind == Operation.kind,
+        other.match_key == Operation.match_key,
+        other.id != Operation.id,
+    )
+    # "At least the gap ago", less a second for the rounding of moments.
+    long_ago = and_(Operation.absent_since.is_not(None), Operation.absent_since <= later(now, 1.0 - gap))
+    return connection.execute(
+        select(
+            Operation.state,
+            Operation.accepted,
+            Operation.revision.is_not(None).label("revised"),
+            or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),
+            exists().where(alike, other.state.in_([State.IN_FLIGHT, State.IN_DOUBT])).label("contested"),
+            exists().where(alike, other.state == State.SUCCEEDED).label("claimed_by_another"),
+        )
+        .where(
+            Operation.id == one.id,
+            Operation.attempt == one.attempt,
+            Operation.look_ups == one.look_ups,
+            or_(Operation.state == State.IN_DOUBT, Operation.send_again_until.is_not(None)),
+            Operation.state.in_([State.IN_DOUBT, State.RETRYABLE]),
+        )
+        .with_for_update(key_share=True, of=Operation)
+    ).one_or_none()
+
+
+def _move(now: Now, conclusion: Conclusion, gap: float) -> dict[str, Any]:
+    match conclusion.state:
+        case State.SUCCEEDED:
+            return {
+                "state": State.SUCCEEDED,
+                "remote_id": func.coalesce(conclusion.remote_id, Operation.remote_id),
+                "acted_at": now,
+                "finalized_at": now,
+                "error_code": None,
+                "error_detail": None,
+                "accepted": False,
+                "needs_person": False,
+                "doubt_since": None,
+                "absent_since": None,
+                "send_again_until": None,
+                "cancel_asked": False,
+                "reported_at": None,
+            }
+        case State.RETRYABLE:
+            return {
+                "state": State.RETRYABLE,
+                "next_attempt_at": now,
+                "send_again_until": later(now, gap),
+                "error_detail": conclusion.why,
+                "doubt_since": None,
+                "reported_at": None,
+            }
+        case _:
+            return {
+                "state": State.IN_DOUBT,
+                "error_detail": conclusion.why,
+                "absent_since": func.coalesce(Operation.absent_since, now) if conclusion.absent else None,
+                "send_again_until": None,
+                "doubt_since": func.coalesce(Operation.doubt_since, now),
+                "needs_person": conclusion.needs_person,
+                # The CRM hears of a doubt once more only when it becomes a person's.
+                "reported_at": None if conclusion.needs_person else Operation.reported_at,
+            }
+
+
+def _entry(now: Now, one: LookedUp, conclusion: Conclusion) -> dict[str, Any]:
+    return {
+        "operation_id": one.id,
+        "attempt": one.attempt,
+        "event": Event.LOOKED_UP,
+        "at": now,
+        "seconds": one.seconds,
+        "http_status": one.http_status,
+        "outcome": conclusion.state.value,
+        "code": one.sighting.presence.value,
+        "detail": conclusion.why,
+        "remote_id": conclusion.remote_id,
+        "by": one.by,
+    }
