@@ -1,0 +1,136 @@
+"""What the CRM has not been told yet, read page by page, and the mark that it has been told."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import Boolean, ColumnElement, Row, literal_column, select, tuple_, update
+
+from models import FeedFile, Operation, RejectedRow, State
+from worker.outbox.store import Outbox
+
+PAGE = 1_000
+"""Rows read or marked at a time: a reader that is slow to print must not hold a transaction open."""
+
+# Written out, not bound: the partial index is found only by constants.
+_TELLING: ColumnElement[bool] = literal_column("operations.state NOT IN ('pending', 'in_flight', 'retryable')", Boolean)
+
+
+class Told(NamedTuple):
+    """An operation as the CRM is told of it."""
+
+    id: int
+    attempt: int
+    state: State
+
+
+def operations(box: Outbox, *, feed: str | None = None, everything: bool = False) -> Iterator[Row[Any]]:
+    """Operations whose verdict is new to the CRM, in doubt included; or all of them, in whatever state."""
+    query = (
+        select(
+            Operation.id,
+            Operation.feed,
+            Operation.kind,
+            Operation.customer_id,
+            Operation.source_id,
+            Operation.state,
+            Operation.attempt,
+            Operation.remote_id,
+            Operation.answer,
+            Operation.error_code,
+            Operation.error_detail,
+            Operation.created_at,
+            Operation.finalized_at,
+            Operation.line,
+            FeedFile.name.label("file"),
+        )
+        .outerjoin(FeedFile, FeedFile.id == Operation.feed_file_id)
+        .order_by(Operation.id)
+    )
+    if not everything:
+        query = query.where(Operation.reported_at.is_(None), _TELLING)
+    if feed is not None:
+        query = query.where(Operation.feed == feed)
+    return _pages(box, query, Operation.id)
+
+
+def rejected(
+    box: Outbox, *, feed: str | None = None, file: str | None = None, everything: bool = False
+) -> Iterator[Row[Any]]:
+    """Rows that could not be recorded, of which the CRM has not been told; or all of them."""
+    query = (
+        select(
+            RejectedRow.id,
+            FeedFile.feed,
+            RejectedRow.kind,
+            RejectedRow.customer_id,
+            RejectedRow.source_id,
+            RejectedRow.code,
+            RejectedRow.reason,
+            RejectedRow.remedy,
+            RejectedRow.created_at,
+            RejectedRow.line,
+            RejectedRow.column,
+            FeedFile.name.label("file"),
+        )
+        .join(FeedFile, FeedFile.id == RejectedRow.feed_file_id)
+        .order_by(RejectedRow.id)
+    )
+    if not everything:
+        query = query.where(RejectedRow.reported_at.is_(None))
+    if feed is not None:
+        query = query.where(FeedFile.feed == feed)
+    if file is not None:
+        query = query.where(FeedFile.name == file)
+    return _pages(box, query, RejectedRow.id)
+
+
+def _pages(box: Outbox, query: Any, key: Any) -> Iterator[Row[Any]]:
+    last = 0
+    while True:
+        with box.read() as connection:
+            page = connection.execute(query.where(key > last).limit(PAGE)).all()
+        yield from page
+        if len(page) < PAGE:
+            return
+        last = page[-1].id
+
+
+def mark_operations(box: Outbox, told: Iterable[Told]) -> int:
+    """Note that the CRM has been told; an operation that has moved meanwhile stays untold. Returns how many."""
+    return sum(_mark_some(box, some) for some in _batches(told))
+
+
+def _mark_some(box: Outbox, told: Sequence[Told]) -> int:
+    as_told = tuple_(Operation.id, Operation.attempt, Operation.state).in_([tuple(one) for one in told])
+    with box.write() as connection:
+        # Locked in the order of ids first, as everybody locks them.
+        still = connection.scalars(
+            select(Operation.id)
+            .where(as_told, Operation.reported_at.is_(None))
+            .order_by(Operation.id)
+            .with_for_update(key_share=True)
+        ).all()
+        if still:
+            mark = update(Operation).where(Operation.id.in_(still)).values(reported_at=box.clock.now())
+            connection.execute(mark.execution_options(synchronize_session=False))
+    return len(still)
+
+
+def mark_rejected(box: Outbox, ids: Iterable[int]) -> int:
+    """Note that the CRM has been told of these rejected rows. Returns how many."""
+    number = 0
+    for some in _batches(ids):
+        mark = update(RejectedRow).where(RejectedRow.id.in_(some), RejectedRow.reported_at.is_(None))
+        with box.write() as connection:
+            changed = connection.execute(
+                mark.values(reported_at=box.clock.now()).execution_options(synchronize_session=False)
+            )
+            number += changed.rowcount
+    return number
+
+
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while some := list(islice(rest, PAGE)):
+        yield some

@@ -1,0 +1,159 @@
+"""Results are written as CSV or JSON lines: operations first, then rejected rows, told apart by `part`."""
+
+import csv
+import json
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TextIO
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row
+
+from worker.feeds.formulas import disarm
+from worker.outbox import Outbox, reporting
+from worker.outbox.reporting import Told
+from worker.results.codes import explained
+from worker.results.receipts import Receipts, Written
+
+FORMS: Final = ("csv", "jsonl")
+COLUMNS: Final = (
+    "part",
+    "source_id",
+    "feed",
+    "kind",
+    "customer_id",
+    "state",
+    "remote_id",
+    "ticket",
+    "error_code",
+    "error_text",
+    "remedy",
+    "error_detail",
+    "attempts",
+    "created_at",
+    "finalized_at",
+    "file",
+    "line",
+    "column",
+)
+"""The columns are an API: added to at the end, never renamed. `error_detail` holds Vitec's own words, or ours."""
+
+_STOCKHOLM = ZoneInfo("Europe/Stockholm")
+_Put = Callable[[Mapping[str, Any]], None]
+
+
+def write_stream(
+    box: Outbox, stream: TextIO, *, form: str, feed: str | None = None, everything: bool = False
+) -> Written:
+    """Write to a stream, flush it, and only then mark what was written as told. `everything`: all, and no mark."""
+    with Receipts() as receipts:
+        _write(box, stream, form, feed, everything, receipts)
+        stream.flush()
+        return receipts.written if everything else receipts.mark(box)
+
+
+def write_file(box: Outbox, path: Path, *, form: str, feed: str | None = None, everything: bool = False) -> Written:
+    """Write a file that appears whole or not at all, and only when it is safely on the disk mark it as told.
+
+    Raises OSError. A file of that name is replaced.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with Receipts() as receipts:
+        try:
+            with draft.open("w", encoding="utf-8", newline="") as stream:
+                _write(box, stream, form, feed, everything, receipts)
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        return receipts.written if everything else receipts.mark(box)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name as durable as the content."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write(box: Outbox, stream: TextIO, form: str, feed: str | None, everything: bool, receipts: Receipts) -> None:
+    put = _csv(stream) if form == "csv" else _json_lines(stream)
+    for row in reporting.operations(box, feed=feed, everything=everything):
+        put(_operation(row))
+        receipts.add_operation(Told(row.id, row.attempt, row.state))
+    for row in reporting.rejected(box, feed=feed, everything=everything):
+        put(_rejected(row))
+        receipts.add_rejected(row.id)
+
+
+def _operation(row: Row[Any]) -> dict[str, Any]:
+    why = explained(row.error_code)
+    return {
+        "part": "operation",
+        "source_id": row.source_id,
+        "feed": row.feed,
+        "kind": row.kind,
+        "customer_id": row.customer_id,
+        "state": row.state.value,
+        "remote_id": row.remote_id,
+        "ticket": row.answer,
+        "error_code": row.error_code,
+        "error_text": why.text or None,
+        "remedy": why.remedy or None,
+        "error_detail": row.error_detail,
+        "attempts": row.attempt,
+        "created_at": _told_time(row.created_at),
+        "finalized_at": _told_time(row.finalized_at),
+        "file": row.file,
+        "line": row.line,
+    }
+
+
+def _rejected(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "part": "rejected",
+        "source_id": row.source_id,
+        "feed": row.feed,
+        "kind": row.kind,
+        "customer_id": row.customer_id,
+        "state": "rejected",
+        "error_code": row.code,
+        "error_text": row.reason,
+        "remedy": row.remedy,
+        "created_at": _told_time(row.created_at),
+        "file": row.file,
+        "line": row.line,
+        "column": row.column,
+    }
+
+
+def _told_time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(_STOCKHOLM).isoformat(timespec="seconds")
+
+
+def _csv(stream: TextIO) -> _Put:
+    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    return lambda row: writer.writerow({name: _cell(value) for name, value in row.items()})
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return disarm(value if isinstance(value, str) else _dump(value))
+
+
+def _json_lines(stream: TextIO) -> _Put:
+    def put(row: Mapping[str, Any]) -> None:
+        stream.write(_dump({name: row.get(name) for name in COLUMNS}) + "\n")
+
+    return put
+
+
+_dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
