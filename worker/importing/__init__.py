@@ -2,6 +2,16 @@
 
 from worker.importing.enqueueing import Enqueued, enqueue
 from worker.importing.rows import Terms
-from worker.importing.taking import Summary, TakenElsewhere, take_in
+from worker.importing.taking import DEFAULT_FEED, Listener, Progress, Summary, TakenElsewhere, take_in
 
-__all__ = ["Enqueued", "Summary", "TakenElsewhere", "Terms", "enqueue", "take_in"]
+__all__ = [
+    "DEFAULT_FEED",
+    "Enqueued",
+    "Listener",
+    "Progress",
+    "Summary",
+    "TakenElsewhere",
+    "Terms",
+    "enqueue",
+    "take_in",
+]
