@@ -68,7 +68,11 @@ def outbox() -> Outbox:
     if url.get_backend_name() == "sqlite" and not (url.database and os.path.exists(url.database)):  # noqa: PTH110
         raise NotReady(f"There is no database at {url.database} yet: run `vitec-sync migrate`.")
     box = Outbox(connect(settings().database))
-    _check_schema(box, url.render_as_string(hide_password=True))
+    try:
+        _check_schema(box, url.render_as_string(hide_password=True))
+    except NotReady:
+        box.engine.dispose()
+        raise
     return box
 
 

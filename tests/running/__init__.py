@@ -1,0 +1,1 @@
+"""What only real worker, beat and Flower processes can show."""

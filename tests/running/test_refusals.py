@@ -1,0 +1,71 @@
+"""A worker that cannot work says so in one line, at once, and does not start."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import billiard
+import pytest
+
+from tests.processes import Process, celery
+from worker import bootstrap, logs, standing
+
+if TYPE_CHECKING:
+    from tests.running.office import Office
+
+pytestmark = [pytest.mark.servers, pytest.mark.processes]
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "why"),
+    [
+        ({}, ("--pool", "threads"), "Use --pool prefork or --pool solo"),
+        ({}, ("--pool-start-method", "spawn"), "Use --pool-start-method fork"),
+        ({}, ("--time-limit", "60"), "Leave out --time-limit"),
+        ({"VITEC_BASE_URL": ""}, (), "VITEC_BASE_URL is not set"),
+        ({"VITEC_PASSWORD": ""}, (), "VITEC_PASSWORD"),
+        ({"DATABASE_URL": "sqlite:////nowhere/at/all.db"}, (), "run `vitec-sync migrate`"),
+        ({"VITEC_TIMEOUT": "soon"}, (), "VITEC_TIMEOUT"),
+    ],
+)
+def test_a_worker_that_cannot_work_does_not_start(
+    office: Office, settings: dict[str, str], options: tuple[str, ...], why: str
+) -> None:
+    with celery("worker", office.folder, {**office.settings, **settings}, *options) as process:
+        assert process.ends() == 1
+        assert why in said(process)
+
+
+def said(process: Process) -> str:
+    """What the process said, which is one line; Celery's own warning to root is not ours."""
+    lines = [line for line in process.output.splitlines() if line.strip()]
+    assert "Traceback" not in process.output
+    return lines[-1]
+
+
+def test_wrong_settings_end_beat_with_one_line(office: Office) -> None:
+    with celery("beat", office.folder, {**office.settings, "DISPATCH_EVERY": "never"}) as process:
+        assert process.ends() == 1
+        assert "DISPATCH_EVERY" in said(process)
+
+
+def test_without_shared_memory_a_worker_takes_the_solo_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise PermissionError
+
+    chosen = SimpleNamespace(
+        pool_cls="prefork",
+        pool_start_method="fork",
+        time_limit=None,
+        soft_time_limit=None,
+        concurrency=4,
+        loglevel="INFO",
+        logfile=None,
+    )
+    monkeypatch.setattr(bootstrap, "check_worker", lambda: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
+    assert standing.can_share_memory()
+    monkeypatch.setattr(billiard, "Lock", refuse)
+    standing._refuse(chosen)
+    assert (chosen.pool_cls, chosen.concurrency) == ("solo", 1)

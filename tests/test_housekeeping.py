@@ -1,0 +1,140 @@
+"""The chores move work on whatever was lost, and may be done twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select, update
+
+from models import Environment, Lane, State
+from tests import factory
+from worker import housekeeping
+from worker.outbox import FixedClock, Outbox, connect
+from worker.settings import Settings
+from worker.standing import DEAF, SILENT, Attention, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+pytestmark = pytest.mark.servers
+
+SETTINGS = Settings()
+
+
+class Bell:
+    """Remembers who was rung for."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.rung: list[str] = []
+        self.broken = broken
+
+    def __call__(self, kinds: Iterable[str]) -> None:
+        if self.broken:
+            raise ConnectionError
+        self.rung += kinds
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def box(database_url: str, clock: FixedClock) -> Iterator[Outbox]:
+    engine = connect(database_url)
+    box = Outbox(engine, clock)
+    with box.write() as connection:
+        factory.make_environment(connection)
+    yield box
+    engine.dispose()
+
+
+def due(box: Outbox, count: int, kind: str = "comeback") -> None:
+    """Make so many lanes of a kind that wait for a turn."""
+    with box.write() as connection:
+        for number in range(count):
+            factory.make_operation(connection, kind=kind, customer_id=f"M{number}")
+        connection.execute(update(Lane).values(due_at=factory.MOMENT - timedelta(minutes=1)))
+
+
+def dispatched_at(box: Outbox) -> object:
+    with box.read() as connection:
+        return connection.execute(select(Environment.dispatched_at)).scalar_one()
+
+
+def test_dispatch_rings_once_for_each_due_lane_of_a_kind_up_to_eight(box: Outbox) -> None:
+    due(box, 3, "comeback")
+    due(box, 12, "appointment")
+    bell = Bell()
+    assert housekeeping.dispatch(box, bell) == {"appointment": 8, "comeback": 3}
+    assert sorted(bell.rung) == ["appointment"] * 8 + ["comeback"] * 3
+    assert dispatched_at(box) == factory.MOMENT
+
+
+def test_dispatch_with_nothing_due_rings_for_nobody_and_is_noted_all_the_same(box: Outbox) -> None:
+    bell = Bell()
+    assert housekeeping.dispatch(box, bell) == {}
+    assert bell.rung == []
+    assert dispatched_at(box) == factory.MOMENT
+
+
+def test_a_dispatch_that_the_broker_did_not_take_is_not_noted(box: Outbox) -> None:
+    due(box, 1)
+    with pytest.raises(ConnectionError):
+        housekeeping.dispatch(box, Bell(broken=True))
+    assert dispatched_at(box) is None
+
+
+def test_the_watch_dispatches_only_when_nobody_has_for_a_while(box: Outbox, clock: FixedClock) -> None:
+    due(box, 1)
+    housekeeping.dispatch(box, Bell())
+    bell, attention = Bell(), Attention(heard=100.0)
+    clock.advance(SILENT - 1)
+    assert not watch(box, SETTINGS, bell, attention, 100.0)
+    assert bell.rung == []
+    clock.advance(2)
+    assert watch(box, SETTINGS, bell, attention, 102.0)
+    assert bell.rung == ["comeback"]
+    assert not watch(box, SETTINGS, bell, attention, 103.0)
+
+
+def test_the_watch_dispatches_where_others_do_but_no_ring_arrives(box: Outbox) -> None:
+    due(box, 1)
+    housekeeping.dispatch(box, Bell())
+    bell = Bell()
+    assert not watch(box, SETTINGS, bell, Attention(heard=0.0), DEAF - 1)
+    assert watch(box, SETTINGS, bell, Attention(heard=0.0), DEAF + 1)
+    assert bell.rung == ["comeback"]
+
+
+def test_the_watch_rescues_what_a_dead_turn_left_while_beat_is_dead(box: Outbox, clock: FixedClock) -> None:
+    with box.write() as connection:
+        made = factory.make_operation(connection, State.IN_FLIGHT, kind="appointment")
+    clock.advance(3600)
+    attention = Attention(heard=0.0)
+    watch(box, SETTINGS, Bell(), attention, 1.0)
+    with box.read() as connection:
+        assert factory.operation(connection, made).state is State.IN_DOUBT
+    assert attention.tidied == 1.0
+
+
+def test_expire_ends_what_is_too_late_and_what_waits_in_vain(box: Outbox, clock: FixedClock) -> None:
+    with box.write() as connection:
+        late = factory.make_operation(connection, expires_at=clock.moment - timedelta(seconds=1))
+        factory.make_operation(connection, State.FAILED, source_id="parent")
+        child = factory.make_operation(connection, after_kind="comeback", after_source_id="parent")
+    assert housekeeping.expire(box)["expired"] == 1
+    housekeeping.expire(box)
+    with box.read() as connection:
+        assert factory.operation(connection, late).state is State.EXPIRED
+        assert factory.operation(connection, child).state is State.FAILED
+
+
+def test_prune_keeps_to_the_setting(box: Outbox, clock: FixedClock) -> None:
+    with box.write() as connection:
+        factory.make_operation(connection, State.SUCCEEDED)
+    clock.advance(8 * 86400)
+    assert housekeeping.prune(box, SETTINGS) == 0
+    assert housekeeping.prune(box, Settings(blank_after=timedelta(days=7))) == 1

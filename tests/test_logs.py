@@ -1,0 +1,86 @@
+"""A log line holds ids and outcomes: one line, bounded, and never the text of an exception."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from worker.logs import LONGEST_LINE, one_line, places, without_values
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCRIPT = """
+import logging, structlog, sys
+from worker import logs
+logs.configure("DEBUG", sys.argv[1] if len(sys.argv) > 1 else None)
+log = structlog.get_logger("worker.test")
+with structlog.contextvars.bound_contextvars(operation=7):
+    log.info("settled", state="succeeded")
+try:
+    try:
+        raise ValueError("CANARY inner")
+    except ValueError as error:
+        raise RuntimeError("CANARY outer") from error
+except RuntimeError:
+    log.exception("it broke")
+    logging.getLogger("elsewhere").exception("a library broke: %s", "x" * 5000)
+    logging.getLogger("elsewhere").error("first line\\nCANARY second line", stack_info=True)
+logging.getLogger("urllib3.connectionpool").warning("CANARY path")
+logging.getLogger("kombu").debug("CANARY broker")
+logging.getLogger("elsewhere").error("\\x1b[31mred\\x07\\u202eturned")
+"""
+
+
+def lines(*arguments: str) -> list[str]:
+    """Run the script and give what it logged."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    return done.stderr.splitlines()
+
+
+def test_every_event_is_one_line_without_an_exceptions_text() -> None:
+    logged = lines()
+    assert len(logged) == 5
+    assert "CANARY" not in "".join(logged)
+    assert "level=info event=settled state=succeeded operation=7" in logged[0]
+    assert 'level=error event="it broke" error=RuntimeError where=' in logged[1]
+    assert max(map(len, logged)) < LONGEST_LINE + 200
+
+
+def test_what_a_terminal_would_obey_is_made_harmless() -> None:
+    last = lines()[-1]
+    assert last.isprintable()
+    assert "?[31mred??turned" in last
+
+
+def test_a_file_can_be_named(tmp_path: Path) -> None:
+    file = tmp_path / "worker.log"
+    assert lines(str(file)) == []
+    assert "event=settled" in file.read_text(encoding="utf-8")
+
+
+def test_the_places_of_an_error_are_files_and_lines_alone() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        _ = 1 / 0
+    assert places(caught.value).startswith("test_logs.py:")
+    event = without_values(logging.getLogger(), "error", {"event": "x", "exc_info": caught.value})
+    assert event["error"] == "ZeroDivisionError"
+    assert "exc_info" not in event
+
+
+def test_keys_cannot_break_the_line() -> None:
+    assert one_line(None, "", {'a b="c\n': "text"}) == {"a_b__c_": "text"}
+
+
+def test_numbers_stay_numbers() -> None:
+    assert one_line(None, "", {"n": 3, "f": 1.5, "t": True, "nothing": None}) == {
+        "n": 3,
+        "f": 1.5,
+        "t": True,
+        "nothing": None,
+    }

