@@ -11,7 +11,7 @@ from typing import Any
 
 from flower.urls import handlers, settings
 from flower.views.auth import LoginHandler
-from tornado.web import Finish, RequestHandler, StaticFileHandler
+from tornado.web import Finish, RequestHandler, StaticFileHandler, url
 
 
 def close(logins: Sequence[str]) -> None:
@@ -29,8 +29,8 @@ def _closed(rule: Any, logins: Sequence[str]) -> Any:
     if isinstance(rule, tuple):
         pattern, handler, *rest = rule
         return (pattern, behind_door(handler, logins), *rest)
-    rule.handler_class = behind_door(rule.handler_class, logins)
-    return rule
+    # Made anew: a rule keeps its handler in more than one place.
+    return url(rule.regex.pattern, behind_door(rule.handler_class, logins), rule.kwargs, rule.name)
 
 
 def behind_door(handler: type[RequestHandler], logins: Sequence[str]) -> type[RequestHandler]:
