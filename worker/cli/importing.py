@@ -1,5 +1,6 @@
 """`vitec-sync import` and `rejected`: exports are taken in, and what could not be is told."""
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Self
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from worker import bootstrap
+from worker import bootstrap, logs
 from worker.cli import terminal
 from worker.cli.options import kind_names
 from worker.feeds import FileRefused
@@ -46,8 +47,10 @@ def import_(
     kind_names([kind] if kind else None)
     if not 1 <= len(feed) <= 64 or not feed.isprintable():
         raise typer.BadParameter("a feed's name has 1 to 64 printable characters", param_hint="--feed")
+    logs.configure(logging.WARNING)
     asked = _Asked(kind, feed, dry_run, as_json)
-    reports = [_taken_in(path, asked) for path in files]
+    with _Bell(silent=dry_run) as bell:
+        reports = [_taken_in(path, asked, bell) for path in files]
     if as_json:
         terminal.as_json([report.as_data(asked) for report in reports])
     raise typer.Exit(max((report.status for report in reports), key=(0, 3, 1).index))
@@ -94,9 +97,9 @@ class _Report:
         return told | {"kind": self.summary.kind, "rows": self.summary.total, **counts, "rejected_rows": rows}
 
 
-def _taken_in(path: Path, asked: _Asked) -> _Report:
+def _taken_in(path: Path, asked: _Asked, bell: "_Bell") -> _Report:
     report = _Report(path)
-    with _progress(path, asked) as step, _Bell(silent=asked.dry_run) as bell:
+    with _progress(path, asked) as step:
         listener = Listener(progress=step, rejected=report.add, recorded=bell)
         try:
             report.summary = take_in(
