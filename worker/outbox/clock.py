@@ -35,6 +35,9 @@ def _now_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     return f"strftime({_SQLITE_FORMAT}, 'now')"
 
 
+_NOW = _Now()
+
+
 class later(FunctionElement[datetime]):  # noqa: N801 (reads as the SQL function it is)
     """`later(moment, seconds)`: a moment so many seconds (may be a column, fractions allowed) after another."""
 
@@ -73,8 +76,8 @@ class SqlClock:
     """The database's clock: the only one that decides in production."""
 
     def now(self) -> ColumnElement[datetime]:
-        """The moment at which the statement looks."""
-        return _Now()
+        """The moment at which the statement looks. Always the same expression, so that statements can be kept."""
+        return _NOW
 
 
 @dataclass(slots=True)

@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, Float, Integer, and_, bindparam, exists, func, select, update
 from sqlalchemy.orm import aliased
 
 from models import Environment, Hold, Lane, Operation, State
+from worker.failpoints import reach
 from worker.outbox import holding, intake, lanes
 from worker.outbox.clock import later
+from worker.outbox.composed import composed
 from worker.outbox.due import Now, covers, held, in_flight, in_time, ready, to_ask, waiting
 from worker.outbox.evidence import late
 from worker.outbox.lanes import Turn
 from worker.outbox.looking_up import Doubtful, LookedUp, LookUpTerms, claim_look_ups, take_in
 from worker.outbox.settling import Finished, Moved, settle
 from worker.outbox.store import Outbox
+from worker.outcome import Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +79,42 @@ def exchange(
     """
     now = box.clock.now()
     with box.write() as connection:
-        environment = connection.execute(
-            select(Environment.failures_in_row).where(Environment.id == 1).with_for_update(key_share=True)
-        ).one()
+        environment = connection.execute(_lock_environment(now)).one()
         mine = lanes.lock(connection, turn)
         moved = _settle(connection, box, now, finished, looked_up, terms)
         news = [holding.News(one.settlement.hold, one.settlement.health) for one in finished]
         news += [holding.News(one.hold, one.health) for one in looked_up]
-        holding.take_notice(connection, now, turn, news, terms.ladders, environment.failures_in_row)
-        if not mine or want <= 0:
-            return Exchanged(mine=mine, moved=moved)
-        return _claim(connection, now, turn, want, terms, moved)
+        if environment.failures_in_row or environment.ended or not all(map(_is_quiet, news)):
+            holding.take_notice(connection, now, turn, news, terms.ladders, environment.failures_in_row)
+        done = Exchanged(mine=mine, moved=moved)
+        if mine and want > 0:
+            done = _claim(connection, now, turn, want, terms, moved)
+        _pass("before", finished, done)
+    _pass("after", finished, done)
+    return done
+
+
+def _pass(when: str, finished: Sequence[Finished], done: Exchanged) -> None:
+    if finished:
+        reach(f"{when}_settle_commit")
+    if done.claimed:
+        reach(f"{when}_claim_commit")
+
+
+@composed
+def _lock_environment(now: Now) -> Any:
+    # Whether any hold has run out, which a good answer would end: one that runs out a moment later, the next one ends.
+    ended = exists().where(Hold.until <= now)
+    return (
+        select(Environment.failures_in_row, ended.label("ended"))
+        .where(Environment.id == 1)
+        .with_for_update(key_share=True, of=Environment)
+    )
+
+
+def _is_quiet(news: holding.News) -> bool:
+    """Nothing follows from it while no failure has been counted and no hold is coming to its end."""
+    return news.hold is None and news.health is not Health.ILL
 
 
 def _settle(
@@ -136,21 +164,24 @@ def _room(connection: Connection, now: Now, turn: Turn, terms: Terms) -> _Room:
 
     After a hold has ended, and until something succeeds, one operation of its scope goes first.
     """
-    everything = select(func.count()).select_from(Operation).where(in_flight).scalar_subquery()
-    row = connection.execute(
-        select(
-            everything.label("in_flight"),
-            (Lane.lease_until > now).label("alive"),
-            (Lane.lease_until > later(now, terms.outlast)).label("lasts"),
-            held(now).label("held"),
-            to_ask(now).label("to_ask"),
-            select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("holds"),
-        ).where(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind)
-    ).one()
+    row = connection.execute(_look(now), {**turn.own, "outlast": terms.outlast}).one()
     most = 0 if row.held else terms.in_flight - row.in_flight
     if row.holds and most > 0:
         most = min(most, _first_goes(connection, now, turn))
     return _Room(most, held=bool(row.held), alive=bool(row.alive), lasts=bool(row.lasts), to_ask=bool(row.to_ask))
+
+
+@composed
+def _look(now: Now) -> Any:
+    everything = select(func.count()).select_from(Operation).where(in_flight).scalar_subquery()
+    return select(
+        everything.label("in_flight"),
+        (Lane.lease_until > now).label("alive"),
+        (Lane.lease_until > later(now, bindparam("outlast", type_=Float))).label("lasts"),
+        held(now).label("held"),
+        to_ask(now).label("to_ask"),
+        select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("holds"),
+    ).where(lanes.own)
 
 
 def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
@@ -168,26 +199,33 @@ def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
 
 
 def claim(connection: Connection, now: Now, turn: Turn, most: int) -> tuple[Claimed, ...]:
-    """Put up to `most` ready operations of the lane in flight, oldest due first. The lane is locked.
+    """Put up to `most` ready operations of the lane in flight, oldest due first. The lane is locked."""
+    rows = connection.execute(_put_in_flight(now), {**turn.own, "most": most}).all()
+    ordered = sorted(rows, key=lambda row: (row.next_attempt_at, row.id))
+    return tuple(Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {}) for row in ordered)
 
-    The ids come from a materialized expression: as a subquery with a limit, another plan may run it once per row.
-    """
+
+@composed
+def _put_in_flight(now: Now) -> Any:
+    """The ids come from a materialized expression: as a subquery with a limit, another plan may run it once per row."""
     picked = (
         select(Operation.id)
-        .where(Operation.customer_id == turn.customer_id, Operation.kind == turn.kind, ready(now))
+        .where(
+            Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), ready(now)
+        )
         .order_by(Operation.next_attempt_at, Operation.id)
-        .limit(most)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(key_share=True, skip_locked=True, of=Operation)
         .cte("picked")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
-    rows = connection.execute(
+    return (
         update(Operation)
         .where(Operation.id.in_(select(picked.c.id)), waiting, in_time(now))
         .values(
             state=State.IN_FLIGHT,
             attempt=Operation.attempt + 1,
-            claimed_by=turn.token,
+            claimed_by=bindparam("lane_token"),
             claimed_at=now,
             first_claimed_at=func.coalesce(Operation.first_claimed_at, now),
             absent_since=None,
@@ -202,6 +240,4 @@ def claim(connection: Connection, now: Now, turn: Turn, most: int) -> tuple[Clai
             Operation.next_attempt_at,
         )
         .execution_options(synchronize_session=False)
-    ).all()
-    ordered = sorted(rows, key=lambda row: (row.next_attempt_at, row.id))
-    return tuple(Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {}) for row in ordered)
+    )

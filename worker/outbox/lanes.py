@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, bindparam, case, func, or_, select, update
 
 from models import Environment, Lane, Operation
 from worker.outbox.clock import later
@@ -24,6 +24,19 @@ class Turn:
     kind: str
     function_group: str
     token: int
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The values of `own`, of which a statement about the lane needs some."""
+        return {"lane_customer": self.customer_id, "lane_kind": self.kind, "lane_token": self.token}
+
+
+own: ColumnElement[bool] = and_(
+    Lane.customer_id == bindparam("lane_customer"),
+    Lane.kind == bindparam("lane_kind"),
+    Lane.token == bindparam("lane_token"),
+)
+"""The lane is the turn's own, if the token still is."""
 
 
 def take(box: Outbox, kind: str, *, lease: float, worker: str) -> Turn | None:
@@ -55,21 +68,15 @@ def lock(connection: Connection, turn: Turn) -> bool:
     FOR NO KEY UPDATE: a plain FOR UPDATE would wait for an open import, which holds the key through its foreign key.
     What is to be compared with the clock is read by a later statement: this one's columns may be older than its lock.
     """
-    mine = (
-        select(Lane.token)
-        .where(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind, Lane.token == turn.token)
-        .with_for_update(key_share=True)
-    )
-    return connection.scalar(mine) is not None
+    return connection.scalar(_LOCK, turn.own) is not None
+
+
+_LOCK = select(Lane.token).where(own).with_for_update(key_share=True)
 
 
 def renew(connection: Connection, turn: Turn, now: ColumnElement[datetime], lease: float) -> None:
     """Let the lease begin anew; the lane is locked."""
-    connection.execute(
-        update(Lane)
-        .where(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind, Lane.token == turn.token)
-        .values(lease_until=later(now, lease))
-    )
+    connection.execute(update(Lane).where(own).values(lease_until=later(now, lease)), turn.own)
 
 
 def _soonest(which: ColumnElement[bool]) -> ScalarSelect[Any]:
@@ -105,9 +112,10 @@ def release(box: Outbox, turn: Turn) -> bool:
         if lock(connection, turn):
             connection.execute(
                 update(Lane)
-                .where(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind, Lane.token == turn.token)
+                .where(own)
                 .values(lease_until=None, worker=None, due_at=when_due(now))
-                .execution_options(synchronize_session=False)
+                .execution_options(synchronize_session=False),
+                turn.own,
             )
     with box.read() as connection:
         return bool(connection.scalar(select(select(Lane.kind).where(Lane.kind == turn.kind, due(now)).exists())))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Text, bindparam, column, func, literal, select
+from sqlalchemy import FromClause, Text, bindparam, column, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
@@ -23,9 +23,9 @@ def as_document(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {PARAMETER: json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"))}
 
 
-def table_of(connection: Connection, name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
+def table_of(dialect: str, name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
     """The document as a table with the given columns; a key that a row lacks is NULL."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         document = func.jsonb_to_recordset(bindparam(PARAMETER, type_=Text).cast(JSONB))
         typed = [column(key, kind) for key, kind in columns.items()]
         return document.table_valued(*typed, name=name).render_derived(name=name, with_types=True)

@@ -30,6 +30,7 @@ from models import FINAL, Attempt, Event, Operation, State
 from models.base import Json, RowId
 from worker.decide import Settlement
 from worker.outbox.clock import later
+from worker.outbox.composed import composed
 from worker.outbox.due import Now, in_flight
 from worker.outbox.rows import as_document, as_json, dump, table_of
 
@@ -109,18 +110,26 @@ def settle(connection: Connection, now: Now, finished: Sequence[Finished]) -> di
     """
     if not finished:
         return {}
-    document = as_document(_as_row(one) for one in finished)
-    table = table_of(connection, "settled", _COLUMNS)
-    moved = connection.execute(_move(table, now), document).all()
-    by_id = {row.id: Moved(State(row.state), row.revised) for row in moved}
+    dialect = connection.dialect.name
+    document = as_document(map(_as_row, finished))
+    by_id = {
+        id_: Moved(state, revised) for id_, state, revised in connection.execute(_move(dialect, now), document).all()
+    }
     if by_id:
-        document = as_document(_as_row(one) for one in finished if one.id in by_id)
-        connection.execute(_record(table, Event.SENT, now), document)
+        if len(by_id) < len(finished):
+            document = as_document(_as_row(one) for one in finished if one.id in by_id)
+        connection.execute(_record(dialect, Event.SENT, now), document)
     return by_id
 
 
-def _move(table: FromClause, now: Now) -> Any:
-    settled = table.c
+@composed
+def _settled(dialect: str) -> FromClause:
+    return table_of(dialect, "settled", _COLUMNS)
+
+
+@composed
+def _move(dialect: str, now: Now) -> Any:
+    settled = _settled(dialect).c
     acted_before = Operation.acted_at.is_not(None)
     target: ColumnElement[str] = case(
         # Evidence that came while this attempt was in flight outweighs whatever it brings.
@@ -161,7 +170,9 @@ def _move(table: FromClause, now: Now) -> Any:
     )
 
 
-def _record(table: FromClause, event: Event, now: Now) -> Any:
+@composed
+def _record(dialect: str, event: Event, now: Now) -> Any:
+    table = _settled(dialect)
     settled = table.c
     picked = {
         "operation_id": settled.id,
@@ -186,6 +197,4 @@ def _record(table: FromClause, event: Event, now: Now) -> Any:
 
 def record(connection: Connection, event: Event, now: Now, finished: Iterable[Finished]) -> None:
     """Add history entries without moving anything."""
-    connection.execute(
-        _record(table_of(connection, "settled", _COLUMNS), event, now), as_document(map(_as_row, finished))
-    )
+    connection.execute(_record(connection.dialect.name, event, now), as_document(map(_as_row, finished)))
