@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import time
+import tracemalloc
 import zlib
 
 import pytest
@@ -21,8 +23,13 @@ from worker.errors import (
     VitecError,
 )
 from worker.kind import Answer
+from worker.vitec.connection import PlainConnection
+from worker.vitec.flight import Flight, flying
+from worker.vitec.permit import Permit
 
 AT_MOST = 1 << 20
+# Without a time in it: the names of the tests are made of it.
+GZIPPED = gzip.compress(b"true", mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +45,7 @@ AT_MOST = 1 << 20
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ntr\r\n2\r\nue\r\n0\r\n\r\n", Answer(200, b"true")),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + http("200 OK", b"true"), Answer(200, b"true")),
         (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + http("200 OK", b"true"), Answer(200, b"true")),
-        (http("200 OK", gzip.compress(b"true"), "Content-Encoding: gzip"), Answer(200, b"true")),
+        (http("200 OK", GZIPPED, "Content-Encoding: gzip"), Answer(200, b"true")),
         (http("200 OK", zlib.compress(b"true"), "Content-Encoding: deflate"), Answer(200, b"true")),
         (http("200 OK", b"x" * AT_MOST), Answer(200, b"x" * AT_MOST)),
     ],
@@ -146,9 +153,9 @@ def test_a_setting_can_say_that_throttling_proves_nothing(house: House, status: 
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nno header at all\r\nContent-Length: 0\r\n\r\n",
         http("200 OK", b"not gzip", "Content-Encoding: gzip"),
-        http("200 OK", gzip.compress(b"true")[:-4], "Content-Encoding: gzip"),
-        http("200 OK", gzip.compress(b"true") * 2, "Content-Encoding: gzip"),
-        http("200 OK", gzip.compress(b"x" * (AT_MOST + 1)), "Content-Encoding: gzip"),
+        http("200 OK", GZIPPED[:-4], "Content-Encoding: gzip"),
+        http("200 OK", GZIPPED * 2, "Content-Encoding: gzip"),
+        http("200 OK", gzip.compress(b"x" * (AT_MOST + 1), mtime=0), "Content-Encoding: gzip"),
         http("200 OK", b"?", "Content-Encoding: br"),
     ],
 )
@@ -158,11 +165,32 @@ def test_a_2xx_that_is_not_complete_was_accepted_and_is_unreadable(house: House,
     assert error.status in {200, 201}
 
 
+def test_a_body_that_ends_too_early_is_noticed_without_urllib3(house: House) -> None:
+    """`http.client` lets it pass, and urllib3 notices only if it reads the length in the same way."""
+    wire = house.answering(http("200 OK", b"tr", length=4), close=True)
+    flight = Flight(Permit(time.monotonic() + 10), time.monotonic() + 10, "GET")
+    with flying(flight):
+        connection = PlainConnection("localhost", wire.port, timeout=10)
+        connection.request("GET", "/")
+        answer = connection.getresponse()._original_response
+        assert flight.framed
+        assert (answer.read(4), answer.read(4), answer.isclosed()) == (b"tr", b"", True)
+        assert not flight.framed
+        connection.close()
+
+
 def test_a_gzip_bomb_stays_small(house: House) -> None:
     packer = zlib.compressobj(wbits=31)
     bomb = b"".join([packer.compress(bytes(1 << 20)) for _ in range(200)] + [packer.flush()])
     assert len(bomb) < AT_MOST
-    assert type(house.outcome(http("200 OK", bomb, "Content-Encoding: gzip"))) is Unreadable
+    tracemalloc.start()
+    try:
+        error = house.outcome(http("200 OK", bomb, "Content-Encoding: gzip"))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert type(error) is Unreadable
+    assert most < 16 << 20
 
 
 @pytest.mark.parametrize(

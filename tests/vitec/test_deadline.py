@@ -12,13 +12,15 @@ import pytest
 from tests.vitec.conftest import POST, House, ended
 from tests.vitec.wire import PATIENCE, Line, http
 from worker.errors import Refused, Unanswered, Unreadable
-from worker.vitec.flight import Flight
+from worker.vitec import body
+from worker.vitec.flight import Flight, current
 from worker.vitec.permit import Permit
 from worker.vitec.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+OK = http("200 OK", b"true")
 SHORT = 0.4
 LONG = 8.0
 """Long enough for a slow machine, and much shorter than any timeout that could hide a missing watchdog."""
@@ -105,6 +107,37 @@ def test_a_cut_answer_that_looks_clean_is_still_unknown(house: House) -> None:
     wire = house.hanging(b"HTTP/1.1 201 Created\r\nX: y")
     error = ended(house.client(wire), within=SHORT)
     assert (type(error), error.status) == (Unreadable, 201)
+
+
+def test_an_answer_that_is_whole_in_spite_of_the_cut_is_still_unknown(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its body lay in a buffer already when the deadline came."""
+    read = body.read
+
+    def late(stream: body.Stream, encoding: str | None) -> bytes:
+        current().expire()
+        return read(stream, encoding)
+
+    monkeypatch.setattr(body, "read", late)
+    error = ended(house.client(house.answering(OK)))
+    assert (type(error), error.status) == (Unreadable, 200)
+
+
+def test_a_connection_that_is_back_in_the_pool_is_not_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline comes when all has been read: the next request may be on that connection by now."""
+    read = body.read
+
+    def early(stream: body.Stream, encoding: str | None) -> bytes:
+        data = read(stream, encoding)
+        current().expire()
+        return data
+
+    monkeypatch.setattr(body, "read", early)
+    wire = house.answering(OK)
+    client = house.client(wire)
+    assert [ended(client).status for _ in range(3)] == [200] * 3
+    assert wire.connections == 1
 
 
 def test_the_clients_own_timeout_bounds_a_longer_permit(house: House) -> None:

@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,9 @@ from worker.errors import Barred, Revoked, Unreachable
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials
 from worker.vitec.permit import Permit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
 
@@ -54,18 +57,33 @@ def test_the_next_address_is_tried_when_the_first_is_dead(house: House, monkeypa
     assert ended(house.client(wire)).status == 200
 
 
-def test_a_connect_that_hangs_is_unreachable_at_the_deadline(house: House) -> None:
+@pytest.fixture
+def black_hole() -> Iterator[tuple[str, int]]:
+    """An address that neither takes nor refuses connections: its queue is full of some that nobody accepts."""
     with contextlib.ExitStack() as stack:
-        # A full queue of connections that nobody accepts: further ones are neither taken nor refused.
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
-        permit = Permit(time.monotonic() + 0.5)
-        error = ended(house.client(f"http://127.0.0.1:{listener.getsockname()[1]}"), permit=permit)
+        yield listener.getsockname()
+
+
+def test_a_connect_that_hangs_is_unreachable_at_the_deadline(house: House, black_hole: tuple[str, int]) -> None:
+    permit = Permit(time.monotonic() + 0.5)
+    error = ended(house.client(f"http://127.0.0.1:{black_hole[1]}"), permit=permit)
     assert (type(error), str(error)) == (Unreachable, "connecting took too long")
     assert not permit.written
+
+
+def test_an_address_that_hangs_leaves_time_for_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch, black_hole: tuple[str, int]
+) -> None:
+    wire = house.answering(http("200 OK", b"true"))
+    addresses = [(*HERE, black_hole), (*HERE, ("127.0.0.1", wire.port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+    answer = ended(house.client(wire), within=2.0)
+    assert (answer.status, answer.tries) == (200, 1)
 
 
 @pytest.mark.parametrize("certificate", ["self_signed", "elsewhere", "expired"])

@@ -11,6 +11,7 @@ from urllib3 import HTTPResponse
 from urllib3.util.timeout import Timeout
 
 from worker.errors import Barred, Revoked, Unanswered, Unreachable, VitecError
+from worker.failpoints import reach
 from worker.kind import Answer, Call
 from worker.vitec import body
 from worker.vitec.adapter import Adapter
@@ -143,9 +144,9 @@ class Client:
         flaw = None
         try:
             data = body.read(stream, stream.headers.get("Content-Encoding"))
+            reach("after_body")
         except body.NotWholeError as error:
             data, flaw = error.begun, str(error)
-        flight.land()
         status, flaw = flight.status, _flaw(flight) or flaw
         if status is None:
             return self._without_answer(flight, "cut off in its status line")

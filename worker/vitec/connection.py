@@ -13,6 +13,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
+from worker.failpoints import is_armed, reach
 from worker.vitec.flight import current
 
 IDLE_AT_MOST = 2.0
@@ -166,7 +167,13 @@ class PlainConnection(HTTPConnection):
         if _TCP_USER_TIMEOUT is not None:
             self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(1, int(flight.remaining() * 1000)))
         flight.take_off(self.sock)
+        reach("before_first_byte")
+        if is_armed("after_first_byte"):
+            self.sock.sendall(data[:1])
+            reach("after_first_byte")
+            data = data[1:]
         self.sock.sendall(data)
+        reach("after_last_byte")
 
     def send(self, data: Any) -> None:
         """Collect a piece of the request; `request` writes them."""
@@ -177,7 +184,9 @@ class PlainConnection(HTTPConnection):
     def getresponse(self) -> Any:
         """The answer, once its head has come."""
         try:
-            return super().getresponse()
+            answer = super().getresponse()
+            reach("after_status")
+            return answer
         finally:
             self._last_used = time.monotonic()
 
