@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, TextIO
 
 from worker.feeds.records import open_text
 from worker.feeds.source import MAX_CELL, MAX_COLUMNS, MAX_ROW, BadRow, Feed, FileRefused, Row
-from worker.feeds.survey import Survey, described
+from worker.feeds.surveying import Survey, described
 
 _ONE_OBJECT = "Write one JSON object a line"
 

@@ -66,7 +66,9 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _read_through(file: BinaryIO, name: str, encoding: str) -> tuple[int, str, _Broken | None]:
-    decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder(encoding)()
+    # The mark is left in: a decoder that takes it away reckons places from behind it.
+    plain = "utf-8" if encoding == "utf-8-sig" else encoding
+    decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder(plain)()
     digest, size, broken = hashlib.sha256(), 0, None
     for chunk in _chunks(file):
         digest.update(chunk)

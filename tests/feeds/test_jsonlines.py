@@ -1,0 +1,60 @@
+"""JSON lines are rows under the keys that occur in them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.feeds.files import read, refusal, written
+from worker.feeds import source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_every_key_is_a_heading_in_the_order_of_its_first_line(tmp_path: Path) -> None:
+    done = read(written(tmp_path, '{"b": 1, "a": "x"}\n\n{"c": [true], "b": null}\n'))
+    assert done.feed.form == "jsonl"
+    assert done.feed.headings == ("b", "a", "c")
+    assert [(row.line, row.cells) for row in done.rows] == [(1, [1, "x", None]), (3, [None, None, [True]])]
+
+
+def test_it_is_known_by_its_content_whatever_its_name(tmp_path: Path) -> None:
+    assert read(written(tmp_path, '\ufeff\n {"a": 1}', "export.csv")).rows[0].cells == [1]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('{"a": ', "not_json"),
+        ('["a"]', "not_json"),
+        ("17", "not_json"),
+        ('{"a": NaN}', "not_json"),
+        ('{"a": ' + "9" * 5000 + "}", "not_json"),
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "not_json"),
+        ('{"a": 1, "a": 2}', "repeated_key"),
+        ('{"a": {"b": 1, "b": 2}}', "repeated_key"),
+        ('{"a": "\\ud800"}', "not_text"),
+        (json.dumps({"a": "x" * (source.MAX_CELL + 1)}), "cell_too_long"),
+        (json.dumps({"a": "x" * (source.MAX_ROW + 1)}), "row_too_long"),
+    ],
+)
+def test_a_bad_line_is_one_bad_row(tmp_path: Path, line: str, code: str) -> None:
+    done = read(written(tmp_path, f'{{"a": 1}}\n{line}\n{{"a": 3}}\n'))
+    assert [(row.line, row.code) for row in done.bad] == [(2, code)]
+    assert [(row.line, row.cells) for row in done.rows] == [(1, [1]), (3, [3])]
+
+
+def test_one_array_is_refused(tmp_path: Path) -> None:
+    assert "one JSON array" in refusal(written(tmp_path, '[{"a": 1}]', "x.jsonl"))
+
+
+def test_a_file_without_a_single_object_is_refused(tmp_path: Path) -> None:
+    assert "no line of it is a JSON object" in refusal(written(tmp_path, "{not json\n", "x.jsonl"))
+
+
+def test_too_many_different_keys_are_refused(tmp_path: Path) -> None:
+    text = "".join(json.dumps({f"k{number}": 1}) + "\n" for number in range(201))
+    assert "line 201: more than 200 different keys" in refusal(written(tmp_path, text))
