@@ -132,7 +132,9 @@ def _decide_batch(box: Outbox, ids: Sequence[int], wish: Wish, who: Who) -> Repo
             judged = [(one, judge(wish, one, who, owners.get(one.id))) for one in standing]
             decided = [(one, verdict) for one, verdict in judged if isinstance(verdict, Decision)]
             moved = people.carry_out(connection, now, decided)
-            revised = [one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)]
+            revised = [
+                one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)
+            ]
             if revised:
                 intake.apply_revisions(connection, box, revised)
     except IntegrityError:
@@ -188,7 +190,7 @@ def judge(wish: Wish, one: Standing, who: Who, owner: int | None = None) -> Deci
 
 def _requeue(one: Standing, expiry: Expiry, who: Who) -> Decision | Refusal:
     if one.state not in FINAL:
-        remedy = _RESOLVE if one.state is State.IN_DOUBT else "Wait for it, or cancel it first."
+        remedy = _look(one) if one.state is State.IN_DOUBT else "Wait for it, or cancel it first."
         return Refusal(one.id, f"It has not ended: it is {_said(one.state)}.", remedy)
     if one.state is State.SUCCEEDED:
         return Refusal(one.id, "It has been delivered.", "Nothing is ever sent twice: export it under a new id.")
@@ -202,7 +204,7 @@ def _send_again(one: Standing, expiry: Expiry, who: Who) -> Decision | Refusal:
 def _unsendable(one: Standing, expiry: Expiry) -> Refusal | None:
     """Say why an operation must not, or cannot usefully, be sent."""
     if one.accepted or one.acted:
-        remedy = "If it is there: `resolve ID --delivered`. If it must be made once more: export it under a new id."
+        remedy = f"If it is there: `resolve {one.id} --delivered`. If it must be made anew: export it under a new id."
         return Refusal(one.id, "Vitec has accepted it, so it is never sent again.", remedy)
     if one.blanked:
         return Refusal(one.id, "Its content has been blanked after its end.", "Export it from the CRM under a new id.")
@@ -228,7 +230,7 @@ def _cancel(one: Standing, who: Who) -> Decision | Refusal:
         case State.IN_FLIGHT:
             return Decision(Verb.CANCEL_ASKED, who.by, who.reason)
         case State.IN_DOUBT:
-            return Refusal(one.id, "Vitec may have carried it out already.", _RESOLVE)
+            return Refusal(one.id, "Vitec may have carried it out already.", _look(one))
         case State.SUCCEEDED:
             return Refusal(one.id, "It has been delivered.", "Undo it in Vitec by hand; no call can.")
         case State.FAILED | State.CANCELLED | State.EXPIRED:
@@ -254,7 +256,8 @@ def _give_up(one: Standing, who: Who) -> Decision | Refusal:
     return _not_in_doubt(one) or Decision(Verb.GIVEN_UP, who.by, who.reason)
 
 
-_RESOLVE = "Look it up in Vitec, then `vitec-sync resolve ID --delivered`, `--send-again` or `--give-up`."
+def _look(one: Standing) -> str:
+    return f"Look in Vitec, then `vitec-sync resolve {one.id}` with --delivered, --send-again or --give-up."
 
 
 def _not_in_doubt(one: Standing) -> Refusal | None:
@@ -266,7 +269,7 @@ def _not_in_doubt(one: Standing) -> Refusal | None:
         State.IN_FLIGHT: "Wait for its answer.",
         State.SUCCEEDED: "There is nothing to resolve.",
     }
-    remedy = remedies.get(one.state, "`requeue` sends it after all; `resolve ID --delivered` if it is there.")
+    remedy = remedies.get(one.state, "`requeue` sends it after all; if it is there, `resolve` with --delivered.")
     return Refusal(one.id, f"It is not in doubt: it is {_said(one.state)}.", remedy)
 
 

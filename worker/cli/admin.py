@@ -1,0 +1,64 @@
+"""`vitec-sync migrate`: make the database's tables, or bring them up to date."""
+
+from typing import Annotated
+
+import typer
+
+
+def migrate(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make the database's tables, or bring them up to date. Does nothing where they are; safe to run at any time."""
+    import migrations
+    from worker import bootstrap
+    from worker.cli import terminal
+
+    url = _url(bootstrap.settings().database)
+    before = _revision(url)
+    if before is not None and not migrations.is_known(before):
+        raise bootstrap.NotReady(f"The database's schema ({before}) is newer than this program: update the program.")
+    migrations.upgrade(url)
+    after = migrations.head()
+    if as_json:
+        terminal.as_json({"before": before, "after": after})
+    elif before == after:
+        terminal.line(f"The database is up to date (revision {after}).")
+    else:
+        terminal.line(f"The database is now at revision {after}{f', it was at {before}' if before else ''}.")
+
+
+def _url(url: str) -> str:
+    """Check the address; SQLite's file gets its folder, readable for its owner only: it will hold personal data."""
+    from pathlib import Path
+
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    from worker.bootstrap import NotReady
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise NotReady("DATABASE_URL is not the address of a database.") from None
+    if parsed.get_backend_name() not in {"postgresql", "sqlite"}:
+        raise NotReady("DATABASE_URL must be a PostgreSQL or SQLite address.")
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        file = Path(parsed.database)
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.touch(mode=0o600, exist_ok=True)
+        except OSError as error:
+            raise NotReady(f"{file} cannot be made ({error.strerror}): correct DATABASE_URL or STATE_DIR.") from None
+    return url
+
+
+def _revision(url: str) -> str | None:
+    import migrations
+    from worker.outbox import connect
+
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            return migrations.current(connection)
+    finally:
+        engine.dispose()

@@ -1,0 +1,235 @@
+"""`vitec-sync requeue`, `cancel` and `resolve`: a person decides what becomes of operations."""
+
+import getpass
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from models import FINAL, WAITING, State
+from worker import bootstrap, reconciling
+from worker.cli import options, terminal
+from worker.cli.terminal import CannotBeDone
+from worker.outbox import Outbox
+from worker.outbox.people import Verb
+from worker.outbox.reading import Filter, ids, show
+from worker.reconciling import Expiry, Report, Who, Wish
+
+Expires = Annotated[
+    str | None,
+    typer.Option(help="From when it is too late, as 2026-12-24T12:00, or never.", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_DONE = {
+    Verb.REQUEUED: "requeued",
+    Verb.CANCELLED: "cancelled",
+    Verb.CANCEL_ASKED: "is in flight: it will be cancelled if nothing has been written to Vitec",
+    Verb.DELIVERED: "counts as delivered",
+    Verb.SEEN: "has been looked at",
+    Verb.SEND_AGAIN: "will be sent again",
+    Verb.GIVEN_UP: "given up",
+}
+
+
+def requeue(
+    operation: options.Operations = None,
+    state: options.States = None,
+    kind: options.Kinds = None,
+    customer: options.Customers = None,
+    code: options.Codes = None,
+    feed: options.Feed = "crm",
+    expires: Expires = None,
+    reason: options.Reason = None,
+    by: options.By = None,
+    yes: options.Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send operations after all that have failed, expired or been cancelled: some by name, or all that a filter finds.
+
+    What Vitec has accepted, and what has been delivered, is never sent again.
+    """
+    wanted = options.filter_of(state, kind, customer, code)
+    wish = reconciling.Requeue(_expiry(expires))
+    _decide(operation, wanted, FINAL - {State.SUCCEEDED}, feed, wish, who(by, reason), yes=yes, as_json=as_json)
+
+
+def cancel(
+    operation: options.Operations = None,
+    state: options.States = None,
+    kind: options.Kinds = None,
+    customer: options.Customers = None,
+    code: options.Codes = None,
+    feed: options.Feed = "crm",
+    reason: options.Reason = None,
+    by: options.By = None,
+    yes: options.Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take operations back that are not wanted any more: some by name, or all waiting ones that a filter finds.
+
+    One in flight is cancelled if nothing has been written to Vitec. One in doubt is for `resolve`.
+    """
+    wanted = options.filter_of(state, kind, customer, code)
+    _decide(operation, wanted, WAITING, feed, reconciling.Cancel(), who(by, reason), yes=yes, as_json=as_json)
+
+
+def _decide(
+    named: Sequence[str] | None,
+    wanted: Filter,
+    states: frozenset[State],
+    feed: str,
+    wish: Wish,
+    who: Who,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    box = bootstrap.outbox()
+    if bool(named) is not wanted.is_empty:
+        raise typer.BadParameter("name operations, or give a filter (--state, --kind, --customer, --code); not both")
+    if named:
+        chosen = options.ids_of(box, named, feed)
+    else:
+        chosen = list(ids(box, _narrowed(wanted, states, feed)))
+        if not chosen:
+            raise CannotBeDone("No operation is to be decided: none is found by that filter.")
+        _ask(f"{_imperative(wish)} {terminal.count(len(chosen), 'operation')}?", yes=yes)
+    _tell(reconciling.decide(box, chosen, wish, who), as_json=as_json)
+
+
+def _narrowed(wanted: Filter, states: frozenset[State], feed: str) -> Filter:
+    """Keep the filter to the states that allow the decision, so that it does not list thousands of refusals."""
+    impossible = wanted.states - states
+    if impossible:
+        raise typer.BadParameter(f"only {', '.join(sorted(states))} can be chosen so", param_hint="--state")
+    return Filter(wanted.states or states, wanted.kinds, wanted.customers, wanted.codes, feed)
+
+
+def _imperative(wish: Wish) -> str:
+    return type(wish).__name__
+
+
+def resolve(
+    operation: options.Operation,
+    remote_id: Annotated[
+        str | None, typer.Argument(help="With --delivered: Vitec's id for it, if known.", metavar="[REMOTE_ID]")
+    ] = None,
+    delivered: Annotated[bool, typer.Option("--delivered", help="It is there at Vitec.")] = False,
+    send_again: Annotated[bool, typer.Option("--send-again", help="It is not there, and shall be sent again.")] = False,
+    give_up: Annotated[bool, typer.Option("--give-up", help="It is not there, and not wanted any more.")] = False,
+    reason: options.Reason = None,
+    by: options.By = None,
+    feed: options.Feed = "crm",
+    expires: Expires = None,
+    yes: options.Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Settle an operation in doubt, once you have looked in Vitec whether it is there.
+
+    --delivered also holds for one that has failed, expired or been cancelled, if it turns out to be there.
+    """
+    wish = _answer(remote_id, _expiry(expires), delivered=delivered, send_again=send_again, give_up=give_up)
+    if not (reason or "").strip():
+        raise typer.BadParameter("say how you know it; it stands in the history", param_hint="--reason")
+    box = bootstrap.outbox()
+    (found,) = options.ids_of(box, [operation], feed)
+    if not isinstance(wish, reconciling.Delivered):
+        _show_evidence(box, found)
+        question = "Send it again" if isinstance(wish, reconciling.SendAgain) else "Give it up"
+        _ask(f"{question}? If it is at Vitec after all, this is wrong.", yes=yes)
+    _tell(reconciling.decide(box, [found], wish, who(by, reason)), as_json=as_json)
+
+
+def _answer(remote_id: str | None, expiry: Expiry, *, delivered: bool, send_again: bool, give_up: bool) -> Wish:
+    if delivered + send_again + give_up != 1:
+        raise typer.BadParameter("give exactly one of --delivered, --send-again and --give-up")
+    if remote_id is not None and not delivered:
+        raise typer.BadParameter("an id of Vitec's goes with --delivered only", param_hint="REMOTE_ID")
+    if expiry.is_new and not send_again:
+        raise typer.BadParameter("goes with --send-again only", param_hint="--expires")
+    if delivered:
+        return reconciling.Delivered(_remote_id(remote_id))
+    return reconciling.SendAgain(expiry) if send_again else reconciling.GiveUp()
+
+
+def _remote_id(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not text or text != text.strip() or not text.isprintable() or len(text) > 200:
+        raise typer.BadParameter("it is not an id: 1 to 200 visible characters", param_hint="REMOTE_ID")
+    return text
+
+
+def _show_evidence(box: Outbox, operation_id: int) -> None:
+    """Put before the person's eyes what is known, on standard error, before they say yes."""
+    shown = show(box, operation_id)
+    for entry in shown.history if shown else ():
+        status = f", HTTP {entry['http_status']}" if entry["http_status"] is not None else ""
+        wrote = {True: "written", False: "nothing written", None: "not known whether written"}[entry["written"]]
+        told = f"{entry['event']}{status}, {wrote}, {entry['outcome'] or ''} {entry['code'] or ''}"
+        terminal.error(f"  {terminal.moment(entry['at'])}  attempt {entry['attempt']}: {terminal.words(told)}")
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not terminal.is_interactive():
+        raise CannotBeDone(f"{question} Nobody is there to answer: say --yes.")
+    if not typer.confirm(question, err=True):
+        raise CannotBeDone("Nothing was changed.")
+
+
+def who(by: str | None, reason: str | None) -> Who:
+    """Say who decides: `by`, else the login. What people wrote loses what would command a terminal."""
+    try:
+        name = by or getpass.getuser()
+    except (OSError, KeyError):
+        raise typer.BadParameter("your login has no name here: say who decides", param_hint="--by") from None
+    return Who(terminal.clean(name).strip()[:100], terminal.clean(reason).strip() or None if reason else None)
+
+
+def _expiry(text: str | None) -> Expiry:
+    from worker.kind.problems import BadCell
+    from worker.kind.stockholm import read_time
+
+    if text is None:
+        return Expiry()
+    if text.strip().casefold() == "never":
+        return Expiry(never=True)
+    try:
+        return Expiry(until=read_time(text.strip()))
+    except BadCell as bad:
+        raise typer.BadParameter(f"{bad.reason}. {bad.remedy}", param_hint="--expires") from None
+
+
+def _tell(report: Report, *, as_json: bool) -> None:
+    bootstrap.ring(report.kinds)
+    if as_json:
+        terminal.as_json(_as_data(report))
+    elif len(report.done) > 20:
+        terminal.line(f"{terminal.count(len(report.done), 'operation')} {_DONE[report.done[0].verb]}.")
+    else:
+        for one in report.done:
+            terminal.line(f"{one.id} ({one.kind}:{one.source_id}) {_DONE[one.verb]}.")
+    for refusal in report.refused:
+        terminal.error(f"{refusal.id}: {refusal.why} {refusal.remedy.replace('ID', str(refusal.id))}")
+    if report.refused:
+        raise typer.Exit(3 if report.done else 1)
+
+
+def _as_data(report: Report) -> dict[str, object]:
+    return {
+        "done": [
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "source_id": one.source_id,
+                "decided": one.verb,
+                "was": one.was,
+                "state": one.state,
+            }
+            for one in report.done
+        ],
+        "refused": [{"id": one.id, "why": one.why, "remedy": one.remedy} for one in report.refused],
+    }

@@ -1,0 +1,100 @@
+"""`vitec-sync pause` and `resume`: a person holds a scope, or ends a hold."""
+
+from typing import Annotated
+
+import typer
+
+from models import Reason, Scope
+from worker import bootstrap
+from worker.cli import options, terminal
+from worker.cli.deciding import AsJson, who
+from worker.kinds import KINDS
+from worker.outbox import pausing
+from worker.outbox.pausing import Span
+
+All = Annotated[bool, typer.Option("--all", help="Everything this database serves.")]
+Customer = Annotated[str | None, typer.Option(help="All function groups of this customer.", show_default=False)]
+Kind = Annotated[str | None, typer.Option(help="With --customer: only this kind.", show_default=False)]
+Group = Annotated[
+    str | None, typer.Option(help="With --customer: only this function group, as status names it.", show_default=False)
+]
+
+
+def pause(
+    everything: All = False,
+    customer: Customer = None,
+    kind: Kind = None,
+    group: Group = None,
+    note: Annotated[str | None, typer.Option("--note", "--reason", help="Why.", show_default=False)] = None,
+    by: options.By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send nothing more until it is resumed. Requests that are in flight end, and waiting costs nothing of the budget."""
+    spans = spans_of(customer, kind, group, everything=everything)
+    decided = who(by, note)
+    paused = pausing.pause(bootstrap.outbox(), spans, by=decided.by, note=decided.reason)
+    if as_json:
+        terminal.as_json({"paused": [_as_data(span) for span in paused]})
+        return
+    for span in spans:
+        terminal.line(f"{name_of(span)} is paused{'' if span in paused else ' already'}.")
+
+
+def resume(
+    everything: All = False,
+    customer: Customer = None,
+    kind: Kind = None,
+    group: Group = None,
+    reason: Annotated[Reason, typer.Option(help="Which hold: a pause, or another before its time.")] = Reason.PAUSED,
+    as_json: AsJson = False,
+) -> None:
+    """End a pause. Or end another hold before its time: then one operation goes first, and its answer decides."""
+    box = bootstrap.outbox()
+    spans = spans_of(customer, kind, group, everything=everything)
+    ended = pausing.resume(box, spans, reason)
+    bootstrap.ring(pausing.kinds_under(box, ended) if ended else ())
+    if as_json:
+        terminal.as_json({"resumed": [_as_data(span) for span in ended]})
+    elif not ended:
+        raise terminal.CannotBeDone("Nothing of that is held for this reason: `vitec-sync status` shows what is.")
+    for span in () if as_json else ended:
+        ends = "goes on" if reason is Reason.PAUSED else f"is held no more as {reason.value}: one operation goes first"
+        terminal.line(f"{name_of(span)} {ends}.")
+
+
+def spans_of(customer: str | None, kind: str | None, group: str | None, *, everything: bool) -> list[Span]:
+    """Make the scopes that the options name."""
+    if everything is (customer is not None) or (everything and (kind or group)) or (kind and group):
+        raise typer.BadParameter("give --all, or --customer, perhaps with --kind or with --group")
+    if everything:
+        return [Span(Scope.ENVIRONMENT)]
+    customer_id = (customer or "").strip()
+    if not customer_id:
+        raise typer.BadParameter("it is empty", param_hint="--customer")
+    if kind is not None:
+        (name,) = options.kind_names([kind])
+        return [Span(Scope.LANE, customer_id, kind=name)]
+    groups = sorted({one.function_group for one in KINDS})
+    if group is not None and group not in groups:
+        raise typer.BadParameter(f"there is no such group; there are {', '.join(groups)}", param_hint="--group")
+    return [Span(Scope.GROUP, customer_id, function_group=name) for name in groups if group in {None, name}]
+
+
+def name_of(span: Span) -> str:
+    """Say what a scope covers, as people say it."""
+    match span.scope:
+        case Scope.ENVIRONMENT:
+            return "Everything"
+        case Scope.GROUP:
+            return f"{span.customer_id}, {span.function_group}"
+        case Scope.LANE:
+            return f"{span.customer_id}, {terminal.words(span.kind)}"
+
+
+def _as_data(span: Span) -> dict[str, str]:
+    return {
+        "scope": span.scope.value,
+        "customer_id": span.customer_id,
+        "function_group": span.function_group,
+        "kind": span.kind,
+    }

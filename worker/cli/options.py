@@ -1,0 +1,70 @@
+"""Options and arguments that several commands share, and what they mean."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from models import State
+from worker.cli.terminal import CannotBeDone
+from worker.kinds import KINDS
+from worker.outbox import Outbox
+from worker.outbox.reading import Filter, find, reference
+
+States = Annotated[list[State] | None, typer.Option("--state", help="Only in this state.", show_default=False)]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only of this kind.", show_default=False)]
+Customers = Annotated[list[str] | None, typer.Option("--customer", help="Only this customer's.", show_default=False)]
+Codes = Annotated[list[str] | None, typer.Option("--code", help="Only with this error code.", show_default=False)]
+Feed = Annotated[str, typer.Option(help="The feed that KIND:ID is looked for in.")]
+Operation = Annotated[str, typer.Argument(help="Its number, or KIND:ID with the CRM's id.", metavar="OPERATION")]
+Operations = Annotated[
+    list[str] | None, typer.Argument(help="Numbers, or KIND:ID with the CRM's ids.", metavar="[OPERATION]...")
+]
+By = Annotated[str | None, typer.Option("--by", help="Who decides; your login if left out.", show_default=False)]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why; it stands in the history.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def kind_names(given: Sequence[str] | None) -> frozenset[str]:
+    """Check names of kinds; a misspelt one would otherwise look like a kind without operations."""
+    known = [kind.kind for kind in KINDS]
+    for name in given or ():
+        if name not in known:
+            raise typer.BadParameter(f"{name!r} is no kind; there are {', '.join(known)}", param_hint="--kind")
+    return frozenset(given or ())
+
+
+def filter_of(
+    states: Sequence[State] | None,
+    kinds: Sequence[str] | None,
+    customers: Sequence[str] | None,
+    codes: Sequence[str] | None,
+    feed: str | None = None,
+    *,
+    needs_person: bool = False,
+) -> Filter:
+    """Make the filter that the options describe."""
+    return Filter(
+        states=frozenset(states or ()),
+        kinds=kind_names(kinds),
+        customers=frozenset(customers or ()),
+        codes=frozenset(codes or ()),
+        feed=feed,
+        needs_person=needs_person,
+    )
+
+
+def ids_of(box: Outbox, named: Sequence[str], feed: str) -> list[int]:
+    """Find the operations that a person named; `CannotBeDone` says which there is not."""
+    references = []
+    for text in named:
+        read = reference(text)
+        if read is None:
+            raise typer.BadParameter(f"{text!r} is neither a number nor KIND:ID", param_hint="OPERATION")
+        references.append(read)
+    found = find(box, references, feed)
+    for text, id_ in zip(named, found, strict=True):
+        if id_ is None:
+            where = "" if text.isdigit() else f" in feed {feed}"
+            raise CannotBeDone(f"There is no operation {text}{where}: `vitec-sync list` shows those there are.")
+    return [id_ for id_ in found if id_ is not None]

@@ -1,0 +1,168 @@
+"""What the commands print: calm tables on a terminal, plain lines in a pipe, JSON where it is asked for."""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+
+STYLES = {
+    "pending": "",
+    "retryable": "cyan",
+    "in_flight": "blue",
+    "in_doubt": "bold yellow",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "dim",
+    "expired": "magenta",
+}
+"""The look of a state; what is told by colour is always told by a word as well."""
+
+# What a terminal would obey instead of showing: C0 but tab and line feed, DEL, C1, and what turns the reading direction.
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class CannotBeDone(Exception):  # noqa: N818 (a fact)
+    """What the person asked for is not possible. The text is the line to show, with the remedy."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The terminal, or the pipe in its place; its width is what the person sees."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+
+
+def on_terminal() -> bool:
+    """Whether a person reads the output directly."""
+    return sys.stdout.isatty()
+
+
+def is_interactive() -> bool:
+    """Whether somebody is there who could answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def clean(value: object) -> str:
+    """Any text as one that a terminal only shows: control characters become visible."""
+    return _COMMANDS.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))
+
+
+def words(value: object) -> str:
+    """One of our words (`in_flight`) as people say it; empty for None."""
+    return "" if value is None else clean(value).replace("_", " ")
+
+
+def state(value: str) -> Text:
+    """A state's word in its look."""
+    return Text(words(value), style=STYLES.get(value, ""))
+
+
+def moment(value: datetime | None, *, now: datetime | None = None, seconds: bool = True) -> str:
+    """A moment by Stockholm's clock; without its date if that is today's, reckoned from `now`. Empty for None."""
+    if value is None:
+        return ""
+    local = value.astimezone(STOCKHOLM)
+    time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    today = now is not None and now.astimezone(STOCKHOLM).date() == local.date()
+    return time if today else f"{local:%Y-%m-%d} {time}"
+
+
+def span(duration: timedelta) -> str:
+    """A length of time in its largest fitting unit: 40 s, 12 min, 5 h, 3 days."""
+    seconds = max(0, round(duration.total_seconds()))
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}".replace(",", "\N{NO-BREAK SPACE}")
+
+
+def line(text: str = "", style: str = "") -> None:
+    """One line of text, wrapped on a terminal only."""
+    if on_terminal():
+        console().print(Text(clean(text), style=style))
+    else:
+        sys.stdout.write(clean(text) + "\n")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Iterable[int] = ()) -> None:
+    """Rows under headings. In a pipe: a line each, cells parted by tabs. `numbers`: columns set to the right."""
+    if on_terminal():
+        console().print(_drawn(headings, rows, frozenset(numbers)))
+        return
+    for row in (headings, *rows):
+        cells = (clean(cell.plain if isinstance(cell, Text) else cell) for cell in row)
+        sys.stdout.write("\t".join(re.sub(r"[\t\n]+", " ", cell) for cell in cells) + "\n")
+
+
+def _drawn(headings: Sequence[str], rows: Iterable[Sequence[object]], numbers: frozenset[int]) -> Table:
+    drawn = Table(box=box.SIMPLE_HEAD, header_style="dim", padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for number, heading in enumerate(headings):
+        drawn.add_column(heading, justify="right" if number in numbers else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
+    return drawn
+
+
+def pairs(rows: Iterable[tuple[str, object]]) -> None:
+    """Names and what belongs to them, one below the other; those without anything are left out."""
+    kept = [(name, value) for name, value in rows if value is not None and value != ""]
+    if not on_terminal():
+        table(("name", "value"), kept)
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in kept:
+        shown: RenderableType = value if isinstance(value, Text) else Text(clean(value))
+        grid.add_row(name, shown)
+    console().print(grid)
+
+
+def heading(text: str) -> None:
+    """A heading with a line of air above it."""
+    line()
+    line(text, "bold")
+
+
+def as_json(value: object) -> None:
+    """Data for a program, on standard output: times with Stockholm's offset, control characters escaped."""
+    indent = 2 if on_terminal() else None
+    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=indent, allow_nan=False)
+    sys.stdout.write(re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+
+
+def row(mapping: Mapping[Any, Any], *, without: Iterable[str] = ()) -> dict[str, Any]:
+    """A database row for `as_json`."""
+    left_out = frozenset(without)
+    return {str(key): value for key, value in mapping.items() if str(key) not in left_out}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(STOCKHOLM).isoformat(timespec="seconds")
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    raise TypeError(type(value).__name__)
+
+
+def error(text: str) -> None:
+    """One line about what is wrong, on standard error."""
+    sys.stderr.write(re.sub(r"\s*\n\s*", " ", clean(text)) + "\n")
