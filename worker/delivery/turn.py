@@ -1,6 +1,7 @@
 """One turn at one lane: settle what has finished, claim what there is room for, until there is a reason to end."""
 
 import os
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
@@ -45,6 +46,9 @@ class Limits:
 
 def database_away(error: BaseException) -> bool:
     """Whether the database could not be reached or could not answer in time, as against: refused a value."""
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        # SQLite reports malformed input by the same class as a lock: repeated, it would be refused for ever.
+        return False
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return True
     return isinstance(error, DBAPIError) and bool(error.connection_invalidated)
