@@ -37,7 +37,7 @@ class Process:
 
     def __init__(self, command: list[str], folder: Path, settings: Mapping[str, str], name: str) -> None:
         self.command, self.folder, self.name = command, folder, name
-        self.environment = {**clean_environment(dict(os.environ)), **settings}
+        self.environment = {**clean_environment(dict(os.environ)), "PYTHONUNBUFFERED": "1", **settings}
         self._output = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -61,17 +61,19 @@ def demo(
     """
     signal.signal(signal.SIGTERM, _stopped)
     folder = Path(tempfile.mkdtemp(prefix="vitec-sync-demo-"))
+    fine = False
     try:
         fine = _play(folder)
+        keep = keep or not fine
     except BrokenOff as error:
         terminal.line(f"The demo broke off: {error}", "bold red")
-        fine = False
-    keep = keep or not fine
+        keep = True
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
     if keep:
         terminal.line(f"\nKept: {folder}. To look at it with the usual commands:")
         terminal.line(f"  export DATABASE_URL=sqlite:///{folder}/vitec-sync.db")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
     raise typer.Exit(0 if fine else 1)
 
 
@@ -112,9 +114,7 @@ def _opened(stage: Stage) -> Iterator[Outbox]:
     stage.wait("the broker", lambda: answers(port), seconds=20)
     url = stage.wait("the sandbox", lambda: (ready_file.exists() and ready_file.read_text()) or None, seconds=20)
     stage.environment |= {"VITEC_BASE_URL": url, "VITEC_USERNAME": USER, "VITEC_PASSWORD": PASSWORD, **PACE}
-    terminal.pairs(
-        [("Broker", f"Valkey on 127.0.0.1:{port}"), ("Vitec", f"the sandbox at {url}; it is told to fail 4 times")]
-    )
+    terminal.line(f"Broker: Valkey on 127.0.0.1:{port}. Vitec: the sandbox at {url}, told to fail {len(FAULTS)} times.")
     engine = connect(database)
     try:
         yield Outbox(engine)
@@ -132,7 +132,7 @@ def _work(stage: Stage, box: Outbox) -> None:
     with box.read() as connection:
         recorded = connection.execute(select(func.count()).select_from(Operation)).scalar_one()
         rejected = connection.execute(select(func.count()).select_from(RejectedRow)).scalar_one()
-    terminal.pairs([("Taken in", f"{len(files)} files: {recorded} rows recorded, {rejected} rejected")])
+    terminal.line(f"Taken in: {len(files)} files, {recorded} rows recorded, {rejected} rejected. Now they are sent.")
     columns = (TextColumn("Sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=terminal.console(), transient=True, disable=not terminal.on_terminal()) as progress:
         bar = progress.add_task("sending", total=recorded)
@@ -193,12 +193,14 @@ def _tell_counts(counts: Counter[tuple[str, State]]) -> None:
 
 
 def _tell_ends(box: Outbox) -> None:
-    sent = select(Operation.kind, Operation.source_id, Operation.remote_id).where(Operation.remote_id.is_not(None))
+    nth = func.row_number().over(partition_by=Operation.kind, order_by=Operation.id).label("nth")
+    sent = select(Operation.kind, Operation.source_id, Operation.remote_id, nth).where(Operation.remote_id.is_not(None))
+    few = sent.subquery()
     ended = select(Operation.kind, Operation.source_id, Operation.state, Operation.error_code).where(
         Operation.error_code.is_not(None), Operation.state != State.SUCCEEDED
     )
     with box.read() as connection:
-        ids = connection.execute(sent.order_by(Operation.id).limit(SHOWN)).all()
+        ids = connection.execute(select(few.c.kind, few.c.source_id, few.c.remote_id).where(few.c.nth <= 2)).all()
         others = connection.execute(ended.order_by(Operation.id).limit(3 * SHOWN)).all()
     terminal.heading("Vitec's ids, as the CRM gets them back (all: vitec-sync results)")
     terminal.table(("kind", "the CRM's id", "Vitec's id"), ids)

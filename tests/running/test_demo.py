@@ -1,0 +1,184 @@
+"""`vitec-sync demo`: the main job on one machine, judged by its exit status, with nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+from sqlalchemy import create_engine, func, select
+
+from models import Operation, State
+from tests.processes import vitec_sync
+from worker.cli.audit import disagreements
+from worker.cli.demo import FAULTS, LOST_ANSWERS
+from worker.cli.stage import BrokenOff, Stage, broker, clean, program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.processes
+
+LIVE = {
+    "DATABASE_URL": "postgresql://live.example/live",
+    "BROKER_URL": "redis://live.example:6379/0",
+    "VITEC_BASE_URL": "https://live.example",
+    "VITEC_USERNAME": "live",
+    "VITEC_PASSWORD_FILE": "/nowhere/live",
+    "CELERY_BROKER_URL": "redis://live.example:6379/0",
+    "FEED_DIR": "/nowhere",
+}
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for temporary files that nobody else uses."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return tmp_path
+
+
+def left_over(folder: Path) -> list[str]:
+    """Processes that still name the folder on their command line."""
+    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(folder) in line]
+
+
+def children_of(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = (line.split() for line in listed.splitlines())
+    return [int(child) for child, parent in pairs if int(parent) == pid]
+
+
+@pytest.mark.slow
+def test_the_demo_does_the_whole_job_and_leaves_only_what_it_was_told_to_keep(private: Path) -> None:
+    folder = private / "logs"
+    folder.mkdir()
+    with vitec_sync(folder, {**LIVE, "TMPDIR": str(private)}, "demo", "--keep") as demo:
+        assert demo.ends(seconds=110) == 0, demo.output
+    (kept,) = private.glob("vitec-sync-demo-*")
+    for told in ("one to one", "in doubt", "refused", str(kept)):
+        assert told in demo.output
+    assert "live" not in demo.output.replace("delivered", "")
+    assert left_over(kept) == []
+    engine = create_engine(f"sqlite:///{kept}/vitec-sync.db")
+    with engine.connect() as connection:
+        rows = connection.execute(select(Operation.state, func.count()).group_by(Operation.state)).all()
+    engine.dispose()
+    states = dict(rows)
+    assert set(states) == {State.SUCCEEDED, State.FAILED, State.IN_DOUBT}
+    assert states[State.IN_DOUBT] == LOST_ANSWERS
+    assert states[State.SUCCEEDED] > 250
+    assert "unavailable_retry_after" in {rule["fault"] for rule in FAULTS}
+
+
+def test_a_demo_that_is_stopped_ends_what_it_has_started(private: Path) -> None:
+    folder = private / "logs"
+    folder.mkdir()
+    with vitec_sync(folder, {"TMPDIR": str(private)}, "demo") as demo:
+        demo.says("Broker: Valkey on 127.0.0.1:", seconds=60)
+        port = int(demo.output.partition("127.0.0.1:")[2].partition(".")[0])
+        demo.until(lambda: len(children_of(demo.pid)) >= 4, seconds=30, why="beat never started")
+        started = children_of(demo.pid)
+        demo.process.send_signal(signal.SIGTERM)
+        assert demo.ends(seconds=40) == 143
+    assert left_over(private) == []
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+    assert list(private.glob("vitec-sync-demo-*")) == []
+
+
+def test_no_setting_of_the_person_reaches_the_demo() -> None:
+    kept = clean({**os.environ, **LIVE, "database_url": "x", "Flower_Basic_Auth": "x", "HOME": "/home/eva"})
+    assert not {name.upper() for name in kept} & {*LIVE, "DATABASE_URL", "FLOWER_BASIC_AUTH"}
+    assert kept["HOME"] == "/home/eva"
+    assert kept["VITEC_SYNC_IGNORE_DOTENV"] == "1"
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path, clean(os.environ)) as stage:
+        yield stage
+
+
+def test_a_command_that_fails_is_told_with_its_last_words(stage: Stage) -> None:
+    with pytest.raises(BrokenOff, match=r"(?s)ended with status 3:.*last words"):
+        stage.run("failing", [program("python"), "-c", "print('last words'); raise SystemExit(3)"], seconds=20)
+
+
+def test_a_command_that_takes_too_long_is_ended(stage: Stage) -> None:
+    with pytest.raises(BrokenOff, match="took longer than"):
+        stage.run("slow", [program("python"), "-c", "import time; time.sleep(60)"], seconds=0.5)
+
+
+def test_waiting_ends_with_the_process_or_the_deadline(stage: Stage) -> None:
+    with pytest.raises(BrokenOff, match="the moon did not come"):
+        stage.wait("the moon", lambda: None, seconds=0.2)
+    stage.start("short", [program("python"), "-c", ""])
+    with pytest.raises(BrokenOff, match="short has ended by itself"):
+        stage.wait("the moon", lambda: None, seconds=20)
+
+
+def test_what_was_started_is_ended_with_the_stage(tmp_path: Path) -> None:
+    with Stage(tmp_path, clean(os.environ)) as stage:
+        command, port = broker(tmp_path)
+        child = stage.start("broker", command)
+
+        def answers() -> bool | None:
+            try:
+                return redis.Redis(port=port).ping() or None
+            except redis.ConnectionError:
+                return None
+
+        assert stage.wait("the broker", answers, seconds=20)
+    assert child.process.returncode is not None
+    assert stage.children == []
+
+
+def row(state: State, **columns: object) -> SimpleNamespace:
+    usual = {"id": 1, "kind": "comeback", "source_id": "A-1", "state": state, "remote_id": None, "error_code": None}
+    return SimpleNamespace(**{**usual, **columns})
+
+
+@pytest.mark.parametrize(
+    ("operation", "calls", "said"),
+    [
+        (row(State.SUCCEEDED, remote_id="R"), {}, "never carried out"),
+        (row(State.SUCCEEDED, remote_id="R"), {1: ["R", "S"]}, "carried out 2 times"),
+        (row(State.SUCCEEDED, remote_id="R"), {1: ["S"]}, "not the one"),
+        (row(State.FAILED), {1: ["R"]}, "ended without success"),
+        (row(State.EXPIRED), {1: ["R"]}, "ended without success"),
+        (row(State.CANCELLED), {1: ["R"]}, "ended without success"),
+        (row(State.IN_DOUBT), {1: ["R", "S"]}, "carried out 2 times"),
+        (row(State.PENDING), {2: ["R"]}, "does not know"),
+        (row(State.SUCCEEDED, kind="order_token"), {}, "never carried out"),
+    ],
+)
+def test_the_audit_finds_what_was_planted(operation: object, calls: dict[int, list[str | None]], said: str) -> None:
+    (problem,) = disagreements([operation], calls)  # type: ignore[list-item]
+    assert said in problem
+
+
+@pytest.mark.parametrize(
+    ("operation", "calls"),
+    [
+        (row(State.SUCCEEDED, remote_id="R"), {1: ["R"]}),
+        (row(State.SUCCEEDED), {1: ["R"]}),
+        (row(State.IN_DOUBT), {1: ["R"]}),
+        (row(State.IN_DOUBT), {}),
+        (row(State.FAILED), {}),
+        (row(State.FAILED, error_code="nobody_notified"), {1: ["R"]}),
+        (row(State.SUCCEEDED, kind="order_token", remote_id="R"), {1: ["Q", "R"]}),
+        (row(State.FAILED, kind="order_token"), {1: ["R"]}),
+    ],
+)
+def test_the_audit_finds_nothing_where_nothing_is_wrong(operation: object, calls: dict[int, list[str | None]]) -> None:
+    assert list(disagreements([operation], calls)) == []  # type: ignore[list-item]
