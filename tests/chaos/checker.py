@@ -1,0 +1,192 @@
+"""The invariants: the database's word about every operation, held against what the stand-in says it did."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from models import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+WAITING = {State.PENDING, State.RETRYABLE}
+GIVEN_UP = {State.FAILED, State.CANCELLED, State.EXPIRED}
+WITH_ID = {"appointment", "comeback", "order_token"}
+LOOK_UP_KIND = "order_token"
+"""The kind that is itself a look-up: it may be carried out as often as anybody likes."""
+
+
+class Invariant(StrEnum):
+    """What must never happen."""
+
+    LOST = "LOST"
+    """Neither carried out, nor given up, nor anybody's concern any more."""
+    DOUBLED = "DOUBLED"
+    """Carried out twice, or carried out and still about to be sent, without a person having asked."""
+    FALSE_SUCCESS = "FALSE SUCCESS"
+    """Said to be done, and not done, or not under that id."""
+    FALSE_FAILURE = "FALSE FAILURE"
+    """Said to be given up, and done."""
+    GHOST = "GHOST"
+    """A request that belongs to no operation."""
+    OVER_DOUBT = "OVER-DOUBT"
+    """More doubt than there was reason for."""
+    TRAIL = "TRAIL"
+    """A request that the history does not account for, or accounts for wrongly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An operation as the database has it. `later`: it waits for a moment that has not come."""
+
+    id: int
+    kind: str
+    state: State
+    attempt: int = 1
+    remote_id: str | None = None
+    later: bool = False
+    by_person: bool = False
+    """A person, or new content from the CRM, decided something about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt as the history has it."""
+
+    operation_id: int
+    attempt: int
+    written: bool | None = True
+    outcome: str = "succeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as the stand-in's ledger has it. `complete`: the answer that belongs to it was given, undisturbed."""
+
+    request_id: str | None
+    applied: bool
+    remote_id: str | None = None
+    complete: bool = True
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Operation, attempt and, of a look-up, its number; nothing where the id is none of ours."""
+        try:
+            return tuple(int(part) for part in (self.request_id or "").split("."))
+        except ValueError:
+            return ()
+
+    @property
+    def is_look_up(self) -> bool:
+        return len(self.parts) == 3
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known at the end of a run. `reasons`: rows in flight at kills, and ambiguous faults that struck."""
+
+    rows: Mapping[int, Row]
+    tried: Sequence[Tried]
+    requests: Sequence[Request]
+    reasons: int | None = None
+    """None: doubt is not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One invariant broken by one operation, or by the run as a whole."""
+
+    invariant: Invariant
+    operation_id: int | None
+    what: str
+
+    def __str__(self) -> str:
+        of = "" if self.operation_id is None else f" operation {self.operation_id}:"
+        return f"{self.invariant}:{of} {self.what}"
+
+
+def check(evidence: Evidence) -> list[Violation]:
+    """Every violation there is. Called when faults and quiet time are over."""
+    sent: dict[int, list[Request]] = defaultdict(list)
+    for request in evidence.requests:
+        if len(request.parts) == 2:
+            sent[request.parts[0]].append(request)
+    found: list[Violation] = []
+    for row in evidence.rows.values():
+        found += _of_row(row, sent[row.id])
+    found += _ghosts(evidence)
+    found += _over_doubt(evidence)
+    found += _trail(evidence)
+    return found
+
+
+def _of_row(row: Row, sent: Sequence[Request]) -> Iterator[Violation]:
+    applied = [request for request in sent if request.applied]
+    harmless = row.kind == LOOK_UP_KIND or row.by_person
+    if row.state is State.IN_FLIGHT or (row.state in WAITING and not row.later and not applied):
+        yield Violation(Invariant.LOST, row.id, f"it is {row.state}, carried out {len(applied)} times, nobody at work")
+    if len(applied) > 1 and not harmless:
+        yield Violation(Invariant.DOUBLED, row.id, f"carried out {len(applied)} times: {_ids(applied)}")
+    if row.state in WAITING and applied and not harmless:
+        yield Violation(Invariant.DOUBLED, row.id, f"carried out ({_ids(applied)}) and about to be sent again")
+    if row.state is State.SUCCEEDED:
+        yield from _false_success(row, applied)
+    if row.state in GIVEN_UP and _was_done(row, applied, sent):
+        yield Violation(Invariant.FALSE_FAILURE, row.id, f"it is {row.state}, and was carried out: {_ids(applied)}")
+
+
+def _false_success(row: Row, applied: Sequence[Request]) -> Iterator[Violation]:
+    if not applied:
+        yield Violation(Invariant.FALSE_SUCCESS, row.id, "it has succeeded, and was never carried out")
+    elif row.remote_id is not None and row.remote_id not in {request.remote_id for request in applied}:
+        yield Violation(Invariant.FALSE_SUCCESS, row.id, f"nothing of its own has the id {row.remote_id}")
+    elif row.remote_id is None and row.kind in WITH_ID and not row.by_person:
+        yield Violation(Invariant.FALSE_SUCCESS, row.id, "it has succeeded without an id")
+
+
+def _was_done(row: Row, applied: Sequence[Request], sent: Sequence[Request]) -> bool:
+    """An order token is done when its ticket has been told: a refusal that came last is the truth about it."""
+    return bool(applied) if row.kind != LOOK_UP_KIND else bool(sent) and sent[-1].applied and sent[-1].complete
+
+
+def _ghosts(evidence: Evidence) -> Iterator[Violation]:
+    for request in evidence.requests:
+        parts = request.parts
+        row = evidence.rows.get(parts[0]) if parts else None
+        if row is None or len(parts) not in {2, 3} or parts[1] > row.attempt:
+            yield Violation(Invariant.GHOST, None, f"a request {request.request_id!r} of no operation")
+
+
+def _over_doubt(evidence: Evidence) -> Iterator[Violation]:
+    if evidence.reasons is None:
+        return
+    doubted = {one.operation_id for one in evidence.tried if one.outcome == State.IN_DOUBT}
+    doubted |= {row.id for row in evidence.rows.values() if row.state is State.IN_DOUBT}
+    if len(doubted) > evidence.reasons:
+        what = f"{len(doubted)} operations were in doubt, with {evidence.reasons} reasons for it"
+        yield Violation(Invariant.OVER_DOUBT, None, what)
+
+
+def _trail(evidence: Evidence) -> Iterator[Violation]:
+    known = Counter((one.operation_id, one.attempt) for one in evidence.tried)
+    unwritten = {(one.operation_id, one.attempt) for one in evidence.tried if one.written is False}
+    received = Counter(request.parts for request in evidence.requests if len(request.parts) == 2)
+    for (operation_id, attempt), times in received.items():
+        if operation_id not in evidence.rows:
+            continue  # A ghost.
+        if times > 1:
+            yield Violation(Invariant.TRAIL, operation_id, f"attempt {attempt} was received {times} times")
+        if known[operation_id, attempt] != 1:
+            what = f"attempt {attempt} was received, and the history has it {known[operation_id, attempt]} times"
+            yield Violation(Invariant.TRAIL, operation_id, what)
+        if (operation_id, attempt) in unwritten:
+            yield Violation(
+                Invariant.TRAIL, operation_id, f"attempt {attempt} was received, and is said to be unwritten"
+            )
+
+
+def _ids(requests: Sequence[Request]) -> str:
+    return ", ".join(str(request.request_id) for request in requests)

@@ -1,0 +1,76 @@
+"""Reads what the checker judges: the rows and their history, and the stand-in's ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, select
+
+from models import Attempt, Event, Operation, State
+from tests.chaos.checker import Evidence, Request, Row, Tried
+from tests.chaos.meaning import AMBIGUOUS
+from worker.sandbox import Entry, Fault, Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from worker.outbox import Outbox
+
+
+def rows_of(box: Outbox) -> dict[int, Row]:
+    """All operations of a database."""
+    decided = exists().where(Attempt.operation_id == Operation.id, Attempt.event == Event.DECIDED)
+    columns = select(
+        Operation.id,
+        Operation.kind,
+        Operation.state,
+        Operation.attempt,
+        Operation.remote_id,
+        (Operation.next_attempt_at > box.clock.now()).label("later"),
+        decided.label("by_person"),
+    )
+    with box.read() as connection:
+        found = connection.execute(columns).all()
+    return {
+        row.id: Row(row.id, row.kind, row.state, row.attempt, row.remote_id, bool(row.later), bool(row.by_person))
+        for row in found
+    }
+
+
+def tried_of(box: Outbox) -> list[Tried]:
+    """All attempts proper of a database."""
+    columns = (Attempt.operation_id, Attempt.attempt, Attempt.written, Attempt.outcome)
+    with box.read() as connection:
+        found = connection.execute(select(*columns).where(Attempt.event == Event.SENT)).all()
+    return [Tried(row.operation_id, row.attempt, row.written, row.outcome or "") for row in found]
+
+
+def read_ledger(path: Path) -> tuple[list[Entry], int]:
+    """What the stand-in received, and how many connections it reset before they said anything."""
+    with Ledger(path) as ledger:
+        return ledger.requests(), ledger.faults()[Fault.RESET_ON_ACCEPT]
+
+
+def gather(boxes: Iterable[Outbox], ledger: Path, *, in_flight_at_kills: int | None = None) -> Evidence:
+    """Everything that is known of these databases, whose operations' ids do not overlap. None: doubt is not counted."""
+    entries, resets = read_ledger(ledger)
+    rows: dict[int, Row] = {}
+    tried: list[Tried] = []
+    for box in boxes:
+        rows |= rows_of(box)
+        tried += tried_of(box)
+    requests = [
+        Request(entry.request_id, entry.applied, entry.remote_id, complete=entry.fault is None) for entry in entries
+    ]
+    reasons = None
+    if in_flight_at_kills is not None:
+        struck = sum(entry.fault in AMBIGUOUS for entry in entries if (entry.request_id or "").count(".") == 1)
+        reasons = in_flight_at_kills + struck + resets
+    return Evidence(rows, tried, requests, reasons)
+
+
+def ever_in_doubt(evidence: Evidence) -> int:
+    """How many operations were in doubt at any time."""
+    doubted = {one.operation_id for one in evidence.tried if one.outcome == State.IN_DOUBT}
+    return len(doubted | {row.id for row in evidence.rows.values() if row.state is State.IN_DOUBT})

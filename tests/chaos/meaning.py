@@ -1,0 +1,133 @@
+"""What each of the stand-in's faults means for an operation, as the contract with Vitec says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from models import Reason, State
+from worker.sandbox import Fault
+
+
+class Effect(Enum):
+    """May Vitec have acted?"""
+
+    UNREACHED = auto()
+    """No: nothing was written. It is tried again."""
+    REFUSED = auto()
+    """No: it said so. It has failed."""
+    HELD = auto()
+    """No: it said not now, or not you. The scope rests, the operation waits, its budget is untouched."""
+    UNCLEAR = auto()
+    """Perhaps: in doubt."""
+    ACCEPTED = auto()
+    """Yes, but the answer is lost: in doubt, never sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What must stand in the row. `holds`: the reason of the hold that must have come."""
+
+    effect: Effect
+    codes: tuple[str, ...]
+    holds: Reason | None = None
+    seconds: float | None = None
+    """The length to give the fault, where its own would not show what is meant."""
+
+
+_UNREACHED = Meaning(Effect.UNREACHED, ("unreachable", "revoked"))
+_UNANSWERED = Meaning(Effect.UNCLEAR, ("unanswered",))
+_THROTTLED = Meaning(Effect.HELD, ("throttled",), Reason.THROTTLED)
+_SERVER_ERROR = Meaning(Effect.UNCLEAR, ("server_error",))
+_REDIRECTED = Meaning(Effect.UNCLEAR, ("redirected",), Reason.REDIRECTED)
+_ACCEPTED = Meaning(Effect.ACCEPTED, ("unreadable_answer",))
+
+MEANINGS: dict[Fault, Meaning] = {
+    Fault.REFUSE_CONNECTIONS: _UNREACHED,
+    Fault.CONNECT_HANG: _UNREACHED,
+    Fault.TLS_FAILURE: _UNREACHED,
+    Fault.TLS_HANG: _UNREACHED,
+    Fault.RESET_ON_ACCEPT: _UNANSWERED,
+    Fault.RESET_BEFORE_READING: _UNANSWERED,
+    Fault.CLOSE_BEFORE_READING: _UNANSWERED,
+    Fault.RESET_BEFORE_PROCESSING: _UNANSWERED,
+    Fault.RESET_AFTER_PROCESSING: _UNANSWERED,
+    Fault.CLOSE_AFTER_PROCESSING: _UNANSWERED,
+    Fault.HANG_BEFORE_PROCESSING: _UNANSWERED,
+    Fault.HANG_AFTER_PROCESSING: _UNANSWERED,
+    Fault.ACT_LATE: Meaning(Effect.UNCLEAR, ("unanswered",), seconds=1.5),
+    Fault.SLOW_DRIP: _UNANSWERED,
+    Fault.CHUNKED_DRIP: Meaning(Effect.ACCEPTED, ("unreadable_answer",), seconds=0.5),
+    Fault.TRUNCATED_HEADER: _ACCEPTED,
+    Fault.TRUNCATED_BODY: _ACCEPTED,
+    Fault.BAD_REQUEST: Meaning(Effect.REFUSED, ("refused",)),
+    Fault.UNAUTHORIZED: Meaning(Effect.HELD, ("unauthorized",), Reason.UNAUTHORIZED),
+    Fault.FORBIDDEN: Meaning(Effect.HELD, ("forbidden",), Reason.FORBIDDEN),
+    Fault.NOT_FOUND: Meaning(Effect.REFUSED, ("not_found",)),
+    Fault.CONFLICT: Meaning(Effect.UNCLEAR, ("conflict",)),
+    Fault.THROTTLED: _THROTTLED,
+    Fault.THROTTLED_SECONDS: _THROTTLED,
+    Fault.THROTTLED_DATE: _THROTTLED,
+    Fault.THROTTLED_GARBAGE: _THROTTLED,
+    Fault.THROTTLED_HUGE: _THROTTLED,
+    Fault.SERVER_ERROR: _SERVER_ERROR,
+    Fault.SERVER_ERROR_AFTER_PROCESSING: _SERVER_ERROR,
+    Fault.BAD_GATEWAY_HTML: _SERVER_ERROR,
+    Fault.UNAVAILABLE: _SERVER_ERROR,
+    Fault.UNAVAILABLE_RETRY_AFTER: _THROTTLED,
+    Fault.GATEWAY_TIMEOUT: _SERVER_ERROR,
+    Fault.REDIRECT_301: _REDIRECTED,
+    Fault.REDIRECT_302: _REDIRECTED,
+    Fault.REDIRECT_303: _REDIRECTED,
+    Fault.REDIRECT_307: _REDIRECTED,
+    Fault.REDIRECT_308: _REDIRECTED,
+    Fault.WRONG_JSON_TYPE: _ACCEPTED,
+    Fault.MISSING_ID: _ACCEPTED,
+    Fault.BROKEN_JSON: _ACCEPTED,
+    Fault.EMPTY_BODY: _ACCEPTED,
+    Fault.HUGE_BODY: _ACCEPTED,
+    Fault.GZIP_BOMB: _ACCEPTED,
+    Fault.BROKEN_GZIP: _ACCEPTED,
+}
+
+AMBIGUOUS = {fault.value for fault, meaning in MEANINGS.items() if meaning.effect in {Effect.UNCLEAR, Effect.ACCEPTED}}
+"""Faults that are a reason for doubt."""
+
+SAYS_NOTHING = {Fault.MISSING_ID, Fault.EMPTY_BODY}
+"""To a viewing registration these are the usual answer: a 2xx that says nothing."""
+
+LOOKED_UP = {"comeback", "viewing_registration"}
+SENT_AGAIN = {"order_token"}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What must stand in the row after one attempt under a fault."""
+
+    state: State
+    codes: tuple[str | None, ...]
+    written: bool
+    counted: bool
+    """Whether it used up one of the budget."""
+    needs_person: bool = False
+    accepted: bool = False
+
+
+def expected(fault: Fault, kind: str) -> Expected:
+    """The row's state after an attempt of this kind has met the fault."""
+    meaning = MEANINGS[fault]
+    if fault in SAYS_NOTHING and kind == "viewing_registration":
+        return Expected(State.SUCCEEDED, (None,), written=True, counted=False)
+    match meaning.effect:
+        case Effect.UNREACHED:
+            return Expected(State.RETRYABLE, meaning.codes, written=False, counted=True)
+        case Effect.REFUSED:
+            return Expected(State.FAILED, meaning.codes, written=True, counted=False)
+        case Effect.HELD:
+            return Expected(State.RETRYABLE, meaning.codes, written=True, counted=False)
+        case Effect.UNCLEAR | Effect.ACCEPTED if kind in SENT_AGAIN:
+            return Expected(State.RETRYABLE, meaning.codes, written=True, counted=True)
+        case Effect.UNCLEAR | Effect.ACCEPTED:
+            accepted = meaning.effect is Effect.ACCEPTED
+            person = kind not in LOOKED_UP
+            return Expected(State.IN_DOUBT, meaning.codes, True, False, needs_person=person, accepted=accepted)

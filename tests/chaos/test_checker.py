@@ -1,0 +1,103 @@
+"""The checker finds what is planted, names it rightly, and finds nothing in a run in which all is well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from models import State
+from tests.chaos.checker import Evidence, Invariant, Request, Row, Tried, check
+from tests.chaos.meaning import AMBIGUOUS, MEANINGS
+from worker.sandbox import Fault
+
+ROW = Row(7, "comeback", State.SUCCEEDED, remote_id="CAL7")
+TRIED = Tried(7, 1)
+DONE = Request("7.1", applied=True, remote_id="CAL7")
+LOOK_UP = Request("7.1.1", applied=False)
+DOUBT = Tried(7, 1, outcome="in_doubt")
+UNDONE = Request("7.1", applied=False, complete=False)
+
+
+def evidence(
+    row: Row = ROW, tried: tuple[Tried, ...] = (TRIED,), requests: tuple[Request, ...] = (DONE,), reasons: int = 0
+) -> Evidence:
+    return Evidence({row.id: row}, tried, requests, reasons)
+
+
+def broken(what: Evidence) -> set[Invariant]:
+    return {violation.invariant for violation in check(what)}
+
+
+@pytest.mark.parametrize(
+    "well",
+    [
+        evidence(),
+        evidence(requests=(DONE, LOOK_UP)),
+        evidence(replace(ROW, state=State.IN_DOUBT, remote_id=None), (DOUBT,), reasons=1),
+        evidence(replace(ROW, state=State.IN_DOUBT, remote_id=None), (DOUBT,), (UNDONE,), reasons=1),
+        evidence(replace(ROW, state=State.RETRYABLE, remote_id=None, later=True), (TRIED,), (UNDONE,)),
+        evidence(replace(ROW, state=State.PENDING, attempt=0, remote_id=None, later=True), (), ()),
+        evidence(replace(ROW, state=State.FAILED, remote_id=None), requests=(UNDONE,)),
+        evidence(replace(ROW, state=State.EXPIRED, attempt=0, remote_id=None), (), ()),
+        evidence(replace(ROW, kind="viewing_registration", remote_id=None)),
+        evidence(
+            replace(ROW, kind="order_token", attempt=2),
+            (TRIED, Tried(7, 2)),
+            (DONE, replace(DONE, request_id="7.2")),
+        ),
+        evidence(
+            replace(ROW, kind="order_token", attempt=2, state=State.FAILED, remote_id=None),
+            (TRIED, Tried(7, 2)),
+            (replace(DONE, complete=False), Request("7.2", applied=False)),
+        ),
+        evidence(
+            replace(ROW, attempt=2, by_person=True), (TRIED, Tried(7, 2)), (DONE, replace(DONE, request_id="7.2"))
+        ),
+    ],
+)
+def test_a_run_in_which_all_is_well_breaks_nothing(well: Evidence) -> None:
+    assert check(well) == []
+
+
+@pytest.mark.parametrize(
+    ("planted", "invariant"),
+    [
+        (evidence(replace(ROW, state=State.PENDING, attempt=0, remote_id=None), (), ()), Invariant.LOST),
+        (evidence(replace(ROW, state=State.RETRYABLE, remote_id=None), requests=(UNDONE,)), Invariant.LOST),
+        (evidence(replace(ROW, attempt=2), (TRIED, Tried(7, 2)), (DONE, replace(DONE, request_id="7.2"))),
+         Invariant.DOUBLED),
+        (evidence(replace(ROW, state=State.RETRYABLE, remote_id=None, later=True)), Invariant.DOUBLED),
+        (evidence(requests=()), Invariant.FALSE_SUCCESS),
+        (evidence(requests=(UNDONE,)), Invariant.FALSE_SUCCESS),
+        (evidence(replace(ROW, remote_id="CAL8")), Invariant.FALSE_SUCCESS),
+        (evidence(replace(ROW, remote_id=None)), Invariant.FALSE_SUCCESS),
+        (evidence(replace(ROW, state=State.FAILED, remote_id=None)), Invariant.FALSE_FAILURE),
+        (evidence(replace(ROW, state=State.CANCELLED, remote_id=None)), Invariant.FALSE_FAILURE),
+        (evidence(replace(ROW, state=State.EXPIRED, remote_id=None)), Invariant.FALSE_FAILURE),
+        (evidence(replace(ROW, state=State.FAILED, kind="order_token", remote_id=None)), Invariant.FALSE_FAILURE),
+        (evidence(requests=(DONE, Request("8.1", applied=False))), Invariant.GHOST),
+        (evidence(requests=(DONE, Request(None, applied=False))), Invariant.GHOST),
+        (evidence(requests=(DONE, Request("7.2.1", applied=False))), Invariant.GHOST),
+        (evidence(requests=(DONE, Request("seven", applied=False))), Invariant.GHOST),
+        (evidence(replace(ROW, state=State.IN_DOUBT, remote_id=None), (DOUBT,)), Invariant.OVER_DOUBT),
+        (evidence(tried=(DOUBT,)), Invariant.OVER_DOUBT),
+        (evidence(requests=(DONE, UNDONE)), Invariant.TRAIL),
+        (evidence(tried=()), Invariant.TRAIL),
+        (evidence(tried=(TRIED, TRIED)), Invariant.TRAIL),
+        (evidence(tried=(replace(TRIED, written=False),)), Invariant.TRAIL),
+    ],
+)  # fmt: skip
+def test_what_is_planted_is_found_and_nothing_else(planted: Evidence, invariant: Invariant) -> None:
+    assert broken(planted) == {invariant}
+
+
+def test_a_row_that_is_in_flight_when_nobody_is_at_work_is_lost() -> None:
+    left = evidence(replace(ROW, state=State.IN_FLIGHT, remote_id=None), (), ())
+    assert broken(left) == {Invariant.LOST}
+
+
+def test_every_fault_of_the_stand_in_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(Fault)
+    assert {Fault.RESET_AFTER_PROCESSING, Fault.GATEWAY_TIMEOUT, Fault.BROKEN_JSON} <= AMBIGUOUS
+    assert not {Fault.BAD_REQUEST, Fault.THROTTLED, Fault.REFUSE_CONNECTIONS} & AMBIGUOUS
