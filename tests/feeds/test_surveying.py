@@ -52,7 +52,7 @@ def test_damaged_utf_8_is_refused_with_its_place_and_not_taken_for_windows_1252(
 
 
 def test_a_file_with_the_mark_of_utf_8_must_be_utf_8(tmp_path: Path) -> None:
-    assert "not UTF-8 at byte 10, line 2" in refusal(written(tmp_path, b"\xef\xbb\xbfId;B\na\xe5;b\n"))
+    assert "not UTF-8 at byte 9, line 2" in refusal(written(tmp_path, b"\xef\xbb\xbfId;B\na\xe5;b\n"))
 
 
 def test_a_byte_that_neither_encoding_knows_is_refused_with_its_place(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from models import FINAL, WAITING, Operation, RejectedRow, State
-from worker.outbox.content import Change, Content, drop, present, replace, requeue
+from models import FINAL, WAITING, Attempt, Event, Operation, RejectedRow, State
+from worker.outbox.content import THE_CRM, Change, Content, drop, present, replace, requeue
 from worker.outbox.revising import ALREADY_SENT
 from worker.outbox.store import Outbox
 
@@ -43,26 +44,42 @@ def apply_revisions(connection: Connection, box: Outbox, ids: Iterable[int]) -> 
         changes[found.state].append(Change(found.id, found.attempt, found.state, content, since))
     replace(connection, now, [one for state in WAITING for one in changes[state]])
     requeue(connection, now, [one for state in FINAL - {State.SUCCEEDED} for one in changes[state]])
-    _refuse(connection, [found for found in locked if found.state is State.SUCCEEDED])
+    _refuse(connection, now, [found for found in locked if found.state is State.SUCCEEDED])
 
 
-def _refuse(connection: Connection, locked: Sequence[Row[Any]]) -> None:
-    """What waited came too late. Without a file it came from a program, which finds it in the history."""
+def _refuse(connection: Connection, now: datetime, locked: Sequence[Row[Any]]) -> None:
+    """What waited came too late. What came from a file is told among its rejected rows, the rest in the history."""
     drop(connection, [found.id for found in locked])
-    code, reason, remedy = ALREADY_SENT
-    rows = [
-        {
-            "feed_file_id": found.revision["feed_file_id"],
-            "line": found.revision["line"] or 0,
-            "kind": found.kind,
-            "customer_id": found.customer_id,
-            "source_id": found.source_id,
-            "code": code,
-            "reason": reason,
-            "remedy": remedy,
-        }
-        for found in locked
-        if found.revision["feed_file_id"] is not None
-    ]
+    rows = [_rejected(found, now) for found in locked if found.revision["feed_file_id"] is not None]
     if rows:
         connection.execute(insert(RejectedRow), rows)
+    entries = [_entry(found, now) for found in locked if found.revision["feed_file_id"] is None]
+    if entries:
+        connection.execute(insert(Attempt), entries)
+
+
+def _rejected(found: Row[Any], now: datetime) -> dict[str, Any]:
+    code, reason, remedy = ALREADY_SENT
+    return {
+        "feed_file_id": found.revision["feed_file_id"],
+        "line": found.revision["line"],
+        "kind": found.kind,
+        "customer_id": found.customer_id,
+        "source_id": found.source_id,
+        "code": code,
+        "reason": reason,
+        "remedy": remedy,
+        "created_at": now,
+    }
+
+
+def _entry(found: Row[Any], now: datetime) -> dict[str, Any]:
+    return {
+        "operation_id": found.id,
+        "attempt": found.attempt,
+        "event": Event.DECIDED,
+        "at": now,
+        "outcome": found.state.value,
+        "code": ALREADY_SENT[0],
+        "by": THE_CRM,
+    }

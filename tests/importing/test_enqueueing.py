@@ -1,0 +1,63 @@
+"""A program records one operation by the rules of a file's row."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from models import Lane
+from tests.importing.exports import operations
+from worker.importing import Enqueued, enqueue
+from worker.kind import BadCells
+from worker.kinds import UnknownKind
+from worker.outbox.intake import Verdict
+
+if TYPE_CHECKING:
+    from worker.outbox import FixedClock, Outbox
+
+
+def comeback(box: Outbox, note: str = "", source_id: str = "P-1") -> Enqueued:
+    return enqueue(
+        box,
+        kind="comeback",
+        source_id=source_id,
+        customer_id="M30001",
+        contact_id="ADR1",
+        date="2026-12-10 09:00",
+        note=note,
+        send_after=datetime(2026, 12, 5, 9, tzinfo=UTC),
+        after="comeback:P-0",
+    )
+
+
+def test_it_is_recorded_once_and_its_lane_woken(box: Outbox) -> None:
+    first = comeback(box)
+    assert first.verdict is Verdict.RECORDED
+    assert comeback(box) == Enqueued(Verdict.UNCHANGED, first.id)
+    (row,) = operations(box)
+    assert (row.id, row.feed_file_id, row.line, row.after_source_id) == (first.id, None, None, "P-0")
+    assert row.next_attempt_at == row.send_after == datetime(2026, 12, 5, 9, tzinfo=UTC)
+    with box.read() as connection:
+        assert connection.scalar(select(Lane.due_at)) == row.send_after
+
+
+def test_new_content_replaces_what_waits(box: Outbox) -> None:
+    comeback(box)
+    assert comeback(box, "new").verdict is Verdict.REVISED
+    assert operations(box)[0].payload["note"] == "new"
+
+
+def test_a_time_to_expiry_counts_from_the_database_s_clock(box: Outbox, clock: FixedClock) -> None:
+    enqueue(box, kind="order_token", source_id="T-1", customer_id="M1", data="x")
+    assert (operations(box)[0].expires_at - clock.moment).total_seconds() == 3600
+
+
+def test_what_cannot_be_meant_is_refused(box: Outbox) -> None:
+    with pytest.raises(BadCells, match="contact_id: it is missing"):
+        enqueue(box, kind="comeback", source_id="P-1", customer_id="M30001", date="2026-12-10 09:00")
+    with pytest.raises(UnknownKind):
+        enqueue(box, kind="valuation", source_id="P-1", customer_id="M30001")
+    assert operations(box) == []

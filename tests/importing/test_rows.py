@@ -1,0 +1,147 @@
+"""A row is read by the rules of its kind, and rejected for the first thing that is wrong, by its column."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from worker.feeds import BadRow, Row
+from worker.importing.columns import Columns
+from worker.importing.rows import Reading, Terms, read_row
+from worker.kinds import Comeback, Notification, OrderToken
+from worker.outbox.feed_files import Rejected
+from worker.outbox.intake import NewOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GOOD = {"Id": "A-1", "Kund-id": "M30001", "Id på kontakt": "ADR1", "Tid och datum för återkomsten": "2026-12-10 09:00"}
+MIXED = {"Typ": "comeback", **GOOD, "data": ""}
+
+
+def read(cells: Mapping[str, Any], kind: Any = Comeback, terms: Terms | None = None) -> Reading:
+    headings = tuple(cells)
+    columns = Columns(headings, kind, headings.index("Typ") if "Typ" in headings else None)
+    return read_row(Row(7, list(cells.values())), columns, terms or Terms())
+
+
+def new(cells: Mapping[str, Any], kind: Any = Comeback, terms: Terms | None = None) -> NewOperation:
+    found = read(cells, kind, terms).found
+    assert isinstance(found, NewOperation), found
+    return found
+
+
+def rejected(cells: Mapping[str, Any], kind: Any = Comeback) -> Rejected:
+    found = read(cells, kind).found
+    assert isinstance(found, Rejected)
+    return found
+
+
+def test_a_good_row_becomes_an_operation() -> None:
+    found = new({**GOOD, "Anteckning": "Ring före"})
+    assert (found.kind, found.customer_id, found.source_id, found.line) == ("comeback", "M30001", "A-1", 7)
+    assert found.payload == (
+        '{"customer_id":"M30001","contact_id":"ADR1","date":"2026-12-10T09:00:00+01:00","note":"Ring före"}'
+    )
+    assert found.match_key == "ADR1/2026-12-10T09:00:00"
+
+
+def test_the_hash_changes_with_all_that_the_row_says_and_with_nothing_else() -> None:
+    plain = new(GOOD).payload_hash
+    assert new({**GOOD, "Anteckning": "", "Efter": None}).payload_hash == plain
+    assert new({**GOOD, "Id": "A-2"}).payload_hash == plain
+    hashes = {
+        new({**GOOD, heading: value}).payload_hash
+        for heading, value in {
+            "Anteckning": "x",
+            "Efter": "comeback:A-0",
+            "Tidigast": "2026-12-01 08:00",
+            "Giltig till": "2026-12-01 08:00",
+            "Kund-id": "M30002",
+        }.items()
+    }
+    assert len(hashes | {plain}) == 6
+
+
+def test_times_of_the_row_are_read_as_stockholm_s() -> None:
+    found = new(
+        {**GOOD, "Tidigast": "2026-12-01 08:00", "Giltig till": "2026-12-02T08:00:00Z", "Efter": " Comeback:A-0 "}
+    )
+    assert found.send_after == datetime(2026, 12, 1, 7, tzinfo=UTC)
+    assert found.expires_at == datetime(2026, 12, 2, 8, tzinfo=UTC)
+    assert (found.after_kind, found.after_source_id) == ("comeback", "A-0")
+
+
+def test_the_time_to_expiry_is_the_kind_s_unless_the_settings_say_otherwise() -> None:
+    token = {"source_id": "T", "customer_id": "M1", "data": "x"}
+    assert new(GOOD).expires_after is None
+    assert new(token, OrderToken).expires_after == 3600
+    short = Terms(expires_after={"order_token": timedelta(minutes=5)})
+    assert new(token, OrderToken, short).expires_after == 300
+
+
+@pytest.mark.parametrize(
+    ("heading", "value", "code"),
+    [
+        ("Id", "", "missing"),
+        ("Id", "x" * 201, "too_long"),
+        ("Id", "a\x07b", "control_character"),
+        ("Kund-id", "../M1", "bad_id"),
+        ("Tid och datum för återkomsten", "2027-03-28 02:30", "no_such_time"),
+        ("Efter", "A-0", "bad_after"),
+        ("Efter", "valuation:A-0", "bad_after"),
+        ("Tidigast", "snart", "not_a_time"),
+        ("Giltig till", "2026-12-01", "not_a_time"),
+    ],
+)
+def test_a_bad_cell_is_named_by_the_file_s_own_heading(heading: str, value: str, code: str) -> None:
+    found = rejected({**GOOD, "Efter": "", "Tidigast": "", "Giltig till": "", heading: value})
+    assert (found.line, found.column, found.code) == (7, heading, code)
+    assert found.reason
+    assert found.remedy
+    if value:
+        assert value not in f"{found.reason}{found.remedy}"
+
+
+def test_a_rejected_row_is_named_as_far_as_it_can_be() -> None:
+    found = rejected({**GOOD, "Tid och datum för återkomsten": "x"})
+    assert (found.kind, found.customer_id, found.source_id) == ("comeback", "M30001", "A-1")
+    found = rejected({**GOOD, "Kund-id": "x/y", "Id": "\x00"})
+    assert (found.customer_id, found.source_id) == (None, None)
+
+
+def test_the_first_bad_column_is_told() -> None:
+    assert rejected({"Giltig till": "x", **GOOD, "Kund-id": "."}).column == "Giltig till"
+
+
+def test_a_bad_row_still_counts_as_having_named_its_id() -> None:
+    assert read({**GOOD, "Kund-id": "."}).key == ("comeback", "A-1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "code"),
+    [(None, "", "missing"), (None, "valuation", "unknown_kind"), (Notification, "comeback", "other_kind")],
+)
+def test_a_row_of_no_kind_or_of_another_is_rejected(kind: Any, said: str, code: str) -> None:
+    found = rejected({**MIXED, "Typ": said}, kind)
+    assert (found.column, found.code, found.source_id) == ("Typ", code, "A-1")
+
+
+def test_a_row_of_its_own_kind_needs_the_columns_of_others_empty() -> None:
+    assert new({**MIXED, "Typ": " Comeback "}, None).kind == "comeback"
+    assert rejected({**MIXED, "data": "x"}, None).column == "data"
+
+
+def test_what_the_reader_could_not_read_is_rejected_as_it_says() -> None:
+    columns = Columns(tuple(GOOD), Comeback, None)
+    found = read_row(BadRow(9, "too_many_cells", "why", "what helps"), columns, Terms())
+    assert found == Reading(9, None, Rejected(9, "too_many_cells", "why", "what helps"))
+
+
+def test_values_of_json_are_read_as_they_are() -> None:
+    cells = {"sourceId": 17, "customerId": "M1", "header": "x", "sms": False, "recipients": ["HAN1"]}
+    found = new(cells, Notification)
+    assert found.source_id == "17"
+    assert '"sms":false' in found.payload

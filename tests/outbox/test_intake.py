@@ -1,0 +1,289 @@
+"""What the same key means again depends on the state of its operation."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select, text, update
+
+from models import Event, Operation, RejectedRow, State
+from tests import factory
+from worker.outbox import intake
+from worker.outbox.content import THE_CRM
+from worker.outbox.feed_files import Rejected, begin, finish, reject
+from worker.outbox.intake import NewOperation, Verdict
+from worker.outbox.repeating import repeated
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+    from worker.outbox import FixedClock, Outbox
+
+WAITING = [State.PENDING, State.RETRYABLE]
+UNDECIDED = [State.IN_FLIGHT, State.IN_DOUBT]
+ENDED = [State.FAILED, State.CANCELLED, State.EXPIRED]
+
+
+def row(note: str = "new", source_id: str = "C-1", **more: Any) -> NewOperation:
+    payload = {"customer_id": "M30001", "contact_id": "ADR1", "date": "2026-12-10T09:00:00+01:00", "note": note}
+    values = {
+        "kind": "comeback",
+        "customer_id": "M30001",
+        "payload": json.dumps(payload),
+        "payload_hash": f"hash of {note}",
+        "match_key": f"key of {note}",
+        "line": 5,
+        **more,
+    }
+    return NewOperation(source_id=source_id, **values)
+
+
+def made(box: Outbox, state: State, **overrides: Any) -> int:
+    with box.write() as connection:
+        hashed = {"source_id": "C-1", "payload_hash": "hash of old", **overrides}
+        return factory.make_operation(connection, state, **hashed)
+
+
+def record(box: Outbox, *rows: NewOperation, file: int | None = None) -> list[Verdict]:
+    with box.write() as connection:
+        intake.open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
+        return intake.record(connection, box, rows, feed="crm", feed_file_id=file)
+
+
+def operation(box: Outbox, id_: int) -> Row[Any]:
+    with box.read() as connection:
+        return factory.operation(connection, id_)
+
+
+def last_entry(box: Outbox, id_: int) -> tuple[Event, str | None, str | None, str | None, int]:
+    with box.read() as connection:
+        entry = factory.history(connection, id_)[-1]
+    return entry.event, entry.outcome, entry.code, entry.by, entry.attempt
+
+
+def a_file(box: Outbox) -> int:
+    with box.write() as connection:
+        return factory.make_feed_file(connection)
+
+
+def test_a_new_row_is_due_now_or_from_its_own_time(box: Outbox, clock: FixedClock) -> None:
+    soon, past = clock.moment + timedelta(hours=1), clock.moment - timedelta(hours=1)
+    assert (
+        record(box, row(), row(source_id="C-2", send_after=soon), row(source_id="C-3", send_after=past))
+        == [Verdict.RECORDED] * 3
+    )
+    with box.read() as connection:
+        due = connection.scalars(select(Operation.next_attempt_at).order_by(Operation.id)).all()
+    assert due == [clock.moment, soon, clock.moment]
+
+
+def test_expiry_counts_from_the_database_s_clock_unless_the_row_says(box: Outbox, clock: FixedClock) -> None:
+    own = clock.moment + timedelta(days=9)
+    record(box, row(expires_after=90.0), row(source_id="C-2", expires_after=90.0, expires_at=own))
+    with box.read() as connection:
+        ends = connection.scalars(select(Operation.expires_at).order_by(Operation.id)).all()
+    assert ends == [clock.moment + timedelta(seconds=90), own]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_the_same_content_changes_nothing_in_any_state(box: Outbox, state: State) -> None:
+    id_ = made(box, state)
+    before = operation(box, id_)
+    assert record(box, row("old")) == [Verdict.UNCHANGED]
+    assert operation(box, id_) == before
+
+
+@pytest.mark.parametrize("state", WAITING)
+def test_new_content_replaces_what_waits_and_leaves_the_fence(box: Outbox, state: State, clock: FixedClock) -> None:
+    id_ = made(box, state)
+    before = operation(box, id_)
+    clock.advance(60)
+    later = clock.moment + timedelta(days=1)
+    assert record(box, row(expires_after=60.0, send_after=later), file=(file := a_file(box))) == [Verdict.REVISED]
+    after = operation(box, id_)
+    assert after.payload["note"] == "new"
+    assert (after.payload_hash, after.match_key, after.line, after.feed_file_id) == (
+        "hash of new",
+        "key of new",
+        5,
+        file,
+    )
+    assert (after.next_attempt_at, after.expires_at) == (later, clock.moment + timedelta(seconds=60))
+    assert (after.state, after.attempt, after.failures) == (before.state, before.attempt, before.failures)
+    assert last_entry(box, id_) == (Event.DECIDED, state.value, "new_content", THE_CRM, before.attempt)
+
+
+@pytest.mark.parametrize("state", ENDED)
+def test_new_content_mends_what_ended_without_success(box: Outbox, state: State, clock: FixedClock) -> None:
+    told = {"reported_at": factory.MOMENT, "attempt": 4, "failures": 3, "error_code": "refused", "error_detail": "x"}
+    id_ = made(box, state, **told, look_ups=2, needs_person=True)
+    clock.advance(60)
+    assert record(box, row()) == [Verdict.REQUEUED]
+    after = operation(box, id_)
+    assert (after.state, after.attempt, after.failures) == (State.PENDING, 4, 0)
+    assert (after.error_code, after.error_detail, after.finalized_at, after.reported_at) == (None,) * 4
+    assert (after.look_ups, after.needs_person, after.next_attempt_at) == (0, False, clock.moment)
+    assert after.payload["note"] == "new"
+    assert last_entry(box, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 4)
+
+
+@pytest.mark.parametrize("state", UNDECIDED)
+def test_new_content_waits_for_the_verdict_on_what_is_on_its_way(box: Outbox, state: State) -> None:
+    id_ = made(box, state)
+    before = operation(box, id_)
+    assert record(box, row()) == [Verdict.DEFERRED]
+    after = operation(box, id_)
+    assert after.revision["payload"]["note"] == "new"
+    assert (after.payload, after.payload_hash, after.state) == (before.payload, before.payload_hash, state)
+    assert record(box, row()) == [Verdict.UNCHANGED]
+    assert record(box, row("newer")) == [Verdict.DEFERRED]
+    assert operation(box, id_).revision["payload"]["note"] == "newer"
+
+
+@pytest.mark.parametrize("state", UNDECIDED)
+def test_the_old_content_again_takes_back_what_waited(box: Outbox, state: State) -> None:
+    id_ = made(box, state)
+    record(box, row())
+    assert record(box, row("old")) == [Verdict.UNCHANGED]
+    assert operation(box, id_).revision is None
+
+
+def test_what_has_been_sent_stays_as_it_is(box: Outbox) -> None:
+    id_ = made(box, State.SUCCEEDED)
+    before = operation(box, id_)
+    assert record(box, row()) == [Verdict.ALREADY_SENT]
+    assert operation(box, id_) == before
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_another_customer_s_operation_is_never_touched(box: Outbox, state: State) -> None:
+    id_ = made(box, state)
+    before = operation(box, id_)
+    assert record(box, row(customer_id="M39999")) == [Verdict.OTHER_CUSTOMER]
+    assert operation(box, id_) == before
+
+
+def test_verdicts_stand_in_the_order_of_the_rows(box: Outbox) -> None:
+    made(box, State.FAILED, source_id="C-1")
+    made(box, State.SUCCEEDED, source_id="C-3")
+    rows = [row(source_id="C-4"), row(source_id="C-3"), row(source_id="C-2"), row(source_id="C-1")]
+    assert record(box, *rows) == [Verdict.RECORDED, Verdict.ALREADY_SENT, Verdict.RECORDED, Verdict.REQUEUED]
+
+
+def settle(box: Outbox, id_: int, state: State, **values: Any) -> None:
+    """Move a row as a settlement does, and let what waited take effect in the same transaction."""
+    ended = {"finalized_at": factory.MOMENT} if state not in {*WAITING, State.IN_DOUBT} else {}
+    with box.write() as connection:
+        free = {"state": state, "claimed_by": None, "claimed_at": None, **ended, **values}
+        connection.execute(update(Operation).where(Operation.id == id_).values(free))
+        intake.apply_revisions(connection, box, [id_])
+
+
+@pytest.mark.parametrize("state", UNDECIDED)
+def test_after_a_verdict_without_effect_the_new_content_is_sent_when_the_next_try_is_due(
+    box: Outbox, state: State, clock: FixedClock
+) -> None:
+    id_ = made(box, state)
+    record(box, row(expires_after=3600.0))
+    taken_in = clock.moment
+    clock.advance(600)
+    due = clock.moment + timedelta(seconds=30)
+    settle(box, id_, State.RETRYABLE, next_attempt_at=due, failures=1)
+    after = operation(box, id_)
+    assert (after.state, after.payload["note"], after.revision) == (State.RETRYABLE, "new", None)
+    assert (after.payload_hash, after.match_key, after.line) == ("hash of new", "key of new", 5)
+    assert (after.next_attempt_at, after.failures) == (due, 1)
+    assert after.expires_at == taken_in + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("state", ENDED)
+def test_after_an_end_without_success_the_new_content_begins_anew(box: Outbox, state: State) -> None:
+    id_ = made(box, State.IN_FLIGHT)
+    record(box, row())
+    settle(box, id_, state, failures=12, error_code="exhausted")
+    after = operation(box, id_)
+    assert (after.state, after.failures, after.finalized_at, after.error_code) == (State.PENDING, 0, None, None)
+    assert (after.payload["note"], after.revision, after.attempt) == ("new", None, 1)
+    assert last_entry(box, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 1)
+
+
+def test_after_success_the_new_content_is_rejected_and_the_crm_told(box: Outbox) -> None:
+    id_ = made(box, State.IN_DOUBT)
+    record(box, row(), file=(file := a_file(box)))
+    settle(box, id_, State.SUCCEEDED)
+    after = operation(box, id_)
+    assert (after.state, after.revision, after.payload_hash) == (State.SUCCEEDED, None, "hash of old")
+    with box.read() as connection:
+        (told,) = connection.execute(select(RejectedRow.__table__)).all()
+    assert (told.feed_file_id, told.line, told.code, told.source_id) == (file, 5, "already_sent", "C-1")
+    assert told.reported_at is None
+
+
+def test_a_program_s_new_content_that_came_too_late_stands_in_the_history(box: Outbox) -> None:
+    id_ = made(box, State.IN_DOUBT)
+    record(box, row())
+    settle(box, id_, State.SUCCEEDED)
+    assert operation(box, id_).revision is None
+    assert last_entry(box, id_)[:4] == (Event.DECIDED, "succeeded", "already_sent", THE_CRM)
+
+
+def test_new_content_waits_on_while_nothing_is_decided(box: Outbox) -> None:
+    id_ = made(box, State.IN_FLIGHT)
+    record(box, row())
+    settle(box, id_, State.IN_DOUBT)
+    assert operation(box, id_).revision is not None
+
+
+def test_new_content_takes_effect_only_once(box: Outbox) -> None:
+    id_ = made(box, State.IN_FLIGHT)
+    record(box, row())
+    settle(box, id_, State.RETRYABLE)
+    before = operation(box, id_)
+    with box.write() as connection:
+        intake.apply_revisions(connection, box, [id_])
+    assert operation(box, id_) == before
+
+
+def test_an_open_import_does_not_hold_up_a_turn(pg_box: Outbox) -> None:
+    made(pg_box, State.PENDING)
+    with pg_box.write() as importing:
+        intake.record(importing, pg_box, [row(source_id="C-2")], feed="crm")
+        with pg_box.write() as turning:
+            turning.execute(text("SET LOCAL lock_timeout = '500ms'"))
+            locked = turning.execute(text("SELECT 1 FROM lanes FOR NO KEY UPDATE")).all()
+    assert len(locked) == 1
+
+
+def test_two_who_record_the_same_rows_in_opposite_order_both_come_through(pg_box: Outbox) -> None:
+    record(pg_box, row(source_id="X"))
+    rows = [row(source_id=f"C-{number}") for number in range(300)]
+    together = threading.Barrier(2)
+    verdicts: list[list[Verdict]] = []
+
+    def run(mine: list[NewOperation]) -> None:
+        together.wait(10)
+        verdicts.append(repeated(lambda: record(pg_box, *mine)))
+
+    threads = [threading.Thread(target=run, args=(mine,)) for mine in (rows, rows[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    counted = [verdict for one in verdicts for verdict in one]
+    assert counted.count(Verdict.RECORDED) == counted.count(Verdict.UNCHANGED) == 300
+
+
+def test_a_row_that_was_told_about_the_same_content_before_is_not_told_again(box: Outbox) -> None:
+    same = {"feed": "crm", "name": "a.csv", "kind": None, "content_hash": "a" * 64, "size": 1}
+    for expected in (1, 1, 2):
+        file = begin(box, **same)  # type: ignore[arg-type]
+        with box.write() as connection:
+            reject(connection, box, file, [Rejected(3, "missing", "why", "what helps")])
+        finish(box, file)
+        with box.read() as connection:
+            assert len(connection.execute(select(RejectedRow.id)).all()) == expected
+        same["content_hash"] = "a" * 64 if expected == 1 and not file.seen_before else "b" * 64
