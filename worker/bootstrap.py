@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 import migrations
 from worker import settings as _settings
 from worker.outbox import Outbox, connect, environments
+from worker.outbox.hours import SendingHours
 from worker.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def outbox() -> Outbox:
     # To connect would make an empty file, which every later command would take for the database.
     if url.get_backend_name() == "sqlite" and not (url.database and os.path.exists(url.database)):  # noqa: PTH110
         raise NotReady(f"There is no database at {url.database} yet: run `vitec-sync migrate`.")
-    box = Outbox(connect(settings().database))
+    box = Outbox(connect(settings().database), hours=SendingHours.of(settings().sending_hours))
     try:
         _check_schema(box, url.render_as_string(hide_password=True))
     except NotReady:
@@ -105,6 +106,7 @@ def client() -> "Client":
         timeout=configured.vitec_timeout,
         pool_size=configured.vitec_in_flight,
         ca_bundle=configured.vitec_ca_bundle,
+        throttled_is_certain=configured.vitec_throttled_is_certain,
     )
 
 

@@ -10,6 +10,11 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from worker.kinds import KINDS
+from worker.outbox.hours import SendingHours
+
+_KINDS = {kind.kind: kind for kind in KINDS}
+
 LEASE_MARGIN = 15.0
 """Seconds by which a lease outlasts a request's deadline, so that its answer can still be settled."""
 
@@ -56,6 +61,9 @@ class Settings(BaseSettings):
     vitec_timeout: float = Field(30.0, gt=0, le=600)
     """The whole request, from name look-up to the last byte of the answer."""
 
+    vitec_throttled_is_certain: bool = True
+    """Whether 429, and 503 with Retry-After, prove that Vitec did not act; if not, they are doubt."""
+
     max_failures: int = Field(12, ge=1)
     backoff_first: float = Field(30.0, gt=0)
     backoff_cap: float = Field(6 * 3600.0, gt=0)
@@ -85,6 +93,8 @@ class Settings(BaseSettings):
     claim_margin: float = Field(CLAIM_MARGIN, gt=0)
     order_token_expires: Seconds = timedelta(hours=1)
     notification_expires: Seconds = timedelta(hours=24)
+    sending_hours: dict[str, str] = Field(default_factory=dict)
+    """By kind, as JSON, in Stockholm time: {"notification": "08:00-20:00"}. A kind not named is sent at any time."""
     blank_after: Seconds = timedelta(days=90)
 
     feed_dir: Path | None = None
@@ -111,6 +121,22 @@ class Settings(BaseSettings):
             raise ValueError("VITEC_BASE_URL must be https (http is for loopback only)")
         if url.username or url.password or url.query or url.fragment:
             raise ValueError("VITEC_BASE_URL must be a plain address, without login, query or fragment")
+        return self
+
+    @model_validator(mode="after")
+    def _kinds_are_known(self) -> Self:
+        SendingHours.of(self.sending_hours)
+        for name, named in (
+            ("SENDING_HOURS", self.sending_hours),
+            ("ON_DOUBT", self.on_doubt),
+            ("RESEND_IN_DOUBT_MAY_DOUBLE", self.resend_in_doubt_may_double),
+        ):
+            unknown = [kind for kind in named if kind not in _KINDS]
+            if unknown:
+                raise ValueError(f"{name} names a kind that there is not; there are {', '.join(_KINDS)}")
+        deaf = [kind for kind, what in self.on_doubt.items() if what == "look_up" and _KINDS[kind].read_back is None]
+        if deaf:
+            raise ValueError(f"ON_DOUBT: Vitec cannot be asked about {', '.join(deaf)}")
         return self
 
     @cached_property

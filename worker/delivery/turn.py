@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 GATHER = 0.004
 """Seconds in which results are gathered before an exchange: one transaction then serves several of them."""
 
+GATHER_AT_MOST = 0.05
+"""Seconds after which results are written, also while there is enough to do without them."""
+
 IDLE = 0.05
 """Seconds between two looks at a lane that had nothing, while requests are still in flight or no room is left."""
 
@@ -116,7 +119,11 @@ class Work:
         pause = max(0.0, min(self._next_look() - time.monotonic(), 0.25))
         found = self.sending.finished(pause)
         if found and len(found) < len(self.busy):
+            until = time.monotonic() + GATHER_AT_MOST
             time.sleep(GATHER)
+            # Nobody is kept waiting by it as long as the threads have enough to do.
+            while self.sending.waiting > self.sending.threads // 4 and time.monotonic() < until:
+                time.sleep(GATHER)
             found += self.sending.finished(0)
         self._put_by(found)
 
@@ -134,18 +141,21 @@ class Work:
             self.ending = "a stop was asked"
         elif now - self.began >= self.limits.alone:
             self.ending = "its time was up"
-        elif now - self.began >= self.limits.shared and now >= self._ask_others_at:
-            self._ask_others_at = now + 0.5
-            if self._others_wait():
-                self.ending = "others were waiting"
+        elif now >= self._ask_others_at:
+            self._ask_others_at = now + min(0.5, self.limits.shared)
+            self.ending = self._reason_outside(now)
 
-    def _others_wait(self) -> bool:
+    def _reason_outside(self, now: float) -> str | None:
+        """A reason to end that lies outside the lane. The database away is none: there may be answers to keep."""
         try:
-            return lanes.somebody_waits(self.box)
+            if lanes.is_closed(self.box, self.turn.kind):
+                return "its sending hours were over"
+            if now - self.began >= self.limits.shared and lanes.somebody_waits(self.box):
+                return "others were waiting"
         except DBAPIError as error:
             if not database_away(error):
                 raise
-            return False
+        return None
 
     def _want(self) -> int:
         """How many could start now: free threads, and with a pace the slots that are due."""

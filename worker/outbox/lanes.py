@@ -40,7 +40,10 @@ own: ColumnElement[bool] = and_(
 
 
 def take(box: Outbox, kind: str, *, lease: float, worker: str) -> Turn | None:
-    """Take the turn at the due lane of this kind that has waited longest; None if none is due. `lease` in seconds."""
+    """Take the turn at the due lane of this kind that has waited longest; None if none is due. `lease` in seconds.
+
+    Outside a kind's sending hours none of its lanes is due, here and wherever else somebody asks.
+    """
     now = box.clock.now()
     longest_waiting = (
         select(Lane.customer_id)
@@ -58,7 +61,7 @@ def take(box: Outbox, kind: str, *, lease: float, worker: str) -> Turn | None:
         .execution_options(synchronize_session=False)
     )
     with box.write() as connection:
-        row = connection.execute(taken).one_or_none()
+        row = None if kind in box.closed(connection) else connection.execute(taken).one_or_none()
     return None if row is None else Turn(row.customer_id, kind, row.function_group, row.token)
 
 
@@ -118,13 +121,24 @@ def release(box: Outbox, turn: Turn) -> bool:
                 turn.own,
             )
     with box.read() as connection:
+        if turn.kind in box.closed(connection):
+            return False
         return bool(connection.scalar(select(select(Lane.kind).where(Lane.kind == turn.kind, due(now)).exists())))
 
 
 def somebody_waits(box: Outbox) -> bool:
     """Whether any lane of any kind is due and nobody serves it."""
     with box.read() as connection:
-        return bool(connection.scalar(select(select(Lane.kind).where(due(box.clock.now())).exists())))
+        open_ones = Lane.kind.not_in(box.closed(connection))
+        return bool(connection.scalar(select(select(Lane.kind).where(open_ones, due(box.clock.now())).exists())))
+
+
+def is_closed(box: Outbox, kind: str) -> bool:
+    """Whether the kind is outside its sending hours."""
+    if kind not in box.hours.windows:
+        return False
+    with box.read() as connection:
+        return kind in box.closed(connection)
 
 
 def due_kinds(box: Outbox) -> dict[str, int]:
@@ -132,7 +146,7 @@ def due_kinds(box: Outbox) -> dict[str, int]:
     with box.read() as connection:
         rows = connection.execute(
             select(Lane.kind, func.count().label("count"))
-            .where(due(box.clock.now()))
+            .where(Lane.kind.not_in(box.closed(connection)), due(box.clock.now()))
             .group_by(Lane.kind)
             .order_by(Lane.kind)
         )

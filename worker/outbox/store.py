@@ -1,12 +1,13 @@
-"""What every statement of the outbox needs: the engine and the clock."""
+"""What every statement of the outbox needs: the engine, the clock, and the hours in which it may send."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from worker.outbox.clock import Clock, SqlClock
+from worker.outbox.hours import SendingHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Outbox:
 
     engine: Engine
     clock: Clock = field(default_factory=SqlClock)
+    hours: SendingHours = field(default_factory=SendingHours)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -29,3 +31,9 @@ class Outbox:
             connection = plain.execution_options(sqlite_begin="DEFERRED")
             with connection.begin():
                 yield connection
+
+    def closed(self, connection: Connection) -> frozenset[str]:
+        """The kinds that must not be sent now, by the database's clock. Costs nothing where no hours are set."""
+        if not self.hours.windows:
+            return frozenset()
+        return self.hours.closed(connection.execute(select(self.clock.now())).scalar_one())
