@@ -15,10 +15,12 @@ from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery
 from worker.delivery import TurnReport
+from worker.delivery.turn import database_away
 from worker.errors import Barred, Refused, Unanswered, Unreachable
 from worker.kind import Answer, Call
-from worker.outbox import Outbox, lanes
+from worker.outbox import Outbox, lanes, rescue
 from worker.settings import Settings
+from worker.terms import policy_of, verdict_of
 from worker.vitec.permit import Permit
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -287,7 +289,7 @@ def test_a_late_answer_of_a_turn_that_was_believed_dead_is_evidence(box: Outbox,
     def answered_after_the_rescue(call: Call, permit: Permit) -> Answer:
         with box.write() as connection:
             connection.execute(update(Lane).values(lease_until=LONG_AGO))
-        rescued = delivery.rescue.rescue(box, delivery.verdict_of(delivery.policy_of(settings)), "there:2")
+        rescued = rescue.rescue(box, verdict_of(policy_of(settings)), "there:2")
         assert rescued == 1
         return created(call, permit)
 
@@ -309,7 +311,7 @@ def test_a_late_certain_refusal_settles_the_doubt(box: Outbox, settings: Setting
     def refused_after_the_rescue(call: Call, permit: Permit) -> Answer:
         with box.write() as connection:
             connection.execute(update(Lane).values(lease_until=LONG_AGO))
-        delivery.rescue.rescue(box, delivery.verdict_of(delivery.policy_of(settings)), "there:2")
+        rescue.rescue(box, verdict_of(policy_of(settings)), "there:2")
         raise Refused("no", status=400, words="Nej")
 
     serve(box, Wire(refused_after_the_rescue), settings)
@@ -323,4 +325,4 @@ def test_bad_sql_is_not_taken_for_an_absent_database(box: Outbox) -> None:
         connection.execute(text("SELECT * FROM no_such_table"))
     # SQLite reports it as operational; PostgreSQL knows better.
     if box.engine.dialect.name == "postgresql":
-        assert not delivery.database_away(caught.value)
+        assert not database_away(caught.value)

@@ -3,8 +3,9 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import make_url
 
@@ -31,23 +32,37 @@ class Wire:
         self.cuts = 0
         self._cut: Cut | None = None
         self._after = b""
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._sockets = [self._listener]
+        self._threads: list[threading.Thread] = []
+        self._begin(self._accept)
 
     def arm(self, cut: Cut, after: bytes) -> None:
         """Cut at the first COMMIT of a transaction in which `after` was said."""
         self._after, self._cut = after, cut
 
     def close(self) -> None:
-        self._listener.close()
+        """End every connection, and wait for the threads."""
+        for sock in self._sockets:
+            _shut(sock)
+        for thread in self._threads:
+            thread.join(10)
+        for sock in self._sockets:
+            sock.close()
+
+    def _begin(self, work: Callable[..., None], *given: Any) -> None:
+        thread = threading.Thread(target=work, args=given, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(self._server)
+                self._sockets += [client, server]
                 cutting = threading.Event()
-                threading.Thread(target=self._up, args=(client, server, cutting), daemon=True).start()
-                threading.Thread(target=self._down, args=(server, client, cutting), daemon=True).start()
+                self._begin(self._up, client, server, cutting)
+                self._begin(self._down, server, client, cutting)
 
     def _up(self, client: socket.socket, server: socket.socket, cutting: threading.Event) -> None:
         said = b""

@@ -4,16 +4,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Boolean, Float, Integer, Text, select
+from sqlalchemy.types import TypeEngine
 
 from worker.outbox import Outbox
 from worker.outbox.rows import as_document, as_json, dump, table_of
 
-COLUMNS = {"id": Integer(), "text": Text(), "yes": Boolean(), "seconds": Float()}
+COLUMNS: dict[str, TypeEngine[Any]] = {"id": Integer(), "text": Text(), "yes": Boolean(), "seconds": Float()}
 ROWS: list[dict[str, Any]] = [
     {"id": 1, "text": 'Åsa "O\'Neil"\n\t\\ 🏡', "yes": True, "seconds": 0.125},
     {"id": 2, "text": "", "yes": False, "seconds": 3.0},
     {"id": 3},
-    {"id": 2**53, "text": "'; DROP TABLE operations; --"},
+    {"id": 2**31 - 1, "text": "'; DROP TABLE operations; --"},
 ]
 
 

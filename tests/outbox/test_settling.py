@@ -65,14 +65,16 @@ def test_only_the_attempt_that_is_named_is_settled(box: Outbox, turn: Turn) -> N
 def test_attempts_only_grow_also_after_what_costs_nothing(box: Outbox, turn: Turn, clock: FixedClock) -> None:
     """401, 403, 429 and revocations leave the budget alone; the fence rises all the same."""
     free = Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, failures=0, code="unauthorized")
+    id_ = 0
     for attempt in (1, 2, 3):
         (claimed,) = claim(box, turn).claimed
         assert claimed.attempt == attempt
         settle_by_exchange(box, turn, [done(claimed, free)])
         clock.advance(1)
-    row = read(box, claimed.id)
+        id_ = claimed.id
+    row = read(box, id_)
     assert (row.attempt, row.failures) == (3, 0)
-    assert [entry.attempt for entry in entries(box, claimed.id)] == [1, 2, 3]
+    assert [entry.attempt for entry in entries(box, id_)] == [1, 2, 3]
 
 
 def test_a_cancel_is_not_honoured_when_something_may_have_been_written(box: Outbox, turn: Turn) -> None:

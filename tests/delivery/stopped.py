@@ -1,0 +1,118 @@
+"""A process that holds a lease and is stopped in the middle: run as `python -m tests.delivery.stopped SCENE PORT`.
+
+It stops itself at the worst moment, between the last check and the write. What it then still does is up to the kernel.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+
+from worker.delivery.switch import Reading, Switch, make_deadly
+
+LEASE = 0.7
+MARGIN = 0.1
+
+
+def entered(count: int = 1, *, lease: float = LEASE) -> Switch:
+    """A switch under a lease that begins now, with so many requests on their way."""
+    switch = Switch(MARGIN)
+    switch.lease_from(Reading.now(), lease)
+    assert switch.enter(count), "the machine is too slow for this lease"
+    return switch
+
+
+def stop() -> None:
+    """Be stopped, until somebody says go on."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def checked_then_stopped(sock: socket.socket) -> None:
+    """The check says yes; then the process is stopped; then it writes."""
+    assert entered().may_write()
+    stop()
+    sock.sendall(b"a byte outside the lease")
+
+
+def stopped_in_a_thread(sock: socket.socket) -> None:
+    """The same in a sending thread, while the main thread waits for the database."""
+    switch = entered()
+
+    def send() -> None:
+        assert switch.may_write()
+        stop()
+        sock.sendall(b"a byte outside the lease")
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    thread.join()
+
+
+def one_of_two_has_ended(sock: socket.socket) -> None:
+    """Another request is still on its way."""
+    entered(2).leave()
+    stop()
+    sock.sendall(b"a byte outside the lease")
+
+
+def only_answers_are_held(sock: socket.socket) -> None:
+    """Nothing can be written any more: the process must live, or its answers are lost."""
+    entered().leave()
+    stop()
+    sock.sendall(b"alive")
+
+
+def a_thread_was_the_last(sock: socket.socket) -> None:
+    """Disarmed by the thread whose request ended, since the main thread may be waiting for the database."""
+    switch = entered()
+    thread = threading.Thread(target=switch.leave)
+    thread.start()
+    thread.join()
+    stop()
+    sock.sendall(b"alive")
+
+
+def the_lease_was_renewed(sock: socket.socket) -> None:
+    """The timer follows the lease that stands, not the one at the start."""
+    switch = entered()
+    switch.lease_from(Reading.now(), 60)
+    stop()
+    if switch.may_write():
+        sock.sendall(b"alive")
+
+
+def a_lease_that_has_ended_lets_nothing_begin(sock: socket.socket) -> None:
+    """Stopped before the hand-over: no request begins, and nobody is killed for it."""
+    switch = Switch(MARGIN)
+    switch.lease_from(Reading.now(), LEASE)
+    stop()
+    sock.sendall(b"a byte outside the lease" if switch.enter(1) else b"alive")
+
+
+def an_alarm_was_caught(sock: socket.socket) -> None:
+    """Whatever action somebody gave to SIGALRM before, it ends the process all the same."""
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    make_deadly()
+    checked_then_stopped(sock)
+
+
+SCENES: dict[str, Callable[[socket.socket], None]] = {
+    scene.__name__: scene
+    for scene in (
+        checked_then_stopped,
+        stopped_in_a_thread,
+        one_of_two_has_ended,
+        only_answers_are_held,
+        a_thread_was_the_last,
+        the_lease_was_renewed,
+        a_lease_that_has_ended_lets_nothing_begin,
+        an_alarm_was_caught,
+    )
+}
+
+if __name__ == "__main__":
+    with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as made:
+        make_deadly()
+        SCENES[sys.argv[1]](made)

@@ -1,0 +1,106 @@
+"""A commit that reports an error may have happened: nothing is lost, doubled or left in flight either way."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import event, select
+
+from models import Attempt, Event, State
+from tests import factory
+from tests.delivery.test_turn import make, serve, states
+from tests.delivery.wire import Wire
+from tests.outbox import proxy
+from tests.outbox.proxy import Cut
+from worker.outbox import Outbox, connect
+from worker.settings import Settings
+
+
+@pytest.fixture
+def wire_to_database(pg_url: str) -> Iterator[proxy.Wire]:
+    with proxy.wire(pg_url) as made:
+        yield made
+
+
+@pytest.fixture
+def cut_box(pg_box: Outbox, wire_to_database: proxy.Wire) -> Iterator[Outbox]:
+    """The outbox, over a wire that can be cut."""
+    box = replace(pg_box, engine=connect(wire_to_database.url))
+    yield box
+    box.engine.dispose()
+
+
+def sent(box: Outbox) -> Counter[Any]:
+    with box.read() as connection:
+        return Counter(connection.scalars(select(Attempt.code).where(Attempt.event == Event.SENT)))
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+def test_a_settlement_whose_commit_is_cut_is_written_once(
+    cut_box: Outbox, wire_to_database: proxy.Wire, settings: Settings, cut: Cut
+) -> None:
+    make(cut_box, 5)
+    client = Wire()
+    wire_to_database.arm(cut, b"INSERT INTO attempts")
+    serve(cut_box, client, settings)
+    assert wire_to_database.cuts == 1
+    assert states(cut_box) == {State.SUCCEEDED: 5}
+    assert len(client.calls) == len(set(client.request_ids)) == 5
+    assert sent(cut_box) == {None: 5}
+    with cut_box.read() as connection:
+        assert [row.needs_person for row in _rows(connection)] == [False] * 5
+
+
+@pytest.mark.parametrize("cut", list(Cut))
+def test_a_claim_whose_commit_is_cut_sends_nothing_that_it_does_not_own(
+    cut_box: Outbox, wire_to_database: proxy.Wire, settings: Settings, cut: Cut
+) -> None:
+    make(cut_box, 3)
+    client = Wire()
+    wire_to_database.arm(cut, b"UPDATE operations SET state=")
+    serve(cut_box, client, settings)
+    assert wire_to_database.cuts == 1
+    assert State.IN_FLIGHT not in states(cut_box)
+    if cut is Cut.APPLIED:
+        assert client.calls == []
+        assert sent(cut_box) == {"revoked": 3}
+    else:
+        assert states(cut_box) == {State.SUCCEEDED: 3}
+        assert sorted(client.request_ids) == sorted(set(client.request_ids))
+    with cut_box.read() as connection:
+        assert [row.failures for row in _rows(connection)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("after", ["INSERT INTO attempts", "UPDATE operations SET state="])
+def test_a_backend_that_is_terminated_before_the_commit_loses_nothing(
+    pg_box: Outbox, pg_url: str, settings: Settings, after: str
+) -> None:
+    make(pg_box, 5)
+    said: list[str] = []
+    killed: list[int] = []
+
+    @event.listens_for(pg_box.engine, "before_cursor_execute")
+    def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    @event.listens_for(pg_box.engine, "commit")
+    def terminate(connection: Any) -> None:
+        if not killed and any(statement.startswith(after) for statement in said):
+            killed.append(connection.connection.dbapi_connection.info.backend_pid)
+            with psycopg.connect(pg_url.replace("+psycopg", ""), autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 10000)", killed)
+        said.clear()
+
+    client = Wire()
+    serve(pg_box, client, settings)
+    assert len(killed) == 1
+    assert states(pg_box) == {State.SUCCEEDED: 5}
+    assert len(client.calls) == len(set(client.request_ids)) == 5
+    assert sent(pg_box) == {None: 5}
+
+
+def _rows(connection: Any) -> list[Any]:
+    return [factory.operation(connection, id_) for id_ in connection.scalars(select(Attempt.operation_id).distinct())]

@@ -1,0 +1,161 @@
+"""The threads of a turn: each claimed operation comes back with exactly one outcome, whatever happens."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from models import State
+from tests import factory
+from tests.delivery.wire import Wire, created
+from worker.decide import Policy
+from worker.delivery.sending import Errand, Sending
+from worker.delivery.switch import Reading, Switch
+from worker.errors import Refused, Unanswered
+from worker.kind import Answer, Call
+from worker.outbox.exchange import Claimed
+from worker.outbox.settling import Finished
+from worker.vitec.permit import Permit
+
+Run = Callable[..., list[Finished]]
+PAYLOAD = {"customer_id": factory.CUSTOMER, **factory.PAYLOADS["comeback"]}
+
+
+def errand(number: int = 1, *, starts: float = 0.0, lasts: float = 30.0, payload: object = None) -> Errand:
+    claimed = Claimed(number, 3, 0, 12, PAYLOAD if payload is None else payload)  # type: ignore[arg-type]
+    return Errand(claimed, "comeback", starts, time.monotonic() + lasts)
+
+
+@pytest.fixture
+def switch() -> Switch:
+    made = Switch()
+    made.lease_from(Reading.now(), 60)
+    return made
+
+
+@pytest.fixture
+def run(switch: Switch) -> Iterator[Run]:
+    """Send errands over a wire, and return what came of them."""
+    opened: list[Sending] = []
+
+    def send(wire: Wire, *errands: Errand) -> list[Finished]:
+        sending = Sending(wire, Policy(), switch, threads=4, by="here:1", jitter=lambda most: most)
+        opened.append(sending)
+        assert switch.enter(len(errands))
+        sending.start(list(errands))
+        found: list[Finished] = []
+        end = time.monotonic() + 20
+        while len(found) < len(errands) and time.monotonic() < end:
+            found += [one for one in sending.finished(0.5) if isinstance(one, Finished)]
+        return found
+
+    yield send
+    for sending in opened:
+        sending.close()
+
+
+def test_a_success_comes_back_with_its_facts(run: Run) -> None:
+    (one,) = run(Wire(), errand(7))
+    assert (one.id, one.attempt, one.by, one.tries, one.written, one.http_status) == (7, 3, "here:1", 1, True, 200)
+    assert (one.settlement.state, one.settlement.remote_id) == (State.SUCCEEDED, "ID-7.3")
+
+
+def test_each_of_many_comes_back_once(run: Run) -> None:
+    found = run(Wire(), *(errand(number) for number in range(1, 21)))
+    assert sorted(one.id for one in found) == list(range(1, 21))
+
+
+def test_an_error_keeps_its_status(run: Run) -> None:
+    def refuse(call: Call, permit: Permit) -> Answer:
+        raise Refused("no", status=422, words="Nej", tries=2)
+
+    (one,) = run(Wire(refuse), errand())
+    assert (one.settlement.state, one.http_status, one.tries) == (State.FAILED, 422, 2)
+
+
+def test_an_error_that_nobody_foresaw_is_judged_by_whether_a_byte_was_written(run: Run) -> None:
+    def break_down(call: Call, permit: Permit) -> Answer:
+        raise RuntimeError("Anna Andersson")
+
+    class Broken(Wire):
+        def send(self, call: Call, permit: Permit) -> Answer:
+            raise RuntimeError("Anna Andersson")
+
+    (written,) = run(Wire(break_down), errand())
+    (unwritten,) = run(Broken(), errand())
+    assert (written.settlement.state, written.written) == (State.IN_DOUBT, True)
+    assert (unwritten.settlement.state, unwritten.written) == (State.RETRYABLE, False)
+    assert {written.settlement.detail, unwritten.settlement.detail} == {"RuntimeError"}
+
+
+def test_a_payload_that_cannot_be_read_is_never_sent(run: Run) -> None:
+    wire = Wire()
+    (one,) = run(wire, errand(payload={"nonsense": 1}))
+    assert wire.calls == []
+    assert (one.settlement.code, one.written) == ("unforeseen", False)
+
+
+def test_after_its_deadline_nothing_is_written(run: Run) -> None:
+    wire = Wire()
+    (one,) = run(wire, errand(lasts=-1))
+    assert wire.calls == []
+    assert (one.settlement.state, one.settlement.code, one.settlement.failures) == (State.RETRYABLE, "revoked", 0)
+
+
+def test_outside_the_lease_nothing_is_written(run: Run, switch: Switch) -> None:
+    class Slow(Wire):
+        def send(self, call: Call, permit: Permit) -> Answer:
+            # The lease ends while the connection is being made.
+            switch._ends = Reading(0, 0)
+            return super().send(call, permit)
+
+    wire = Slow()
+    (one,) = run(wire, errand())
+    assert wire.calls == []
+    assert one.settlement.code == "revoked"
+
+
+def test_nothing_starts_before_its_slot(run: Run) -> None:
+    moments: list[float] = []
+
+    def note(call: Call, permit: Permit) -> Answer:
+        moments.append(time.monotonic())
+        return created(call, permit)
+
+    slots = [time.monotonic() + 0.05, time.monotonic() + 0.15]
+    run(Wire(note), *(errand(number, starts=slot) for number, slot in enumerate(slots, 1)))
+    assert all(moment >= slot for moment, slot in zip(sorted(moments), slots, strict=True))
+
+
+def test_the_switch_is_left_by_every_end(run: Run, switch: Switch) -> None:
+    def cut(call: Call, permit: Permit) -> Answer:
+        raise Unanswered("cut")
+
+    run(Wire(), errand())
+    run(Wire(cut), errand())
+    run(Wire(), errand(payload={}))
+    end = time.monotonic() + 10
+    while switch.count and time.monotonic() < end:
+        time.sleep(0.001)
+    assert switch.count == 0
+
+
+def test_closing_waits_for_what_is_on_its_way(switch: Switch) -> None:
+    may_end, ended = threading.Event(), threading.Event()
+
+    def slowly(call: Call, permit: Permit) -> Answer:
+        assert may_end.wait(20)
+        ended.set()
+        return created(call, permit)
+
+    sending = Sending(Wire(slowly), Policy(), switch, threads=1, by="here:1")
+    assert switch.enter(1)
+    sending.start([errand()])
+    closer = threading.Thread(target=sending.close)
+    closer.start()
+    assert not ended.is_set()
+    may_end.set()
+    closer.join(20)
+    assert ended.is_set()
+    assert not closer.is_alive()

@@ -1,0 +1,158 @@
+"""What becomes of a row: every outcome under every declaration, and every leaf of the error tree."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from models import Reason, Scope, State
+from worker import errors
+from worker.decide import SOON, Backoff, Facts, Policy, decide, full_jitter, outcome_of
+from worker.errors import VitecError
+from worker.kind import OnDoubt
+from worker.kinds import KINDS, by_name
+from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryable, Succeeded
+
+HOLD = HoldWanted(Scope.GROUP, Reason.FORBIDDEN)
+
+
+def most(seconds: float) -> float:
+    """The jitter that takes all."""
+    return seconds
+
+
+def facts(on_doubt: OnDoubt = OnDoubt.HOLD, failures: int = 0, max_failures: int = 12) -> Facts:
+    return Facts(on_doubt, failures, max_failures, Backoff(30, 21_600))
+
+
+@pytest.mark.parametrize("on_doubt", list(OnDoubt))
+def test_a_success_is_a_success(on_doubt: OnDoubt) -> None:
+    settlement = decide(Succeeded("R1", {"a": 1}), facts(on_doubt), most)
+    assert (settlement.state, settlement.argued) == (State.SUCCEEDED, State.SUCCEEDED)
+    assert (settlement.remote_id, settlement.answer, settlement.health) == ("R1", {"a": 1}, Health.WELL)
+    assert (settlement.failures, settlement.code, settlement.needs_person) == (0, None, False)
+
+
+@pytest.mark.parametrize("on_doubt", list(OnDoubt))
+def test_a_refusal_is_final_whatever_the_budget(on_doubt: OnDoubt) -> None:
+    settlement = decide(Failed("refused", "Nej", {"x": 1}), facts(on_doubt), most)
+    assert (settlement.state, settlement.argued, settlement.code) == (State.FAILED, State.FAILED, "refused")
+    assert (settlement.detail, settlement.answer, settlement.health) == ("Nej", {"x": 1}, Health.WELL)
+
+
+@pytest.mark.parametrize("on_doubt", list(OnDoubt))
+@pytest.mark.parametrize(("failures", "delay"), [(0, 30), (1, 60), (4, 480), (10, 21_600)])
+def test_what_surely_did_not_act_is_tried_again_later_and_later(on_doubt: OnDoubt, failures: int, delay: float) -> None:
+    settlement = decide(Retryable("unreachable", hold=HOLD, health=Health.ILL), facts(on_doubt, failures), most)
+    assert (settlement.state, settlement.argued) == (State.RETRYABLE, State.RETRYABLE)
+    assert (settlement.delay, settlement.failures) == (delay, 1)
+    assert (settlement.hold, settlement.health) == (HOLD, Health.ILL)
+
+
+@pytest.mark.parametrize("failures", [0, 11, 500])
+def test_what_does_not_count_costs_nothing_and_never_exhausts(failures: int) -> None:
+    settlement = decide(Retryable("unauthorized", counts=False, hold=HOLD), facts(failures=failures), most)
+    assert (settlement.state, settlement.failures, settlement.delay) == (State.RETRYABLE, 0, SOON)
+    assert settlement.hold == HOLD
+
+
+def test_the_last_try_of_the_budget_fails_and_says_why() -> None:
+    assert decide(Retryable("unreachable"), facts(failures=10), most).state is State.RETRYABLE
+    settlement = decide(Retryable("unreachable", health=Health.ILL), facts(failures=11), most)
+    assert (settlement.state, settlement.argued, settlement.code) == (State.FAILED, State.RETRYABLE, "exhausted")
+    assert settlement.detail == "12 tries without effect, the last one: unreachable"
+    assert (settlement.failures, settlement.health) == (1, Health.ILL)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+@pytest.mark.parametrize("failures", [0, 11, 500])
+@pytest.mark.parametrize("on_doubt", [OnDoubt.HOLD, OnDoubt.LOOK_UP])
+def test_a_doubt_stays_one_however_often_it_was_tried(on_doubt: OnDoubt, failures: int, accepted: bool) -> None:
+    outcome = InDoubt("unanswered", "cut", accepted=accepted, hold=HOLD, health=Health.ILL)
+    settlement = decide(outcome, facts(on_doubt, failures), most)
+    assert (settlement.state, settlement.argued) == (State.IN_DOUBT, State.IN_DOUBT)
+    assert (settlement.failures, settlement.accepted) == (0, accepted)
+    assert (settlement.hold, settlement.health, settlement.code) == (HOLD, Health.ILL, "unanswered")
+    assert settlement.needs_person is (on_doubt is OnDoubt.HOLD)
+
+
+def test_before_a_look_up_vitec_is_left_in_peace() -> None:
+    assert decide(InDoubt("unanswered"), facts(OnDoubt.LOOK_UP), most).delay == facts().quiet
+    assert decide(InDoubt("unanswered"), facts(OnDoubt.HOLD), most).delay == 0
+
+
+def test_where_twice_is_harmless_a_doubt_is_sent_again_within_the_budget() -> None:
+    settlement = decide(InDoubt("unanswered", hold=HOLD, health=Health.ILL), facts(OnDoubt.RESEND), most)
+    assert (settlement.state, settlement.argued) == (State.RETRYABLE, State.IN_DOUBT)
+    assert (settlement.failures, settlement.delay, settlement.hold) == (1, 30, HOLD)
+    last = decide(InDoubt("unanswered"), facts(OnDoubt.RESEND, failures=11), most)
+    assert (last.state, last.code) == (State.FAILED, "exhausted")
+
+
+def leaves(of: type[VitecError] = VitecError) -> Iterator[type[VitecError]]:
+    below = of.__subclasses__()
+    if not below:
+        yield of
+    yield from itertools.chain.from_iterable(map(leaves, below))
+
+
+JUDGED: dict[VitecError, Outcome] = {
+    errors.Unreachable("no route"): Retryable("unreachable", "no route", health=Health.ILL),
+    errors.Revoked("the lease"): Retryable("revoked", "the lease", counts=False),
+    errors.Barred("no", status=401, words="Login"): Retryable(
+        "unauthorized", "Login", counts=False, hold=HoldWanted(Scope.GROUP, Reason.UNAUTHORIZED)
+    ),
+    errors.Barred("no", status=403): Retryable(
+        "forbidden", None, counts=False, hold=HoldWanted(Scope.GROUP, Reason.FORBIDDEN)
+    ),
+    errors.Throttled("slow", status=429, retry_after=17): Retryable(
+        "throttled", None, counts=False, hold=HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, 17)
+    ),
+    errors.Throttled("slow", status=503): Retryable(
+        "throttled", None, counts=False, hold=HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, None)
+    ),
+    errors.Unanswered("cut"): InDoubt("unanswered", "cut", health=Health.ILL),
+    errors.Unreadable("half", status=200): InDoubt("unreadable_answer", "half", accepted=True),
+    errors.ServerError("no", status=500, words="Fel"): InDoubt("server_error", "Fel", health=Health.ILL),
+    errors.Redirected("away", status=302): InDoubt(
+        "redirected", "away", hold=HoldWanted(Scope.ENVIRONMENT, Reason.REDIRECTED)
+    ),
+    errors.Conflict("no", status=409, words="Finns"): InDoubt("conflict", "Finns", health=Health.WELL),
+    errors.Refused("no", status=400, words="Nej"): Failed("refused", "Nej"),
+    errors.Refused("no", status=404): Failed("not_found", None),
+    errors.Refused("no", status=410): Failed("not_found", None),
+}
+
+
+@pytest.mark.parametrize(("error", "outcome"), JUDGED.items(), ids=lambda one: type(one).__name__)
+def test_every_error_is_judged_by_whether_vitec_may_have_acted(error: VitecError, outcome: Outcome) -> None:
+    assert outcome_of(error) == outcome
+
+
+def test_no_leaf_of_the_error_tree_is_left_unjudged() -> None:
+    assert {type(error) for error in JUDGED} == set(leaves())
+
+
+def test_a_branch_of_the_tree_is_no_fact() -> None:
+    for branch in (errors.NoEffect, errors.VitecError):
+        with pytest.raises(AssertionError, match="no leaf"):
+            outcome_of(branch("?"))
+
+
+def test_nothing_that_may_have_acted_is_ever_retryable() -> None:
+    for error, outcome in JUDGED.items():
+        assert isinstance(outcome, Retryable) is isinstance(error, errors.NoEffect)
+        assert isinstance(outcome, InDoubt) is isinstance(error, errors.EffectUnknown)
+
+
+@pytest.mark.parametrize("failures", [1, 7, 60, 10**6])
+def test_the_backoff_never_passes_its_cap_and_jitter_only_shortens(failures: int) -> None:
+    backoff = Backoff(30, 21_600)
+    assert 0 <= backoff.after(failures, full_jitter) <= backoff.after(failures, most) <= 21_600
+
+
+def test_a_kind_may_begin_its_backoff_sooner_and_the_office_may_override_its_doubt() -> None:
+    policy = Policy(Backoff(30, 100), on_doubt={"comeback": OnDoubt.HOLD})
+    assert policy.facts(by_name("order_token"), 1, 2) == Facts(OnDoubt.RESEND, 1, 2, Backoff(2, 100))
+    assert policy.facts(by_name("comeback"), 0, 12).on_doubt is OnDoubt.HOLD
+    assert {kind.kind for kind in KINDS if policy.facts(kind, 0, 1).on_doubt is OnDoubt.RESEND} == {"order_token"}

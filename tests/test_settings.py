@@ -1,0 +1,124 @@
+"""Settings: where they come from, and what is refused at the start because it would break a promise."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from worker.settings import Settings, load
+
+
+def test_the_defaults_are_those_of_the_handbook() -> None:
+    settings = Settings()
+    assert (settings.vitec_requests_per_second, settings.vitec_in_flight, settings.vitec_timeout) == (10, 5, 30)
+    assert (settings.lease, settings.max_failures, settings.turn_alone, settings.turn_shared) == (45, 12, 30, 2)
+    assert (settings.backoff_first, settings.backoff_cap) == (30, 21_600)
+    assert settings.database == "sqlite:///var/vitec-sync.db"
+    assert settings.vitec_base_url is None
+
+
+def test_the_lease_outlasts_any_timeout() -> None:
+    for timeout in (0.5, 30, 600):
+        settings = Settings(vitec_timeout=timeout)
+        assert settings.lease == timeout + 15
+        assert settings.lease >= settings.vitec_timeout + settings.claim_margin
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lease_margin": 5},
+        {"claim_margin": 15},
+        {"lease_margin": 0},
+        {"vitec_timeout": 0},
+        {"vitec_timeout": 601},
+        {"vitec_in_flight": 0},
+        {"vitec_requests_per_second": -1},
+        {"max_failures": 0},
+    ],
+)
+def test_what_would_break_a_promise_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**wrong)
+
+
+def test_a_pace_of_nought_means_without_limit() -> None:
+    assert Settings(vitec_requests_per_second=0).vitec_requests_per_second == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://connect.example.com",
+        "https://user@connect.example.com",
+        "https://user:word@connect.example.com",
+        "https://connect.example.com/?a=b",
+        "https://connect.example.com/#there",
+        "ftp://connect.example.com",
+        "connect.example.com",
+    ],
+)
+def test_an_address_that_would_leak_or_mislead_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings(vitec_base_url=url)
+
+
+@pytest.mark.parametrize("url", ["https://connect.example.com/", "http://127.0.0.1:8080", "http://localhost:1/x"])
+def test_https_and_loopback_are_accepted(url: str) -> None:
+    assert Settings(vitec_base_url=url).vitec_base_url == url
+
+
+@pytest.mark.parametrize("name", ["database_url", "broker_url", "vitec_password", "flower_basic_auth"])
+def test_a_secret_may_come_from_a_file_and_is_never_shown(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hemligt\n", encoding="utf-8")
+    monkeypatch.setenv(f"{name.upper()}_FILE", str(file))
+    settings = Settings()
+    assert getattr(settings, name).get_secret_value() == "hemligt"
+    assert "hemligt" not in repr(settings)
+
+
+def test_what_is_set_outright_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from the file", encoding="utf-8")
+    monkeypatch.setenv("VITEC_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("VITEC_PASSWORD", "outright")
+    password = Settings().vitec_password
+    assert password is not None
+    assert password.get_secret_value() == "outright"
+
+
+def test_the_settings_come_from_the_environment_or_from_a_file_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VITEC_SYNC_IGNORE_DOTENV", raising=False)
+    (tmp_path / ".env").write_text("VITEC_TIMEOUT=7\nMAX_FAILURES=3\n", encoding="utf-8")
+    monkeypatch.setenv("MAX_FAILURES", "4")
+    assert (load().vitec_timeout, load().max_failures) == (7, 4)
+    monkeypatch.setenv("VITEC_SYNC_IGNORE_DOTENV", "1")
+    assert load().vitec_timeout == 30
+
+
+def test_durations_are_plain_numbers_of_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLANK_AFTER", "86400")
+    monkeypatch.setenv("ORDER_TOKEN_EXPIRES", "1.5")
+    settings = Settings()
+    assert (settings.blank_after, settings.order_token_expires) == (timedelta(days=1), timedelta(seconds=1.5))
+
+
+def test_an_error_names_the_setting_and_shows_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITEC_BASE_URL", "https://anna:hemligt@connect.example.com")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "VITEC_BASE_URL" in str(caught.value)
+    assert "hemligt" not in str(caught.value)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Settings().vitec_timeout = 1  # type: ignore[misc]
