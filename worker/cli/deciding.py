@@ -1,13 +1,14 @@
 """`vitec-sync requeue`, `cancel` and `resolve`: a person decides what becomes of operations."""
 
 import getpass
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
 
 from models import FINAL, WAITING, State
-from worker import bootstrap, reconciling
+from worker import bootstrap, logs, reconciling
 from worker.cli import options, terminal
 from worker.cli.terminal import CannotBeDone
 from worker.outbox import Outbox
@@ -203,8 +204,14 @@ def _expiry(text: str | None) -> Expiry:
         raise typer.BadParameter(f"{bad.reason}. {bad.remedy}", param_hint="--expires") from None
 
 
+def ring(kinds: Iterable[str]) -> None:
+    """Ring for what there is to do now; that there is no broker is a line on standard error, never a failure."""
+    logs.configure(logging.WARNING)
+    bootstrap.ring(kinds)
+
+
 def _tell(report: Report, *, as_json: bool) -> None:
-    bootstrap.ring(report.kinds)
+    ring(report.kinds)
     if as_json:
         terminal.as_json(_as_data(report))
     elif len(report.done) > 20:

@@ -7,7 +7,7 @@ import typer
 from models import Reason, Scope
 from worker import bootstrap
 from worker.cli import options, terminal
-from worker.cli.deciding import AsJson, who
+from worker.cli.deciding import AsJson, ring, who
 from worker.kinds import KINDS
 from worker.outbox import pausing
 from worker.outbox.pausing import Span
@@ -52,7 +52,7 @@ def resume(
     box = bootstrap.outbox()
     spans = spans_of(customer, kind, group, everything=everything)
     ended = pausing.resume(box, spans, reason)
-    bootstrap.ring(pausing.kinds_under(box, ended) if ended else ())
+    ring(pausing.kinds_under(box, ended) if ended else ())
     if as_json:
         terminal.as_json({"resumed": [_as_data(span) for span in ended]})
     elif not ended:

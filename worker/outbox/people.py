@@ -178,6 +178,7 @@ _FORGOTTEN: Mapping[str, Any] = {
     "accepted": False,
     "doubt_since": None,
     "absent_since": None,
+    "send_again_until": None,
     "cancel_asked": False,
     "reported_at": None,
 }
@@ -204,8 +205,8 @@ def _columns(now: Now, one: Standing, decision: Decision) -> dict[str, Any]:
 def _sent_again(now: Now, decision: Decision) -> dict[str, Any]:
     soonest = case((Operation.send_after > now, Operation.send_after), else_=now)
     expiry = {"expires_at": decision.until} if decision.for_ever or decision.until is not None else {}
-    again = {"failures": 0, "look_ups": 0, "looked_up_at": None, "finalized_at": None, "next_attempt_at": soonest}
-    return {**_FORGOTTEN, **again, **expiry, "state": TARGETS[decision.verb]}
+    anew = {"failures": 0, "look_ups": 0, "looked_up_at": None, "answer": None, "finalized_at": None}
+    return {**_FORGOTTEN, **anew, **expiry, "state": TARGETS[decision.verb], "next_attempt_at": soonest}
 
 
 def _delivered(now: Now, one: Standing, decision: Decision) -> dict[str, Any]:
