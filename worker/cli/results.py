@@ -1,5 +1,6 @@
 """`vitec-sync results`: what is new for the CRM."""
 
+import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -40,17 +41,24 @@ def results(
     """
     chosen = _form(form, output, as_json=as_json)
     box = bootstrap.outbox()
-    if output is None:
-        write_stream(box, _stream(), form=chosen, feed=feed, everything=everything)
-        return
     try:
-        written = write_file(box, output, form=chosen, feed=feed, everything=everything)
+        if output is None:
+            write_stream(box, _stream(), form=chosen, feed=feed, everything=everything)
+        else:
+            terminal.line(_summary(output, write_file(box, output, form=chosen, feed=feed, everything=everything)))
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise terminal.CannotBeDone(
-            f"{output} cannot be written ({why}): nothing was marked as told. Name another file with --output."
-        ) from None
-    terminal.line(_summary(output, written))
+        raise terminal.CannotBeDone(_not_written(output, error)) from None
+
+
+def _not_written(output: Path | None, error: OSError) -> str:
+    why = error.strerror or type(error).__name__
+    if output is not None:
+        return f"{output} cannot be written ({why}): nothing was marked as told. Name another file with --output."
+    # What is left in the stream would fail once more when the process ends.
+    sys.stdout = io.StringIO()
+    return f"Standard output cannot be written ({why}): nothing was marked as told. Try again."
 
 
 def _form(form: Form | None, output: Path | None, *, as_json: bool) -> str:

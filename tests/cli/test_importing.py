@@ -1,0 +1,198 @@
+"""Import, rejected and results as they are called: exit status, one clear line, JSON, and nothing personal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import update
+
+from models import Operation, State
+from tests.importing.exports import comeback, export, operations
+from worker.outbox import Outbox, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BAD = comeback("BAD", note="Astrid Hemligs", date="2026-02-30 09:00")
+COMMAND = [sys.executable, "-c", "from worker.cli import main; main()"]
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command did."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A database, and the command line on it."""
+
+    box: Outbox
+    url: str
+
+    def run(self, *arguments: object, stdout: Any = subprocess.PIPE) -> Ran:
+        """Run the command; there is no broker."""
+        environment = os.environ | {
+            "DATABASE_URL": self.url,
+            "BROKER_URL": NOWHERE,
+            "VITEC_SYNC_IGNORE_DOTENV": "1",
+            "PYTHONWARNINGS": "error",
+        }
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            env=environment,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+        assert b"Traceback" not in done.stderr
+        return Ran(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
+
+
+@pytest.fixture
+def office(sqlite_url: str) -> Iterator[Office]:
+    box = Outbox(connect(sqlite_url))
+    yield Office(box, sqlite_url)
+    box.engine.dispose()
+
+
+def test_a_good_file_is_taken_in_without_a_broker(office: Office, tmp_path: Path) -> None:
+    ran = office.run("import", export(tmp_path, [comeback("C-1"), comeback("C-2")]))
+    assert (ran.status, ran.out) == (0, "export.csv (comeback, by its headings): 2 recorded.\n")
+    assert "the broker did not take a ring; the rows are found later" in ran.err
+    assert len(operations(office.box)) == 2
+
+
+def test_rejected_rows_are_told_with_line_column_reason_and_remedy(office: Office, tmp_path: Path) -> None:
+    ran = office.run("import", export(tmp_path, [comeback("C-1"), BAD]), "--kind", "comeback")
+    assert ran.status == 3
+    first, second = ran.out.splitlines()
+    assert first == "export.csv: 1 recorded, 1 rejected."
+    assert second.startswith("  line 3 BAD, date: there is no such date or time of day. Write it as ")
+    listed = office.run("rejected")
+    assert listed.status == 3
+    assert listed.out.startswith("export.csv, line 3 BAD, date: there is no such date")
+    assert "Hemligs" not in ran.out + ran.err + listed.out
+
+
+def test_a_refused_file_is_one_line_and_the_others_are_taken_in(office: Office, tmp_path: Path) -> None:
+    good = export(tmp_path, [comeback("C-1")])
+    ran = office.run("import", tmp_path / "missing.csv", good, tmp_path)
+    assert ran.status == 1
+    assert "missing.csv: there is no such file. Check the path." in ran.err.splitlines()
+    assert f"{tmp_path.name}: this is a folder. Name the files in it." in ran.err.splitlines()
+    assert "1 recorded" in ran.out
+
+
+def test_a_kind_that_there_is_not_is_a_mistake_of_usage(office: Office, tmp_path: Path) -> None:
+    ran = office.run("import", export(tmp_path, [comeback("C-1")]), "--kind", "valuation")
+    assert ran.status == 2
+    assert office.run("import", export(tmp_path, []), "--feed", "").status == 2
+
+
+def test_a_dry_run_records_nothing_and_says_so(office: Office, tmp_path: Path) -> None:
+    ran = office.run("import", "--dry-run", export(tmp_path, [comeback("C-1"), BAD]))
+    assert ran.status == 3
+    assert "1 recorded, 1 rejected. Dry run: nothing was recorded." in ran.out
+    assert operations(office.box) == []
+    assert office.run("rejected").out == "There are no rejected rows.\n"
+
+
+def test_json_is_all_that_stands_on_standard_output(office: Office, tmp_path: Path) -> None:
+    ran = office.run("import", "--json", export(tmp_path, [comeback("C-1"), BAD]), tmp_path / "missing.csv")
+    assert ran.status == 1
+    good, missing = json.loads(ran.out)
+    assert (good["kind"], good["rows"], good["recorded"], good["rejected"]) == ("comeback", 2, 1, 1)
+    assert (good["rejected_rows"][0]["line"], good["rejected_rows"][0]["column"]) == (3, "date")
+    assert missing["refused"].startswith("missing.csv: there is no such file")
+    (listed,) = json.loads(office.run("rejected", "--json").out)
+    assert (listed["file"], listed["line"], listed["code"]) == ("export.csv", 3, "not_a_time")
+
+
+def test_rejected_rows_are_listed_by_feed_and_file(office: Office, tmp_path: Path) -> None:
+    office.run("import", export(tmp_path, [BAD], name="a.csv"))
+    office.run("import", export(tmp_path, [BAD, BAD], name="b.csv"), "--feed", "other")
+    assert len(office.run("rejected").out.splitlines()) == 3
+    assert len(office.run("rejected", "--feed", "other").out.splitlines()) == 2
+    assert len(office.run("rejected", "--file", "folder/a.csv").out.splitlines()) == 1
+    assert len(office.run("rejected", "--limit", "1").out.splitlines()) == 1
+
+
+def test_many_rejected_rows_are_cut_short(office: Office, tmp_path: Path) -> None:
+    ran = office.run("import", export(tmp_path, [comeback(f"B-{n}", date="x") for n in range(23)]))
+    assert len(ran.out.splitlines()) == 22
+    assert ran.out.splitlines()[-1].endswith("and 3 rejected rows more: `vitec-sync rejected` lists all.")
+
+
+def test_a_file_s_words_cannot_command_a_terminal(office: Office, tmp_path: Path) -> None:
+    path = export(tmp_path, [], ["source_id", "customer_id", "\x9b31mred\x9b0m"])
+    ran = office.run("import", path, "--kind", "comeback")
+    assert ran.status == 1
+    assert "\x9b" not in ran.err
+
+
+def ended(office: Office) -> None:
+    with office.box.write() as connection:
+        values = {"state": State.FAILED, "finalized_at": office.box.clock.now(), "error_code": "refused"}
+        connection.execute(update(Operation).values(values))
+
+
+def test_results_are_told_once(office: Office, tmp_path: Path) -> None:
+    office.run("import", export(tmp_path, [comeback("C-1"), BAD]))
+    ended(office)
+    ran = office.run("results")
+    rows = list(csv.DictReader(io.StringIO(ran.out, newline="")))
+    assert [(row["source_id"], row["state"], row["error_text"]) for row in rows] == [
+        ("C-1", "failed", "Vitec refused it."),
+        ("BAD", "rejected", "there is no such date or time of day"),
+    ]
+    assert ran.out.count("\r\n") == 3
+    assert len(office.run("results").out.splitlines()) == 1
+    assert [json.loads(line)["source_id"] for line in office.run("results", "--all", "--json").out.splitlines()] == [
+        "C-1",
+        "BAD",
+    ]
+
+
+def test_results_in_a_file_take_their_form_from_its_ending(office: Office, tmp_path: Path) -> None:
+    office.run("import", export(tmp_path, [comeback("C-1")]))
+    ended(office)
+    path = tmp_path / "results.jsonl"
+    ran = office.run("results", "--output", path)
+    assert (ran.status, ran.out) == (0, f"{path}: 1 operation, 0 rejected rows.\n")
+    assert json.loads(path.read_text(encoding="utf-8"))["source_id"] == "C-1"
+
+
+def test_results_that_cannot_be_written_stay_untold(office: Office, tmp_path: Path) -> None:
+    office.run("import", export(tmp_path, [comeback("C-1")]))
+    ended(office)
+    ran = office.run("results", "--output", tmp_path / "missing" / "results.csv")
+    assert ran.status == 1
+    assert "cannot be written (No such file or directory): nothing was marked as told." in ran.err
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 (a device)
+        assert office.run("results", stdout=full).status == 1
+    assert len(office.run("results").out.splitlines()) == 2
+
+
+def test_without_a_database_it_is_said_at_once(tmp_path: Path) -> None:
+    nowhere = Office(Outbox(connect("sqlite://")), f"sqlite:///{tmp_path / 'missing.db'}")
+    for command in (("import", export(tmp_path, [])), ("rejected",), ("results",)):
+        ran = nowhere.run(*command)
+        assert ran.status == 1
+        assert len(ran.err.splitlines()) == 1
+        assert "vitec-sync migrate" in ran.err
+    nowhere.box.engine.dispose()

@@ -1,0 +1,164 @@
+"""Results can be opened as a CRM does, and are marked as told only when they are safely written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from models import State
+from tests import factory
+from worker.outbox import reporting
+from worker.results import explained, write_file, write_stream, writing
+from worker.results.codes import CODES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worker.outbox import Outbox
+
+TICKET = {"orderId": "ORD1", "hasExpired": False}
+
+
+@pytest.fixture
+def week(box: Outbox) -> Outbox:
+    """A succeeded, a failed, a doubtful and a waiting operation, a ticket, and a rejected row."""
+    with box.write() as connection:
+        factory.make_operation(connection, State.SUCCEEDED, source_id="OK", remote_id="CAL1", attempt=2)
+        factory.make_operation(
+            connection, State.FAILED, source_id="=NO()", error_code="refused", error_detail="-Felaktigt datum"
+        )
+        factory.make_operation(connection, State.IN_DOUBT, source_id="DOUBT")
+        factory.make_operation(connection, State.PENDING, source_id="WAITS")
+        factory.make_operation(
+            connection, State.SUCCEEDED, source_id="TICKET", kind="order_token", remote_id="ORD1", answer=TICKET
+        )
+        factory.make_rejected_row(
+            connection, source_id="BAD", line=7, column="Datum", reason="why", remedy="what helps"
+        )
+    return box
+
+
+def as_csv(box: Outbox, **options: Any) -> list[dict[str, str]]:
+    stream = io.StringIO(newline="")
+    write_stream(box, stream, form="csv", **options)
+    return list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
+
+
+def as_json(box: Outbox, **options: Any) -> list[dict[str, Any]]:
+    stream = io.StringIO()
+    write_stream(box, stream, form="jsonl", **options)
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_every_verdict_comes_once_under_the_crm_s_own_id(week: Outbox) -> None:
+    rows = as_csv(week)
+    assert [(row["part"], row["source_id"], row["state"]) for row in rows] == [
+        ("operation", "OK", "succeeded"),
+        ("operation", "'=NO()", "failed"),
+        ("operation", "DOUBT", "in_doubt"),
+        ("operation", "TICKET", "succeeded"),
+        ("rejected", "BAD", "rejected"),
+    ]
+    assert as_csv(week) == []
+
+
+def test_a_row_tells_what_came_of_it(week: Outbox) -> None:
+    ok, failed, _, ticket, bad = as_json(week)
+    assert list(ok) == list(writing.COLUMNS)
+    assert (ok["remote_id"], ok["attempts"], ok["kind"], ok["customer_id"]) == ("CAL1", 2, "comeback", "M30001")
+    assert ok["finalized_at"] == "2026-12-01T10:00:00+01:00"
+    assert (failed["error_code"], failed["error_text"]) == ("refused", "Vitec refused it.")
+    assert failed["error_detail"] == "-Felaktigt datum"
+    assert ticket["ticket"] == TICKET
+    assert (bad["file"][-4:], bad["line"], bad["column"]) == (".csv", 7, "Datum")
+    assert (bad["error_text"], bad["remedy"]) == ("why", "what helps")
+
+
+def test_cells_that_a_spreadsheet_would_run_are_disarmed_in_csv_only(week: Outbox) -> None:
+    failed = as_csv(week, everything=True)[1]
+    assert (failed["source_id"], failed["error_detail"]) == ("'=NO()", "'-Felaktigt datum")
+    assert as_json(week)[1]["source_id"] == "=NO()"
+
+
+def test_all_shows_everything_and_marks_nothing(week: Outbox) -> None:
+    as_csv(week)
+    everything = [row["source_id"] for row in as_csv(week, everything=True)]
+    assert everything == ["OK", "'=NO()", "DOUBT", "WAITS", "TICKET", "BAD"]
+    assert as_csv(week) == []
+
+
+class Broken(io.StringIO):
+    """A pipe that nobody reads any more."""
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_nothing_is_marked_that_could_not_be_written(week: Outbox) -> None:
+    with pytest.raises(BrokenPipeError):
+        write_stream(week, Broken(), form="csv")
+    assert len(as_csv(week)) == 5
+
+
+def test_a_file_appears_whole_and_is_then_marked(week: Outbox, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    path = folder / "results.csv"
+    path.write_text("of yesterday", encoding="utf-8")
+    written = write_file(week, path, form="csv")
+    assert (written.operations, written.rejected) == (4, 1)
+    assert path.read_bytes().count(b"\r\n") == 6
+    assert [each.name for each in folder.iterdir()] == ["results.csv"]
+    assert as_csv(week) == []
+
+
+def test_a_file_that_breaks_off_leaves_the_old_one_and_no_mark(
+    week: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    path = folder / "results.csv"
+    path.write_text("of yesterday", encoding="utf-8")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            write_file(week, path, form="csv")
+    assert path.read_text(encoding="utf-8") == "of yesterday"
+    assert [each.name for each in folder.iterdir()] == ["results.csv"]
+    assert len(as_csv(week)) == 5
+
+
+def test_a_verdict_that_changes_while_it_is_written_comes_again(week: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = reporting.mark_operations
+
+    def late(box: Outbox, those: Any) -> int:
+        with box.write() as connection:
+            connection.exec_driver_sql("UPDATE operations SET attempt = attempt + 1 WHERE source_id = 'DOUBT'")
+        return told(box, those)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reporting, "mark_operations", late)
+        as_csv(week)
+    assert [row["source_id"] for row in as_csv(week)] == ["DOUBT"]
+
+
+def test_every_code_is_explained_in_a_sentence_with_a_remedy() -> None:
+    first = (
+        "refused not_found exhausted nobody_notified token_expired parent_failed worker_died unanswered"
+        " unreadable_answer server_error redirected conflict unauthorized forbidden throttled unreachable"
+    )
+    assert {*first.split()} <= CODES.keys()
+    for explanation in CODES.values():
+        assert explanation.text.endswith(".")
+        assert explanation.remedy.endswith(".")
+    assert explained(None).text == ""
+    assert "brand_new" in explained("brand_new").text

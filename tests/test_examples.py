@@ -1,0 +1,51 @@
+"""The example export is what its README says."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from run import ROOT
+from tests.importing.conftest import box, clock
+from tests.importing.exports import Ear, operations, taken
+
+if TYPE_CHECKING:
+    from worker.outbox import Outbox
+
+__all__ = ["box", "clock"]
+
+FOLDER = ROOT / "examples" / "export"
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+LINES = re.findall(r"^\| `([^`]+)` \| (.*?) \|.*\| (\d+) \| (\d+) \| (\d+) \|$", README, re.MULTILINE)
+
+
+def test_every_file_stands_in_the_readme_and_every_shape_occurs() -> None:
+    assert sorted(name for name, *_ in LINES) == sorted(each.name for each in FOLDER.iterdir() if each.suffix != ".md")
+    assert f"{sum(int(rows) for _, _, rows, _, _ in LINES)} rows" in README
+    for shape in ("UTF-8 with its mark", "UTF-16", "Windows-1252", "semicolon", "comma", "tab", "JSON lines"):
+        assert shape in README
+
+
+@pytest.mark.parametrize(("name", "kind", "rows", "recorded", "rejected"), LINES, ids=[name for name, *_ in LINES])
+def test_a_file_holds_what_the_readme_says(
+    box: Outbox, name: str, kind: str, rows: str, recorded: str, rejected: str
+) -> None:
+    ear = Ear()
+    summary = taken(box, FOLDER / name, ear)
+    assert (summary.total, summary.counts.recorded, summary.counts.rejected) == (
+        int(rows),
+        int(recorded),
+        int(rejected),
+    )
+    assert len(operations(box)) == int(recorded)
+    assert summary.kind == (kind if " " not in kind else None)
+    reasons = Counter((row.code, row.column) for row in ear.rejected)
+    assert max(reasons.values(), default=1) == 1
+
+
+def test_all_files_together_collide_nowhere(box: Outbox) -> None:
+    counts = [taken(box, FOLDER / name).counts for name, *_ in LINES]
+    assert sum(one.recorded for one in counts) == len(operations(box)) == sum(int(line[3]) for line in LINES)
