@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,6 @@ from worker.cli.stage import BrokenOff, Stage, broker, clean, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.processes
 

@@ -162,19 +162,23 @@ def test_a_ring_that_nobody_heard_in_time_is_not_answered(office: Office) -> Non
         assert office.states() == {State.PENDING: 1}
 
 
-@pytest.mark.parametrize("order", ["shutdown", "pool_shrink", "cancel_consumer", "rate_limit", "revoke"])
-def test_orders_by_message_that_would_stop_work_are_not_obeyed(office: Office, order: str) -> None:
-    arguments: dict[str, dict[str, Any]] = {
-        "cancel_consumer": {"queue": rings.QUEUE},
-        "pool_shrink": {"n": 2},
-        "rate_limit": {"task_name": "deliver.comeback", "rate_limit": "1/h"},
-        "revoke": {"task_id": "1", "terminate": True, "signal": "SIGKILL"},
-    }
+ORDERS: dict[str, dict[str, Any]] = {
+    "shutdown": {},
+    "pool_restart": {},
+    "pool_shrink": {"n": 2},
+    "cancel_consumer": {"queue": rings.QUEUE},
+    "rate_limit": {"task_name": "deliver.comeback", "rate_limit": "1/h"},
+    "revoke": {"task_id": "1", "terminate": True, "signal": "SIGKILL"},
+}
+
+
+def test_orders_by_message_that_would_stop_work_are_not_obeyed(office: Office) -> None:
     app = Celery(broker=office.settings["BROKER_URL"], set_as_current=False)
     with worker(office.folder, office.settings) as running:
         running.says("ready")
-        app.control.broadcast(order, arguments.get(order, {}))
-        running.says(f"pidbox command error: KeyError('{order}')")
+        for order, arguments in ORDERS.items():
+            app.control.broadcast(order, arguments)
+            running.says(f"pidbox command error: KeyError('{order}')")
         office.record(2)
         office.all_succeed(2)
         assert app.control.inspect(timeout=5).ping()

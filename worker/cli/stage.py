@@ -55,11 +55,13 @@ class Stage:
     def run(self, name: str, command: Sequence[str], *, seconds: float, fine: frozenset[int] = frozenset({0})) -> None:
         """Run a command to its end. Raises `BrokenOff` if it takes longer, or ends with another status."""
         child = Child(name, self._open(name, command), self._log(name))
+        status = None
         try:
-            status = child.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            _end(child, grace=1)
-            status = None
+            with suppress(subprocess.TimeoutExpired):
+                status = child.process.wait(seconds)
+        finally:
+            # However the waiting ended: by the deadline, or because the demo itself is to stop.
+            _end(child, grace=2)
         if status not in fine:
             how = f"took longer than {seconds:.0f} s" if status is None else f"ended with status {status}"
             raise BrokenOff(f"`{' '.join([Path(command[0]).name, *command[1:]])}` {how}:\n{child.tail()}")

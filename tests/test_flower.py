@@ -1,0 +1,113 @@
+"""With which options Flower must not start, and what opens its door."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from worker.flower.arranging import is_loopback, logins, wrong_with, wrong_with_login
+from worker.flower.door import opens
+from worker.settings import Settings
+
+GOOD = "office:3-grey-herons"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLOWER_UNAUTHENTICATED_API", raising=False)
+
+
+def judged(login: str | None = GOOD, *arguments: str, unprotected: bool = False, **options: Any) -> str | None:
+    """What is said to a Flower of these options."""
+    chosen: Any = SimpleNamespace(**{"address": "127.0.0.1", "unix_socket": "", "auth": "", "debug": False, **options})
+    secret = None if login is None else SecretStr(login)
+    settings = Settings(flower_basic_auth=secret, flower_unprotected=unprotected)
+    return wrong_with(chosen, settings, ["celery", "-A", "worker", "flower", *arguments])
+
+
+def test_with_a_login_it_may_listen_anywhere() -> None:
+    assert judged() is None
+    assert judged(address="0.0.0.0") is None
+    assert judged(f"{GOOD},other:4-old-herons") is None
+
+
+@pytest.mark.parametrize("login", [None, "", ","])
+def test_without_a_login_it_must_be_told_to_and_keep_to_loopback(login: str | None) -> None:
+    assert "set FLOWER_BASIC_AUTH" in str(judged(login))
+    assert judged(login, unprotected=True) is None
+    assert judged(login, unprotected=True, address="", unix_socket="/run/flower.sock") is None
+    for address in ("", "0.0.0.0", "::", "10.0.0.1", "office.example"):
+        assert "for loopback only" in str(judged(login, unprotected=True, address=address)), address
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["--basic-auth=office:3-grey-herons", "--basic_auth=x", "-basic-auth=x", "--cookie-secret=x", "--oauth2_secret=x"],
+)
+def test_a_secret_is_never_an_argument(argument: str) -> None:
+    said = str(judged(GOOD, argument))
+    assert "arguments are shown to everybody" in said
+    assert "herons" not in said
+
+
+def test_what_would_open_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Leave --auth out" in str(judged(auth=".*@office.example"))
+    assert "Leave --debug out" in str(judged(debug=True))
+    monkeypatch.setenv("FLOWER_UNAUTHENTICATED_API", "true")
+    assert "Unset FLOWER_UNAUTHENTICATED_API" in str(judged())
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        "office",
+        ":3-grey-herons",
+        "admin:changeme",
+        "office:short",
+        "officeroom:officeroom",
+        "office:Password",
+        "åsa:3-grey-herons",
+    ],
+)
+def test_a_login_that_is_none_or_too_easy_is_refused_without_being_shown(login: str) -> None:
+    said = str(wrong_with_login(login))
+    assert said.startswith(("FLOWER_BASIC_AUTH must be", "The password in FLOWER_BASIC_AUTH is too easy"))
+    assert login.partition(":")[2] not in said or not login.partition(":")[2]
+    assert judged(f"{GOOD},{login}") == said
+
+
+def test_several_logins_are_parted_by_commas() -> None:
+    assert logins(Settings(flower_basic_auth=SecretStr("a:1,b:2,"))) == ["a:1", "b:2"]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_it"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("", False), ("0.0.0.0", False)],
+)
+def test_loopback_is_what_only_this_machine_reaches(address: str, is_it: bool) -> None:
+    assert is_loopback(address) is is_it
+
+
+def basic(login: str) -> str:
+    return "Basic " + b64encode(login.encode()).decode()
+
+
+def test_the_door_opens_to_the_login_alone() -> None:
+    assert opens(basic(GOOD), [GOOD])
+    assert opens(basic(GOOD).replace("Basic", "basic"), ["other:x", GOOD])
+    for header in (
+        "",
+        "Basic",
+        "Basic ",
+        "Basic %%%",
+        basic(GOOD + " "),
+        basic(""),
+        basic(":"),
+        "Bearer " + basic(GOOD)[6:],
+    ):
+        assert not opens(header, [GOOD]), header
+    assert not opens(basic(GOOD), [])
