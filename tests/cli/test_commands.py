@@ -1,0 +1,159 @@
+"""All commands together: found by name, told at once, and in one line when something is missing."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from worker import cli
+from worker.cli import failures, terminal
+from worker.settings import SettingsError
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Shell
+
+VITEC_SYNC = str(Path(sys.executable).parent / "vitec-sync")
+
+
+@pytest.mark.parametrize("entry", cli.ENTRIES, ids=lambda entry: entry.name)
+def test_every_listed_command_is_there_and_explains_itself(entry: cli.Entry) -> None:
+    command = cli.load(entry)
+    assert command.name == entry.name
+    assert command.help
+
+
+def test_help_lists_all_commands_and_imports_none_of_them() -> None:
+    code = "import sys\nfrom worker import cli\ntry: cli.main()\nfinally: print(sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert all(f" {entry.name} " in done.stdout for entry in cli.ENTRIES)
+    for heavy in ("'sqlalchemy'", "'celery'", "'pydantic'", "'tornado'", "'worker.bootstrap'"):
+        assert heavy not in done.stdout
+
+
+def test_an_unknown_command_is_a_usage_error(shell: Shell) -> None:
+    ran = shell.run("migrat")
+    assert ran.status == 2
+    assert "No such command 'migrat'" in ran.err
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the real command in a process of its own."""
+    kept = {"PATH": os.environ["PATH"], "VITEC_SYNC_IGNORE_DOTENV": "1", **environment}
+    return subprocess.run([VITEC_SYNC, *words], env=kept, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite:////nowhere/at/all.db", "run `vitec-sync migrate`"),
+        ("postgresql://127.0.0.1:9/none", "start it, or correct DATABASE_URL"),
+        ("mysql://127.0.0.1/none", "must be a PostgreSQL or SQLite address"),
+        ("nonsense", "not the address of a database"),
+    ],
+)
+def test_a_missing_database_is_one_line_with_the_remedy(url: str, told: str) -> None:
+    done = run("status", DATABASE_URL=url)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+    done = run("status", VITEC_IN_FLIGHT="many", DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Settings: VITEC_IN_FLIGHT")
+    assert done.stderr.count("\n") == 1
+
+
+def test_migrate_makes_the_database_that_the_other_commands_miss(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'a.db'}"
+    assert run("migrate", DATABASE_URL=url).stdout.startswith("The database is now at revision")
+    assert "up to date" in run("migrate", DATABASE_URL=url).stdout
+    assert run("status", DATABASE_URL=url).returncode == 0
+    # It will hold personal data, so it is its owner's alone.
+    assert (tmp_path / "new" / "a.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_database_of_a_newer_program_is_left_alone(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for command in ("migrate", "status"):
+        ran = shell.run(command)
+        assert ran.status == 1
+        assert "newer than this program" in ran.err
+
+
+def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
+    writer = subprocess.Popen(
+        [VITEC_SYNC, "migrate", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    writer.stdout.close()
+    assert writer.stderr is not None
+    assert "Traceback" not in writer.stderr.read()
+    writer.stderr.close()
+    writer.wait(30)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (terminal.CannotBeDone("why"), "why"),
+        (SettingsError("which"), "which"),
+        (OperationalError("SELECT 1", {"a": "secret"}, Exception("gone\nKey (a)=(secret)")), "(gone)"),
+        (ValueError("a bug"), None),
+    ],
+)
+def test_expected_errors_are_told_in_a_line_without_values(error: Exception, told: str | None) -> None:
+    line = failures.line_for(error)
+    assert line is None if told is None else told in str(line)
+    assert "secret" not in str(line)
+
+
+def test_a_bug_keeps_its_traceback(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("worker.cli.status.overview", broken)
+    with pytest.raises(ZeroDivisionError):
+        shell.run("status")
+
+
+def test_an_interrupt_ends_with_130(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("worker.cli.status.overview", interrupted)
+    assert shell.run("status").status == 130
+
+
+def test_decisions_work_without_a_broker(sqlite_url: str) -> None:
+    done = run("pause", "--all", DATABASE_URL=sqlite_url, BROKER_URL="redis://127.0.0.1:9/0")
+    assert (done.returncode, done.stdout) == (0, "Everything is paused.\n")
+    done = run("resume", "--all", DATABASE_URL=sqlite_url, BROKER_URL="redis://127.0.0.1:9/0")
+    assert (done.returncode, done.stdout) == (0, "Everything goes on.\n")
+
+
+def test_a_terminal_sees_a_table_of_its_width(sqlite_url: str) -> None:
+    ours, theirs = pty.openpty()
+    environment = {"DATABASE_URL": sqlite_url, "TERM": "xterm", "COLUMNS": "80", "PATH": os.environ["PATH"]}
+    child = subprocess.Popen(
+        [VITEC_SYNC, "status"], env={**environment, "VITEC_SYNC_IGNORE_DOTENV": "1"}, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    assert child.wait(60) == 0
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert "All is well." in shown
+    assert "\x1b[1;32m" in shown

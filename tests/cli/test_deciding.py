@@ -1,0 +1,199 @@
+"""`vitec-sync requeue`, `cancel` and `resolve`."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer import BadParameter
+
+from models import State
+from tests import factory
+from tests.factory import MOMENT, make_operation
+from worker.cli import deciding, terminal
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Shell
+
+
+def made(shell: Shell, state: State, **overrides: Any) -> int:
+    """Make an operation."""
+    with shell.box.write() as connection:
+        return make_operation(connection, state, **overrides)
+
+
+def state(shell: Shell, id_: int) -> State:
+    """Where an operation stands."""
+    with shell.box.read() as connection:
+        stands: State = factory.operation(connection, id_).state
+    return stands
+
+
+def last(shell: Shell, id_: int) -> Any:
+    """Read the newest entry of an operation's history."""
+    with shell.box.read() as connection:
+        return factory.history(connection, id_)[-1]
+
+
+def test_named_operations_are_requeued_and_rung_for(shell: Shell) -> None:
+    first, second = made(shell, State.FAILED, source_id="A"), made(shell, State.CANCELLED)
+    ran = shell.run("requeue", "comeback:A", str(second), "--reason", "rätt nummer nu", "--by", "anna")
+    assert (ran.status, ran.out.splitlines()[0]) == (0, f"{first} (comeback:A) requeued.")
+    assert state(shell, first) is state(shell, second) is State.PENDING
+    assert (last(shell, first).by, last(shell, first).detail) == ("anna", "rätt nummer nu")
+    assert shell.rung == ["comeback"]
+
+
+def test_who_decides_is_the_login_if_nobody_else_is_said(shell: Shell) -> None:
+    id_ = made(shell, State.PENDING)
+    shell.run("cancel", str(id_))
+    assert last(shell, id_).by == getpass.getuser()
+
+
+def test_a_filter_decides_for_all_it_finds_and_leaves_the_others(shell: Shell) -> None:
+    found = [made(shell, State.FAILED), made(shell, State.EXPIRED, expires_at=None)]
+    other = made(shell, State.FAILED, customer_id="M2")
+    waiting = made(shell, State.PENDING)
+    ran = shell.run("requeue", "--customer", "M30001", "--yes", "--json")
+    assert [one["id"] for one in json.loads(ran.out)["done"]] == found
+    assert state(shell, other) is State.FAILED
+    assert shell.run("cancel", "--kind", "comeback", "--state", "pending", "--yes").status == 0
+    assert state(shell, waiting) is State.CANCELLED
+
+
+def test_without_yes_and_without_anybody_to_ask_nothing_is_changed(shell: Shell) -> None:
+    id_ = made(shell, State.FAILED)
+    ran = shell.run("requeue", "--state", "failed")
+    assert (ran.status, ran.out) == (1, "")
+    assert "say --yes" in ran.err
+    assert state(shell, id_) is State.FAILED
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("y\n", State.PENDING), ("n\n", State.FAILED)])
+def test_a_person_is_asked_before_many_are_decided(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, answer: str, expected: State
+) -> None:
+    id_ = made(shell, State.FAILED)
+    monkeypatch.setattr(terminal, "is_interactive", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda question, err: answer == "y\n" and "1 operation?" in question)
+    shell.run("requeue", "--state", "failed")
+    assert state(shell, id_) is expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("requeue",),
+        ("cancel",),
+        ("requeue", "1", "--state", "failed"),
+        ("requeue", "--state", "pending", "--yes"),
+        ("cancel", "--state", "failed", "--yes"),
+        ("requeue", "nonsense"),
+        ("requeue", "1", "--expires", "soon"),
+        ("resolve", "1", "--reason", "x"),
+        ("resolve", "1", "--delivered", "--give-up", "--reason", "x"),
+        ("resolve", "1", "--delivered"),
+        ("resolve", "1", "--delivered", "--reason", "  "),
+        ("resolve", "1", "R1", "--send-again", "--reason", "x"),
+        ("resolve", "1", " R1", "--delivered", "--reason", "x"),
+        ("resolve", "1", "--give-up", "--reason", "x", "--expires", "never"),
+    ],
+)
+def test_a_contradiction_is_a_usage_error(shell: Shell, words: tuple[str, ...]) -> None:
+    made(shell, State.IN_DOUBT)
+    assert shell.run(*words).status == 2
+
+
+def test_what_is_refused_is_told_with_the_remedy(shell: Shell) -> None:
+    doubtful = made(shell, State.IN_DOUBT)
+    ran = shell.run("cancel", str(doubtful))
+    assert ran.status == 1
+    assert f"vitec-sync resolve {doubtful}" in ran.err
+    assert shell.rung == []
+
+
+def test_some_done_and_some_refused_is_done_in_part(shell: Shell) -> None:
+    waiting, gone = made(shell, State.PENDING), made(shell, State.SUCCEEDED)
+    ran = shell.run("cancel", str(waiting), str(gone))
+    assert ran.status == 3
+    assert ran.out == f"{waiting} (comeback:{_source(shell, waiting)}) cancelled.\n"
+    assert ran.err.startswith(f"{gone}: It has been delivered.")
+
+
+def _source(shell: Shell, id_: int) -> str:
+    with shell.box.read() as connection:
+        source: str = factory.operation(connection, id_).source_id
+    return source
+
+
+def test_a_filter_that_finds_nothing_decides_nothing(shell: Shell) -> None:
+    ran = shell.run("requeue", "--state", "failed", "--yes")
+    assert ran.status == 1
+    assert "none is found" in ran.err
+
+
+def test_many_are_told_in_one_line(shell: Shell) -> None:
+    for _ in range(21):
+        made(shell, State.FAILED)
+    assert shell.run("requeue", "--state", "failed", "--yes").out == "21 operations requeued.\n"
+
+
+def test_a_new_expiry_is_read_by_stockholms_clock(shell: Shell) -> None:
+    id_ = made(shell, State.EXPIRED, expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert shell.run("requeue", str(id_)).status == 1
+    shell.run("requeue", str(id_), "--expires", "2099-07-01 12:00")
+    with shell.box.read() as connection:
+        assert factory.operation(connection, id_).expires_at.isoformat() == "2099-07-01T10:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("R1", "--delivered"), State.SUCCEEDED),
+        (("--delivered",), State.SUCCEEDED),
+        (("--send-again", "--yes"), State.RETRYABLE),
+        (("--give-up", "--yes"), State.CANCELLED),
+    ],
+)
+def test_a_doubt_is_settled_in_one_of_three_ways(shell: Shell, words: tuple[str, ...], expected: State) -> None:
+    id_ = made(shell, State.IN_DOUBT)
+    ran = shell.run("resolve", str(id_), *words, "--reason", "sett i portalen")
+    assert ran.status == 0
+    assert state(shell, id_) is expected
+    assert last(shell, id_).detail == "sett i portalen"
+    assert shell.rung == (["comeback"] if expected is State.RETRYABLE else [])
+
+
+def test_the_evidence_is_shown_before_anything_is_sent_again(shell: Shell) -> None:
+    id_ = made(shell, State.IN_DOUBT)
+    ran = shell.run("resolve", str(id_), "--send-again", "--reason", "x")
+    assert ran.status == 1
+    assert "attempt 1: sent, written, in doubt unanswered" in ran.err
+    assert "say --yes" in ran.err
+    assert state(shell, id_) is State.IN_DOUBT
+
+
+def test_what_vitec_accepted_is_not_sent_again_even_with_yes(shell: Shell) -> None:
+    id_ = made(shell, State.IN_DOUBT, accepted=True, acted_at=MOMENT)
+    ran = shell.run("resolve", str(id_), "--send-again", "--reason", "x", "--yes")
+    assert ran.status == 1
+    assert "never sent again" in ran.err
+    assert state(shell, id_) is State.IN_DOUBT
+
+
+def test_what_people_write_cannot_command_a_terminal() -> None:
+    assert deciding.who("an\x1bna", "be\x9bcause").by == "an\\x1bna"
+    assert deciding.who("anna", "be\x00cause").reason == "be\\x00cause"
+    assert len(deciding.who("a" * 300, None).by) == 100
+
+
+def test_a_login_without_a_name_must_say_who(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    with pytest.raises(BadParameter):
+        deciding.who(None, None)

@@ -1,0 +1,123 @@
+"""`vitec-sync status`: well, or what a person has to do."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from models import Reason, Scope, State
+from tests.factory import MOMENT, make_environment, make_feed_file, make_hold, make_operation
+from worker.cli.status import SLOW, concerns_of
+from worker.outbox import lanes
+from worker.outbox.overview import Overview
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Shell
+
+
+def seen(**overrides: Any) -> Overview:
+    """Make an overview in which nothing is wrong."""
+    well: dict[str, Any] = {
+        "at": MOMENT,
+        "base_url": "https://vitec.test",
+        "dispatched_at": MOMENT - timedelta(seconds=3),
+        "counts": {},
+        "due_since": None,
+        "due_lanes": 0,
+        "held": 0,
+        "need_person": 0,
+        "holds": [],
+        "turns": [],
+        "files": [],
+        "unreported": 0,
+        "unreported_rejected": 0,
+    }
+    return Overview(**{**well, **overrides})
+
+
+def hold(reason: Reason, scope: Scope = Scope.GROUP) -> dict[str, Any]:
+    """Make a hold's row."""
+    parts = {"customer_id": "M1", "function_group": "viewing", "kind": "comeback"}
+    return {"scope": scope, "reason": reason, "holds": True, **parts}
+
+
+@pytest.mark.parametrize(
+    ("overview", "told"),
+    [
+        (seen(), []),
+        (seen(need_person=1), ["1 operation needs a person."]),
+        (seen(need_person=3), ["3 operations need a person."]),
+        (seen(holds=[hold(Reason.UNAUTHORIZED)]), ["Vitec refuses the login: M1, viewing."]),
+        (seen(holds=[hold(Reason.FORBIDDEN)]), ["Vitec refuses access: M1, viewing."]),
+        (
+            seen(holds=[hold(Reason.REDIRECTED, Scope.ENVIRONMENT)]),
+            ["Vitec's address answers with a redirect: everything."],
+        ),
+        (seen(holds=[hold(Reason.PAUSED), hold(Reason.THROTTLED), hold(Reason.UNAVAILABLE)]), []),
+        (seen(due_since=MOMENT - timedelta(seconds=59), dispatched_at=None), []),
+        (
+            seen(due_since=MOMENT - timedelta(seconds=61), dispatched_at=None),
+            ["Work is due, and no worker calls for it."],
+        ),
+        (
+            seen(due_since=MOMENT - timedelta(seconds=61), dispatched_at=MOMENT - timedelta(seconds=61)),
+            ["Work is due, and no worker calls for it."],
+        ),
+        (seen(due_since=MOMENT - SLOW), []),
+        (seen(due_since=MOMENT - SLOW - timedelta(seconds=1)), ["A lane has been due for 15 min."]),
+    ],
+)
+def test_only_what_a_person_can_mend_is_a_concern(overview: Overview, told: list[str]) -> None:
+    assert [concern.what for concern in concerns_of(overview)] == told
+
+
+def test_the_remedy_is_a_command_that_names_the_hold() -> None:
+    (concern,) = concerns_of(seen(holds=[hold(Reason.UNAUTHORIZED)]))
+    assert concern.remedy.endswith("vitec-sync resume --customer M1 --group viewing --reason unauthorized")
+
+
+def test_all_is_well_with_an_empty_database(shell: Shell) -> None:
+    ran = shell.run("status")
+    assert ran.status == 0
+    assert ran.out.startswith("All is well.\n")
+
+
+def test_a_full_house_is_told_with_everything_and_status_3(shell: Shell) -> None:
+    now = datetime.now(UTC)
+    with shell.box.write() as connection:
+        make_environment(connection, dispatched_at=now)
+        make_feed_file(connection, name="a.csv", rejected=2)
+        make_hold(connection, now=now)
+        make_hold(connection, Scope.LANE, reason=Reason.PAUSED, until=None, by="anna", note="semester")
+        for state in State:
+            make_operation(connection, state, now=now)
+    ran = shell.run("status")
+    assert ran.status == 3
+    for told in ("1 operation needs a person.", "in doubt\t1\t1", "anna: semester", "a.csv", "host:4711", BY_HOLD):
+        assert told in ran.out
+
+
+BY_HOLD = "vitec-sync resume --customer M30001 --group crm-contact --reason unauthorized"
+
+
+def test_json_says_the_same_to_a_program(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        make_operation(connection, State.IN_DOUBT)
+        make_operation(connection, State.SUCCEEDED)
+    ran = shell.run("status", "--json")
+    data = json.loads(ran.out)
+    assert (ran.status, data["well"], data["need_person"]) == (3, False, 1)
+    assert data["counts"] == {"comeback": {"in_doubt": 1, "succeeded": 1}}
+    assert json.loads(shell.run("status", "--json", "--live").out)["counts"] == {"comeback": {"in_doubt": 1}}
+
+
+def test_work_that_nobody_calls_for_is_told(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        make_operation(connection, now=datetime.now(UTC))
+    lanes.wake(shell.box, [("M30001", "comeback")])
+    ran = shell.run("status")
+    assert ran.status == 3
+    assert "no worker calls for it" in ran.out
