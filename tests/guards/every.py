@@ -1,0 +1,9 @@
+"""All guards, in the order of the rules."""
+
+from tests.guards import of_bytes, of_evidence, of_exchanges, of_lanes
+
+GUARDS = tuple(
+    sorted(
+        (*of_lanes.GUARDS, *of_exchanges.GUARDS, *of_bytes.GUARDS, *of_evidence.GUARDS), key=lambda guard: guard.rule
+    )
+)

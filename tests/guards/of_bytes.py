@@ -1,0 +1,183 @@
+"""The guards of rules 18 to 21 and 27: when a byte may leave, and how a turn ends."""
+
+from tests.guards.guard import Guard
+
+PERMIT = "worker/vitec/permit.py"
+SWITCH = "worker/delivery/switch.py"
+TURN = "worker/delivery/turn.py"
+_PERMIT_TEST = "tests/vitec/test_permit.py::"
+_SWITCH_TEST = "tests/delivery/test_switch.py::"
+_ENDING_TEST = "tests/delivery/test_ending.py::"
+_DEADLY = f"{_SWITCH_TEST}test_a_process_stopped_past_its_lease_dies_before_it_writes_a_byte"
+_HARMLESS = f"{_SWITCH_TEST}test_a_process_that_could_write_nothing_outside_its_lease_lives"
+
+GUARDS = (
+    Guard(
+        18,
+        "what is withdrawn is not written",
+        PERMIT,
+        "if self._revoked or self.remaining() <= 0 or not self._may_write():",
+        "if self.remaining() <= 0 or not self._may_write():",
+        f"{_PERMIT_TEST}test_what_is_withdrawn_is_never_written",
+    ),
+    Guard(
+        18,
+        "what is written is not withdrawn",
+        PERMIT,
+        "            if self._written:\n                return False\n            self._revoked = True\n",
+        "            self._revoked = True\n",
+        f"{_PERMIT_TEST}test_what_is_written_cannot_be_withdrawn",
+    ),
+    Guard(
+        19,
+        "a killed process delivers nothing late",
+        "worker/vitec/connection.py",
+        "sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)",
+        "pass",
+        "tests/vitec/test_request.py::test_a_killed_process_delivers_nothing_late",
+    ),
+    Guard(
+        19,
+        "unsent bytes do not outlast the deadline",
+        "worker/vitec/connection.py",
+        "self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(1, int(flight.remaining() * 1000)))",
+        "pass",
+        "tests/vitec/test_request.py::test_the_sockets_options_are_set_before_the_first_byte",
+    ),
+    Guard(
+        20,
+        "the timer is armed",
+        SWITCH,
+        "        signal.setitimer(signal.ITIMER_REAL, remaining)\n",
+        "",
+        f"{_DEADLY}[checked_then_stopped]",
+    ),
+    Guard(
+        20,
+        "the alarm's action is the default one",
+        SWITCH,
+        "    signal.signal(signal.SIGALRM, signal.SIG_DFL)\n",
+        "",
+        f"{_DEADLY}[an_alarm_was_caught]",
+    ),
+    Guard(
+        20,
+        "it stays armed while another request is on its way",
+        SWITCH,
+        "        if self._count == 0:\n",
+        "        if self._count >= 0:\n",
+        f"{_DEADLY}[one_of_two_has_ended]",
+    ),
+    Guard(
+        20,
+        "whoever only holds answers is not killed",
+        SWITCH,
+        "            signal.setitimer(signal.ITIMER_REAL, 0)\n",
+        "            pass\n",
+        f"{_HARMLESS}[only_answers_are_held]",
+    ),
+    Guard(
+        20,
+        "the timer follows a renewed lease",
+        SWITCH,
+        "            if self._count:\n                self._arm()\n",
+        "",
+        f"{_HARMLESS}[the_lease_was_renewed]",
+    ),
+    Guard(
+        20,
+        "the timer fires before the lease's end",
+        SWITCH,
+        "Reading(reading.monotonic + lease - self._margin, ",
+        "Reading(reading.monotonic + lease, ",
+        f"{_SWITCH_TEST}test_it_fires_before_the_lease_ends_however_long_the_claim_took",
+    ),
+    Guard(
+        20,
+        "a remainder of nothing never reaches the timer",
+        SWITCH,
+        "        if remaining <= 0:",
+        "        if remaining < -1000:",
+        f"{_SWITCH_TEST}test_a_remainder_of_nothing_never_reaches_the_timer",
+    ),
+    Guard(
+        20,
+        "whoever was paused after arming hands nothing over",
+        SWITCH,
+        "return self._clock().monotonic - before.monotonic < FRESH",
+        "return True",
+        f"{_SWITCH_TEST}test_whoever_was_paused_between_arming_and_looking_hands_nothing_over",
+    ),
+    Guard(
+        20,
+        "a suspended machine writes nothing",
+        SWITCH,
+        " and now.boot < ends.boot",
+        "",
+        f"{_SWITCH_TEST}test_a_machine_that_was_suspended_writes_nothing",
+    ),
+    Guard(
+        20,
+        "the lease is asked just before the first byte",
+        "worker/delivery/sending.py",
+        "Permit(errand.deadline, self._switch.may_write)",
+        "Permit(errand.deadline)",
+        "tests/delivery/test_sending.py::test_outside_the_lease_nothing_is_written",
+    ),
+    Guard(
+        20,
+        "the lease is reckoned from before it was taken",
+        "worker/delivery/__init__.py",
+        "switch.lease_from(reading, settings.lease)",
+        "switch.lease_from(Reading.now(), settings.lease)",
+        f"{_ENDING_TEST}test_the_lease_is_reckoned_from_before_the_statement_that_began_it",
+    ),
+    Guard(
+        20,
+        "and from before it was renewed",
+        TURN,
+        "self.switch.lease_from(reading, self.terms.lease)",
+        "self.switch.lease_from(Reading.now(), self.terms.lease)",
+        f"{_ENDING_TEST}test_the_lease_is_reckoned_from_before_the_statement_that_began_it",
+    ),
+    Guard(
+        21,
+        "a thread that will not end ends the process",
+        TURN,
+        "            os._exit(70)\n",
+        "            pass\n",
+        f"{_ENDING_TEST}test_a_turn_whose_thread_will_not_end_ends_the_process",
+    ),
+    Guard(
+        21,
+        "a turn waits for its threads",
+        "worker/delivery/sending.py",
+        "        for thread in self._pool:\n            thread.join()\n",
+        "",
+        "tests/delivery/test_sending.py::test_closing_waits_for_what_is_on_its_way",
+    ),
+    Guard(
+        21,
+        "pools that share a process are refused",
+        "worker/standing.py",
+        "    if pool_of(worker) is None:\n",
+        "    if worker is None:\n",
+        "tests/running/test_refusals.py::test_options_under_which_a_turn_is_not_safe_are_refused",
+    ),
+    Guard(
+        27,
+        "a stop ends the claiming",
+        TURN,
+        "        if self.stopping():\n",
+        "        if self.stopping is None:\n",
+        "tests/delivery/test_turn.py::test_a_stop_lets_what_is_in_flight_finish_and_claims_no_more",
+    ),
+    Guard(
+        27,
+        "a stop that was asked before takes no lane",
+        "worker/delivery/__init__.py",
+        "    if stopping():\n",
+        "    if stopping is None:\n",
+        f"{_ENDING_TEST}test_a_stop_that_was_asked_before_takes_no_lane",
+    ),
+)

@@ -1,0 +1,149 @@
+"""The guards of rules 1 to 7: rings, lanes and rescues."""
+
+from tests.guards.guard import Guard
+
+LANES = "worker/outbox/lanes.py"
+RESCUE = "worker/outbox/rescue.py"
+TURN = "worker/delivery/turn.py"
+_LANES_TEST = "tests/outbox/test_lanes.py::"
+_RESCUE_TEST = "tests/outbox/test_rescue.py::"
+_ENDING_TEST = "tests/delivery/test_ending.py::"
+
+GUARDS = (
+    Guard(
+        1,
+        "whoever has waited longest comes first",
+        LANES,
+        ".order_by(Lane.due_at, Lane.customer_id)",
+        ".order_by(Lane.customer_id)",
+        f"{_LANES_TEST}test_the_lane_that_has_waited_longest_is_taken",
+    ),
+    Guard(
+        1,
+        "two workers never wait for each other's lane",
+        LANES,
+        ".with_for_update(key_share=True, skip_locked=True, of=Lane)",
+        ".with_for_update(key_share=True, of=Lane)",
+        f"{_LANES_TEST}test_two_workers_at_once_get_two_lanes_and_neither_waits",
+    ),
+    Guard(
+        2,
+        "a lane with more to do goes to the back",
+        LANES,
+        "(soonest < now, now)",
+        "(soonest < now, soonest)",
+        f"{_LANES_TEST}test_a_lane_with_more_to_do_goes_to_the_back",
+    ),
+    Guard(
+        2,
+        "a wake only brings forward",
+        LANES,
+        "            or_(Lane.due_at.is_(None), Lane.due_at > soonest),\n",
+        "",
+        f"{_LANES_TEST}test_a_wake_only_brings_a_lane_forward",
+    ),
+    Guard(
+        2,
+        "housekeeping finds lanes that nobody woke",
+        LANES,
+        "    wake(box, [(row.customer_id, row.kind) for row in keys])\n",
+        "",
+        f"{_LANES_TEST}test_a_lane_whose_enqueuer_died_before_waking_it_is_found",
+    ),
+    Guard(
+        3,
+        "what is due is what can be claimed",
+        "worker/outbox/due.py",
+        "return and_(Lane.due_at <= now, free(now), claimable(now))",
+        "return and_(Lane.due_at <= now, free(now))",
+        f"{_LANES_TEST}test_dispatch_turn_claim_and_last_look_agree",
+    ),
+    Guard(
+        3,
+        "a turn that moved nothing does not ring",
+        "worker/delivery/__init__.py",
+        "more and bool(work.report.sent or work.report.looked_up or work.report.states)",
+        "more",
+        f"{_ENDING_TEST}test_a_turn_that_moved_nothing_does_not_ring",
+    ),
+    Guard(
+        4,
+        "waking waits for a turn that is being given back",
+        LANES,
+        "    connection.execute(select(Lane.token).where(*own).with_for_update(key_share=True))\n",
+        "",
+        f"{_LANES_TEST}test_no_order_of_enqueuing_and_releasing_loses_a_ring",
+    ),
+    Guard(
+        4,
+        "a turn looks once more after it has been given back",
+        LANES,
+        "return bool(connection.scalar(select(select(Lane.kind).where(Lane.kind == turn.kind, due(now)).exists())))",
+        "return False",
+        f"{_LANES_TEST}test_no_order_of_enqueuing_and_releasing_loses_a_ring",
+    ),
+    Guard(
+        5,
+        "a dispatch rings at most eight times",
+        "worker/housekeeping.py",
+        "min(count, MOST_RINGS)",
+        "count",
+        "tests/test_housekeeping.py::test_dispatch_rings_once_for_each_due_lane_of_a_kind_up_to_eight",
+    ),
+    Guard(
+        5,
+        "the main process dispatches when nobody has",
+        "worker/standing.py",
+        "if not lanes.silent_for(box, SILENT) and now - attention.heard < DEAF:",
+        "if now - attention.heard < DEAF:",
+        "tests/test_housekeeping.py::test_the_watch_dispatches_only_when_nobody_has_for_a_while",
+    ),
+    Guard(
+        6,
+        "a turn gives way while another lane waits",
+        TURN,
+        "if now - self.began >= self.limits.shared and lanes.somebody_waits(self.box):",
+        "if now < self.began:",
+        "tests/delivery/test_turn.py::test_a_turn_gives_way_when_another_lane_waits",
+    ),
+    Guard(
+        6,
+        "a turn that is alone ends too",
+        TURN,
+        "elif now - self.began >= self.limits.alone:",
+        "elif now < self.began:",
+        f"{_ENDING_TEST}test_a_turn_that_is_alone_ends_when_its_time_is_up",
+    ),
+    Guard(
+        7,
+        "a rescue looks again under its lock",
+        RESCUE,
+        "where(*own, free(now)).with_for_update(key_share=True)",
+        "where(*own).with_for_update(key_share=True)",
+        f"{_RESCUE_TEST}test_a_rescue_that_comes_second_leaves_the_new_turn_alone",
+    ),
+    Guard(
+        7,
+        "a rescue raises the token",
+        RESCUE,
+        ".values(token=Lane.token + 1, lease_until=None",
+        ".values(lease_until=None",
+        f"{_RESCUE_TEST}test_whoever_was_only_paused_learns_it_and_claims_nothing",
+    ),
+    Guard(
+        7,
+        "held and paused lanes are rescued too",
+        "worker/outbox/due.py",
+        "return and_(free(now), left)",
+        "return and_(free(now), left, ~held(now))",
+        f"{_RESCUE_TEST}test_held_and_paused_lanes_are_rescued_too",
+    ),
+    Guard(
+        7,
+        "at the start every row in flight is a leftover",
+        RESCUE,
+        "Operation.kind == kind, in_flight)\n        .order_by(Operation.id)",
+        "Operation.kind == kind, in_flight, Operation.claimed_by == 1)\n        .order_by(Operation.id)",
+        f"{_RESCUE_TEST}test_at_the_start_of_a_turn_every_row_in_flight_is_a_leftover",
+    ),
+)
