@@ -1,0 +1,198 @@
+"""The servers of a run, and the stages on which its parts are played: all started here, all ended here, by their pid."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import redis
+import requests
+from sqlalchemy import func, select
+
+from models import Lane, Operation, State
+from tests import databases, servers
+from tests.chaos import feed
+from tests.chaos.evidence import gather
+from tests.chaos.fork import count_open
+from tests.processes import Process, celery, until, vitec_sync, worker
+from worker.outbox import Outbox, connect
+from worker.sandbox import PASSWORD, USER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.chaos.checker import Evidence
+
+TEMPLATE = "migrated"
+
+SCALED = {
+    "VITEC_REQUESTS_PER_SECOND": "0",
+    "VITEC_IN_FLIGHT": "20",
+    "VITEC_TIMEOUT": "3",
+    "LEASE_MARGIN": "3",
+    "CLAIM_MARGIN": "1",
+    "BACKOFF_FIRST": "0.5",
+    "BACKOFF_CAP": "2",
+    "HOLD_UNAVAILABLE": "0.5",
+    "HOLD_UNAVAILABLE_CAP": "2",
+    "HOLD_BARRED": "0.5",
+    "HOLD_BARRED_CAP": "2",
+    "HOLD_THROTTLED": "0.5",
+    "HOLD_THROTTLED_CAP": "2",
+    "LOOK_UP_QUIET": "4",
+    "LOOK_UP_GAP": "2",
+    "DISPATCH_EVERY": "1",
+    "HOUSEKEEPING_EVERY": "1",
+}
+"""Waits scaled down, so that a run takes minutes: stated beside the results."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A durable PostgreSQL and a broker, for one run."""
+
+    folder: Path
+    postgres: servers.Server
+    broker: servers.Server
+    seed: int
+
+    def database(self, name: str, first_id: int = 1) -> str:
+        """Make a fresh database, whose operations are numbered from `first_id`. Returns its URL."""
+        url = databases.create_database(self.postgres.url, name, TEMPLATE)
+        engine = connect(url)
+        with engine.begin() as connection:
+            sequence = func.pg_get_serial_sequence("operations", "id")
+            connection.execute(select(func.setval(sequence, first_id, False)))
+        engine.dispose()
+        return url
+
+    def drop(self, name: str) -> None:
+        databases.drop_database(self.postgres.url, name)
+
+
+@contextmanager
+def house(seed: int) -> Iterator[House]:
+    """Start the servers; nothing of them is left afterwards."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vitec-sync-chaos-")))
+        postgres = stack.enter_context(servers.postgres(durable=True, max_connections="200"))
+        broker = stack.enter_context(servers.redis())
+        databases.migrate(databases.create_database(postgres.url, TEMPLATE))
+        yield House(folder, postgres, broker, seed)
+
+
+@contextmanager
+def sandbox(folder: Path, *options: str) -> Iterator[tuple[str, Path]]:
+    """A stand-in for Vitec as a process of its own. Gives its address and its ledger."""
+    ledger, ready = folder / "ledger.sqlite3", folder / "sandbox.ready"
+    arguments = ("sandbox", "--ledger", str(ledger), "--ready-file", str(ready), *options)
+    with vitec_sync(folder, {}, *arguments) as process:
+        process.until(ready.exists, why="the sandbox did not start")
+        yield ready.read_text(encoding="utf-8"), ledger
+
+
+@dataclass(slots=True)
+class Stage:
+    """One part of a run: a database and a stand-in of its own, and real Celery processes."""
+
+    house: House
+    folder: Path
+    database_url: str
+    base_url: str
+    ledger: Path
+    box: Outbox
+    settings: dict[str, str]
+    stack: ExitStack
+    workers: dict[str, Process] = field(default_factory=dict)
+    in_flight_at_kills: int = 0
+
+    def import_rows(self, count: int, *, start: int = 0, name: str = "export", customers: int = 12) -> Process:
+        """Begin `vitec-sync import` of so many rows."""
+        path = feed.write(self.folder / f"{name}.jsonl", count, customers=customers, start=start)
+        return self.stack.enter_context(vitec_sync(self.folder, self.settings, "import", str(path), name=name))
+
+    def imported(self, count: int, *, start: int = 0, name: str = "export", customers: int = 12) -> float:
+        """Import so many rows. Returns how many seconds it took; it must not fail, whatever is down."""
+        began = time.monotonic()
+        running = self.import_rows(count, start=start, name=name, customers=customers)
+        status = running.ends(seconds=120)
+        assert status == 0, running.output
+        return time.monotonic() - began
+
+    def worker(self, name: str, *options: str, **settings: str) -> Process:
+        """A worker with two children."""
+        told = {**self.settings, **settings}
+        running = self.stack.enter_context(worker(self.folder, told, "--loglevel", "WARNING", *options, name=name))
+        self.workers[name] = running
+        return running
+
+    def beat(self, name: str = "beat") -> Process:
+        """A beat."""
+        return self.stack.enter_context(celery("beat", self.folder, self.settings, name=name))
+
+    def play(self, rules: list[dict[str, Any]]) -> None:
+        """Put these faults on, and no others."""
+        script = {"seed": self.house.seed, "rules": rules}
+        requests.post(f"{self.base_url}/-/faults", json=script, timeout=20).raise_for_status()
+
+    def states(self) -> Counter[State]:
+        with self.box.read() as connection:
+            rows = connection.execute(select(Operation.state, func.count()).group_by(Operation.state)).all()
+        return Counter(dict(rows))
+
+    def done(self) -> int:
+        """How many operations have succeeded."""
+        return self.states()[State.SUCCEEDED]
+
+    def in_flight(self, pids: set[int]) -> int:
+        """How many operations are in flight in the turns of these processes."""
+        at = (Operation.customer_id == Lane.customer_id) & (Operation.kind == Lane.kind)
+        columns = select(Lane.worker, func.count()).select_from(Operation).join(Lane, at)
+        with self.box.read() as connection:
+            rows = connection.execute(columns.where(Operation.state == State.IN_FLIGHT).group_by(Lane.worker)).all()
+        return sum(count for signed, count in rows if signed and int(signed.rpartition(":")[2]) in pids)
+
+    def settled(self, *, seconds: float) -> float:
+        """Wait until everything is final or a person's. Returns how long that took."""
+        began = time.monotonic()
+        until(lambda: count_open(self.box) == 0, seconds=seconds, why=f"after {seconds:.0f} s: {self.states()}")
+        return time.monotonic() - began
+
+    def evidence(self, *, doubt: bool = True) -> Evidence:
+        return gather([self.box], self.ledger, in_flight_at_kills=self.in_flight_at_kills if doubt else None)
+
+    def wait(self, true: Callable[[], object], *, seconds: float, why: str) -> float:
+        """Wait until `true` is. Returns how long that took."""
+        began = time.monotonic()
+        until(true, seconds=seconds, why=f"{why}: {self.states()}")
+        return time.monotonic() - began
+
+
+@contextmanager
+def stage(house: House, name: str, **settings: str) -> Iterator[Stage]:
+    """Set a stage: fresh database, empty broker, a stand-in without faults, no process at work yet."""
+    folder = house.folder / name
+    folder.mkdir()
+    with redis.Redis.from_url(house.broker.url) as client:
+        client.flushall()
+    with ExitStack() as stack:
+        url = house.database(name)
+        base_url, ledger = stack.enter_context(sandbox(folder))
+        engine = connect(url)
+        stack.callback(engine.dispose)
+        told = {
+            **SCALED,
+            "STATE_DIR": str(folder),
+            "DATABASE_URL": url,
+            "BROKER_URL": house.broker.url,
+            "VITEC_BASE_URL": base_url,
+            "VITEC_USERNAME": USER,
+            "VITEC_PASSWORD": PASSWORD,
+            **settings,
+        }
+        yield Stage(house, folder, url, base_url, ledger, Outbox(engine), told, stack)
