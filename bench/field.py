@@ -1,0 +1,124 @@
+"""Who is measured: the limits, the worker as it ships, the usual Celery app, and the best of the others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bench.backlog import plain
+from bench.race import Contender
+from run import ROOT
+from worker.outbox import Outbox, connect, lanes
+from worker.rings import bell, ring
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from bench.backlog import Backlog
+
+PROCESSES = "2"
+PEERS = ROOT / "bench" / ".venv"
+_LOCK = ROOT / "bench" / "requirements.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all contenders stand on."""
+
+    backlog: Backlog
+    broker_url: str
+
+
+def peers_python() -> Path:
+    """The interpreter of the peers' own environment, made at its first use from their own lock."""
+    python = PEERS / "bin" / "python"
+    mark = PEERS / ".installed"
+    if not mark.exists() or mark.read_text(encoding="utf-8") != _LOCK.read_text(encoding="utf-8"):
+        venv.create(PEERS, clear=True, symlinks=True, with_pip=True)
+        options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"]
+        subprocess.run([str(python), "-m", "pip", "install", *options, "-r", str(_LOCK)], check=True)
+        mark.write_text(_LOCK.read_text(encoding="utf-8"), encoding="utf-8")
+    return python
+
+
+def limits() -> list[Contender]:
+    """Sending alone, in as many processes."""
+    titles = {
+        "bare": "bare Session.post(json=) in a loop",
+        "without_environment": "the same, trust_env off",
+        "prepared": "prepared request + HTTPAdapter.send",
+        "client": "the worker's own send path, no queue, no database",
+    }
+    return [
+        Contender(name, [sys.executable, "-m", "bench.limits", name, PROCESSES, "{count}"], title)
+        for name, title in titles.items()
+    ]
+
+
+def ours(ground: Ground) -> list[Contender]:
+    """The worker: its turns alone, and as it ships under Celery."""
+    box = Outbox(connect(ground.backlog.url))
+    app = bell(Settings(broker_url=ground.broker_url))
+    left = partial(ground.backlog.left, "operations")
+    celery = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-c", PROCESSES, "-l", "WARNING"]
+
+    def dispatch() -> None:
+        ring(app, [kind for kind, count in lanes.due_kinds(box).items() for _ in range(min(count, 8))])
+
+    def with_in_flight(count: str) -> Mapping[str, str]:
+        return {
+            "DATABASE_URL": ground.backlog.url,
+            "BROKER_URL": ground.broker_url,
+            "VITEC_USERNAME": "bench",
+            "VITEC_PASSWORD": "bench-1",
+            "VITEC_REQUESTS_PER_SECOND": "0",
+            "VITEC_IN_FLIGHT": count,
+        }
+
+    turns = [sys.executable, "-m", "bench.turns", PROCESSES]
+    return [
+        Contender("turns", turns, "turns, 50 in flight", with_in_flight("50"), ground.backlog.fill, left),
+        Contender("worker", celery, "worker, 50 in flight", with_in_flight("50"), ground.backlog.fill, left, dispatch),
+        Contender("worker_5", celery, "worker, 5 in flight", with_in_flight("5"), ground.backlog.fill, left, dispatch),
+    ]
+
+
+def others(ground: Ground) -> list[Contender]:
+    """The usual Celery app and the peers, each in the pool that suits it, with a small share of the rows."""
+    python = str(peers_python())
+    environment = {
+        "JOBS_URL": plain(ground.backlog.url),
+        "BROKER_URL": ground.broker_url,
+        "PYTHONPATH": str(ROOT),
+    }
+
+    def enqueue(module: str, target: Mapping[str, str]) -> Callable[[int], None]:
+        def prepare(count: int) -> None:
+            ground.backlog.fill_jobs(count)
+            command = [python, "-m", "bench.peers.enqueueing", module]
+            subprocess.run(command, cwd=ROOT, env={**environment, **target, "PATH": ""}, check=True)
+
+        return prepare
+
+    def contender(name: str, module: str, title: str, *command: str) -> Contender:
+        prepare = enqueue(module, {"VITEC_BASE_URL": "http://127.0.0.1:9"})
+        left = partial(ground.backlog.left, "jobs")
+        return Contender(name, [python, "-m", *command], title, environment, prepare, left, share=0.1)
+
+    usual = ("celery", "-A", "bench.peers.usual_celery", "worker", "-l", "ERROR")
+    return [
+        contender("celery_2", "usual_celery", "usual Celery app, prefork 2", *usual, "-P", "prefork", "-c", "2"),
+        contender("celery_8", "usual_celery", "usual Celery app, prefork 8", *usual, "-P", "prefork", "-c", "8"),
+        contender("celery_t", "usual_celery", "usual Celery app, threads 16", *usual, "-P", "threads", "-c", "16"),
+        contender("huey", "with_huey", "huey, threads 8", "huey.bin.huey_consumer", "bench.peers.with_huey.huey", "-w", "8", "-k", "thread"),
+        contender("dramatiq", "with_dramatiq", "dramatiq, 2 × 8 threads", "dramatiq", "bench.peers.with_dramatiq", "-p", "2", "-t", "8"),
+        contender("rq", "with_rq", "rq, 2 simple workers", "bench.peers.with_rq", PROCESSES),
+        contender("procrastinate", "with_procrastinate", "procrastinate, 16 at once", "bench.peers.with_procrastinate", "16"),
+        contender("pgqueuer", "with_pgqueuer", "pgqueuer, batches of 10", "bench.peers.with_pgqueuer", "10"),
+    ]  # fmt: skip
