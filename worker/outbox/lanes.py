@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Float, ScalarSelect, and_, bindparam, case, func, or_, select, update
 
 from models import Environment, Lane, Operation
 from worker.outbox.clock import later
+from worker.outbox.composed import composed
 from worker.outbox.due import claimable, due, free, looked_up, waiting
 from worker.outbox.store import Outbox
 
@@ -44,25 +45,30 @@ def take(box: Outbox, kind: str, *, lease: float, worker: str) -> Turn | None:
 
     Outside a kind's sending hours none of its lanes is due, here and wherever else somebody asks.
     """
-    now = box.clock.now()
+    values = {"lane_kind": kind, "lease": lease, "by": worker}
+    with box.write() as connection:
+        taken = _take(box.clock.now())
+        row = None if kind in box.closed(connection) else connection.execute(taken, values).one_or_none()
+    return None if row is None else Turn(row.customer_id, kind, row.function_group, row.token)
+
+
+@composed
+def _take(now: ColumnElement[datetime]) -> Any:
     longest_waiting = (
         select(Lane.customer_id)
-        .where(Lane.kind == kind, due(now))
+        .where(Lane.kind == bindparam("lane_kind"), due(now))
         .order_by(Lane.due_at, Lane.customer_id)
         .limit(1)
         .with_for_update(key_share=True, skip_locked=True, of=Lane)
         .scalar_subquery()
     )
-    taken = (
+    return (
         update(Lane)
-        .where(Lane.kind == kind, Lane.customer_id == longest_waiting)
-        .values(token=Lane.token + 1, lease_until=later(now, lease), worker=worker)
+        .where(Lane.kind == bindparam("lane_kind"), Lane.customer_id == longest_waiting)
+        .values(token=Lane.token + 1, lease_until=later(now, bindparam("lease", type_=Float)), worker=bindparam("by"))
         .returning(Lane.customer_id, Lane.function_group, Lane.token)
         .execution_options(synchronize_session=False)
     )
-    with box.write() as connection:
-        row = None if kind in box.closed(connection) else connection.execute(taken).one_or_none()
-    return None if row is None else Turn(row.customer_id, kind, row.function_group, row.token)
 
 
 def lock(connection: Connection, turn: Turn) -> bool:
@@ -113,17 +119,17 @@ def release(box: Outbox, turn: Turn) -> bool:
     now = box.clock.now()
     with box.write() as connection:
         if lock(connection, turn):
-            connection.execute(
-                update(Lane)
-                .where(own)
-                .values(lease_until=None, worker=None, due_at=when_due(now))
-                .execution_options(synchronize_session=False),
-                turn.own,
-            )
+            connection.execute(_give_back(now), turn.own)
     with box.read() as connection:
         if turn.kind in box.closed(connection):
             return False
         return bool(connection.scalar(select(select(Lane.kind).where(Lane.kind == turn.kind, due(now)).exists())))
+
+
+@composed
+def _give_back(now: ColumnElement[datetime]) -> Any:
+    given = update(Lane).where(own).values(lease_until=None, worker=None, due_at=when_due(now))
+    return given.execution_options(synchronize_session=False)
 
 
 def somebody_waits(box: Outbox) -> bool:
@@ -155,15 +161,15 @@ def due_kinds(box: Outbox) -> dict[str, int]:
 
 def wake(box: Outbox, keys: Iterable[LaneKey]) -> None:
     """Tell the lanes that they have something to do. Called after the rows have been committed, never before."""
-    ordered = sorted(set(keys))
+    ordered, now = sorted(set(keys)), box.clock.now()
     for start in range(0, len(ordered), 100):
         with box.write() as connection:
             # One by one and in order: two who wake the same lanes never wait for each other in a circle.
             for customer_id, kind in ordered[start : start + 100]:
-                _wake(connection, customer_id, kind)
+                _wake(connection, now, customer_id, kind)
 
 
-def _wake(connection: Connection, customer_id: str, kind: str) -> None:
+def _wake(connection: Connection, now: ColumnElement[datetime], customer_id: str, kind: str) -> None:
     own = (Lane.customer_id == customer_id, Lane.kind == kind)
     # A turn that is being given back may not have seen the new row: its last word on `due_at` must be waited for. The
     # update alone would look at the row as it was before, find nothing to change, and not wait.
@@ -173,20 +179,27 @@ def _wake(connection: Connection, customer_id: str, kind: str) -> None:
         update(Lane)
         .where(
             *own,
-            soonest.is_not(None),
-            or_(Lane.due_at.is_(None), Lane.due_at > soonest),
+            _forgotten(now),
         )
         .values(due_at=soonest)
         .execution_options(synchronize_session=False)
     )
 
 
+def _forgotten(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """The lane has something to do sooner than it says. One that is due already keeps its place in the queue.
+
+    Its oldest row may be older than that place, since it went to the back: it must not jump the queue by it.
+    """
+    soonest = _next_of_lane()
+    return and_(soonest.is_not(None), or_(Lane.due_at.is_(None), and_(Lane.due_at > now, Lane.due_at > soonest)))
+
+
 def correct(box: Outbox) -> int:
     """Wake the lanes whose enqueuer died between its commit and its waking. Returns how many."""
-    soonest = _next_of_lane()
-    forgotten = and_(soonest.is_not(None), or_(Lane.due_at.is_(None), Lane.due_at > soonest))
+    now = box.clock.now()
     with box.read() as connection:
-        keys = connection.execute(select(Lane.customer_id, Lane.kind).where(free(box.clock.now()), forgotten)).all()
+        keys = connection.execute(select(Lane.customer_id, Lane.kind).where(free(now), _forgotten(now))).all()
     wake(box, [(row.customer_id, row.kind) for row in keys])
     return len(keys)
 
