@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, select
+from sqlalchemy import Connection, Row, and_, select
 
 from models import Operation, State
 from worker.outbox.content import Change, Content, defer, drop, present, replace, requeue
@@ -53,7 +53,7 @@ def revise(
 ) -> dict[Key, Verdict]:
     """Hold staged rows whose keys are known against their operations, and write what follows."""
     by_key = {(row.kind, row.source_id): row for row in rows}
-    found = connection.execute(_known(feed)).all()
+    found = connection.execute(select(*_JUDGED).where(Operation.id.in_(_known(connection, feed)))).all()
     verdicts = {(one.kind, one.source_id): _judge(one, by_key[one.kind, one.source_id]) for one in _of(found, by_key)}
     changed = [
         one.id
@@ -86,9 +86,12 @@ _JUDGED = (
 _WRITTEN = frozenset({Verdict.REVISED, Verdict.REQUEUED, Verdict.DEFERRED})
 
 
-def _known(feed: str) -> Select[Any]:
+def _known(connection: Connection, feed: str) -> list[int]:
+    """The operations of the staged keys, each by its unique key: a join would be planned as a scan of them all."""
     same = and_(Operation.feed == feed, Operation.kind == staged.c.kind, Operation.source_id == staged.c.source_id)
-    return select(*_JUDGED).join(staged, same)
+    one = select(Operation.id).where(same).correlate(staged).scalar_subquery()
+    found = connection.scalars(select(one).select_from(staged))
+    return [id_ for id_ in found if id_ is not None]
 
 
 def _judge(found: Row[Any], row: NewOperation) -> Verdict:
