@@ -36,11 +36,11 @@ GUARDS = (
     ),
     Guard(
         2,
-        "a wake only brings forward",
+        "nobody jumps the queue by an old backlog",
         LANES,
-        "            or_(Lane.due_at.is_(None), Lane.due_at > soonest),\n",
-        "",
-        f"{_LANES_TEST}test_a_wake_only_brings_a_lane_forward",
+        "or_(Lane.due_at.is_(None), and_(Lane.due_at > now, Lane.due_at > soonest))",
+        "or_(Lane.due_at.is_(None), Lane.due_at > soonest)",
+        f"{_LANES_TEST}test_a_lane_at_the_back_stays_there_whatever_is_enqueued",
     ),
     Guard(
         2,
@@ -128,7 +128,7 @@ GUARDS = (
         RESCUE,
         ".values(token=Lane.token + 1, lease_until=None",
         ".values(lease_until=None",
-        f"{_RESCUE_TEST}test_whoever_was_only_paused_learns_it_and_claims_nothing",
+        f"{_RESCUE_TEST}test_what_a_dead_turn_left_is_in_doubt_and_the_token_rises",
     ),
     Guard(
         7,

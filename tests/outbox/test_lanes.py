@@ -100,6 +100,24 @@ def test_a_lane_with_more_to_do_goes_to_the_back(box: Outbox, clock: FixedClock)
     assert (row.due_at, row.lease_until, row.worker) == (clock.moment, None, None)
 
 
+def test_a_lane_at_the_back_stays_there_whatever_is_enqueued(box: Outbox, clock: FixedClock) -> None:
+    """Its backlog is older than its place; neither an import nor housekeeping lets it jump the queue by that."""
+    make(box, customer_id="M1"), make(box, customer_id="M1")
+    turn = begin(box)
+    claim(box, turn, want=1)
+    clock.advance(7)
+    make(box, customer_id="M2", next_attempt_at=clock.moment - timedelta(seconds=1))
+    lanes.wake(box, [("M2", "comeback")])
+    lanes.release(box, turn)
+    clock.advance(1)
+    make(box, customer_id="M1", next_attempt_at=clock.moment)
+    lanes.wake(box, [("M1", "comeback")])
+    assert lanes.correct(box) == 0
+    taken = take(box)
+    assert taken is not None
+    assert taken.customer_id == "M2"
+
+
 def test_a_lane_whose_work_is_for_later_is_due_later(box: Outbox) -> None:
     make(box, next_attempt_at=MOMENT + timedelta(minutes=5))
     make(box)

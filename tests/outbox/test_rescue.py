@@ -73,7 +73,6 @@ def test_whoever_was_only_paused_learns_it_and_claims_nothing(box: Outbox, clock
     (claimed,) = claim(box, turn, want=1).claimed
     clock.advance(45)
     run(box)
-    # Even if its lease stood again, the token would tell.
     result = exchange(box, turn, [done(claimed, SUCCESS)], 5, TERMS)
     assert (result.mine, result.claimed) == (False, ())
     assert read(box, first).state is State.SUCCEEDED
