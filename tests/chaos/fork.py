@@ -125,7 +125,8 @@ class Warm:
     def _redirect(self, _dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
         parameters["dbname"] = self._name
 
-    def _switched(self, database_url: str) -> Outbox:
+    def switched(self, database_url: str) -> Outbox:
+        """In a child: the engine turned to that database."""
         self._name = make_url(database_url).database
         self.engine.dispose(close=False)
         return Outbox(self.engine)
@@ -133,12 +134,12 @@ class Warm:
     def turn(self, database_url: str, kind: str, settings: Settings, plan: str) -> None:
         """One turn, with failpoints."""
         failpoints.arm(plan, self.base_url)
-        box, client = self._switched(database_url), client_for(self.base_url, settings)
+        box, client = self.switched(database_url), client_for(self.base_url, settings)
         delivery.serve(kind, box=box, client=client, settings=settings, stopping=lambda: False)
 
     def recover(self, database_url: str, settings: Settings, *, seconds: float, kinds: Sequence[str]) -> None:
         """Do what a well worker does, until everything is final or a person's, or the time is up."""
-        self._recover(self._switched(database_url), settings, seconds, kinds)
+        self._recover(self.switched(database_url), settings, seconds, kinds)
 
     def _recover(self, box: Outbox, settings: Settings, seconds: float, kinds: Sequence[str]) -> None:
         client = client_for(self.base_url, settings)
@@ -158,7 +159,7 @@ def count_open(box: Outbox) -> int:
         return connection.execute(select(func.count()).select_from(Operation).where(OPEN)).scalar_one()
 
 
-def record(box: Outbox, kind: str, number: int, customer_id: str) -> int:
+def record(box: Outbox, kind: str, number: int, customer_id: str, source: str = "crm") -> int:
     """Record one operation. Returns its id."""
     fields = feed.fields(kind, number)
-    return enqueue(box, kind=kind, source_id=f"CRM-{number}", customer_id=customer_id, **fields).id
+    return enqueue(box, kind=kind, source_id=f"CRM-{number}", customer_id=customer_id, feed=source, **fields).id

@@ -113,8 +113,18 @@ class Expected:
     accepted: bool = False
 
 
+def allowed(fault: Fault, kind: str) -> tuple[Expected, ...]:
+    """The states after an attempt of this kind has met the fault, one of which the row must be in.
+
+    There is one, but for a connection that is reset as soon as it is made: that may be noticed before the first byte.
+    """
+    if fault is Fault.RESET_ON_ACCEPT:
+        return expected(fault, kind), expected(Fault.REFUSE_CONNECTIONS, kind)
+    return (expected(fault, kind),)
+
+
 def expected(fault: Fault, kind: str) -> Expected:
-    """The row's state after an attempt of this kind has met the fault."""
+    """The state as the fault's meaning says."""
     meaning = MEANINGS[fault]
     if fault in SAYS_NOTHING and kind == "viewing_registration":
         return Expected(State.SUCCEEDED, (None,), written=True, counted=False)

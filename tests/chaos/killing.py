@@ -1,0 +1,156 @@
+"""G1: workers are killed every two seconds while Vitec fails in every way it can. And G2's sample in real workers."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from models import Operation
+from tests.chaos.house import SCALED, stage
+from tests.chaos.meaning import MEANINGS
+from tests.chaos.result import Result, judged
+from worker.failpoints import POINTS
+from worker.sandbox import DOOR_FAULTS, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.chaos.house import House, Stage
+    from tests.processes import Process
+
+RATE = 0.10
+"""Of all requests, those that meet a fault."""
+
+LONGEST = 1500.0
+"""Seconds after which the killing ends, however much is left."""
+
+# An hour's rest, as for an endless Retry-After, is no setting; TLS has no meaning where none is spoken.
+LEFT_OUT = {Fault.THROTTLED_HUGE, Fault.TLS_FAILURE, Fault.TLS_HANG, Fault.CONNECT_HANG}
+
+
+def mixture(rate: float = RATE) -> list[dict[str, Any]]:
+    """Rules by which so many of the requests meet a fault, each fault as often as another."""
+    faults = [fault for fault in MEANINGS if fault not in LEFT_OUT]
+    at_requests = [fault for fault in faults if fault not in DOOR_FAULTS]
+    rules: list[dict[str, Any]] = [{"fault": fault, "probability": rate / len(at_requests)} for fault in at_requests]
+    rules += [
+        {"fault": fault, "probability": rate / len(at_requests), "seconds": 0.5}
+        for fault in faults
+        if fault in DOOR_FAULTS
+    ]
+    return rules
+
+
+def run(house: House, count: int, every: float = 2.0) -> list[Result]:
+    """So many operations, until each has been tried under kills and faults; then both end."""
+    dice = random.Random(house.seed)
+    with stage(house, "g1") as scene:
+        scene.imported(count)
+        scene.play(mixture())
+        workers = [scene.worker("one"), scene.worker("two")]
+        scene.beat()
+        began = time.monotonic()
+        kills = _kill_while_there_is_work(scene, workers, dice, began, every)
+        scene.play([])
+        lasted = time.monotonic() - began
+        recovered = scene.settled(seconds=120)
+        evidence = scene.evidence()
+    problems = [] if recovered <= 60 else [f"it took {recovered:.0f} s until everything was final or a person's"]
+    notes = f"{kills} kills and {RATE:.0%} faults in {lasted:.0f} s"
+    return [
+        judged(
+            "G1",
+            "kill -9 every 2 s, faults of all sorts",
+            evidence,
+            problems=problems,
+            recovered=recovered,
+            notes=notes,
+        )
+    ]
+
+
+def _kill_while_there_is_work(
+    scene: Stage, workers: Sequence[Process], dice: random.Random, began: float, every: float
+) -> int:
+    kills = 0
+    while untried(scene) and time.monotonic() - began < LONGEST:
+        time.sleep(max(0.0, began + (kills + 1) * every - time.monotonic()))
+        kill_something(scene, dice.choice(workers), whole=dice.random() < 0.25, dice=dice)
+        kills += 1
+    return kills
+
+
+def untried(scene: Stage) -> int:
+    """How many operations have never been claimed."""
+    with scene.box.read() as connection:
+        never = select(func.count()).select_from(Operation).where(Operation.attempt == 0)
+        return connection.execute(never).scalar_one()
+
+
+def kill_something(scene: Stage, worker: Process, *, whole: bool, dice: random.Random) -> None:
+    """Kill one child, which the worker replaces, or the whole worker, which is started again."""
+    children = sorted(pid for pid, parent, _ in processes() if parent == worker.pid)
+    if whole:
+        worker.kill()
+    elif children:
+        children = [dice.choice(children)]
+        with suppress(ProcessLookupError):
+            os.kill(children[0], signal.SIGKILL)
+    # What the dead had sent to the database just before is let through first.
+    time.sleep(0.1)
+    scene.in_flight_at_kills += scene.in_flight(set(children))
+    if whole:
+        worker.start()
+
+
+def processes() -> list[tuple[int, int, str]]:
+    """Process id, parent and state of every process on this machine."""
+    told = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
+    return [(int(pid), int(parent), state) for pid, parent, state in map(str.split, told.splitlines())]
+
+
+def sample(house: House, points: Sequence[tuple[str, str]]) -> list[Result]:
+    """G2 through Celery: a child meets its fate at a point, another worker takes over."""
+    return [_sampled(house, number, point, act) for number, (point, act) in enumerate(points)]
+
+
+EVERY_POINT = tuple((point, act) for point in POINTS for act in ("kill", "freeze"))
+
+
+def _sampled(house: House, number: int, point: str, act: str) -> Result:
+    with stage(house, f"g2_celery_{number}") as scene:
+        scene.imported(40, customers=2)
+        hit = scene.worker("hit", "--concurrency", "1", VITEC_FAILPOINTS=f"{point}={act}@4")
+        problems = _until_hit(scene, hit, act)
+        hit.kill()
+        scene.worker("well")
+        scene.beat()
+        recovered = scene.settled(seconds=60)
+        evidence = scene.evidence(doubt=False)
+    what = "killed" if act == "kill" else "stopped, continued past its lease,"
+    fault = f"{what} {point.replace('_', ' ')}"
+    return judged("G2", fault, evidence, problems=problems, recovered=recovered, notes="a Celery child")
+
+
+def _until_hit(scene: Stage, hit: Process, act: str) -> list[str]:
+    if act == "kill":
+        hit.says("SIGKILL", seconds=40)
+        return []
+
+    def still() -> list[int]:
+        return [pid for pid, parent, state in processes() if parent == hit.pid and state.startswith("T")]
+
+    scene.wait(still, seconds=40, why="no child stopped")
+    (pid,) = still()
+    # The lease is renewed by nobody meanwhile.
+    time.sleep(float(SCALED["VITEC_TIMEOUT"]) + float(SCALED["LEASE_MARGIN"]) + 0.5)
+    os.kill(pid, signal.SIGCONT)
+    time.sleep(0.5)
+    return []

@@ -1,0 +1,98 @@
+"""G5 and G7: PostgreSQL falls and stands up, its connections are cut; workers are restarted in turn."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+from sqlalchemy import make_url
+
+from models import State
+from tests.chaos.house import stage
+from tests.chaos.result import Result, judged
+from worker.sandbox import Ledger
+
+if TYPE_CHECKING:
+    from tests.chaos.house import House, Stage
+
+
+def databases(house: House, *, count: int, restarts: int) -> list[Result]:
+    """G5: so many immediate restarts, and as many times all connections cut, while so many operations are sent."""
+    pace = max(20, count // (restarts * 4))
+    with stage(house, "g5", VITEC_REQUESTS_PER_SECOND=str(pace)) as scene:
+        scene.imported(count)
+        scene.worker("one").says("ready")
+        scene.worker("two")
+        scene.beat()
+        slowest, dice, done = 0.0, random.Random(house.seed), 0
+        while done < restarts and scene.done() < count:
+            time.sleep(dice.uniform(0.2, 1.5))
+            _terminate_backends(scene)
+            time.sleep(dice.uniform(0.2, 1.5))
+            house.postgres.kill()
+            house.postgres.start(deadline=60)
+            slowest = max(slowest, _seconds_until_sending(scene))
+            done += 1
+        recovered = scene.settled(seconds=count / pace + 120)
+        evidence, states = scene.evidence(), scene.states()
+    problems = [] if states == {State.SUCCEEDED: count} else [f"not all has succeeded: {dict(states)}"]
+    problems += [f"sending began again only after {slowest:.1f} s"] if slowest > 15 else []
+    problems += [f"only {done} restarts before all was done"] if done < restarts else []
+    notes = f"{done} restarts, connections cut {done} times, {pace} requests/s; the slowest counted"
+    del recovered
+    fault = "PostgreSQL restarted at once, connections cut"
+    return [judged("G5", fault, evidence, problems=problems, recovered=slowest, notes=notes)]
+
+
+def _terminate_backends(scene: Stage) -> None:
+    url = make_url(scene.database_url)
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+            (url.database,),
+        )
+
+
+def _seconds_until_sending(scene: Stage) -> float:
+    """How long it takes until the stand-in receives something, counted from now."""
+    with Ledger(scene.ledger) as ledger:
+        before = ledger.count()
+        return scene.wait(
+            lambda: ledger.count() > before or not _is_work_left(scene), seconds=60, why="nothing is sent"
+        )
+
+
+def _is_work_left(scene: Stage) -> bool:
+    states = scene.states()
+    return bool(states[State.PENDING] + states[State.RETRYABLE])
+
+
+def rolling(house: House, *, restarts: int) -> list[Result]:
+    """G7: two workers, restarted in turn by SIGTERM while there is work for both."""
+    pace = 30
+    count = restarts * pace * 4
+    with stage(house, "g7", VITEC_REQUESTS_PER_SECOND=str(pace)) as scene:
+        scene.imported(count)
+        workers = [scene.worker("one").says("ready"), scene.worker("two").says("ready")]
+        scene.beat()
+        slowest, idle, problems = 0.0, 0, []
+        for number in range(restarts):
+            running = workers[number % 2]
+            idle += not _is_work_left(scene)
+            running.terminate()
+            began = time.monotonic()
+            status = running.ends(seconds=30)
+            slowest = max(slowest, time.monotonic() - began)
+            problems += [] if status == 0 else [f"a worker ended with status {status}"]
+            ready = running.output.count("ready.")
+            running.start()
+            running.until(lambda: running.output.count("ready.") > ready, seconds=40, why="it does not start")
+        scene.settled(seconds=count / pace + 60)
+        evidence, states = scene.evidence(), scene.states()
+    problems += [] if states == {State.SUCCEEDED: count} else [f"not all has succeeded: {dict(states)}"]
+    problems += [f"{idle} restarts without load"] if idle else []
+    notes = f"a shutdown took at most {slowest:.1f} s"
+    return [judged("G7", f"{restarts} rolling restarts by SIGTERM", evidence, problems=problems, notes=notes)]
