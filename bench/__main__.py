@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from bench import backlog, field, race, report
+from bench import backlog, field, growth, race, report
 from run import ROOT
 from tests import servers
 
@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, help="10,000 by default")
     parser.add_argument("--rounds", type=int, help="3 by default")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds the server waits before each answer")
+    parser.add_argument("--growth", action="store_true", help="cost of claim and settle as the table grows, instead")
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "bench", help="where the report goes")
     return parser.parse_args()
 
@@ -39,6 +40,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure, print and write the report."""
     chosen = arguments()
+    if chosen.growth:
+        return grown(chosen.rows or (100_000 if chosen.quick else 1_000_000))
     rows, rounds = chosen.rows or (2_000 if chosen.quick else 10_000), chosen.rounds or (1 if chosen.quick else 3)
     with (
         servers.postgres(durable=True) as postgres,
@@ -65,6 +68,14 @@ def main() -> int:
     report.write(chosen.out, found, about)
     print(report.text(found, about))
     return 0 if len(found) == len(contenders) else 3
+
+
+def grown(rows: int) -> int:
+    """Measure the cost of claim and settle as the table grows to `rows`."""
+    with servers.postgres(durable=True) as postgres:
+        ground = backlog.make(postgres.url, "http://127.0.0.1:9")
+        growth.tell(growth.measured(ground.url, postgres.pid, rows=rows, count=max(5_000, rows // 50)))
+    return 0
 
 
 def chosen_of(ground: field.Ground, only: Sequence[str] | None, *, quick: bool) -> list[Contender]:

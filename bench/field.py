@@ -120,5 +120,5 @@ def others(ground: Ground) -> list[Contender]:
         contender("dramatiq", "with_dramatiq", "dramatiq, 2 × 8 threads", "dramatiq", "bench.peers.with_dramatiq", "-p", "2", "-t", "8"),
         contender("rq", "with_rq", "rq, 2 simple workers", "bench.peers.with_rq", PROCESSES),
         contender("procrastinate", "with_procrastinate", "procrastinate, 16 at once", "bench.peers.with_procrastinate", "16"),
-        contender("pgqueuer", "with_pgqueuer", "pgqueuer, batches of 10", "bench.peers.with_pgqueuer", "10"),
+        contender("pgqueuer", "with_pgqueuer", "pgqueuer, batches of 100", "bench.peers.with_pgqueuer", "100"),
     ]  # fmt: skip
