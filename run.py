@@ -43,7 +43,7 @@ USAGE = """usage: python3 run.py COMMAND [ARGUMENT...]
   test    the whole test suite, with its own PostgreSQL and Redis
   check   lint, format, types and import contracts
   bench   the measured promises
-  chaos   the long failure runs"""
+  chaos   the failure runs; --long for their full extent"""
 
 # What could lead a demo or a test to a live Vitec, database or broker. Compared without regard to case.
 SETTINGS = (

@@ -127,7 +127,7 @@ class Stage:
     def worker(self, name: str, *options: str, **settings: str) -> Process:
         """A worker with two children."""
         told = {**self.settings, **settings}
-        running = self.stack.enter_context(worker(self.folder, told, "--loglevel", "WARNING", *options, name=name))
+        running = self.stack.enter_context(worker(self.folder, told, *options, name=name))
         self.workers[name] = running
         return running
 

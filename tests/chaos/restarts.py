@@ -16,6 +16,7 @@ from worker.sandbox import Ledger
 
 if TYPE_CHECKING:
     from tests.chaos.house import House, Stage
+    from tests.processes import Process
 
 
 def databases(house: House, *, count: int, restarts: int) -> list[Result]:
@@ -35,13 +36,12 @@ def databases(house: House, *, count: int, restarts: int) -> list[Result]:
             house.postgres.start(deadline=60)
             slowest = max(slowest, _seconds_until_sending(scene))
             done += 1
-        recovered = scene.settled(seconds=count / pace + 120)
+        scene.settled(seconds=count / pace + 120)
         evidence, states = scene.evidence(), scene.states()
     problems = [] if states == {State.SUCCEEDED: count} else [f"not all has succeeded: {dict(states)}"]
     problems += [f"sending began again only after {slowest:.1f} s"] if slowest > 15 else []
     problems += [f"only {done} restarts before all was done"] if done < restarts else []
     notes = f"{done} restarts, connections cut {done} times, {pace} requests/s; the slowest counted"
-    del recovered
     fault = "PostgreSQL restarted at once, connections cut"
     return [judged("G5", fault, evidence, problems=problems, recovered=slowest, notes=notes)]
 
@@ -80,19 +80,23 @@ def rolling(house: House, *, restarts: int) -> list[Result]:
         scene.beat()
         slowest, idle, problems = 0.0, 0, []
         for number in range(restarts):
-            running = workers[number % 2]
             idle += not _is_work_left(scene)
-            running.terminate()
-            began = time.monotonic()
-            status = running.ends(seconds=30)
-            slowest = max(slowest, time.monotonic() - began)
+            status, seconds = _restarted(workers[number % 2])
+            slowest = max(slowest, seconds)
             problems += [] if status == 0 else [f"a worker ended with status {status}"]
-            ready = running.output.count("ready.")
-            running.start()
-            running.until(lambda: running.output.count("ready.") > ready, seconds=40, why="it does not start")
         scene.settled(seconds=count / pace + 60)
         evidence, states = scene.evidence(), scene.states()
     problems += [] if states == {State.SUCCEEDED: count} else [f"not all has succeeded: {dict(states)}"]
     problems += [f"{idle} restarts without load"] if idle else []
     notes = f"a shutdown took at most {slowest:.1f} s"
     return [judged("G7", f"{restarts} rolling restarts by SIGTERM", evidence, problems=problems, notes=notes)]
+
+
+def _restarted(worker: Process) -> tuple[int, float]:
+    """Restart a worker in peace. Returns its exit status, and how long it took to end."""
+    began, said = time.monotonic(), worker.output.count("ready.")
+    worker.terminate()
+    status = worker.ends(seconds=30)
+    seconds = time.monotonic() - began
+    worker.start().until(lambda: worker.output.count("ready.") > said, seconds=60, why="it does not start")
+    return status, seconds
