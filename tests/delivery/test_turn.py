@@ -18,9 +18,8 @@ from worker.delivery import TurnReport
 from worker.delivery.turn import database_away
 from worker.errors import Barred, Refused, Unanswered, Unreachable
 from worker.kind import Answer, Call
-from worker.outbox import Outbox, lanes, rescue
+from worker.outbox import Outbox, lanes
 from worker.settings import Settings
-from worker.terms import policy_of, verdict_of
 from worker.vitec.permit import Permit
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -281,43 +280,6 @@ def test_an_answer_that_cannot_be_written_does_not_block_the_lane(pg_box: Outbox
         row = connection.execute(select(Operation.__table__).where(Operation.state == State.IN_DOUBT)).one()
     assert (row.error_code, row.accepted, row.needs_person) == ("unwritable", True, True)
     assert row.error_detail is None
-
-
-def test_a_late_answer_of_a_turn_that_was_believed_dead_is_evidence(box: Outbox, settings: Settings) -> None:
-    (id_,) = make(box)
-
-    def answered_after_the_rescue(call: Call, permit: Permit) -> Answer:
-        with box.write() as connection:
-            connection.execute(update(Lane).values(lease_until=LONG_AGO))
-        rescued = rescue.rescue(box, verdict_of(policy_of(settings)), "there:2")
-        assert rescued == 1
-        return created(call, permit)
-
-    report = serve(box, Wire(answered_after_the_rescue), settings)
-    assert report.ended == "the lane was taken over"
-    with box.read() as connection:
-        row = factory.operation(connection, id_)
-        entries = factory.history(connection, id_)
-    assert (row.state, row.remote_id) == (State.SUCCEEDED, f"ID-{id_}.1")
-    assert [(entry.event, entry.outcome) for entry in entries] == [
-        (Event.SENT, "in_doubt"),
-        (Event.LATE, "succeeded"),
-    ]
-
-
-def test_a_late_certain_refusal_settles_the_doubt(box: Outbox, settings: Settings) -> None:
-    (id_,) = make(box)
-
-    def refused_after_the_rescue(call: Call, permit: Permit) -> Answer:
-        with box.write() as connection:
-            connection.execute(update(Lane).values(lease_until=LONG_AGO))
-        rescue.rescue(box, verdict_of(policy_of(settings)), "there:2")
-        raise Refused("no", status=400, words="Nej")
-
-    serve(box, Wire(refused_after_the_rescue), settings)
-    with box.read() as connection:
-        row = factory.operation(connection, id_)
-    assert (row.state, row.error_code, row.error_detail) == (State.FAILED, "refused", "Nej")
 
 
 def test_bad_sql_is_not_taken_for_an_absent_database(box: Outbox) -> None:
