@@ -29,6 +29,7 @@ ENTRIES = (
     Entry("status", "status:status", "Tell at a glance whether all is well.", _LOOK),
     Entry("list", "looking:list_", "List operations, newest first.", _LOOK),
     Entry("show", "looking:show", "Show all that is known of one operation.", _LOOK),
+    Entry("explain", "explaining:explain_", "Tell why an operation has not been sent, and what helps.", _LOOK),
     Entry("resolve", "deciding:resolve", "Settle an operation in doubt: it is there, send again, or give up.", _DECIDE),
     Entry("requeue", "deciding:requeue", "Send operations after all that ended without success.", _DECIDE),
     Entry("cancel", "deciding:cancel", "Take operations back that are not wanted any more.", _DECIDE),

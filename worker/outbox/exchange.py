@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Float, Integer, and_, bindparam, exists, func, select, update
+from sqlalchemy import Connection, Float, Integer, Select, and_, bindparam, exists, func, select, update
 from sqlalchemy.orm import aliased
 
 from models import Environment, Hold, Lane, Operation, State
@@ -186,16 +186,20 @@ def _look(now: Now) -> Any:
 
 def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
     """1 if nothing is in flight in any scope that comes out of a hold and covers this lane, else 0."""
+    return 0 if connection.scalar(going_first(now, turn.customer_id, turn.kind)) is not None else 1
+
+
+def going_first(now: Now, customer_id: str, kind: str) -> Select[int]:
+    """An operation in flight in a scope that comes out of a hold and covers the lane: the others wait for it."""
     own = aliased(Lane, name="own")
-    under_way = (
+    return (
         select(Operation.id)
         .join(Lane, and_(Lane.customer_id == Operation.customer_id, Lane.kind == Operation.kind))
         .join(Hold, and_(Hold.until <= now, covers(Hold, Lane)))
         .join(own, covers(Hold, own))
-        .where(in_flight, own.customer_id == turn.customer_id, own.kind == turn.kind)
+        .where(in_flight, own.customer_id == customer_id, own.kind == kind)
         .limit(1)
     )
-    return 0 if connection.scalar(under_way) is not None else 1
 
 
 def claim(connection: Connection, now: Now, turn: Turn, most: int) -> tuple[Claimed, ...]:

@@ -90,6 +90,12 @@ def lock(connection: Connection, now: Now, ids: Iterable[int]) -> list[Standing]
     wanted = Operation.id.in_(sorted(set(ids)))
     connection.execute(select(Operation.id).where(wanted).order_by(Operation.id).with_for_update(key_share=True)).all()
     # What depends on a row must be read after its lock has been waited for.
+    return standing(connection, now, ids)
+
+
+def standing(connection: Connection, now: Now, ids: Iterable[int]) -> list[Standing]:
+    """Tell how the operations stand without locking them, for somebody who only looks; unknown ids are left out."""
+    wanted = Operation.id.in_(sorted(set(ids)))
     return [Standing(**row) for row in connection.execute(_standings(now).where(wanted)).mappings()]
 
 
