@@ -1,0 +1,1 @@
+"""A model of the protocol, small enough that every history of it can be tried."""

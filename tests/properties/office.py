@@ -1,0 +1,221 @@
+"""What happens around the workers: rows arrive and change, people decide, time passes, housekeeping comes by."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, union_all
+
+from models import Base, Hold, Lane, Operation, Scope, State
+from tests import factory
+from tests.properties.vitec import Fate
+from tests.properties.workers import Worker, World, begin
+from worker import reconciling
+from worker.kinds import by_name
+from worker.outbox import expiry, intake, lanes, pausing, rescue
+from worker.outbox.due import looked_up, waiting
+from worker.outbox.intake import NewOperation
+from worker.outbox.pausing import Span
+from worker.reconciling import Delivered, GiveUp, SendAgain, Wish
+from worker.terms import verdict_of
+
+KINDS = ("comeback", "viewing_registration", "appointment", "order_token")
+WHO = reconciling.Who("somebody", "so that it is known")
+LONGEST = 400
+"""Rounds in which everything must have come to rest."""
+
+
+def payload_of(kind: str, customer_id: str, like: int, words: str) -> dict[str, Any]:
+    """The content of a row; rows of one kind that are alike may be confused by a look-up."""
+    what = {"customer_id": customer_id, **factory.PAYLOADS[kind]}
+    match kind:
+        case "comeback":
+            what |= {"contact_id": f"ADR{like}", "note": words}
+        case "viewing_registration":
+            what |= {"contact_id": f"ADR{like}", "contact_message": words}
+        case "appointment":
+            what |= {"subject": words}
+        case _:
+            what |= {"data": words}
+    return what
+
+
+@dataclass(slots=True)
+class Office:
+    """An outbox, its workers, and the people and programs that come to it."""
+
+    world: World
+    workers: list[Worker] = field(default_factory=list)
+    operations: list[int] = field(default_factory=list)
+    excused: set[int] = field(default_factory=set)
+    """Operations whose truth a person has misjudged, and those alike: what follows is that person's doing."""
+    rows: list[NewOperation] = field(default_factory=list)
+    served: int = 0
+
+    def clear(self) -> None:
+        """Empty the database, but for its environment."""
+        with self.world.box.write() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(delete(table))
+            factory.make_environment(connection, now=self.world.now)
+
+    def arrive(self, row: NewOperation, *, bell: bool) -> None:
+        """A row comes from the CRM. Without the bell its enqueuer died between the commit and the waking."""
+        box = self.world.box
+        with box.write() as connection:
+            intake.open_lanes(connection, [(row.customer_id, row.kind, factory.GROUPS[row.kind])])
+        with box.write() as connection:
+            intake.record(connection, box, [row], feed="crm", max_failures=3)
+        if bell:
+            lanes.wake(box, [(row.customer_id, row.kind)])
+        with box.read() as connection:
+            self.operations = list(connection.scalars(select(Operation.id).order_by(Operation.id)))
+
+    def row(self, kind: str, like: int, words: str, **more: Any) -> NewOperation:
+        """A row as the importer would hand it on."""
+        customer_id = more.pop("customer_id", factory.CUSTOMER)
+        source_id = more.pop("source_id", f"S{len(self.rows)}")
+        payload = payload_of(kind, customer_id, like, words)
+        text = json.dumps(payload)
+        digest = hashlib.sha256(f"{text} {sorted(more.items())}".encode()).hexdigest()
+        match_key = by_name(kind).from_payload(payload).match_key()
+        return NewOperation(kind, customer_id, source_id, text, digest, match_key, **more)
+
+    def due(self) -> dict[str, int]:
+        """The kinds that a dispatcher would ring for."""
+        return lanes.due_kinds(self.world.box)
+
+    def ring(self, kind: str, *, dies_at_once: bool = False) -> Worker | None:
+        """A bell rings, and somebody hears it."""
+        self.served += 1
+        worker = begin(self.world, kind, f"w:{self.served}", dies_at_once=dies_at_once)
+        if worker is not None:
+            self.workers.append(worker)
+        return worker
+
+    def end_turn(self, worker: Worker) -> None:
+        """What is under way is awaited and written, then the lane is given back."""
+        while worker.under_way or worker.in_hand:
+            for errand in list(worker.errands):
+                if errand.request is None:
+                    worker.send(errand, Fate.ANSWERED, None)
+                else:
+                    worker.hear(errand)
+            for doubtful in list(worker.asking):
+                worker.look(doubtful, 0.0)
+            worker.exchange(0)
+        lanes.release(self.world.box, worker.turn)
+        self.workers.remove(worker)
+
+    def decide(self, operation: int, wish: Wish) -> None:
+        """A person decides. If what the person says of Vitec is not so, what follows is the person's doing."""
+        report = reconciling.decide(self.world.box, [operation], wish, WHO)
+        vitec, now = self.world.vitec, self.world.now
+        wrong = {
+            SendAgain: vitec.will_act(operation),
+            GiveUp: vitec.will_act(operation),
+            Delivered: vitec.times_acted(operation, now) == 0,
+        }
+        if report.done and wrong.get(type(wish), False):
+            self._excuse(operation)
+
+    def _excuse(self, operation: int) -> None:
+        with self.world.box.read() as connection:
+            one = factory.operation(connection, operation)
+            alike = select(Operation.id).where(
+                Operation.customer_id == one.customer_id,
+                Operation.kind == one.kind,
+                Operation.match_key == one.match_key,
+            )
+            self.excused |= {operation, *connection.scalars(alike)}
+
+    def pause(self, kind: str) -> None:
+        """A person pauses a lane."""
+        pausing.pause(self.world.box, [self._span(kind)], by="somebody", note=None)
+
+    def resume(self, kind: str) -> None:
+        """A person resumes it."""
+        pausing.resume(self.world.box, [self._span(kind)])
+
+    @staticmethod
+    def _span(kind: str) -> Span:
+        return Span(Scope.LANE, factory.CUSTOMER, kind=kind)
+
+    def housekeep(self) -> None:
+        """Beat's chores, all but the ringing."""
+        box = self.world.box
+        rescue.rescue(box, verdict_of(self.world.policy), "beat:1")
+        expiry.expire(box)
+        expiry.orphan(box)
+        lanes.correct(box)
+
+    def pass_time(self, seconds: float) -> None:
+        """Time passes for everybody; a paused process notices only what the kernel does to it."""
+        self.world.clock.advance(seconds)
+        self.workers = [worker for worker in self.workers if not worker.killed_by_switch()]
+        for worker in self.workers:
+            if not worker.paused:
+                worker.meet_deadlines()
+
+    def come_to_rest(self) -> bool:
+        """No more faults: everybody who is at work dies, and others do what there is to do. False: it never ends."""
+        self.workers.clear()
+        for kind in KINDS:
+            self.resume(kind)
+        for _ in range(LONGEST):
+            before = self._standing()
+            self.housekeep()
+            for kind in self.due():
+                self._serve(kind)
+            moment = self._next_moment()
+            if self._standing() != before:
+                continue
+            if moment is None:
+                return True
+            self.pass_time((moment - self.world.now).total_seconds())
+        return False
+
+    def _serve(self, kind: str) -> None:
+        worker = self.ring(kind)
+        if worker is not None:
+            worker.exchange(5)
+            self.end_turn(worker)
+
+    def _standing(self) -> list[Any]:
+        what = (Operation.id, Operation.state, Operation.attempt)
+        with self.world.box.read() as connection:
+            return list(connection.execute(select(*what).order_by(Operation.id)).all())
+
+    def wait(self) -> None:
+        """Time passes until something is next to be expected."""
+        moment = self._next_moment()
+        if moment is not None:
+            self.pass_time((moment - self.world.now).total_seconds())
+
+    def _next_moment(self) -> datetime | None:
+        """When something is next to be expected."""
+        now, box = self.world.now, self.world.box
+        moments = union_all(
+            select(Operation.next_attempt_at.label("at")).where(waiting),
+            select(Operation.next_attempt_at).where(looked_up()),
+            select(Operation.expires_at).where(waiting),
+            select(Operation.send_again_until).where(waiting),
+            select(Lane.lease_until),
+            select(Hold.until),
+        ).subquery()
+        with box.read() as connection:
+            found: datetime | None = connection.scalar(select(func.min(moments.c.at)).where(moments.c.at > now))
+        pending = [one.acts_at for one in self.world.vitec.requests if one.acts_at is not None and one.acts_at > now]
+        return min([*pending, *([found] if found else [])], default=None)
+
+    def left_over(self) -> list[int]:
+        """Operations that have not ended although nothing hinders them; called when all has come to rest."""
+        parent = select(Operation.kind, Operation.source_id, Operation.state).subquery("parents")
+        after = (parent.c.kind == Operation.after_kind) & (parent.c.source_id == Operation.after_source_id)
+        hindered = Operation.after_kind.is_not(None) & (parent.c.state.is_distinct_from(State.SUCCEEDED))
+        persons = (Operation.state == State.IN_DOUBT) & Operation.needs_person
+        with self.world.box.read() as connection:
+            left = select(Operation.id).outerjoin(parent, after).where(Operation.finalized_at.is_(None))
+            return list(connection.scalars(left.where(~persons, ~(waiting & hindered))))

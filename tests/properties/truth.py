@@ -1,0 +1,81 @@
+"""What must be so after every step: the database, held against what Vitec really did."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from models import FINAL, WAITING, Attempt, Event, Operation, State
+from tests.properties.office import Office
+from tests.properties.workers import Violation
+
+HARMLESS = "order_token"
+"""The kind that may be done twice: it is a look-up itself."""
+
+
+def check(office: Office, before: dict[int, tuple[State, int]]) -> dict[int, tuple[State, int]]:
+    """Hold every operation against the truth; returns where each stands, for the next check."""
+    with office.world.box.read() as connection:
+        rows = connection.execute(select(Operation.__table__).order_by(Operation.id)).all()
+    for row in rows:
+        _hold_against_truth(office, row)
+        _hold_against_past(row, before.get(row.id))
+    return {row.id: (row.state, row.attempt) for row in rows}
+
+
+def _hold_against_truth(office: Office, row: Row[Any]) -> None:
+    vitec, now = office.world.vitec, office.world.now
+    acted = vitec.times_acted(row.id, now)
+    if row.id in office.excused:
+        return
+    if row.kind != HARMLESS:
+        _say(acted <= 1, "doubled", row, now)
+        _say(acted == 0 or row.state not in WAITING, "about to be doubled", row, now)
+        _say(acted == 0 or row.state not in FINAL - {State.SUCCEEDED}, "false failure", row, now)
+    _say(row.state is not State.SUCCEEDED or acted > 0, "false success", row, now)
+    ids = {request.remote_id for request in vitec.of(row.id) if request.acted(now)}
+    _say(row.remote_id is None or row.remote_id in ids, "another's id", row, now)
+    _say(row.needs_person is False or row.state in {State.IN_DOUBT, State.SUCCEEDED}, "nobody's question", row, now)
+
+
+def _hold_against_past(row: Row[Any], before: tuple[State, int] | None) -> None:
+    if before is not None:
+        state, attempt = before
+        if state is State.SUCCEEDED and row.state is not State.SUCCEEDED:
+            raise Violation(f"operation {row.id}: a success was taken back")
+        if row.attempt < attempt:
+            raise Violation(f"operation {row.id}: the fence was lowered")
+
+
+def _say(holds: bool, what: str, row: Row[Any], now: datetime) -> None:
+    if not holds:
+        raise Violation(f"operation {row.id} ({row.kind}, {row.state.value}, attempt {row.attempt}): {what} at {now}")
+
+
+def check_at_rest(office: Office) -> None:
+    """When nothing goes wrong any more, everything ends, but for what is a person's or waits for such a one."""
+    if not office.come_to_rest():
+        raise Violation(f"it never comes to rest: {_standing(office)}")
+    left = office.left_over()
+    if left:
+        raise Violation(f"forgotten: {left}: {_standing(office)}")
+    _check_trail(office)
+
+
+def _standing(office: Office) -> list[Any]:
+    columns = (Operation.id, Operation.kind, Operation.state, Operation.next_attempt_at, Operation.error_code)
+    with office.world.box.read() as connection:
+        return list(connection.execute(select(*columns).where(Operation.finalized_at.is_(None))).all())
+
+
+def _check_trail(office: Office) -> None:
+    """Every request belongs to exactly one attempt, and none to an attempt of which nothing is said to be written."""
+    written = [(request.operation, request.attempt) for request in office.world.vitec.requests]
+    if len(written) != len(set(written)):
+        raise Violation("an attempt was written twice")
+    with office.world.box.read() as connection:
+        sent = select(Attempt.operation_id, Attempt.attempt, Attempt.written).where(Attempt.event == Event.SENT)
+        known = {(row.operation_id, row.attempt): row.written for row in connection.execute(sent)}
+    for key in written:
+        if key not in known or known[key] is False:
+            raise Violation(f"the request {key} stands on no attempt that wrote it")

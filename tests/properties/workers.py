@@ -1,0 +1,205 @@
+"""A worker whose turn goes step by step, so that it can be stopped, and the world can change, between any two.
+
+Every step calls what the real turn calls, in its order. What the real one owes to threads, sockets and the kernel (the
+permit, the deadline, the dead man's switch) is played here by the test's clock.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from models import State
+from tests import factory
+from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, answer, error_of
+from worker.decide import SOON, Policy, Settlement, decide, outcome_of
+from worker.delivery.switch import MARGIN
+from worker.delivery.turn import _plain
+from worker.errors import Revoked, VitecError
+from worker.kind import Presence, Sighting
+from worker.kinds import by_name
+from worker.outbox import FixedClock, Outbox, lanes, rescue
+from worker.outbox.exchange import Claimed, Terms, exchange
+from worker.outbox.lanes import Turn
+from worker.outbox.looking_up import Doubtful, LookedUp
+from worker.outbox.settling import Finished
+from worker.outcome import Outcome
+from worker.terms import verdict_of
+
+TIMEOUT = 30.0
+
+
+class Violation(AssertionError):  # noqa: N818 (it is what the tests are for, not an error of theirs)
+    """Something happened that must never happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What all workers share."""
+
+    box: Outbox
+    clock: FixedClock
+    vitec: Vitec
+    policy: Policy
+    terms: Terms
+    switch: bool = True
+    """Whether the dead man's switch is there."""
+
+    @property
+    def now(self) -> datetime:
+        """The present moment."""
+        return self.clock.moment
+
+
+@dataclass(slots=True)
+class Errand:
+    """A claimed operation in a thread's hands; `request` once its bytes are written."""
+
+    claimed: Claimed
+    deadline: datetime
+    request: Request | None = None
+
+
+@dataclass(slots=True)
+class Worker:
+    """One process with a turn."""
+
+    world: World
+    turn: Turn
+    name: str
+    lease_ends: datetime
+    paused: bool = False
+    ending: bool = False
+    errands: list[Errand] = field(default_factory=list)
+    asking: list[Doubtful] = field(default_factory=list)
+    finished: list[Finished] = field(default_factory=list)
+    looked_up: list[LookedUp] = field(default_factory=list)
+
+    @property
+    def under_way(self) -> int:
+        """How many requests may be written, or be waited for, at this moment."""
+        return len(self.errands) + len(self.asking)
+
+    @property
+    def in_hand(self) -> bool:
+        """Whether it has results that are not written yet."""
+        return bool(self.finished or self.looked_up)
+
+    def killed_by_switch(self) -> bool:
+        """Whether the timer, armed while anything may be written, has gone off."""
+        return self.world.switch and self.under_way > 0 and self.world.now >= self.lease_ends
+
+    def exchange(self, want: int, *, lost_commit: bool = False) -> None:
+        """Settle and claim. `lost_commit`: it was carried out, and reported as failed."""
+        world = self.world
+        try:
+            done = exchange(world.box, self.turn, self.finished, want, world.terms, self.looked_up)
+        except IntegrityError:
+            self._one_by_one()
+            return
+        if lost_commit:
+            known = frozenset(errand.claimed.id for errand in self.errands) | {one.id for one in self.finished}
+            left = rescue.not_handed_over(world.box, self.turn, known)
+            self.finished += [_unsent(id_, attempt, self.name) for id_, attempt in left]
+            return
+        self.finished.clear()
+        self.looked_up.clear()
+        if done.renewed:
+            self.lease_ends = world.now + timedelta(seconds=world.terms.lease - MARGIN)
+        self.ending |= not done.mine or done.held
+        deadline = world.now + timedelta(seconds=TIMEOUT)
+        self.errands += [Errand(one, deadline) for one in done.claimed]
+        self.asking += done.doubtful
+
+    def _one_by_one(self) -> None:
+        """The database refused a value: each by itself, and what still cannot be written as a plain doubt."""
+        for one in self.finished:
+            if not self._written([one], []):
+                assert self._written([_plain(one)], []), "a plain doubt can always be written"
+        for asked in self.looked_up:
+            self._written([], [asked])
+        self.finished.clear()
+        self.looked_up.clear()
+        self.ending = True
+
+    def _written(self, finished: list[Finished], looked_up: list[LookedUp]) -> bool:
+        try:
+            exchange(self.world.box, self.turn, finished, 0, self.world.terms, looked_up)
+        except IntegrityError:
+            return False
+        return True
+
+    def send(self, errand: Errand, fate: Fate, delay: float | None) -> None:
+        """Write the bytes, if that is still allowed; `delay`: in how many seconds Vitec acts, if it may."""
+        world, claimed = self.world, errand.claimed
+        too_late = world.switch and (world.now >= self.lease_ends or world.now >= errand.deadline)
+        if too_late or fate is Fate.UNREACHABLE:
+            error = Revoked("too late") if too_late else error_of(fate)
+            self._end(errand, outcome_of(error), written=False)
+            return
+        if not self._owns_lane():
+            raise Violation(f"operation {claimed.id}: a request was written outside its turn")
+        by_name(self.turn.kind).from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
+        after = 0.0 if fate in ALWAYS_ACTS else delay if fate in MAY_ACT else None
+        acts_at = None if after is None else world.now + timedelta(seconds=after)
+        errand.request = world.vitec.receive(
+            claimed.id, claimed.attempt, self.turn.kind, claimed.payload, fate, acts_at
+        )
+
+    def _owns_lane(self) -> bool:
+        with self.world.box.read() as connection:
+            lane = factory.lane(connection, self.turn.customer_id, self.turn.kind)
+        lives: bool = lane.lease_until is not None and lane.lease_until > self.world.now
+        return lives and lane.token == self.turn.token
+
+    def hear(self, errand: Errand) -> None:
+        """The answer comes, or the deadline."""
+        assert errand.request is not None
+        try:
+            outcome = by_name(self.turn.kind).read(answer(errand.request))
+        except VitecError as error:
+            outcome = outcome_of(error)
+        self._end(errand, outcome, written=True)
+
+    def meet_deadlines(self) -> None:
+        """What has not been answered in time ends."""
+        for errand in [errand for errand in self.errands if self.world.now >= errand.deadline]:
+            fate = Fate.LOST if errand.request else Fate.UNREACHABLE
+            self._end(errand, outcome_of(error_of(fate)), written=errand.request is not None)
+
+    def _end(self, errand: Errand, outcome: Outcome, *, written: bool) -> None:
+        claimed = errand.claimed
+        facts = self.world.policy.facts(by_name(self.turn.kind), claimed.failures, claimed.max_failures)
+        settlement = decide(outcome, facts, lambda most: most)
+        self.errands.remove(errand)
+        self.finished.append(Finished(claimed.id, claimed.attempt, settlement, self.name, 0.1, 1, written))
+
+    def look(self, doubtful: Doubtful, stale: float | None) -> None:
+        """Ask Vitec, which shows how things were `stale` seconds ago; None: no answer that proves anything."""
+        self.asking.remove(doubtful)
+        if stale is None:
+            sighting = Sighting(Presence.UNCLEAR, "no answer")
+        else:
+            asked = by_name(self.turn.kind).from_payload(doubtful.payload)
+            as_of = self.world.now - timedelta(seconds=stale)
+            shown = self.world.vitec.answer_to_look_up(self.turn.kind, doubtful.payload, as_of)
+            skew = timedelta(seconds=self.world.policy.skew)
+            sighting = asked.find(shown, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
+        answered = stale is not None
+        self.looked_up.append(
+            LookedUp(doubtful.id, doubtful.attempt, doubtful.look_ups, sighting, answered, self.name, 0.1)
+        )
+
+
+def begin(world: World, kind: str, name: str, *, dies_at_once: bool = False) -> Worker | None:
+    """Hear a ring: take the turn at the lane that has waited longest, and put in doubt what a dead turn left."""
+    turn = lanes.take(world.box, kind, lease=world.terms.lease, worker=name)
+    if turn is None or dies_at_once:
+        return None
+    rescue.clear(world.box, turn, verdict_of(world.policy), name)
+    return Worker(world, turn, name, world.now + timedelta(seconds=world.terms.lease - MARGIN))
+
+
+def _unsent(id_: int, attempt: int, by: str) -> Finished:
+    settlement = Settlement(State.RETRYABLE, State.RETRYABLE, delay=SOON, code="revoked")
+    return Finished(id_, attempt, settlement, by, tries=0, written=False)
