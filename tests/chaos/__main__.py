@@ -7,13 +7,14 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from run import clean_environment
 from tests.chaos import answers, brokers, killing, points, restarts, secrets_kept
 from tests.chaos.house import house
-from tests.chaos.result import Result, markdown, trouble
+from tests.chaos.result import Result, inserted, markdown, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +64,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--tiny", dest="extent", action="store_const", const="tiny", help="as in the test suite")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, such as G1,G3")
     parser.add_argument("--seed", type=int, default=1, help="which faults strike whom, and who is killed")
-    parser.add_argument("--write", type=Path, help="file for the table, in markdown")
+    parser.add_argument("--write", type=Path, help="page into which the table is put, such as docs/reliability.md")
     parser.set_defaults(extent="short")
     chosen = parser.parse_args(arguments)
     chosen.only = chosen.only.upper().split(",")
@@ -112,7 +113,10 @@ def main(arguments: Sequence[str]) -> int:
     results = [result for name, found in _all(chosen) for result in found]
     print(f"\n{markdown(results)}")
     if chosen.write:
-        chosen.write.write_text(markdown(results) + "\n", encoding="utf-8")
+        command = f"python3 run.py chaos --{chosen.extent} --only {','.join(chosen.only)} --seed {chosen.seed}"
+        said = f"Measured on {datetime.now(UTC):%Y-%m-%d} by `{command}`, {os.cpu_count()} cores."
+        page = chosen.write.read_text(encoding="utf-8")
+        chosen.write.write_text(inserted(page, markdown(results), said), encoding="utf-8")
     return 0 if all(result.holds for result in results) else 1
 
 

@@ -117,7 +117,7 @@ class Warm:
         box = Outbox(self.engine)
         register(box, base_url)
         for number, kind in enumerate(feed.KINDS):
-            record(box, kind, number, "M1")
+            record(box, kind, number, "M-WARM")
         self._recover(box, settings, 20, feed.KINDS)
         # Connections are never shared with children.
         self.engine.dispose()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HEADINGS = ("", "fault", "operations", "lost", "doubled", "other violations", "in doubt", "seconds to recover", "notes")
 
+BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -68,3 +70,10 @@ def trouble(result: Result, most: int = 10) -> list[str]:
     lines = [*map(str, result.violations), *result.problems]
     rest = [f"… and {len(lines) - most} more"] if len(lines) > most else []
     return lines[:most] + rest
+
+
+def inserted(page: str, table: str, said: str) -> str:
+    """The page with the table, and what is said of it, between its two marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{said}\n\n{table}\n{END}{after}"
