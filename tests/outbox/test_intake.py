@@ -159,6 +159,23 @@ def test_what_has_been_sent_stays_as_it_is(box: Outbox) -> None:
     assert operation(box, id_) == before
 
 
+def test_what_vitec_accepted_and_a_person_gave_up_is_not_sent_by_new_content(box: Outbox) -> None:
+    """It would be done twice, and whatever the new attempt brought would count as the success of the first."""
+    id_ = made(box, State.CANCELLED, acted_at=factory.MOMENT)
+    before = operation(box, id_)
+    assert record(box, row()) == [Verdict.ALREADY_SENT]
+    assert operation(box, id_) == before
+
+
+@pytest.mark.parametrize("state", ENDED)
+def test_leave_to_send_again_ends_with_the_operation_that_had_it(box: Outbox, state: State, clock: FixedClock) -> None:
+    """Grown old, it would keep the new content from ever being sent: pending operations are not looked up."""
+    id_ = made(box, state, send_again_until=clock.moment)
+    clock.advance(3600)
+    assert record(box, row()) == [Verdict.REQUEUED]
+    assert operation(box, id_).send_again_until is None
+
+
 @pytest.mark.parametrize("state", list(State))
 def test_another_customer_s_operation_is_never_touched(box: Outbox, state: State) -> None:
     id_ = made(box, state)

@@ -118,6 +118,7 @@ def requeue(connection: Connection, now: datetime, changes: Sequence[Change]) ->
             looked_up_at=None,
             doubt_since=None,
             absent_since=None,
+            send_again_until=None,
             cancel_asked=False,
             needs_person=False,
             finalized_at=None,

@@ -38,7 +38,7 @@ class Verdict(StrEnum):
     """Its operation is in flight or in doubt: the new content waits for that verdict."""
 
     ALREADY_SENT = "already_sent"
-    """Its operation has succeeded: refused."""
+    """Its operation has succeeded, or was accepted by Vitec and then given up: refused."""
 
     OTHER_CUSTOMER = "other_customer"
     """Its operation is another customer's: refused."""
@@ -82,6 +82,7 @@ _JUDGED = (
     Operation.attempt,
     Operation.payload_hash,
     Operation.revision,
+    Operation.acted_at,
 )
 _WRITTEN = frozenset({Verdict.REVISED, Verdict.REQUEUED, Verdict.DEFERRED})
 
@@ -105,7 +106,8 @@ def _judge(found: Row[Any], row: NewOperation) -> Verdict:
         case State.IN_FLIGHT | State.IN_DOUBT:
             waits = found.revision is not None and found.revision["payload_hash"] == row.payload_hash
             return Verdict.UNCHANGED if waits else Verdict.DEFERRED
-        case State.FAILED | State.CANCELLED | State.EXPIRED:
+        # Vitec had accepted what a person then gave up: as nobody can requeue it, no new content can either.
+        case State.FAILED | State.CANCELLED | State.EXPIRED if found.acted_at is None:
             return Verdict.REQUEUED
         case _:
             return Verdict.ALREADY_SENT
