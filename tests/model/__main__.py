@@ -1,7 +1,8 @@
 # ruff: noqa: T201 (it is a command)
 """`python -m tests.model`: every mutant of the protocol, and the shortest history that finds it out.
 
-With `--histories` in full, with `--long` also the protocol in its largest size.
+With `--histories` in full, with `--long` also the protocol in its largest size; with `--page` only what
+`docs/protocol.md` shows of it.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import textwrap
 from time import perf_counter
 
 from tests.model.mutants import LARGEST, MUTANTS, SOUND, Mutant, caught, sound
+from tests.model.page import page
 from tests.model.search import Found
 
 
@@ -18,7 +20,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.model", description=__doc__)
     parser.add_argument("--histories", action="store_true", help="print each history step by step")
     parser.add_argument("--long", action="store_true", help="try the protocol in its largest size too (minutes)")
+    parser.add_argument("--page", action="store_true", help="print what docs/protocol.md shows, and nothing else")
     asked = parser.parse_args()
+    if asked.page:
+        print(page())
+        return 0
     good = _print_sound(asked.long)
     print()
     for mutant in MUTANTS:
@@ -45,7 +51,7 @@ def _print_sound(long: bool) -> bool:
 
 def _line(mutant: Mutant, found: Found | None) -> str:
     verdict = "SURVIVES" if found is None else f"{found.what} (after {len(found.steps)} steps)"
-    return f"{mutant.name:<72} → {verdict}"
+    return f"{mutant.name:<82} → {verdict}"
 
 
 def _history(found: Found) -> str:

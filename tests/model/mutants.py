@@ -1,6 +1,7 @@
 """The protocol with one guard taken out, or with one assumption about Vitec broken; each must be found out."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 from tests.model.search import Explored, Found, explore
 from tests.model.words import Rules
@@ -107,19 +108,19 @@ MUTANTS = (
         "something is forgotten",
     ),
     Mutant(
-        "ASSUMPTION: Vitec acts later than quiet time and gap",
+        "an assumption broken: Vitec acts later than quiet time and gap",
         Rules(late=4, stale=0),
         "The quiet time must be longer than any request can run at Vitec.",
         TWICE,
     ),
     Mutant(
-        "ASSUMPTION: a look-up is staler than quiet time and gap",
+        "an assumption broken: a look-up is staler than quiet time and gap",
         Rules(late=0, stale=5),
         "A look-up must not show an older state than the quiet time and the gap allow for.",
         TWICE,
     ),
     Mutant(
-        "ASSUMPTION: each is shorter than the quiet time, both together are not",
+        "an assumption broken: each is shorter than the quiet time, both together are not",
         Rules(quiet=4, late=3, stale=3),
         "It is the sum that counts: how late Vitec may act, and how long until a look-up shows it.",
         TWICE,
@@ -127,11 +128,13 @@ MUTANTS = (
 )
 
 
+@cache
 def caught(mutant: Mutant) -> Found | None:
     """The shortest history that finds the mutant out; None: it survives."""
     return explore(mutant.rules, only=mutant.only).found
 
 
+@cache
 def sound(rules: Rules) -> Explored:
     """All histories of the protocol itself."""
     return explore(rules)

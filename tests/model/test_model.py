@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from run import ROOT
 from tests.model.mutants import MUTANTS, SOUND, TWICE, Mutant, caught, sound
+from tests.model.page import page
 from tests.model.search import explore
 from tests.model.words import Rules
 
@@ -25,6 +27,12 @@ def test_a_protocol_without_the_guard_is_found_out(mutant: Mutant) -> None:
     assert mutant.only in {None, found.what}
 
 
+@pytest.mark.parametrize("rules", [Rules(rescue_raises_token=False), Rules(compares_lease=False)])
+def test_two_guards_stand_twice(rules: Rules) -> None:
+    """Each alone is not missed; that both are is one of the mutants."""
+    assert explore(rules).found is None
+
+
 @pytest.mark.parametrize("late", [0, 1, 2])
 def test_it_is_the_sum_that_counts(late: int) -> None:
     """How late Vitec may act, and how long until every look-up shows it: together at most quiet time and gap."""
@@ -38,3 +46,10 @@ def test_the_protocol_can_do_its_work() -> None:
     """The searches would also find nothing if no request were ever sent again."""
     without = replace(Rules(), attempts=1)
     assert sound(Rules()).worlds > 3 * sound(without).worlds
+
+
+def test_the_page_shows_what_the_model_finds() -> None:
+    """`python -m tests.model --page` prints what belongs between the two marks."""
+    shown = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    _, _, rest = shown.partition("<!-- the model -->\n")
+    assert rest.partition("<!-- end of the model -->")[0].strip() == page()
