@@ -3,7 +3,6 @@
 It stops itself at the worst moment, between the last check and the write. What it then still does is up to the kernel.
 """
 
-import os
 import signal
 import socket
 import sys
@@ -25,8 +24,12 @@ def entered(count: int = 1, *, lease: float = LEASE) -> Switch:
 
 
 def stop() -> None:
-    """Be stopped, until somebody says go on."""
-    os.kill(os.getpid(), signal.SIGSTOP)
+    """Be stopped, until somebody says go on.
+
+    Sent to this very thread, which then does not return before the stop; of a signal to the process another thread
+    would hear, while this one goes on and writes within its lease.
+    """
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def checked_then_stopped(sock: socket.socket) -> None:

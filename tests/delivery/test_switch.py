@@ -14,7 +14,12 @@ from run import ROOT
 from tests.delivery import stopped
 from worker.delivery.switch import FRESH, MARGIN, Reading, Switch
 
-DEADLY = ("checked_then_stopped", "stopped_in_a_thread", "one_of_two_has_ended", "an_alarm_was_caught")
+DEADLY = (
+    "checked_then_stopped",
+    "stopped_in_a_thread",
+    "one_of_two_has_ended",
+    "an_alarm_was_caught",
+)
 HARMLESS = tuple(scene for scene in stopped.SCENES if scene not in DEADLY)
 
 
