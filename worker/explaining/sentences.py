@@ -157,7 +157,7 @@ def _crowd(reason: OneGoesFirst | LimitReached | PaceUsedUp | NotWoken | LanesBe
         case OneGoesFirst():
             return Said(f"A hold has just ended, and operation {reason.id} goes first: its answer decides.")
         case LimitReached():
-            text = f"{reason.in_flight} requests are in flight, and {reason.limit} are allowed at once."
+            text = f"{number(reason.in_flight, 'request')} in flight already, of {reason.limit} allowed at once."
             return Said(text, "The setting VITEC_IN_FLIGHT says how many.")
         case PaceUsedUp():
             text = f"The pace of {reason.rate:g} requests a second is used up until {clock(reason.until, at)}."

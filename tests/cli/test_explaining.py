@@ -1,0 +1,104 @@
+"""`vitec-sync explain` as it is called: text and JSON, by number and by the CRM's id, and nothing personal."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from models import Reason, Scope, State
+from tests import factory
+from worker.kind.stockholm import STOCKHOLM
+from worker.outbox import lanes
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.cli.conftest import Shell
+
+
+def make(shell: Shell, state: State = State.PENDING, **overrides: Any) -> int:
+    now = datetime.now(UTC)
+    with shell.box.write() as connection:
+        return factory.make_operation(connection, state, now=now, **overrides)
+
+
+def begin(shell: Shell) -> None:
+    now = datetime.now(UTC)
+    with shell.box.write() as connection:
+        factory.make_environment(connection, now=now, dispatched_at=now)
+
+
+def test_a_pause_is_told_with_the_command_that_ends_it(shell: Shell) -> None:
+    begin(shell)
+    made = make(shell)
+    with shell.box.write() as connection:
+        factory.make_hold(connection, Scope.GROUP, reason=Reason.PAUSED, until=None, by="anna", note="moving house")
+    ran = shell.run("explain", str(made))
+    assert ran.status == 0
+    assert "Why it has not been sent" in ran.out
+    assert "by anna until somebody resumes it: moving house." in ran.out
+    assert "vitec-sync resume --customer M30001 --group crm-contact" in ran.out
+    assert f"vitec-sync cancel {made}" in ran.out
+    resumed = shell.run("resume", "--customer", "M30001", "--group", "crm-contact")
+    assert resumed.status == 0
+    assert "paused" not in shell.run("explain", str(made)).out
+
+
+def test_with_nothing_in_the_way_that_is_said(shell: Shell) -> None:
+    begin(shell)
+    made = make(shell)
+    lanes.wake(shell.box, [(factory.CUSTOMER, "comeback")])
+    ran = shell.run("explain", str(made))
+    assert "Nothing is in the way" in ran.out
+    assert "It is sent: now." in ran.out
+
+
+def test_before_any_worker_has_started_that_is_said(shell: Shell) -> None:
+    assert "No worker has ever started" in shell.run("explain", str(make(shell))).out
+
+
+def test_json_has_the_whole_chain_and_nothing_personal(shell: Shell) -> None:
+    begin(shell)
+    parent = make(shell, State.IN_DOUBT, kind="appointment", source_id="A", error_detail="Astrid Hemligs")
+    make(shell, source_id="B", after_kind="appointment", after_source_id="A", error_detail="Astrid Hemligs")
+    ran = shell.run("explain", "comeback:B", "--json")
+    data = json.loads(ran.out)
+    (waits,) = data["reasons"]
+    assert (data["source_id"], data["state"]) == ("B", "pending")
+    assert (waits["reason"], waits["id"], waits["state"]) == ("waits_for", parent, "in_doubt")
+    assert [one["reason"] for one in waits["reasons"]] == ["needs_person"]
+    assert waits["reasons"][0]["remedy"].endswith("--give-up")
+    assert data["next"] == {"deed": "sent", "at": None, "now": False, "text": "It is sent: as soon as that is over."}
+    assert data["commands"] == [{"command": f"vitec-sync cancel {data['id']}", "does": "takes it back"}]
+    for personal in ("Ring efter lunch", "ADR0001", "Astrid", "Visa"):
+        assert personal not in ran.out
+        assert personal not in shell.run("explain", "comeback:B").out
+
+
+def test_limits_are_those_of_the_settings(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITEC_IN_FLIGHT", "1")
+    begin(shell)
+    make(shell, State.IN_FLIGHT, customer_id="M2")
+    assert "1 request in flight already, of 1 allowed" in shell.run("explain", str(make(shell))).out
+
+
+def test_sending_hours_are_those_of_the_settings(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = datetime.now(STOCKHOLM) + timedelta(hours=2)
+    window = f"{soon:%H:%M}-{soon + timedelta(hours=1):%H:%M}"
+    monkeypatch.setenv("SENDING_HOURS", json.dumps({"comeback": window}))
+    begin(shell)
+    ran = shell.run("explain", str(make(shell)), "--json")
+    (reason,) = json.loads(ran.out)["reasons"]
+    assert reason["reason"] == "outside_hours"
+    assert datetime.fromisoformat(reason["until"]) == soon.replace(second=0, microsecond=0)
+
+
+def test_another_feed_and_an_unknown_operation(shell: Shell) -> None:
+    make(shell, source_id="X", feed="other")
+    assert shell.run("explain", "comeback:X", "--feed", "other").status == 0
+    for named in ("comeback:X", "4711"):
+        ran = shell.run("explain", named)
+        assert (ran.status, ran.out) == (1, "")
+        assert "There is no operation" in ran.err
+    assert shell.run("explain", "nonsense").status == 2
