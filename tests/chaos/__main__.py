@@ -38,7 +38,7 @@ class Extent:
 
 
 LONG = Extent(10_000, 300, killing.EVERY_POINT, 200, 2_000, 10, 180, 20, 50)
-SHORT = Extent(600, 30, (("after_last_byte", "kill"), ("before_first_byte", "freeze")), 20, 400, 3, 12, 4, 4)
+SHORT = Extent(300, 30, (("after_last_byte", "kill"), ("before_first_byte", "freeze")), 20, 200, 2, 8, 3, 3)
 TINY = Extent(100, 1, (("before_first_byte", "freeze"),), 5, 80, 2, 3, 1, 1)
 EXTENTS = {"long": LONG, "short": SHORT, "tiny": TINY}
 

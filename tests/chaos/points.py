@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.house import House
 
-SLOTS = 16
+SLOTS = 20
 KINDS = ("appointment", "comeback")
 """One that waits for a person in doubt, one that Vitec can be asked about."""
 
