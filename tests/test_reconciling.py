@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, ExceptionContext, event, update
 
 from models import FINAL, MOVES, WAITING, Event, Operation, State
 from tests import factory
@@ -270,3 +270,32 @@ def test_every_decision_is_named_for_every_state() -> None:
     assert {state for _, state in ALLOWED} == set(State) - {State.SUCCEEDED}
     assert all((Cancel, state) in ALLOWED for state in WAITING)
     assert all((Requeue, state) in ALLOWED for state in FINAL - {State.SUCCEEDED})
+
+
+def test_a_decision_that_lost_against_another_transaction_is_made_once_more(
+    box: Outbox, database_url: str, clock: FixedClock
+) -> None:
+    id_ = made(box, State.FAILED)
+    hasty = Outbox(connect(database_url, lock_timeout=0.05), clock)
+    other = box.engine.connect()
+    other.execute(update(Operation).values(line=7))
+    lost: list[str] = []
+
+    @event.listens_for(hasty.engine, "begin")
+    def wait_briefly(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
+
+    @event.listens_for(hasty.engine, "handle_error")
+    def let_go(context: ExceptionContext) -> None:
+        lost.append(str(context.original_exception))
+        other.commit()
+
+    report = decide(hasty, id_, Requeue())
+    other.close()
+    hasty.engine.dispose()
+    assert [(one.id, one.state) for one in report.done] == [(id_, State.PENDING)]
+    assert len(lost) == 1
+    with box.read() as connection:
+        history = factory.history(connection, id_)
+    assert [entry.event for entry in history].count(Event.DECIDED) == 1

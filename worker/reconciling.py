@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from models import FINAL, WAITING, State
 from worker.outbox import Outbox, intake, lanes, people
 from worker.outbox.people import TARGETS, Decision, Standing, Verb
+from worker.outbox.repeating import repeated
 
 BATCH = 200
 """Operations per transaction: a bulk decision must not hold up the turns that settle the same rows."""
@@ -108,6 +109,9 @@ class Report:
         return Report(self.done + other.done, self.refused + other.refused)
 
 
+_Judged = tuple[Standing, Decision | Refusal]
+
+
 def decide(box: Outbox, ids: Iterable[int], wish: Wish, who: Who) -> Report:
     """Carry out `wish` for each operation that allows it. Each is judged as it stands under its lock, in batches."""
     ordered = sorted(set(ids))
@@ -118,31 +122,34 @@ def decide(box: Outbox, ids: Iterable[int], wish: Wish, who: Who) -> Report:
 
 
 def _decide_batch(box: Outbox, ids: Sequence[int], wish: Wish, who: Who) -> Report:
-    now = box.clock.now()
-    customers: dict[int, str] = {}
     try:
-        with box.write() as connection:
-            standing = people.lock(connection, now, ids)
-            customers = {one.id: one.customer_id for one in standing}
-            owners = {
-                one.id: people.owner_of(connection, one, wish.remote_id)
-                for one in standing
-                if isinstance(wish, Delivered) and wish.remote_id is not None
-            }
-            judged = [(one, judge(wish, one, who, owners.get(one.id))) for one in standing]
-            decided = [(one, verdict) for one, verdict in judged if isinstance(verdict, Decision)]
-            moved = people.carry_out(connection, now, decided)
-            revised = [
-                one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)
-            ]
-            if revised:
-                intake.apply_revisions(connection, box, revised)
+        judged, moved = repeated(lambda: _decide_once(box, ids, wish, who))
     except IntegrityError:
         # Between the look and the write, a settlement gave the same remote id to another operation.
         return Report(refused=tuple(_taken(id_, None) for id_ in ids))
+    customers = {one.id: one.customer_id for one, _ in judged}
     report = _report(ids, judged, moved)
     lanes.wake(box, [(customers[one.id], one.kind) for one in report.done if one.state in WAITING])
     return report
+
+
+def _decide_once(box: Outbox, ids: Sequence[int], wish: Wish, who: Who) -> tuple[list[_Judged], frozenset[int]]:
+    """One whole transaction: what was judged of each operation, and which of them were moved."""
+    now = box.clock.now()
+    with box.write() as connection:
+        standing = people.lock(connection, now, ids)
+        owners = {
+            one.id: people.owner_of(connection, one, wish.remote_id)
+            for one in standing
+            if isinstance(wish, Delivered) and wish.remote_id is not None
+        }
+        judged = [(one, judge(wish, one, who, owners.get(one.id))) for one in standing]
+        decided = [(one, verdict) for one, verdict in judged if isinstance(verdict, Decision)]
+        moved = people.carry_out(connection, now, decided)
+        revised = [one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)]
+        if revised:
+            intake.apply_revisions(connection, box, revised)
+    return judged, moved
 
 
 def _is_the_verdict(decision: Decision) -> bool:
@@ -150,7 +157,7 @@ def _is_the_verdict(decision: Decision) -> bool:
     return decision.verb in {Verb.SEND_AGAIN, Verb.DELIVERED}
 
 
-def _report(ids: Sequence[int], judged: Sequence[tuple[Standing, Decision | Refusal]], moved: frozenset[int]) -> Report:
+def _report(ids: Sequence[int], judged: Sequence[_Judged], moved: frozenset[int]) -> Report:
     known = {one.id for one, _ in judged}
     unknown = [Refusal(id_, "There is no such operation.", "`vitec-sync list` shows those there are.") for id_ in ids]
     refused = [one for one in unknown if one.id not in known]

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
 from worker import cli
 from worker.cli import failures, terminal
+from worker.outbox import connect
 from worker.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -119,6 +120,33 @@ def test_expected_errors_are_told_in_a_line_without_values(error: Exception, tol
     line = failures.line_for(error)
     assert line is None if told is None else told in str(line)
     assert "secret" not in str(line)
+
+
+def test_what_a_database_refuses_is_told_in_a_line_without_the_row(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        with shell.box.write() as connection:
+            row = {"customer": "Astrid Hemligs", "kind": None}
+            connection.execute(text("INSERT INTO lanes (customer_id, kind) VALUES (:customer, :kind)"), row)
+
+    monkeypatch.setattr("worker.cli.status.overview", broken)
+    ran = shell.run("status")
+    assert (ran.status, ran.out, len(ran.err.splitlines())) == (1, "", 1)
+    assert ran.err.startswith("The database refused a statement (IntegrityError: ")
+    assert "Hemligs" not in ran.err
+
+
+def test_a_value_that_postgresql_cannot_read_is_not_quoted(pg_url: str) -> None:
+    engine = connect(pg_url)
+    with pytest.raises(DataError) as raised, engine.connect() as connection:
+        connection.execute(text("SELECT CAST(CAST(:value AS text) AS integer)"), {"value": 'Astrid "A" Hemligs'})
+    engine.dispose()
+    assert "Hemligs" in str(raised.value.orig)
+    told = str(failures.line_for(raised.value))
+    assert "invalid input syntax for type integer" in told
+    assert "Astrid" not in told
+    assert "Hemligs" not in told
 
 
 def test_a_bug_keeps_its_traceback(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

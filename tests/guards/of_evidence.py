@@ -125,7 +125,7 @@ GUARDS = (
         26,
         "an expiry is news",
         "worker/outbox/expiry.py",
-        " reported_at=None,",
+        "                reported_at=None,\n",
         "",
         "tests/outbox/test_expiry.py::test_what_waits_past_its_time_expires_and_is_news",
     ),

@@ -1,6 +1,8 @@
 """The errors that a command expects, each as one line with its remedy."""
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+import re
+
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from worker.bootstrap import NotReady
@@ -16,6 +18,12 @@ def line_for(error: Exception) -> str | None:
             return str(error)
         case OperationalError() | InterfaceError():
             return f"The database is away or busy ({_first_line(error.orig)}): nothing more was done, try again."
+        case DBAPIError():
+            # Its traceback would not do: in spite of hidden parameters the driver's own text quotes the row.
+            what = f"{type(error).__name__}: {_first_line(error.orig)}"
+            # Of all classes this is the one whose first line may quote a value.
+            what = re.sub('".*"', '"..."', what) if isinstance(error, DataError) else what
+            return f"The database refused a statement ({what}): nothing more was done. It is a bug: report it."
         case PoolTimeoutError():
             return "The database has no connection to spare: nothing more was done, try again."
         case _:
