@@ -47,11 +47,12 @@ def test_nothing_is_concluded_while_another_like_it_is_under_way(sighting: Sight
     assert states(sighting, replace(SECOND, contested=True, look_ups=12)) == (State.IN_DOUBT, False, True)
 
 
-def test_what_may_be_anothers_work_is_no_evidence_unless_an_id_tells_them_apart() -> None:
+@pytest.mark.parametrize("sighting", [THERE, THERE_WITHOUT_ID])
+def test_what_may_be_anothers_work_is_no_evidence(sighting: Sighting) -> None:
     doubt = replace(FIRST, claimed_by_another=True)
-    assert states(THERE_WITHOUT_ID, doubt) == (State.IN_DOUBT, False, False)
-    assert states(THERE_WITHOUT_ID, FIRST)[0] is State.SUCCEEDED
-    assert states(THERE, doubt)[0] is State.SUCCEEDED
+    assert states(sighting, doubt) == (State.IN_DOUBT, False, False)
+    assert states(sighting, replace(doubt, look_ups=3)) == (State.IN_DOUBT, False, True)
+    assert states(sighting, FIRST)[0] is State.SUCCEEDED
 
 
 def test_an_unclear_answer_breaks_the_row_of_absences() -> None:

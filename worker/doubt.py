@@ -29,7 +29,7 @@ class Doubt:
     contested: bool
     """Another operation that the read-back could show in its place is in flight or in doubt."""
     claimed_by_another: bool
-    """Another one that succeeded could be what the read-back shows, and no id tells them apart."""
+    """Another one that succeeded, and whose id nobody knows, could be what the read-back shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def conclude(sighting: Sighting, doubt: Doubt, *, answered: bool, patience: Pati
     if doubt.contested:
         return _still(doubt, "another operation like it is under way: nothing can be concluded", patience.all)
     match sighting.presence:
-        case Presence.THERE if doubt.claimed_by_another and sighting.remote_id is None:
+        case Presence.THERE if doubt.claimed_by_another:
             why = "it is there, but may be what another operation made"
             return _still(doubt, why, patience.unclear)
         case Presence.THERE:

@@ -215,6 +215,23 @@ def test_what_others_own_is_handed_to_the_look_up(scene: Scene, clock: FixedCloc
     assert doubtful.known_ids == {"THEIRS"}
 
 
+def test_what_is_there_may_be_that_of_another_whose_id_nobody_knows(scene: Scene, clock: FixedClock) -> None:
+    """A person said of the other that it is there, and could not say under which id."""
+    id_ = scene.doubtful(match_key="A")
+    scene.make(State.SUCCEEDED, match_key="A", remote_id=None)
+    clock.advance(QUIET)
+    scene.look_up(THERE)
+    assert (scene.row(id_).state, scene.row(id_).remote_id) == (State.IN_DOUBT, None)
+
+
+def test_one_whose_id_is_known_stands_in_nobodys_way(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful(match_key="A")
+    scene.make(State.SUCCEEDED, match_key="A", remote_id="THEIRS")
+    clock.advance(QUIET)
+    scene.look_up(THERE)
+    assert (scene.row(id_).state, scene.row(id_).remote_id) == (State.SUCCEEDED, "R1")
+
+
 def test_a_dead_workers_look_up_is_made_again_after_the_gap(scene: Scene, clock: FixedClock) -> None:
     scene.doubtful()
     clock.advance(QUIET)

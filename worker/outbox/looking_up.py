@@ -154,7 +154,9 @@ def _same_row(connection: Connection, now: Now, one: LookedUp, gap: float) -> An
             Operation.revision.is_not(None).label("revised"),
             or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),
             exists().where(alike, other.state.in_([State.IN_FLIGHT, State.IN_DOUBT])).label("contested"),
-            exists().where(alike, other.state == State.SUCCEEDED).label("claimed_by_another"),
+            exists()
+            .where(alike, other.state == State.SUCCEEDED, other.remote_id.is_(None))
+            .label("claimed_by_another"),
         )
         .where(
             Operation.id == one.id,
