@@ -15,7 +15,9 @@ import pytest
 from sqlalchemy import update
 
 from models import Operation, State
+from tests.cli.conftest import Shell
 from tests.importing.exports import comeback, export, operations
+from worker import bootstrap, logs
 from worker.outbox import Outbox, connect
 
 if TYPE_CHECKING:
@@ -43,8 +45,13 @@ class Office:
     box: Outbox
     url: str
 
-    def run(self, *arguments: object, stdout: Any = subprocess.PIPE) -> Ran:
-        """Run the command; there is no broker."""
+    def run(self, *arguments: object) -> Ran:
+        """Run the command in this process; rings are only noted down."""
+        ran = Shell(self.box).run(*map(str, arguments))
+        return Ran(ran.status, ran.out, ran.err)
+
+    def start(self, *arguments: object, stdout: Any = subprocess.PIPE) -> Ran:
+        """Run the command in a process of its own, where its streams and its warnings are the subject; no broker."""
         environment = os.environ | {
             "DATABASE_URL": self.url,
             "BROKER_URL": NOWHERE,
@@ -64,21 +71,25 @@ class Office:
 
 
 @pytest.fixture
-def office(sqlite_url: str) -> Iterator[Office]:
+def office(sqlite_url: str, forget: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     box = Outbox(connect(sqlite_url))
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setattr(bootstrap, "ring", Shell(box).ring)
+    # It would write to this test's captured output for the rest of the process.
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
     yield Office(box, sqlite_url)
     box.engine.dispose()
 
 
 def test_a_good_file_is_taken_in_without_a_broker(office: Office, tmp_path: Path) -> None:
-    ran = office.run("import", export(tmp_path, [comeback("C-1"), comeback("C-2")]))
+    ran = office.start("import", export(tmp_path, [comeback("C-1"), comeback("C-2")]))
     assert (ran.status, ran.out) == (0, "export.csv (comeback, by its headings): 2 recorded.\n")
     assert "the broker did not take a ring; the rows are found later" in ran.err
     assert len(operations(office.box)) == 2
 
 
 def test_rejected_rows_are_told_with_line_column_reason_and_remedy(office: Office, tmp_path: Path) -> None:
-    ran = office.run("import", export(tmp_path, [comeback("C-1"), BAD]), "--kind", "comeback")
+    ran = office.start("import", export(tmp_path, [comeback("C-1"), BAD]), "--kind", "comeback")
     assert ran.status == 3
     first, second = ran.out.splitlines()
     assert first == "export.csv: 1 recorded, 1 rejected."
@@ -113,7 +124,7 @@ def test_a_dry_run_records_nothing_and_says_so(office: Office, tmp_path: Path) -
 
 
 def test_json_is_all_that_stands_on_standard_output(office: Office, tmp_path: Path) -> None:
-    ran = office.run("import", "--json", export(tmp_path, [comeback("C-1"), BAD]), tmp_path / "missing.csv")
+    ran = office.start("import", "--json", export(tmp_path, [comeback("C-1"), BAD]), tmp_path / "missing.csv")
     assert ran.status == 1
     good, missing = json.loads(ran.out)
     assert (good["kind"], good["rows"], good["recorded"], good["rejected"]) == ("comeback", 2, 1, 1)
@@ -140,7 +151,7 @@ def test_many_rejected_rows_are_cut_short(office: Office, tmp_path: Path) -> Non
 
 def test_a_file_s_words_cannot_command_a_terminal(office: Office, tmp_path: Path) -> None:
     path = export(tmp_path, [], ["source_id", "customer_id", "\x9b31mred\x9b0m"])
-    ran = office.run("import", path, "--kind", "comeback")
+    ran = office.start("import", path, "--kind", "comeback")
     assert ran.status == 1
     assert "\x9b" not in ran.err
 
@@ -154,7 +165,7 @@ def ended(office: Office) -> None:
 def test_results_are_told_once(office: Office, tmp_path: Path) -> None:
     office.run("import", export(tmp_path, [comeback("C-1"), BAD]))
     ended(office)
-    ran = office.run("results")
+    ran = office.start("results")
     rows = list(csv.DictReader(io.StringIO(ran.out, newline="")))
     assert [(row["source_id"], row["state"], row["error_text"]) for row in rows] == [
         ("C-1", "failed", "Vitec refused it."),
@@ -184,14 +195,14 @@ def test_results_that_cannot_be_written_stay_untold(office: Office, tmp_path: Pa
     assert ran.status == 1
     assert "cannot be written (No such file or directory): nothing was marked as told." in ran.err
     with open("/dev/full", "wb") as full:  # noqa: PTH123 (a device)
-        assert office.run("results", stdout=full).status == 1
+        assert office.start("results", stdout=full).status == 1
     assert len(office.run("results").out.splitlines()) == 2
 
 
 def test_without_a_database_it_is_said_at_once(tmp_path: Path) -> None:
     nowhere = Office(Outbox(connect("sqlite://")), f"sqlite:///{tmp_path / 'missing.db'}")
     for command in (("import", export(tmp_path, [])), ("rejected",), ("results",)):
-        ran = nowhere.run(*command)
+        ran = nowhere.start(*command)
         assert ran.status == 1
         assert len(ran.err.splitlines()) == 1
         assert "vitec-sync migrate" in ran.err
