@@ -73,6 +73,8 @@ class Operation(Base):
     error_detail: Mapped[str | None] = mapped_column(Text)
     look_ups: Mapped[int] = mapped_column(Integer, server_default="0")
     looked_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    look_up_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Until when a look-up may be under way: it counts as a request in flight. NULL once it has been taken in."""
     doubt_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """From when the quiet time before a look-up counts: the later of lease end and attempt end."""
     absent_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -131,6 +133,12 @@ class Operation(Base):
             "id",
             postgresql_where=text("state = 'in_doubt'"),
             sqlite_where=text("state = 'in_doubt'"),
+        ),
+        Index(
+            "ix_operations_asking",
+            "look_up_until",
+            postgresql_where=text("look_up_until IS NOT NULL"),
+            sqlite_where=text("look_up_until IS NOT NULL"),
         ),
         Index(
             "ix_operations_needs_person",

@@ -179,6 +179,7 @@ def _what_became_of_it() -> list[sa.Column[object]]:
         sa.Column("error_detail", sa.Text()),
         _count("look_ups"),
         _moment("looked_up_at"),
+        _moment("look_up_until"),
         _moment("doubt_since"),
         _moment("absent_since"),
         _moment("send_again_until"),
@@ -221,6 +222,7 @@ def _operations_indexes() -> None:
     _index("ix_operations_due", table, *lane, "next_attempt_at", "id", where=waiting)
     _index("ix_operations_in_flight", table, *lane, where="state = 'in_flight'")
     _index("ix_operations_in_doubt", table, *lane, "next_attempt_at", "id", where="state = 'in_doubt'")
+    _index("ix_operations_asking", table, "look_up_until", where="look_up_until IS NOT NULL")
     _index("ix_operations_needs_person", table, "id", where="needs_person")
     _index("ix_operations_permitted", table, *lane, "next_attempt_at", where="send_again_until IS NOT NULL")
     _index("ix_operations_match", table, *lane, "match_key", where="match_key IS NOT NULL")

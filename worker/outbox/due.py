@@ -58,6 +58,11 @@ def stale(now: Now) -> ColumnElement[bool]:
     return and_(waiting, Operation.send_again_until <= now, Operation.next_attempt_at <= now)
 
 
+def asking(now: Now) -> ColumnElement[bool]:
+    """A look-up of the operation may be under way: its worker lives, or died with it a moment ago."""
+    return Operation.look_up_until > now
+
+
 def covers(hold: Any, lane: Any) -> ColumnElement[bool]:
     """The hold's scope contains the lane (`lane` has the columns customer_id, kind, function_group)."""
     return or_(
