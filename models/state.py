@@ -69,7 +69,7 @@ MOVES: tuple[Move, ...] = (
     Move(_D, _R, "twice is harmless; or two look-ups agree it is absent; or a late certain no; or a person"),
     Move(_R, _D, "leave to send again grew old, and a new look-up did not confirm it"),
     Move(_D, _NO, "a late certain refusal"),
-    Move(_D, _X, "a person: not there and not wanted"),
+    Move(_D, _X, "not there and not wanted: a person says so, or cancel was asked and it proves absent"),
     Move(_NO, _P, "requeued by a person, or mended by the CRM"),
     Move(_X, _P, "requeued by a person, or mended by the CRM"),
     Move(_LATE, _P, "requeued by a person, or mended by the CRM"),

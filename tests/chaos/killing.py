@@ -141,13 +141,13 @@ def _sampled(house: House, number: int, point: str, act: str) -> Result:
 
 def _until_hit(scene: Stage, hit: Process, act: str) -> list[str]:
     if act == "kill":
-        hit.says("SIGKILL", seconds=40)
+        hit.says("SIGKILL", seconds=90)
         return []
 
     def still() -> list[int]:
         return [pid for pid, parent, state in processes() if parent == hit.pid and state.startswith("T")]
 
-    scene.wait(still, seconds=40, why="no child stopped")
+    scene.wait(still, seconds=90, why="no child stopped")
     (pid,) = still()
     # The lease is renewed by nobody meanwhile.
     time.sleep(float(SCALED["VITEC_TIMEOUT"]) + float(SCALED["LEASE_MARGIN"]) + 0.5)

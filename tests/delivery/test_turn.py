@@ -15,7 +15,7 @@ from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery
 from worker.delivery import TurnReport
-from worker.delivery.turn import database_away
+from worker.delivery.away import database_away
 from worker.errors import Barred, Refused, Unanswered, Unreachable
 from worker.kind import Answer, Call
 from worker.outbox import Outbox, lanes

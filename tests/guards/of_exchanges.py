@@ -5,6 +5,7 @@ from tests.guards.guard import Guard
 EXCHANGE = "worker/outbox/exchange.py"
 LANES = "worker/outbox/lanes.py"
 TURN = "worker/delivery/turn.py"
+AWAY = "worker/delivery/away.py"
 ENGINE = "worker/outbox/engine.py"
 _LOCKS_TEST = "tests/outbox/test_locks.py::"
 _EXCHANGE_TEST = "tests/outbox/test_exchange.py::"
@@ -170,7 +171,7 @@ GUARDS = (
     Guard(
         12,
         "a locked SQLite is a database away",
-        TURN,
+        AWAY,
         "isinstance(error, OperationalError | InterfaceError | PoolTimeout)",
         "isinstance(error, InterfaceError | PoolTimeout)",
         f"{_ENGINE_TEST}test_a_locked_sqlite_counts_as_away",
@@ -210,7 +211,7 @@ GUARDS = (
     Guard(
         14,
         "settlements are repeated until they are written",
-        TURN,
+        AWAY,
         "retry=retry_if_exception(database_away),",
         "retry=retry_if_exception(lambda error: False),",
         "tests/delivery/test_turn.py::test_a_database_that_goes_away_with_answers_in_hand_gets_them_when_it_is_back",
@@ -219,7 +220,7 @@ GUARDS = (
         15,
         "one poisoned answer does not block the lane",
         TURN,
-        "if not self._written(one) and not self._written(_plain(one)):",
+        "if not self._written(one) and not self._written(plain(one)):",
         "if not self._written(one):",
         "tests/delivery/test_turn.py::test_an_answer_that_cannot_be_written_does_not_block_the_lane",
     ),

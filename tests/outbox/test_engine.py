@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tests import factory
 from tests.outbox.steps import make, read
-from worker.delivery.turn import database_away
+from worker.delivery.away import database_away
 from worker.outbox import Outbox, connect
 
 BOUNDS = {

@@ -209,3 +209,60 @@ def test_a_requeue_keeps_the_count_of_attempts_so_that_no_answer_fits_another(bo
     assert second.attempt == 2
     settle(box, turn, [done(first, REFUSAL)])
     assert read(box, first.id).state is State.IN_FLIGHT
+
+
+@pytest.mark.parametrize("state", [state for state in LATER if state != "in_doubt"])
+def test_a_late_acceptance_is_success_under_an_id_that_a_person_must_find(
+    box: Outbox, state: str, clock: FixedClock
+) -> None:
+    """Whoever said "send again" did not know; sent again it would be there twice."""
+    turn, claimed = overtaken(box, clock)
+    move_on(box, claimed, state, clock)
+    assert settle(box, turn, [done(claimed, ACCEPTED)]).moved[claimed.id].state is State.SUCCEEDED
+    row = read(box, claimed.id)
+    assert (row.remote_id, row.error_code, row.needs_person) == (None, "unreadable_answer", True)
+
+
+def test_a_late_acceptance_outweighs_what_the_attempt_in_flight_brings(box: Outbox, clock: FixedClock) -> None:
+    turn, first = overtaken(box, clock)
+    second_turn, second = again_in_flight(box, first, clock)
+    settle(box, turn, [done(first, ACCEPTED)])
+    settle(box, second_turn, [done(second, RETRY)])
+    assert read(box, first.id).state is State.SUCCEEDED
+
+
+def test_a_wish_to_cancel_outlives_the_doubt(box: Outbox, clock: FixedClock) -> None:
+    make(box)
+    turn = begin(box)
+    (claimed,) = claim(box, turn).claimed
+    change(box, claimed.id, cancel_asked=True)
+    clock.advance(45)
+    rescue.rescue(box, lambda *_: DIED, "there:2")
+    assert read(box, claimed.id).cancel_asked
+    assert settle(box, turn, [done(claimed, RETRY)]).moved[claimed.id].state is State.CANCELLED
+    row = read(box, claimed.id)
+    assert (row.state, row.cancel_asked, row.finalized_at) == (State.CANCELLED, False, clock.moment)
+
+
+def test_a_late_answer_of_the_attempt_that_is_known_to_have_acted_only_adds_its_id(
+    box: Outbox, clock: FixedClock
+) -> None:
+    """A look-up, or a person, was quicker: it is there once, and nobody need look."""
+    turn, claimed = overtaken(box, clock)
+    change(box, claimed.id, state=State.SUCCEEDED, finalized_at=clock.moment, needs_person=False, error_code=None)
+    settle(box, turn, [done(claimed, SUCCESS)])
+    row = read(box, claimed.id)
+    assert (row.remote_id, row.answer, row.needs_person, row.error_code) == ("R1", "R1", False, None)
+
+
+def test_a_dead_workers_attempt_is_known_as_such_also_when_it_used_up_the_budget(
+    box: Outbox, clock: FixedClock
+) -> None:
+    exhausted = Settlement(State.FAILED, State.IN_DOUBT, failures=1, code="exhausted")
+    make(box)
+    turn = begin(box)
+    (claimed,) = claim(box, turn).claimed
+    clock.advance(45)
+    rescue.rescue(box, lambda *_: exhausted, "there:2")
+    settle(box, turn, [done(claimed, SUCCESS)])
+    assert read(box, claimed.id).state is State.SUCCEEDED

@@ -69,6 +69,12 @@ class Scene:
         )
         return self.exchange(looked_up=[asked])
 
+    def end(self, id_: int, state: State) -> None:
+        """Somebody ended the operation meanwhile."""
+        with self.box.write() as connection:
+            values = {"state": state, "finalized_at": self.clock.moment, "reported_at": self.clock.moment}
+            connection.execute(update(Operation).where(Operation.id == id_).values(values))
+
     def row(self, id_: int) -> Any:
         with self.box.read() as connection:
             return factory.operation(connection, id_)
@@ -177,20 +183,58 @@ def test_old_leave_that_is_not_confirmed_is_doubt_again(scene: Scene, clock: Fix
     assert scene.exchange(want=5).claimed == ()
 
 
-def test_a_look_up_whose_row_has_moved_on_changes_nothing(scene: Scene, clock: FixedClock) -> None:
+@pytest.mark.parametrize("sighting", [ABSENT, UNCLEAR])
+def test_a_look_up_whose_row_has_moved_on_changes_nothing(scene: Scene, clock: FixedClock, sighting: Sighting) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET)
     (first,) = scene.exchange(want=5).doubtful
     clock.advance(GAP)
     (second,) = scene.exchange(want=5).doubtful
-    scene.bring(first, THERE)
-    assert scene.row(id_).state is State.IN_DOUBT
-    with scene.box.write() as connection:
-        values = {"state": State.CANCELLED, "finalized_at": clock.moment}
-        connection.execute(update(Operation).where(Operation.id == id_).values(values))
-    scene.bring(second, THERE)
+    scene.bring(first, sighting)
+    assert (scene.row(id_).state, scene.row(id_).absent_since) == (State.IN_DOUBT, None)
+    scene.end(id_, State.CANCELLED)
+    scene.bring(second, sighting)
     assert scene.row(id_).state is State.CANCELLED
     assert [entry.event for entry in scene.history(id_)] == [Event.SENT]
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.EXPIRED])
+def test_that_it_is_there_is_evidence_also_when_the_row_has_ended(
+    scene: Scene, clock: FixedClock, state: State
+) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    (doubtful,) = scene.exchange(want=5).doubtful
+    scene.end(id_, state)
+    scene.bring(doubtful, THERE)
+    row = scene.row(id_)
+    assert (row.state, row.remote_id, row.reported_at) == (State.SUCCEEDED, "R1", None)
+    assert scene.history(id_)[-1].event is Event.LOOKED_UP
+
+
+def test_what_was_to_be_cancelled_is_cancelled_when_it_proves_absent(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    with scene.box.write() as connection:
+        connection.execute(update(Operation).where(Operation.id == id_).values(cancel_asked=True))
+    clock.advance(QUIET)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    scene.look_up(ABSENT)
+    row = scene.row(id_)
+    assert (row.state, row.cancel_asked, row.finalized_at) == (State.CANCELLED, False, clock.moment)
+
+
+def test_old_leave_of_a_row_that_begins_anew_is_not_forgotten_by_all(scene: Scene, clock: FixedClock) -> None:
+    """Whichever waiting state it stands in, old leave is looked up, and the answer counts."""
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    for _ in range(2):
+        scene.look_up(ABSENT)
+        clock.advance(GAP)
+    with scene.box.write() as connection:
+        connection.execute(update(Operation).where(Operation.id == id_).values(state=State.PENDING))
+    scene.look_up(ABSENT)
+    assert [claimed.id for claimed in scene.exchange(want=5).claimed] == [id_]
 
 
 @pytest.mark.parametrize("state", [State.IN_FLIGHT, State.IN_DOUBT])

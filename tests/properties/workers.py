@@ -13,8 +13,8 @@ from models import State
 from tests import factory
 from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, answer, error_of
 from worker.decide import SOON, Policy, Settlement, decide, outcome_of
+from worker.delivery.away import plain
 from worker.delivery.switch import MARGIN
-from worker.delivery.turn import _plain
 from worker.errors import Revoked, VitecError
 from worker.kind import Presence, Sighting
 from worker.kinds import by_name
@@ -115,7 +115,7 @@ class Worker:
         """The database refused a value: each by itself, and what still cannot be written as a plain doubt."""
         for one in self.finished:
             if not self._written([one], []):
-                assert self._written([_plain(one)], []), "a plain doubt can always be written"
+                assert self._written([plain(one)], []), "a plain doubt can always be written"
         for asked in self.looked_up:
             self._written([], [asked])
         self.finished.clear()

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
 
+from worker.delivery.away import database_away
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import Sender, Sending
 from worker.delivery.switch import Reading, Switch
-from worker.delivery.turn import Limits, Work, database_away
+from worker.delivery.turn import Limits, Work
 from worker.outbox import lanes, rescue
 from worker.outbox.store import Outbox
 from worker.settings import Settings
@@ -44,20 +45,22 @@ def serve(
     report.customer_id = turn.customer_id
     switch, policy = Switch(), policy_of(settings)
     switch.lease_from(reading, settings.lease)
-    report.leftovers = rescue.clear(box, turn, verdict_of(policy), signed)
     sending = Sending(client, policy, switch, threads=settings.vitec_in_flight, by=signed)
     limits = Limits(
         settings.vitec_requests_per_second, settings.vitec_timeout, settings.turn_alone, settings.turn_shared
     )
     work = Work(box, turn, sending, switch, terms_of(settings), limits, stopping, signed, report)
     try:
+        report.leftovers = rescue.clear(box, turn, verdict_of(policy), signed)
         work.run()
     finally:
-        work.drain()
-        sending.close()
-        report.seconds = time.monotonic() - work.began
-        report.ended = work.ending or "it broke off"
-        _give_back(box, work)
+        try:
+            work.drain()
+        finally:
+            sending.close()
+            report.seconds = time.monotonic() - work.began
+            report.ended = work.ending or "it broke off"
+            _give_back(box, work)
     return report
 
 

@@ -1,20 +1,18 @@
 """One turn at one lane: settle what has finished, claim what there is room for, until there is a reason to end."""
 
 import os
-import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from sqlalchemy.exc import DBAPIError
 
 from models import State
 from worker.decide import SOON, Settlement
+from worker.delivery.away import database_away, patiently, plain, unclear
+from worker.delivery.gathering import gather
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import Errand, Sending
 from worker.delivery.switch import Reading, Switch
@@ -27,14 +25,11 @@ from worker.outbox.store import Outbox
 
 log = structlog.get_logger(__name__)
 
-GATHER = 0.004
-"""Seconds in which results are gathered before an exchange: one transaction then serves several of them."""
-
-GATHER_AT_MOST = 0.05
-"""Seconds after which results are written, also while there is enough to do without them."""
-
 IDLE = 0.05
-"""Seconds between two looks at a lane that had nothing, while requests are still in flight or no room is left."""
+"""Seconds until the next look at a lane that had nothing, while requests are still in flight or no room is left."""
+
+IDLE_AT_MOST = 0.5
+"""To so many seconds that pause grows, doubling, while look after look finds nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +40,6 @@ class Limits:
     timeout: float = 30.0
     alone: float = 30.0
     shared: float = 2.0
-
-
-def database_away(error: BaseException) -> bool:
-    """Whether the database could not be reached or could not answer in time, as against: refused a value."""
-    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
-        # SQLite reports malformed input by the same class as a lock: repeated, it would be refused for ever.
-        return False
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
-        return True
-    return isinstance(error, DBAPIError) and bool(error.connection_invalidated)
 
 
 @dataclass(slots=True)
@@ -73,12 +58,14 @@ class Work:
     busy: set[int] = field(default_factory=set)
     unsettled: list[Finished] = field(default_factory=list)
     looked_up: list[LookedUp] = field(default_factory=list)
+    unbegun: list[Finished] = field(default_factory=list)
     slots: deque[float] = field(default_factory=deque)
     ending: str | None = None
     began: float = field(default_factory=time.monotonic)
     _ask_pace_at: float = 0.0
     _ask_others_at: float = 0.0
     _ask_lane_at: float = 0.0
+    _pause: float = 0.0
     _last_start: float = 0.0
 
     def run(self) -> None:
@@ -100,8 +87,8 @@ class Work:
         if self.switch.count:
             os._exit(70)
         self._put_by(self.sending.finished(0))
-        if self._in_hand():
-            self._exchange(0)
+        while self._in_hand():
+            self._apply(self._exchange(0), 0)
 
     def _in_hand(self) -> bool:
         return bool(self.unsettled or self.looked_up)
@@ -117,15 +104,7 @@ class Work:
     def _gather(self) -> None:
         """Collect results; wait for the first one only as long as there is nothing better to do."""
         pause = max(0.0, min(self._next_look() - time.monotonic(), 0.25))
-        found = self.sending.finished(pause)
-        if found and len(found) < len(self.busy):
-            until = time.monotonic() + GATHER_AT_MOST
-            time.sleep(GATHER)
-            # Nobody is kept waiting by it as long as the threads have enough to do.
-            while self.sending.waiting > self.sending.threads // 4 and time.monotonic() < until:
-                time.sleep(GATHER)
-            found += self.sending.finished(0)
-        self._put_by(found)
+        self._put_by(gather(self.sending, pause, len(self.busy)))
 
     def _next_look(self) -> float:
         if self.ending or len(self.busy) >= self.sending.threads:
@@ -163,11 +142,32 @@ class Work:
         now = time.monotonic()
         if self.ending or free <= 0 or (now < self._ask_lane_at and not self._in_hand()):
             return 0
+        if self._pause and self.busy and not self._in_hand() and not self._finds_any():
+            return 0
         if self.limits.rate <= 0:
             return free
         if len(self.slots) < free and now >= self._ask_pace_at:
             self._reserve(free - len(self.slots))
         return min(free, len(self.slots))
+
+    def _finds_any(self) -> bool:
+        """Whether the lane that had nothing has something now: asked by a read, which writes nothing and locks nobody.
+
+        The database away finds nothing: what is in flight goes on, and its answers will wait for the database.
+        """
+        try:
+            found = lanes.has_claimable(self.box, self.turn)
+        except DBAPIError as error:
+            if not database_away(error):
+                raise
+            found = False
+        if not found:
+            self._rest()
+        return found
+
+    def _rest(self) -> None:
+        self._pause = min(2 * self._pause or IDLE, IDLE_AT_MOST)
+        self._ask_lane_at = time.monotonic() + self._pause
 
     def _reserve(self, most: int) -> None:
         now = time.monotonic()
@@ -184,24 +184,21 @@ class Work:
     def _exchange(self, want: int) -> Exchanged | None:
         """One exchange, repeated while the database is away; None if a value was refused and rows went singly.
 
-        A commit that reports an error may have happened: before the next try what it may have claimed is read back.
+        A commit that reports an error may have happened, or still be under way: what it claimed is read back only when
+        a later exchange has had the locks, which it holds to its end.
         """
-        tries = Retrying(
-            retry=retry_if_exception(database_away),
-            wait=wait_random_exponential(multiplier=0.05, max=2.0),
-            before_sleep=_say_away,
-            reraise=True,
-        )
         try:
-            for attempt in tries:
+            for attempt in patiently():
                 with attempt:
-                    if attempt.retry_state.attempt_number > 1:
-                        want = 0
-                        self._take_back()
+                    again = attempt.retry_state.attempt_number > 1
                     reading = Reading.now()
-                    done = exchange(self.box, self.turn, self.unsettled, want, self.terms, self.looked_up)
+                    done = exchange(
+                        self.box, self.turn, self.unsettled, 0 if again else want, self.terms, self.looked_up
+                    )
                     if done.renewed:
                         self.switch.lease_from(reading, self.terms.lease)
+                    if again:
+                        self._take_back()
                     return done
         except Exception as error:  # noqa: BLE001 (whatever it is, one row must not block the lane)
             log.warning("exchange_refused", error=type(error).__name__, rows=len(self.unsettled))
@@ -209,9 +206,11 @@ class Work:
         return None
 
     def _take_back(self) -> None:
-        known = frozenset(self.busy) | {one.id for one in self.unsettled}
-        for id_, attempt in rescue.not_handed_over(self.box, self.turn, known):
-            self.unsettled.append(self._unsent(id_, attempt))
+        """What is in flight by this turn without a thread that sends it was claimed and never begun."""
+        known = frozenset(self.busy)
+        self.unbegun = [
+            self._unsent(id_, attempt) for id_, attempt in rescue.not_handed_over(self.box, self.turn, known)
+        ]
 
     def _unsent(self, id_: int, attempt: int) -> Finished:
         settlement = Settlement(State.RETRYABLE, State.RETRYABLE, delay=SOON, code="revoked")
@@ -219,34 +218,31 @@ class Work:
 
     def _one_by_one(self) -> None:
         """Settle row by row; what the database refuses is settled as in doubt, with a plain code and nothing else."""
-        self._take_back()
         for one in self.unsettled:
-            if not self._written(one) and not self._written(_plain(one)):
+            if not self._written(one) and not self._written(plain(one)):
                 log.error("unwritable", operation=one.id, attempt=one.attempt)
         for asked in self.looked_up:
-            # A look-up that cannot be written is made again.
-            self._written(asked)
-        self.unsettled.clear()
+            if not self._written(asked):
+                self._written(unclear(asked))
         self.looked_up.clear()
+        self.unsettled.clear()
+        patiently()(self._take_back)
 
     def _written(self, one: Finished | LookedUp) -> bool:
         finished, looked_up = ([one], []) if isinstance(one, Finished) else ([], [one])
         try:
-            done = exchange(self.box, self.turn, finished, 0, self.terms, looked_up)
-        except Exception as error:
-            if database_away(error):
-                raise
+            done = patiently()(exchange, self.box, self.turn, finished, 0, self.terms, looked_up)
+        except Exception:  # noqa: BLE001 (the answer tells; the database away is waited out above)
             return False
         self._count(done)
         return True
 
     def _apply(self, done: Exchanged | None, want: int) -> None:
-        now = time.monotonic()
+        self.unsettled, self.unbegun = self.unbegun, []
+        self.looked_up.clear()
         if done is None:
             self.ending = self.ending or "the database refused a value"
             return
-        self.unsettled.clear()
-        self.looked_up.clear()
         self._count(done)
         if not done.mine:
             self.ending = self.ending or "the lane was taken over"
@@ -254,10 +250,11 @@ class Work:
             self.ending = self.ending or "the lane is held"
         begun: tuple[Claimed | Doubtful, ...] = (*done.claimed, *done.doubtful)
         if want and not begun:
-            self._ask_lane_at = now + IDLE
+            self._rest()
             if done.room and not self.busy:
                 self.ending = self.ending or "nothing was left"
         if begun:
+            self._pause = 0.0
             self._hand_over(begun)
 
     def _count(self, done: Exchanged) -> None:
@@ -285,15 +282,3 @@ class Work:
             return now
         self._last_start = max(self.slots.popleft(), now, self._last_start + 1 / self.limits.rate)
         return self._last_start
-
-
-def _plain(one: Finished) -> Finished:
-    what = one.settlement
-    accepted = what.accepted or what.argued is State.SUCCEEDED
-    plain = Settlement(State.IN_DOUBT, State.IN_DOUBT, code="unwritable", accepted=accepted, needs_person=True)
-    return replace(one, settlement=plain)
-
-
-def _say_away(state: RetryCallState) -> None:
-    error: Any = state.outcome.exception() if state.outcome else None
-    log.warning("database_away", error=type(error).__name__, tries=state.attempt_number)

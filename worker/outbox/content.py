@@ -119,6 +119,7 @@ def requeue(connection: Connection, now: datetime, changes: Sequence[Change]) ->
             doubt_since=None,
             absent_since=None,
             send_again_until=None,
+            first_claimed_at=None,
             cancel_asked=False,
             needs_person=False,
             finalized_at=None,

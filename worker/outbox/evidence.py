@@ -4,9 +4,10 @@ Success is evidence for the operation, whichever attempt it belongs to; a certai
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, select, type_coerce, update
+from sqlalchemy import Connection, exists, func, select, type_coerce, update
 
 from models import Attempt, Event, Operation, State
 from models.base import Json
@@ -15,7 +16,17 @@ from worker.outbox.due import Now
 from worker.outbox.settling import Finished, Moved, record
 
 WORKER_DIED = "worker_died"
-"""The code under which a dead turn's attempts are settled: the only settlement that a late answer may overrule."""
+"""The code under which a dead turn's attempts are settled, unless its budget was used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Vitec acted on the operation. `lost_code`: it was accepted, but the answer with its id could not be read."""
+
+    id: int
+    remote_id: str | None = None
+    answer: Any | None = None
+    lost_code: str | None = None
 
 
 def late(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
@@ -29,7 +40,13 @@ def late(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict
             continue
         record(connection, Event.LATE, now, [one])
         row = connection.execute(
-            select(Operation.state, Operation.attempt, Operation.revision.is_not(None).label("revised"))
+            select(
+                Operation.state,
+                Operation.attempt,
+                Operation.remote_id,
+                Operation.cancel_asked,
+                Operation.revision.is_not(None).label("revised"),
+            )
             .where(Operation.id == one.id)
             .with_for_update(key_share=True)
         ).one()
@@ -42,56 +59,70 @@ def late(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict
 def _overtaken(connection: Connection, one: Finished) -> bool:
     """Whether the attempt was settled by somebody else, as a dead worker's, and this answer is not yet on record."""
     same = (Attempt.operation_id == one.id, Attempt.attempt == one.attempt)
-    died = exists().where(*same, Attempt.event == Event.SENT, Attempt.code == WORKER_DIED)
+    # Whoever settles an attempt of its own knows whether it was written; for a dead worker nobody does.
+    died = exists().where(*same, Attempt.event == Event.SENT, Attempt.written.is_(None))
     known = exists().where(*same, Attempt.event == Event.LATE)
     return bool(connection.scalar(select(died & ~known)))
 
 
-def _take_in(connection: Connection, now: Now, row: Row[State, int, bool], one: Finished) -> State | None:
+def _take_in(connection: Connection, now: Now, row: Any, one: Finished) -> State | None:
     argued = one.settlement.argued
-    if argued is State.SUCCEEDED:
-        return prove(connection, now, one.id, row.state, one)
-    same_doubt = row.state is State.IN_DOUBT and row.attempt == one.attempt
+    in_doubt = row.state is State.IN_DOUBT
+    same_doubt = in_doubt and row.attempt == one.attempt
+    if argued is State.SUCCEEDED or (one.settlement.accepted and not in_doubt):
+        what = one.settlement
+        found = Evidence(one.id, what.remote_id, what.answer, what.code if what.accepted else None)
+        return prove(connection, now, row, found, same_attempt=row.attempt == one.attempt)
     if same_doubt and argued in (State.RETRYABLE, State.FAILED):
-        return _disprove(connection, now, one)
-    if same_doubt:
-        _doubt_anew(connection, now, one)
+        return _disprove(connection, now, one, cancel=row.cancel_asked)
+    if same_doubt or one.settlement.accepted:
+        _doubt_anew(connection, now, one, same=same_doubt)
     return None
 
 
-def _doubt_anew(connection: Connection, now: Now, one: Finished) -> None:
-    """The attempt ended only now, and in doubt too: the quiet time before a look-up counts from here."""
+def _doubt_anew(connection: Connection, now: Now, one: Finished, *, same: bool) -> None:
+    """The attempt ended only now, and in doubt too: the quiet time before a look-up counts from here.
+
+    If it was accepted, so was the operation, whichever attempt the row is in doubt about.
+    """
     what = one.settlement
-    values: dict[str, Any] = {"doubt_since": now, "absent_since": None, "next_attempt_at": later(now, what.delay)}
+    values: dict[str, Any] = {}
+    if same:
+        values |= {"doubt_since": now, "absent_since": None, "next_attempt_at": later(now, what.delay)}
     if what.accepted:
         values |= {"accepted": True, "acted_at": now}
     connection.execute(update(Operation).where(Operation.id == one.id).values(values))
 
 
-def prove(connection: Connection, now: Now, operation_id: int, state: State, one: Finished) -> State | None:
-    """There is evidence that Vitec acted. The row is locked and in `state`.
+def prove(connection: Connection, now: Now, row: Any, found: Evidence, *, same_attempt: bool) -> State | None:
+    """There is evidence that Vitec acted. The row is locked; `row` has its state and remote_id.
 
     In flight again: noted, and that attempt's settlement becomes a success. Succeeded already by another attempt: both
-    acted, which a person has to see. Otherwise the operation has succeeded, also if it had been given up.
+    acted, which a person has to see. Otherwise the operation has succeeded, also if it had been given up; where the
+    answer was lost, under an id that only a person can find out.
     """
-    what = one.settlement
-    target = update(Operation).where(Operation.id == operation_id)
-    if state is State.IN_FLIGHT:
-        connection.execute(target.values(acted_at=now, remote_id=func.coalesce(Operation.remote_id, what.remote_id)))
+    target = update(Operation).where(Operation.id == found.id)
+    ids = {"remote_id": func.coalesce(Operation.remote_id, found.remote_id)}
+    if row.state is State.IN_FLIGHT:
+        connection.execute(target.values(acted_at=now, **ids))
         return None
-    if state is State.SUCCEEDED:
-        connection.execute(target.values(needs_person=True, error_code="acted_twice", reported_at=None))
+    if row.state is State.SUCCEEDED:
+        values: dict[str, Any] = {**ids, "answer": func.coalesce(Operation.answer, type_coerce(found.answer, Json))}
+        known = {one for one in (row.remote_id, found.remote_id) if one is not None}
+        if len(known) == 2 or not (same_attempt or known == {row.remote_id, found.remote_id}):
+            values |= {"needs_person": True, "error_code": "acted_twice", "reported_at": None}
+        connection.execute(target.values(values))
         return None
     connection.execute(
         target.values(
             state=State.SUCCEEDED,
             acted_at=now,
             finalized_at=now,
-            remote_id=func.coalesce(what.remote_id, Operation.remote_id),
-            answer=func.coalesce(type_coerce(what.answer, Json), Operation.answer),
-            error_code=None,
+            remote_id=func.coalesce(found.remote_id, Operation.remote_id),
+            answer=func.coalesce(type_coerce(found.answer, Json), Operation.answer),
+            error_code=found.lost_code,
             error_detail=None,
-            needs_person=False,
+            needs_person=found.lost_code is not None,
             accepted=False,
             doubt_since=None,
             absent_since=None,
@@ -103,22 +134,24 @@ def prove(connection: Connection, now: Now, operation_id: int, state: State, one
     return State.SUCCEEDED
 
 
-def _disprove(connection: Connection, now: Now, one: Finished) -> State:
+def _disprove(connection: Connection, now: Now, one: Finished, *, cancel: bool) -> State:
+    """The attempt surely had no effect. A wish to cancel, which doubt had put off, is honoured now."""
     what = one.settlement
-    final = what.state is State.FAILED
+    state = State.CANCELLED if cancel and what.state is State.RETRYABLE else what.state
     connection.execute(
         update(Operation)
         .where(Operation.id == one.id)
         .values(
-            state=what.state,
+            state=state,
             failures=Operation.failures + what.failures,
             next_attempt_at=later(now, what.delay),
             error_code=what.code,
             error_detail=what.detail,
             needs_person=False,
             doubt_since=None,
-            finalized_at=now if final else None,
+            cancel_asked=False,
+            finalized_at=None if state is State.RETRYABLE else now,
             reported_at=None,
         )
     )
-    return what.state
+    return state

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Float, Integer, Select, and_, bindparam, exists, func, select, update
+from sqlalchemy import Connection, Float, Integer, Select, and_, bindparam, exists, func, select, union_all, update
 from sqlalchemy.orm import aliased
 
 from models import Environment, Hold, Lane, Operation, State
@@ -15,7 +15,7 @@ from worker.failpoints import reach
 from worker.outbox import holding, intake, lanes
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
-from worker.outbox.due import Now, covers, held, in_flight, in_time, ready, to_ask, waiting
+from worker.outbox.due import Now, asking, covers, held, in_flight, in_time, ready, to_ask, waiting
 from worker.outbox.evidence import late
 from worker.outbox.lanes import Turn
 from worker.outbox.looking_up import Doubtful, LookedUp, LookUpTerms, claim_look_ups, take_in
@@ -125,6 +125,9 @@ def _settle(
     looked_up: Sequence[LookedUp],
     terms: Terms,
 ) -> dict[int, Moved]:
+    # By id, as everybody locks operations.
+    finished = sorted(finished, key=lambda one: one.id)
+    looked_up = sorted(looked_up, key=lambda one: one.id)
     moved = settle(connection, now, finished)
     overtaken = [one for one in finished if one.id not in moved]
     moved |= late(connection, now, overtaken)
@@ -145,9 +148,9 @@ def _claim(connection: Connection, now: Now, turn: Turn, want: int, terms: Terms
     if not room.lasts:
         # First the lease, then the claim under it: a request must never outlive the right to send it.
         lanes.renew(connection, turn, now, terms.lease)
-    doubtful = claim_look_ups(connection, now, turn, most, terms.look_ups) if room.to_ask else ()
-    claimed = claim(connection, now, turn, most - len(doubtful)) if len(doubtful) < most else ()
-    return Exchanged(mine=True, moved=moved, claimed=claimed, doubtful=doubtful, renewed=not room.lasts, room=most)
+    asked = claim_look_ups(connection, now, turn, most, terms.look_ups, terms.outlast) if room.to_ask else ()
+    claimed = claim(connection, now, turn, most - len(asked)) if len(asked) < most else ()
+    return Exchanged(mine=True, moved=moved, claimed=claimed, doubtful=asked, renewed=not room.lasts, room=most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +163,9 @@ class _Room:
 
 
 def _room(connection: Connection, now: Now, turn: Turn, terms: Terms) -> _Room:
-    """How many more may be in flight, and whether the lease still holds; read while the lane is locked.
+    """How many more requests may be under way, and whether the lease still holds; read while the lane is locked.
 
-    After a hold has ended, and until something succeeds, one operation of its scope goes first.
+    After a hold has ended, and until something succeeds, one operation of its scope goes first: sent or looked up.
     """
     row = connection.execute(_look(now), {**turn.own, "outlast": terms.outlast}).one()
     most = 0 if row.held else terms.in_flight - row.in_flight
@@ -173,9 +176,12 @@ def _room(connection: Connection, now: Now, turn: Turn, terms: Terms) -> _Room:
 
 @composed
 def _look(now: Now) -> Any:
-    everything = select(func.count()).select_from(Operation).where(in_flight).scalar_subquery()
+    # Counted singly: each has a partial index of its own.
+    sent, asked = (
+        select(func.count()).select_from(Operation).where(some).scalar_subquery() for some in (in_flight, asking(now))
+    )
     return select(
-        everything.label("in_flight"),
+        (sent + asked).label("in_flight"),
         (Lane.lease_until > now).label("alive"),
         (Lane.lease_until > later(now, bindparam("outlast", type_=Float))).label("lasts"),
         held(now).label("held"),
@@ -185,19 +191,21 @@ def _look(now: Now) -> Any:
 
 
 def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
-    """1 if nothing is in flight in any scope that comes out of a hold and covers this lane, else 0."""
+    """1 if nothing is under way in any scope that comes out of a hold and covers this lane, else 0."""
     return 0 if connection.scalar(going_first(now, turn.customer_id, turn.kind)) is not None else 1
 
 
 def going_first(now: Now, customer_id: str, kind: str) -> Select[int]:
-    """An operation in flight in a scope that comes out of a hold and covers the lane: the others wait for it."""
+    """One sent or looked up in a scope that comes out of a hold and covers the lane: the others wait for it."""
     own = aliased(Lane, name="own")
+    one = select(Operation.id, Operation.customer_id, Operation.kind)
+    under_way = union_all(one.where(in_flight), one.where(asking(now))).subquery("under_way")
     return (
-        select(Operation.id)
-        .join(Lane, and_(Lane.customer_id == Operation.customer_id, Lane.kind == Operation.kind))
+        select(under_way.c.id)
+        .join(Lane, and_(Lane.customer_id == under_way.c.customer_id, Lane.kind == under_way.c.kind))
         .join(Hold, and_(Hold.until <= now, covers(Hold, Lane)))
         .join(own, covers(Hold, own))
-        .where(in_flight, own.customer_id == customer_id, own.kind == kind)
+        .where(own.customer_id == customer_id, own.kind == kind)
         .limit(1)
     )
 

@@ -5,18 +5,19 @@ a worker that dies with one under way leaves no more than a look-up to be made a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from models import Attempt, Event, Operation, State, UtcDateTime
+from models import WAITING, Attempt, Event, Operation, State, UtcDateTime
 from worker.doubt import Conclusion, Doubt, Patience, conclude
-from worker.kind import Sighting
+from worker.kind import Presence, Sighting
 from worker.outbox.clock import later
 from worker.outbox.due import Now, doubtful, stale
+from worker.outbox.evidence import Evidence, prove
 from worker.outbox.lanes import Turn
 from worker.outbox.settling import Moved
 from worker.outcome import Health, HoldWanted
@@ -58,11 +59,20 @@ class LookUpTerms:
     patience: Patience = field(default_factory=Patience)
 
 
-def claim_look_ups(connection: Connection, now: Now, turn: Turn, most: int, terms: LookUpTerms) -> tuple[Doubtful, ...]:
-    """Begin up to `most` look-ups that are due in the lane, which is locked."""
-    rows = _begin(connection, now, turn, most, terms.gap, doubtful(now))
+def claim_look_ups(
+    connection: Connection, now: Now, turn: Turn, most: int, terms: LookUpTerms, outlast: float
+) -> tuple[Doubtful, ...]:
+    """Begin up to `most` look-ups that are due in the lane, which is locked; none is under way for over `outlast` s."""
+    begun = {
+        # If this process dies, the look-up is simply made again after the gap.
+        "next_attempt_at": later(now, terms.gap),
+        "look_ups": Operation.look_ups + 1,
+        "looked_up_at": now,
+        "look_up_until": later(now, outlast),
+    }
+    rows = _begin(connection, turn, most, begun, doubtful(now))
     if len(rows) < most:
-        rows += _begin(connection, now, turn, most - len(rows), terms.gap, stale(now))
+        rows += _begin(connection, turn, most - len(rows), begun, stale(now))
     return tuple(
         Doubtful(row.id, row.attempt, row.look_ups, row.sent_at, row.payload or {}, _known_ids(connection, turn, row))
         for row in sorted(rows, key=lambda row: row.id)
@@ -70,7 +80,7 @@ def claim_look_ups(connection: Connection, now: Now, turn: Turn, most: int, term
 
 
 def _begin(
-    connection: Connection, now: Now, turn: Turn, most: int, gap: float, which: ColumnElement[bool]
+    connection: Connection, turn: Turn, most: int, begun: dict[str, Any], which: ColumnElement[bool]
 ) -> list[Row[*tuple[Any, ...]]]:
     picked = (
         select(Operation.id)
@@ -86,8 +96,7 @@ def _begin(
         connection.execute(
             update(Operation)
             .where(Operation.id.in_(select(picked.c.id)), which)
-            # If this process dies, the look-up is simply made again after the gap.
-            .values(look_ups=Operation.look_ups + 1, looked_up_at=now, next_attempt_at=later(now, gap))
+            .values(begun)
             .returning(
                 Operation.id,
                 Operation.attempt,
@@ -117,8 +126,11 @@ def take_in(connection: Connection, now: Now, looked_up: Sequence[LookedUp], ter
     """Write what look-ups brought. One whose row has moved on in the meantime changes nothing."""
     moved: dict[int, Moved] = {}
     for one in looked_up:
-        row = _same_row(connection, now, one, terms.gap)
-        if row is None:
+        row = _locked(connection, now, one, terms.gap)
+        if not row.same:
+            _take_off(connection, one)
+            if _came_too_late(connection, now, one, row):
+                moved[one.id] = Moved(State.SUCCEEDED, row.revised)
             continue
         doubt = Doubt(
             state=row.state,
@@ -129,15 +141,35 @@ def take_in(connection: Connection, now: Now, looked_up: Sequence[LookedUp], ter
             claimed_by_another=row.claimed_by_another,
         )
         conclusion = conclude(one.sighting, doubt, answered=one.answered, patience=terms.patience)
-        connection.execute(update(Operation).where(Operation.id == one.id).values(_move(now, conclusion, terms.gap)))
+        if conclusion.state is State.RETRYABLE and row.cancel_asked:
+            conclusion = replace(conclusion, state=State.CANCELLED)
+        values = {**_move(now, conclusion, terms.gap), "look_up_until": None}
+        connection.execute(update(Operation).where(Operation.id == one.id).values(values))
         connection.execute(insert(Attempt).values(_entry(now, one, conclusion)))
         if conclusion.state is not row.state:
             moved[one.id] = Moved(conclusion.state, row.revised)
     return moved
 
 
-def _same_row(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
-    """Lock the row if it still stands as it did when the look-up began; with it, what it must be held against."""
+def _take_off(connection: Connection, one: LookedUp) -> None:
+    """The look-up is no longer under way; one that has been begun since still is."""
+    same = (Operation.id == one.id, Operation.look_ups == one.look_ups)
+    connection.execute(update(Operation).where(*same).values(look_up_until=None))
+
+
+def _came_too_late(connection: Connection, now: Now, one: LookedUp, row: Any) -> bool:
+    """The row has moved on since. What proves nothing changes nothing; that it is there is evidence all the same."""
+    proven = one.sighting.presence is Presence.THERE and not row.contested
+    if not proven or row.claimed_by_another or row.state is State.SUCCEEDED:
+        return False
+    conclusion = Conclusion(State.SUCCEEDED, one.sighting.why, one.sighting.remote_id)
+    connection.execute(insert(Attempt).values(_entry(now, one, conclusion)))
+    found = Evidence(one.id, one.sighting.remote_id)
+    return prove(connection, now, row, found, same_attempt=row.attempt == one.attempt) is not None
+
+
+def _locked(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
+    """Lock the row. `same`: it still stands as it did when the look-up began. Beside it, what it must be held against."""
     other = aliased(Operation, name="other")
     alike = and_(
         other.customer_id == Operation.customer_id,
@@ -147,10 +179,20 @@ def _same_row(connection: Connection, now: Now, one: LookedUp, gap: float) -> An
     )
     # "At least the gap ago", less a second for the rounding of moments.
     long_ago = and_(Operation.absent_since.is_not(None), Operation.absent_since <= later(now, 1.0 - gap))
+    has_leave = and_(Operation.send_again_until.is_not(None), Operation.state.in_(WAITING))
+    same = and_(
+        Operation.attempt == one.attempt,
+        Operation.look_ups == one.look_ups,
+        or_(Operation.state == State.IN_DOUBT, has_leave),
+    )
     return connection.execute(
         select(
+            same.label("same"),
             Operation.state,
+            Operation.attempt,
+            Operation.remote_id,
             Operation.accepted,
+            Operation.cancel_asked,
             Operation.revision.is_not(None).label("revised"),
             or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),
             exists().where(alike, other.state.in_([State.IN_FLIGHT, State.IN_DOUBT])).label("contested"),
@@ -158,15 +200,9 @@ def _same_row(connection: Connection, now: Now, one: LookedUp, gap: float) -> An
             .where(alike, other.state == State.SUCCEEDED, other.remote_id.is_(None))
             .label("claimed_by_another"),
         )
-        .where(
-            Operation.id == one.id,
-            Operation.attempt == one.attempt,
-            Operation.look_ups == one.look_ups,
-            or_(Operation.state == State.IN_DOUBT, Operation.send_again_until.is_not(None)),
-            Operation.state.in_([State.IN_DOUBT, State.RETRYABLE]),
-        )
+        .where(Operation.id == one.id)
         .with_for_update(key_share=True, of=Operation)
-    ).one_or_none()
+    ).one()
 
 
 def _move(now: Now, conclusion: Conclusion, gap: float) -> dict[str, Any]:
@@ -181,6 +217,17 @@ def _move(now: Now, conclusion: Conclusion, gap: float) -> dict[str, Any]:
                 "error_detail": None,
                 "accepted": False,
                 "needs_person": False,
+                "doubt_since": None,
+                "absent_since": None,
+                "send_again_until": None,
+                "cancel_asked": False,
+                "reported_at": None,
+            }
+        case State.CANCELLED:
+            return {
+                "state": State.CANCELLED,
+                "finalized_at": now,
+                "error_detail": conclusion.why,
                 "doubt_since": None,
                 "absent_since": None,
                 "send_again_until": None,

@@ -161,7 +161,8 @@ def _move(dialect: str, now: Now) -> Any:
             doubt_since=case((target == State.IN_DOUBT.value, now)),
             absent_since=None,
             send_again_until=None,
-            cancel_asked=False,
+            # In doubt the wish stays: should it prove to be absent, it is cancelled instead of sent again.
+            cancel_asked=and_(Operation.cancel_asked, target == State.IN_DOUBT.value),
             finalized_at=case((target.in_([state.value for state in FINAL]), now)),
             reported_at=None,
         )

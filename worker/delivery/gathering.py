@@ -1,0 +1,26 @@
+"""Results of threads are gathered for a moment, so that one transaction serves several of them."""
+
+import time
+
+from worker.delivery.sending import Sending
+from worker.outbox.looking_up import LookedUp
+from worker.outbox.settling import Finished
+
+GATHER = 0.004
+"""Seconds in which results are gathered before an exchange."""
+
+GATHER_AT_MOST = 0.05
+"""Seconds after which results are written, also while there is enough to do without them."""
+
+
+def gather(sending: Sending, pause: float, busy: int) -> list[Finished | LookedUp]:
+    """What has ended, waiting at most `pause` s for the first of it; `busy`: how many have not been fetched yet."""
+    found = sending.finished(pause)
+    if found and len(found) < busy:
+        until = time.monotonic() + GATHER_AT_MOST
+        time.sleep(GATHER)
+        # Nobody is kept waiting by it as long as the threads have enough to do.
+        while sending.waiting > sending.threads // 4 and time.monotonic() < until:
+            time.sleep(GATHER)
+        found += sending.finished(0)
+    return found
