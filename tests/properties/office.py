@@ -184,7 +184,7 @@ class Office:
             self.end_turn(worker)
 
     def _standing(self) -> list[Any]:
-        what = (Operation.id, Operation.state, Operation.attempt)
+        what = (Operation.id, Operation.state, Operation.attempt, Operation.look_ups)
         with self.world.box.read() as connection:
             return list(connection.execute(select(*what).order_by(Operation.id)).all())
 
