@@ -17,6 +17,7 @@ from tests.outbox.steps import (
     claim,
     done,
     entries,
+    lane,
     make,
     read,
     settle,
@@ -266,3 +267,11 @@ def test_a_dead_workers_attempt_is_known_as_such_also_when_it_used_up_the_budget
     rescue.rescue(box, lambda *_: exhausted, "there:2")
     settle(box, turn, [done(claimed, SUCCESS)])
     assert read(box, claimed.id).state is State.SUCCEEDED
+
+
+def test_a_lane_whose_doubt_a_late_no_has_settled_is_woken(box: Outbox, clock: FixedClock) -> None:
+    """The turn that brings it no longer owns the lane, so no end of a turn will look."""
+    turn, claimed = overtaken(box, clock)
+    assert lane(box).due_at is None
+    settle(box, turn, [done(claimed, RETRY)])
+    assert lane(box).due_at == read(box, claimed.id).next_attempt_at

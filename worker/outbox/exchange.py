@@ -91,6 +91,9 @@ def exchange(
             done = _claim(connection, now, turn, want, terms, moved)
         _pass("before", finished, done)
     _pass("after", finished, done)
+    if moved and not mine:
+        # Whoever has the lane now, or had it since, did not see these move.
+        lanes.wake(box, [(turn.customer_id, turn.kind)])
     return done
 
 
