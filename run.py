@@ -27,7 +27,7 @@ INSTALLED = VENV / ".installed"
 
 COMMANDS = {
     "demo": [[str(VENV / "bin" / "vitec-sync"), "demo"]],
-    "test": [[PYTHON, "-m", "pytest", "-n", "2"]],
+    "test": [[PYTHON, "-m", "pytest", "-n", "2", "--dist", "worksteal"]],
     "check": [
         [PYTHON, "-m", "ruff", "check"],
         [PYTHON, "-m", "ruff", "format", "--check"],
@@ -48,8 +48,8 @@ USAGE = """usage: python3 run.py COMMAND [ARGUMENT...]
 # What could lead a demo or a test to a live Vitec, database or broker. Compared without regard to case.
 SETTINGS = (
     *("BACKOFF_", "BLANK_", "BREAKER_", "BROKER_", "CELERY_", "CLAIM_", "DATABASE_", "DISPATCH_", "FEED_", "FLOWER_"),
-    *("HOLD_", "HOUSEKEEPING_", "LEASE_", "LOG_", "LOOK_UP_", "MAX_FAILURES", "NOTIFICATION_", "ORDER_TOKEN_", "PG"),
-    *("RESULTS_", "STATE_", "TURN_", "VITEC_"),
+    *("HOLD_", "HOUSEKEEPING_", "LEASE_", "LOG_", "LOOK_UP_", "MAX_FAILURES", "NOTIFICATION_", "ON_DOUBT"),
+    *("ORDER_TOKEN_", "PG", "RESEND_", "RESULTS_", "SENDING_", "STATE_", "TURN_", "VITEC_"),
 )
 
 NO_INSTALLER = """This Python has neither ensurepip nor pip 22.3 or newer, so nothing can be installed.

@@ -50,7 +50,7 @@ def call(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 def test_test_passes_its_arguments_on_to_pytest(clone: Path) -> None:
     lines = call(clone, "run.py", "test", "-k", "two words").stdout.splitlines()
-    assert lines[:6] == ["-m", "pytest", "-n", "2", "-k", "two words"]
+    assert lines[:8] == ["-m", "pytest", "-n", "2", "--dist", "worksteal", "-k", "two words"]
 
 
 def test_demo_runs_the_installed_command(clone: Path) -> None:
