@@ -205,10 +205,20 @@ def _locked(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
     ).one()
 
 
+_OVER: dict[str, Any] = {
+    "doubt_since": None,
+    "absent_since": None,
+    "send_again_until": None,
+    "cancel_asked": False,
+    "reported_at": None,
+}
+"""What the end of a doubt leaves behind."""
+
+
 def _move(now: Now, conclusion: Conclusion, gap: float) -> dict[str, Any]:
     match conclusion.state:
         case State.SUCCEEDED:
-            return {
+            return _OVER | {
                 "state": State.SUCCEEDED,
                 "remote_id": func.coalesce(conclusion.remote_id, Operation.remote_id),
                 "acted_at": now,
@@ -217,23 +227,9 @@ def _move(now: Now, conclusion: Conclusion, gap: float) -> dict[str, Any]:
                 "error_detail": None,
                 "accepted": False,
                 "needs_person": False,
-                "doubt_since": None,
-                "absent_since": None,
-                "send_again_until": None,
-                "cancel_asked": False,
-                "reported_at": None,
             }
         case State.CANCELLED:
-            return {
-                "state": State.CANCELLED,
-                "finalized_at": now,
-                "error_detail": conclusion.why,
-                "doubt_since": None,
-                "absent_since": None,
-                "send_again_until": None,
-                "cancel_asked": False,
-                "reported_at": None,
-            }
+            return _OVER | {"state": State.CANCELLED, "finalized_at": now, "error_detail": conclusion.why}
         case State.RETRYABLE:
             return {
                 "state": State.RETRYABLE,
