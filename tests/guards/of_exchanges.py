@@ -12,6 +12,7 @@ _EXCHANGE_TEST = "tests/outbox/test_exchange.py::"
 _ENGINE_TEST = "tests/outbox/test_engine.py::"
 _SETTLING_TEST = "tests/outbox/test_settling.py::"
 _PACE_TEST = "tests/outbox/test_pace.py::"
+_ROOM_TEST = "tests/outbox/test_look_up_room.py::"
 
 GUARDS = (
     Guard(
@@ -111,6 +112,22 @@ GUARDS = (
         "    if row.holds and most > 0:\n        most = min(most, _first_goes(connection, now, turn))\n",
         "",
         "tests/outbox/test_holding.py::test_after_a_hold_one_goes_first_until_a_success",
+    ),
+    Guard(
+        11,
+        "a look-up under way takes room, too",
+        EXCHANGE,
+        '(sent + asked).label("in_flight")',
+        'sent.label("in_flight")',
+        f"{_ROOM_TEST}test_look_ups_of_all_lanes_together_keep_to_what_the_environment_allows",
+    ),
+    Guard(
+        11,
+        "and after a hold may be the one that goes first",
+        EXCHANGE,
+        "union_all(one.where(in_flight), one.where(asking(now)))",
+        "one.where(in_flight)",
+        f"{_ROOM_TEST}test_after_a_hold_one_look_up_goes_first_and_every_send_waits_for_it",
     ),
     Guard(
         11,
