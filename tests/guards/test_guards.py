@@ -4,13 +4,14 @@ The whole list is tried by `python -m tests.guards`, which takes several minutes
 """
 
 import ast
+from pathlib import Path
 
 import pytest
 
 from run import ROOT
 from tests.guards.every import GUARDS
 from tests.guards.guard import Guard
-from tests.guards.trying import Verdict, copy_of_the_tree, try_without
+from tests.guards.trying import Verdict, copy_of_the_tree, run_test, try_without
 
 RULES = {*range(1, 24), 25, 26, 27}
 
@@ -26,6 +27,11 @@ def test_a_guard_stands_in_the_code_and_has_its_test(guard: Guard) -> None:
 
 def test_every_rule_of_a_turn_has_a_guard() -> None:
     assert {guard.rule for guard in GUARDS} == RULES
+
+
+def test_a_python_without_pytest_notices_nothing(tmp_path: Path) -> None:
+    (tmp_path / "pytest.py").write_text("raise SystemExit(1)")
+    assert run_test("tests/test_settings.py", tmp_path) == -1
 
 
 @pytest.mark.slow
