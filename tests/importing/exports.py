@@ -36,6 +36,11 @@ def export(
     return path
 
 
+def in_chunks_of(rows: int) -> dict[str, int]:
+    """What `taking.BATCH` is set to, so that a small file has several chunks."""
+    return dict.fromkeys(("postgresql", "sqlite"), rows)
+
+
 @dataclass(slots=True)
 class Ear:
     """Remembers what it is told."""

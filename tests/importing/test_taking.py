@@ -15,6 +15,7 @@ from tests.importing.exports import (
     comeback,
     export,
     feed_files,
+    in_chunks_of,
     operations,
     rejected_rows,
     taken,
@@ -53,7 +54,7 @@ def test_the_lanes_are_woken(box: Outbox, tmp_path: Path, clock: FixedClock) -> 
 
 
 def test_the_listener_hears_of_steps_and_kinds(box: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taking, "BATCH", 2)
+    monkeypatch.setattr(taking, "BATCH", in_chunks_of(2))
     ear = Ear()
     taken(box, export(tmp_path, [comeback(f"C-{number}") for number in range(5)]), ear)
     assert ear.steps == [(2, 5), (4, 5), (5, 5)]
@@ -89,7 +90,7 @@ def test_bad_rows_are_rejected_and_the_good_ones_recorded(box: Outbox, tmp_path:
 def test_an_id_that_comes_again_in_the_file_is_rejected_and_the_first_one_wins(
     box: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking, "BATCH", 2)
+    monkeypatch.setattr(taking, "BATCH", in_chunks_of(2))
     rows = [comeback("C-1", "first"), comeback("C-1", "second"), comeback("C-2"), BAD, comeback("C-1", "third"), BAD]
     path = export(tmp_path, rows)
     assert told(box, path) == [
@@ -154,7 +155,7 @@ def crash_after(chunks: int, box: Outbox, path: Path) -> None:
 def test_after_a_crash_the_same_file_goes_on_where_it_was(
     box: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking, "BATCH", 3)
+    monkeypatch.setattr(taking, "BATCH", in_chunks_of(3))
     rows = [comeback(f"C-{number}") for number in range(10)]
     path = export(tmp_path, [*rows[:4], BAD, *rows[4:], rows[0]])
     crash_after(2, box, path)
@@ -194,7 +195,7 @@ def test_a_chunk_is_recorded_with_its_mark_or_not_at_all(
 def test_two_who_take_in_the_same_file_do_not_do_a_row_twice(
     box: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking, "BATCH", 5)
+    monkeypatch.setattr(taking, "BATCH", in_chunks_of(5))
     path = export(tmp_path, [*(comeback(f"C-{number}") for number in range(50)), BAD])
     ends: list[object] = []
     together = threading.Barrier(2)
@@ -218,7 +219,7 @@ def test_two_who_take_in_the_same_file_do_not_do_a_row_twice(
 
 
 def test_somebody_else_s_progress_ends_a_run(box: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taking, "BATCH", 2)
+    monkeypatch.setattr(taking, "BATCH", in_chunks_of(2))
     path = export(tmp_path, [comeback(f"C-{number}") for number in range(6)])
 
     def overtaken(*_: int) -> None:

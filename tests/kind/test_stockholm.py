@@ -72,8 +72,9 @@ def test_a_time_that_cannot_be_meant_is_refused_for_its_own_reason(written: str,
 @given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_a_moment_written_with_an_offset_is_the_same_moment_afterwards(at: datetime) -> None:
     at = at.replace(microsecond=0)
-    assert read_time(at.isoformat()) == at
-    assert read_time(at.astimezone(STOCKHOLM).isoformat()) == at
+    # Two zones are compared as UTC: Python holds an hour that occurs twice for unequal to everything.
+    assert read_time(at.isoformat()).astimezone(UTC) == at
+    assert read_time(at.astimezone(STOCKHOLM).isoformat()).astimezone(UTC) == at
 
 
 @given(st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 
 from models import Event, Operation, RejectedRow, State
 from tests import factory
@@ -48,10 +48,10 @@ def made(box: Outbox, state: State, **overrides: Any) -> int:
         return factory.make_operation(connection, state, **hashed)
 
 
-def record(box: Outbox, *rows: NewOperation, file: int | None = None) -> list[Verdict]:
+def record(box: Outbox, *rows: NewOperation, file: int | None = None, familiar: bool = False) -> list[Verdict]:
     with box.write() as connection:
         intake.open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
-        return intake.record(connection, box, rows, feed="crm", feed_file_id=file)
+        return intake.record(connection, box, rows, feed="crm", feed_file_id=file, familiar=familiar)
 
 
 def operation(box: Outbox, id_: int) -> Row[Any]:
@@ -184,11 +184,53 @@ def test_another_customer_s_operation_is_never_touched(box: Outbox, state: State
     assert operation(box, id_) == before
 
 
-def test_verdicts_stand_in_the_order_of_the_rows(box: Outbox) -> None:
+@pytest.mark.parametrize("familiar", [False, True])
+def test_verdicts_stand_in_the_order_of_the_rows_whatever_was_expected(box: Outbox, familiar: bool) -> None:
     made(box, State.FAILED, source_id="C-1")
     made(box, State.SUCCEEDED, source_id="C-3")
-    rows = [row(source_id="C-4"), row(source_id="C-3"), row(source_id="C-2"), row(source_id="C-1")]
-    assert record(box, *rows) == [Verdict.RECORDED, Verdict.ALREADY_SENT, Verdict.RECORDED, Verdict.REQUEUED]
+    made(box, State.SUCCEEDED, source_id="C-5")
+    made(box, State.IN_DOUBT, source_id="C-6", revision={"payload_hash": "hash of new"})
+    made(box, State.PENDING, source_id="C-7")
+    said = {"C-4": "new", "C-3": "new", "C-5": "old", "C-2": "new", "C-1": "new", "C-6": "old", "C-7": "old"}
+    rows = [row(note, source_id) for source_id, note in said.items()]
+    rows.append(row("old", source_id="C-8", customer_id="M39999"))
+    made(box, State.PENDING, source_id="C-8")
+    assert record(box, *rows, familiar=familiar) == [
+        Verdict.RECORDED,
+        Verdict.ALREADY_SENT,
+        Verdict.UNCHANGED,
+        Verdict.RECORDED,
+        Verdict.REQUEUED,
+        Verdict.UNCHANGED,
+        Verdict.UNCHANGED,
+        Verdict.OTHER_CUSTOMER,
+    ]
+    with box.read() as connection:
+        revisions = connection.execute(select(Operation.source_id).where(Operation.revision.is_not(None))).all()
+    assert revisions == []
+
+
+def test_what_is_known_and_unchanged_is_neither_inserted_nor_read_back(box: Outbox) -> None:
+    rows = [row(source_id=f"C-{number}") for number in range(5)]
+    record(box, *rows)
+    said: list[str] = []
+    event.listen(box.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+    assert record(box, *rows, familiar=True) == [Verdict.UNCHANGED] * 5
+    assert not [one for one in said if "INSERT INTO operations" in one or one.startswith("SELECT")]
+
+
+@pytest.mark.parametrize("note", ["a\\b", "\\N", "\\.", "tab\tand\nbreak", "'\"", "åäö\u2028\x85", "{}"])
+def test_what_people_wrote_comes_through_as_it_is(box: Outbox, note: str) -> None:
+    plain = {"payload_hash": "hash", "match_key": "C\\1/key"}
+    record(box, row(note, source_id="C\\1", send_after=factory.MOMENT, **plain))
+    with box.read() as connection:
+        (found,) = connection.execute(select(Operation.source_id, Operation.payload, Operation.send_after)).all()
+    assert (found.source_id, found.payload["note"], found.send_after) == ("C\\1", note, factory.MOMENT)
+
+
+def test_a_value_that_would_break_the_block_is_refused_whole(pg_box: Outbox) -> None:
+    with pytest.raises(ValueError, match="cannot be staged"):
+        record(pg_box, row(source_id="C\t1"))
 
 
 def settle(box: Outbox, id_: int, state: State, **values: Any) -> None:

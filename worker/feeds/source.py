@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_BYTES = 4 * 1024**3
 """A larger file is no export of one office."""
@@ -27,8 +27,7 @@ class FileRefused(Exception):  # noqa: N818 (a fact, as all our exceptions are)
         self.remedy = remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row. `line` is the physical line where it starts; `cells` stand in the order of the feed's headings.
 
     A cell is text in a CSV file and any JSON value in JSON lines; None where a JSON row does not name the heading.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -34,8 +34,7 @@ class Terms:
         return None if found is None else found.total_seconds()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One row, read. `key` is None where the row does not say which it is."""
 
     line: int
@@ -43,8 +42,7 @@ class Reading:
     found: NewOperation | Rejected
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
+class Common(NamedTuple):
     """What every row says beside its payload."""
 
     source_id: str
@@ -103,7 +101,7 @@ def read_cells(kind: type[Kind], cells: Mapping[str, Any]) -> tuple[Common, Kind
 
 def _read_common(cells: Mapping[str, Any], problems: list[Problem]) -> Common:
     said: dict[str, Any] = {}
-    for name, read in _COMMON.items():
+    for name, read in _COMMON:
         if name in cells:
             try:
                 said[name] = read(cells[name])
@@ -133,12 +131,12 @@ def _after(raw: Any) -> tuple[str, str] | None:
     return kind, source_id
 
 
-_COMMON = {"source_id": body_id, "send_after": _moment, "expires_at": _moment, "after": _after}
+_COMMON = (("source_id", body_id), ("send_after", _moment), ("expires_at", _moment), ("after", _after))
 
 
 def make(kind: type[Kind], common: Common, payload: Kind, terms: Terms, line: int | None = None) -> NewOperation:
     """Put together what is recorded. The hash covers all that the row says, and nothing that it does not."""
-    text = to_json(payload.payload())
+    text = payload.payload_json()
     digest = sha256(text)
     if common.expires_at or common.after or common.send_after:
         digest.update(to_json([common.expires_at, common.after, common.send_after]))

@@ -13,8 +13,8 @@ class Seen:
     """The keys of one file with the line on which each stood first."""
 
     def __init__(self) -> None:
-        # The empty name is a temporary file of SQLite's own, which goes when it is closed.
-        self._database = sqlite3.connect("", isolation_level=None)
+        # The empty name is a temporary file of SQLite's own, which goes when it is closed. One thread after another uses it.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for statement in (
             "PRAGMA journal_mode = OFF",
             "PRAGMA synchronous = OFF",

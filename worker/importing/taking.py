@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple
 
 from worker.feeds import Feed, open_feed
+from worker.importing.ahead import ahead
 from worker.importing.columns import Columns, understand
 from worker.importing.rows import Reading, Terms, read_row
 from worker.importing.seen import Seen
@@ -15,13 +17,16 @@ from worker.kinds import by_name
 from worker.outbox import Outbox, feed_files, intake, lanes
 from worker.outbox.feed_files import Counts, Opened, Rejected
 from worker.outbox.intake import BATCH, NewOperation, Verdict
+from worker.outbox.lanes import LaneKey
 from worker.outbox.repeating import repeated
 from worker.outbox.revising import ALREADY_SENT
 
 Progress = Callable[[int, int], None]
 """Told after each chunk: rows done, rows in all."""
 
-T = TypeVar("T")
+MAX_LENGTH = 4_000_000
+"""Characters of content in one chunk, about: most exports have a tenth of it in as many rows as a chunk may have."""
+
 DEFAULT_FEED = "crm"
 """The feed's name is never the file's: a renamed re-export would send everything twice."""
 
@@ -87,12 +92,14 @@ def take_in(
         file = None if dry_run else _begin(box, source, feed, kind)
         run = _Run(box, feed, seen, columns, file=file, terms=terms)
         resumed_at = run.done
-        readings = (read_row(row, columns, terms) for row in source.rows())
-        for chunk in _chunks(islice(readings, resumed_at)):
+        readings, most = (read_row(row, columns, terms) for row in source.rows()), BATCH[box.engine.dialect.name]
+        for chunk in _chunks(islice(readings, resumed_at), most):
             run.pass_over(chunk)
-        for chunk in _chunks(readings):
-            run.take(chunk, listener)
-            listener.progress(run.done, source.total)
+        # While the database works on one chunk, the next one is read.
+        with closing(ahead(map(run.sorted, _chunks(readings, most)))) as chunks:
+            for ready in chunks:
+                run.take(ready, listener)
+                listener.progress(run.done, source.total)
     if file is not None:
         feed_files.finish(box, file)
     taken = columns.kind.kind if columns.kind else None
@@ -103,10 +110,25 @@ def _begin(box: Outbox, source: Feed, feed: str, kind: str | None) -> Opened:
     return feed_files.begin(box, feed=feed, name=source.name, kind=kind, content_hash=source.sha256, size=source.size)
 
 
-def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(items)
-    while chunk := list(islice(rest, BATCH)):
+def _chunks(readings: Iterable[Reading], most: int) -> Iterator[list[Reading]]:
+    """At most so many rows at a time, and fewer where they are long: memory must not grow with what stands in them."""
+    chunk, length = list[Reading](), 0
+    for one in readings:
+        chunk.append(one)
+        length += len(one.found.payload) if isinstance(one.found, NewOperation) else 0
+        if len(chunk) == most or length > MAX_LENGTH:
+            yield chunk
+            chunk, length = [], 0
+    if chunk:
         yield chunk
+
+
+class _Ready(NamedTuple):
+    """A chunk as it can be recorded: rows to record, rows to reject, the lanes of the former."""
+
+    new: list[NewOperation]
+    bad: list[Rejected]
+    lanes: frozenset[LaneKey]
 
 
 class _Run:
@@ -120,18 +142,20 @@ class _Run:
         self.done = file.rows_done if file else 0
         self._seen = seen
         self._headings = {field: columns.heading_of(None, field) for field in ("source_id", "customer_id")}
-        self._lanes: set[tuple[str, str]] = set()
+        self._lanes: set[LaneKey] = set()
+        self._familiar = file is not None and file.seen_before
 
     def pass_over(self, chunk: Sequence[Reading]) -> None:
         """Remember the keys of rows that an earlier try has done."""
         self._seen.repeated([(one.key, one.line) for one in chunk if one.key])
 
-    def take(self, chunk: Sequence[Reading], listener: Listener) -> None:
+    def take(self, ready: _Ready, listener: Listener) -> None:
         """Record one chunk, wake its lanes, and tell whoever listens."""
-        new, bad = self._sorted(chunk)
-        done = self.done + len(chunk)
-        took = repeated(lambda: self._tried(new, bad) if self.file is None else self._recorded(new, bad, done))
+        done = self.done + len(ready.new) + len(ready.bad)
+        took = repeated(lambda: self._tried(ready) if self.file is None else self._recorded(ready, done))
         self.counts, self.done = self.counts + took.counts, done
+        # An export is old or new as a whole: what was known in one chunk will be in the next.
+        self._familiar = took.counts.unchanged > took.counts.recorded
         if self.file is not None:
             self.file = replace(self.file, rows_done=done)
             lanes.wake(self.box, took.awake)
@@ -139,8 +163,8 @@ class _Run:
         for row in took.rejected:
             listener.rejected(row)
 
-    def _sorted(self, chunk: Sequence[Reading]) -> tuple[list[NewOperation], list[Rejected]]:
-        """Rows to record, and rows to reject: those that could not be read, and those that name a key again."""
+    def sorted(self, chunk: Sequence[Reading]) -> _Ready:
+        """Tell rows to record from rows to reject: those that could not be read, and those that name a key again."""
         again = self._seen.repeated([(one.key, one.line) for one in chunk if one.key])
         new: list[NewOperation] = []
         bad: list[Rejected] = []
@@ -154,48 +178,48 @@ class _Run:
                 bad.append(_refused(one.found, self._headings, "source_id", "repeated_source_id", why, remedy))
             else:
                 new.append(one.found)
-        return new, bad
+        return _Ready(new, bad, frozenset([(row.customer_id, row.kind) for row in new]))
 
-    def _tried(self, new: Sequence[NewOperation], bad: Sequence[Rejected]) -> "_Took":
+    def _tried(self, ready: _Ready) -> "_Took":
         """Do it all, and undo it."""
         with self.box.write() as connection, connection.begin_nested() as trial:
-            intake.open_lanes(connection, _lanes_of(new))
-            verdicts = intake.record(connection, self.box, new, feed=self.feed)
+            intake.open_lanes(connection, _with_groups(ready.lanes))
+            verdicts = intake.record(connection, self.box, ready.new, feed=self.feed, familiar=self._familiar)
             trial.rollback()
-        return _Took.of(new, bad, verdicts, self._headings)
+        return _Took.of(ready, verdicts, self._headings)
 
-    def _recorded(self, new: Sequence[NewOperation], bad: Sequence[Rejected], done: int) -> "_Took":
+    def _recorded(self, ready: _Ready, done: int) -> "_Took":
         """Record the rows, the rejected ones, and how far the file has come, in one transaction."""
         file = self.file
         assert file is not None  # noqa: S101 (a dry run takes the other path)
-        self._open_lanes(new)
+        self._open_lanes(ready.lanes)
         with self.box.write() as connection:
             if not feed_files.advance(connection, file, done):
                 raise TakenElsewhere("another process is taking in this file. Let it finish, and import it again.")
             verdicts = intake.record(
                 connection,
                 self.box,
-                new,
+                ready.new,
                 feed=self.feed,
                 feed_file_id=file.id,
                 max_failures=self.terms.max_failures,
+                familiar=self._familiar,
             )
-            took = _Took.of(new, bad, verdicts, self._headings)
+            took = _Took.of(ready, verdicts, self._headings)
             feed_files.count(connection, file, took.counts)
             feed_files.reject(connection, self.box, file, took.rejected)
         return took
 
-    def _open_lanes(self, new: Sequence[NewOperation]) -> None:
+    def _open_lanes(self, keys: frozenset[LaneKey]) -> None:
         """Make new lanes in a transaction of their own, so that nobody waits for a chunk because of them."""
-        fresh = [lane for lane in _lanes_of(new) if lane[:2] not in self._lanes]
+        fresh = keys - self._lanes
         if fresh:
             with self.box.write() as connection:
-                intake.open_lanes(connection, fresh)
-            self._lanes |= {lane[:2] for lane in fresh}
+                intake.open_lanes(connection, _with_groups(fresh))
+            self._lanes |= fresh
 
 
-def _lanes_of(new: Iterable[NewOperation]) -> list[tuple[str, str, str]]:
-    keys = {(row.customer_id, row.kind) for row in new}
+def _with_groups(keys: Iterable[LaneKey]) -> list[tuple[str, str, str]]:
     return [(customer_id, kind, by_name(kind).function_group) for customer_id, kind in keys]
 
 
@@ -220,23 +244,17 @@ class _Took:
 
     counts: Counts
     rejected: list[Rejected]
-    awake: set[tuple[str, str]]
+    awake: frozenset[LaneKey]
 
     @classmethod
-    def of(
-        cls,
-        new: Sequence[NewOperation],
-        bad: Sequence[Rejected],
-        verdicts: Sequence[Verdict],
-        headings: Mapping[str, str],
-    ) -> "_Took":
+    def of(cls, ready: _Ready, verdicts: Sequence[Verdict], headings: Mapping[str, str]) -> "_Took":
+        number = Counter(verdicts)
         refused = [
             _refused(row, headings, *_NOT_RECORDED[verdict])
-            for row, verdict in zip(new, verdicts, strict=True)
+            for row, verdict in zip(ready.new if number.keys() & _NOT_RECORDED.keys() else (), verdicts, strict=False)
             if verdict in _NOT_RECORDED
         ]
-        rejected = sorted([*bad, *refused], key=lambda row: row.line)
-        number = Counter(verdicts)
+        rejected = sorted([*ready.bad, *refused], key=lambda row: row.line)
         counts = Counts(
             recorded=number[Verdict.RECORDED],
             revised=number[Verdict.REVISED] + number[Verdict.DEFERRED],
@@ -244,7 +262,6 @@ class _Took:
             unchanged=number[Verdict.UNCHANGED],
             rejected=len(rejected),
         )
-        awake = {
-            (row.customer_id, row.kind) for row, verdict in zip(new, verdicts, strict=True) if verdict in _AWAKENING
-        }
+        # All of them if any: to wake a lane that has nothing new is harmless, and to tell them apart costs more.
+        awake = ready.lanes if number.keys() & _AWAKENING else frozenset[LaneKey]()
         return cls(counts, rejected, awake)

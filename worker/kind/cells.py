@@ -6,6 +6,7 @@ Each reader takes the raw cell, gives None where it says nothing, and raises Bad
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -26,8 +27,10 @@ _NUMBER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
 # can take them.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROLS_OR_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_YES: Final = frozenset({"true", "1", "yes", "ja", "sant", "x"})
-_NO: Final = frozenset({"false", "0", "no", "nej", "falskt"})
+_FLAGS: Final = {
+    **dict.fromkeys(("true", "1", "yes", "ja", "sant", "x"), True),
+    **dict.fromkeys(("false", "0", "no", "nej", "falskt"), False),
+}
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -62,7 +65,7 @@ def _said(raw: Any) -> str | None:
 
 def text(raw: Any) -> str | None:
     """Read free text; its inner line breaks are kept, as LF."""
-    said = _said(raw)
+    said = (raw.strip() or None) if type(raw) is str else _said(raw)
     if said is None:
         return None
     if "\r" in said:
@@ -76,7 +79,7 @@ def text(raw: Any) -> str | None:
 
 def body_id(raw: Any) -> str | None:
     """Read an id that goes into the body, opaque."""
-    said = _said(raw)
+    said = (raw.strip() or None) if type(raw) is str else _said(raw)
     if said is None:
         return None
     if len(said) > LONGEST_ID:
@@ -88,6 +91,9 @@ def body_id(raw: Any) -> str | None:
 
 def path_id(raw: Any) -> str | None:
     """Read an id that goes into the path, where some characters would change which call is made."""
+    # Nearly every id comes as it should be; only the others are looked at more closely.
+    if type(raw) is str and _PATH_ID.fullmatch(raw):
+        return raw
     said = _said(raw)
     if said is None or _PATH_ID.fullmatch(said):
         return said
@@ -103,11 +109,9 @@ def flag(raw: Any) -> bool | None:
     said = _said(raw)
     if said is None:
         return None
-    word = said.casefold()
-    if word in _YES:
-        return True
-    if word in _NO:
-        return False
+    meant = _FLAGS.get(said.casefold())
+    if meant is not None:
+        return meant
     raise BadCell(
         "not_a_flag", "it is neither yes nor no", "Write ja or nej (or true, false, 1, 0, x), or leave it empty."
     )
@@ -174,7 +178,13 @@ def moment(raw: Any) -> str | None:
     if raw is not None and not isinstance(raw, str):
         raise BadCell("wrong_type", "it is not a time", "Write it as 2026-12-02T09:15:30+01:00.")
     said = _said(raw)
-    return None if said is None else read_time(said).isoformat(timespec="seconds")
+    return None if said is None else _as_told(said)
+
+
+# A calendar's times lie on quarters of an hour, so the same ones come again and again.
+@lru_cache(maxsize=8192)
+def _as_told(said: str) -> str:
+    return read_time(said).isoformat(timespec="seconds")
 
 
 def token(raw: Any) -> str | None:

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -19,8 +18,6 @@ _ANOTHER = "Choose another time, or write the offset, as in 2027-03-28T02:30+01:
 _WHICH = "Write the offset, as in 2027-10-31T02:30+01:00."
 
 
-# A calendar's times lie on quarters of an hour, so the same ones come again and again.
-@lru_cache(maxsize=8192)
 def read_time(text: str) -> datetime:
     """Read a CRM's time, aware and in Stockholm's own offset; fractions of a second are cut.
 

@@ -1,24 +1,21 @@
 """Rows on their way into the outbox: a temporary table that is filled at once and lives as long as its transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
 from datetime import datetime
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Float, Integer, MetaData, String, Table, Text
 
 from models import UtcDateTime
 
 
-@dataclass(frozen=True, slots=True)
-class NewOperation:
+class NewOperation(NamedTuple):
     """One row of the CRM, read and checked. The fields are the columns of the staging table, in its order."""
 
     kind: str
     customer_id: str
     source_id: str
-    payload: str = field(repr=False)
+    payload: str
     """As JSON text: it is made once, for the hash and for the database."""
     payload_hash: str
     match_key: str | None = None
@@ -30,8 +27,12 @@ class NewOperation:
     after_source_id: str | None = None
     line: int | None = None
 
+    def __repr__(self) -> str:
+        """Name it without what it says of people."""
+        return f"NewOperation({self.kind}, {self.customer_id}, {self.source_id})"
 
-_NAMES = tuple(one.name for one in fields(NewOperation))
+
+_NAMES = NewOperation._fields
 staged = Table(
     "staged_operations",
     MetaData(),
@@ -53,8 +54,8 @@ staged = Table(
 
 
 _COLUMNS = ", ".join(("number", *_NAMES))
-_values = attrgetter(*_NAMES)
-_COPY = f"COPY staged_operations ({_COLUMNS}) FROM STDIN"
+# No value is ever an empty text, so that is NULL: the backslashes of all values are then doubled in one go.
+_COPY = f"COPY staged_operations ({_COLUMNS}) FROM STDIN (NULL '')"
 _INSERT = f"INSERT INTO staged_operations ({_COLUMNS}) VALUES ({', '.join('?' * (1 + len(_NAMES)))})"  # noqa: S608
 _MOMENTS = tuple(1 + _NAMES.index(name) for name in ("send_after", "expires_at"))
 
@@ -62,18 +63,30 @@ _MOMENTS = tuple(1 + _NAMES.index(name) for name in ("send_after", "expires_at")
 def stage(connection: Connection, rows: Sequence[NewOperation]) -> None:
     """Fill the staging table of this transaction with `rows`, numbered from 0.
 
-    By the drivers' own quickest way: COPY, or plain tuples. Through expressions it takes four times as long.
+    By the drivers' own quickest way: COPY of one block, or plain tuples. Through expressions it takes four times as
+    long, and a COPY that is given row by row twice as long.
     """
     staged.create(connection)
-    numbered = ((number, *_values(row)) for number, row in enumerate(rows))
     if connection.dialect.name == "postgresql":
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for values in numbered:
-                copy.write_row(values)
+            copy.write(_block(rows))
     else:
         bind = staged.c.send_after.type.bind_processor(connection.dialect)
+        numbered = ((number, *row) for number, row in enumerate(rows))
         connection.exec_driver_sql(_INSERT, [_with_moments(values, bind) for values in numbered])
+
+
+def _block(rows: Sequence[NewOperation]) -> str:
+    """The rows as COPY reads them: no value holds a tab or a line break, since ids are plain and JSON escapes both."""
+    numbered = (
+        f"{number}\t" + "\t".join(["" if value is None else f"{value}" for value in row])
+        for number, row in enumerate(rows)
+    )
+    block = "\n".join(numbered).replace("\\", "\\\\")
+    if block.count("\t") != len(rows) * len(_NAMES) or block.count("\n") != len(rows) - 1:
+        raise ValueError("a value with a tab or a line break cannot be staged")
+    return block + "\n"
 
 
 def _with_moments(values: tuple[Any, ...], bind: Any) -> tuple[Any, ...]:
