@@ -1,6 +1,6 @@
 """What comes next is made in a thread of its own, while the caller deals with what came last."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -14,7 +14,7 @@ class _End:
 _END: Final = _End()
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
+def ahead(items: Iterator[T]) -> Generator[T]:
     """Give all items in their order, each made while the caller deals with the one before: never more than one ahead.
 
     What `items` raises comes in its place. Closing waits for the item that is being made, so that nobody reads on from
