@@ -70,7 +70,7 @@ GUARDS = (
         4,
         "waking waits for a turn that is being given back",
         LANES,
-        "    connection.execute(select(Lane.token).where(*own).with_for_update(key_share=True))\n",
+        "    connection.execute(in_order.with_for_update(key_share=True))\n",
         "",
         f"{_LANES_TEST}test_no_order_of_enqueuing_and_releasing_loses_a_ring",
     ),

@@ -1,11 +1,24 @@
 """Turns at lanes: taken, given back, and who waits for one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, ScalarSelect, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    ScalarSelect,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from models import Environment, Lane, Operation
 from worker.outbox.clock import later
@@ -164,26 +177,18 @@ def wake(box: Outbox, keys: Iterable[LaneKey]) -> None:
     ordered, now = sorted(set(keys)), box.clock.now()
     for start in range(0, len(ordered), 100):
         with box.write() as connection:
-            # One by one and in order: two who wake the same lanes never wait for each other in a circle.
-            for customer_id, kind in ordered[start : start + 100]:
-                _wake(connection, now, customer_id, kind)
+            _wake(connection, now, ordered[start : start + 100])
 
 
-def _wake(connection: Connection, now: ColumnElement[datetime], customer_id: str, kind: str) -> None:
-    own = (Lane.customer_id == customer_id, Lane.kind == kind)
+def _wake(connection: Connection, now: ColumnElement[datetime], keys: Sequence[LaneKey]) -> None:
+    these = tuple_(Lane.customer_id, Lane.kind).in_(keys)
     # A turn that is being given back may not have seen the new row: its last word on `due_at` must be waited for. The
-    # update alone would look at the row as it was before, find nothing to change, and not wait.
-    connection.execute(select(Lane.token).where(*own).with_for_update(key_share=True))
-    soonest = _next_of_lane()
-    connection.execute(
-        update(Lane)
-        .where(
-            *own,
-            _forgotten(now),
-        )
-        .values(due_at=soonest)
-        .execution_options(synchronize_session=False)
-    )
+    # update alone would look at the row as it was before, find nothing to change, and not wait. Locked in order: two
+    # who wake the same lanes never wait for each other in a circle.
+    in_order = select(Lane.token).where(these).order_by(Lane.customer_id, Lane.kind)
+    connection.execute(in_order.with_for_update(key_share=True))
+    woken = update(Lane).where(these, _forgotten(now)).values(due_at=_next_of_lane())
+    connection.execute(woken.execution_options(synchronize_session=False))
 
 
 def _forgotten(now: ColumnElement[datetime]) -> ColumnElement[bool]:
