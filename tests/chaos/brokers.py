@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import redis
-
 from models import State
 from tests.chaos.house import stage
 from tests.chaos.result import Result, judged
@@ -25,7 +23,7 @@ def run(house: House, *, count: int, every: float, away: float) -> list[Result]:
 
 
 def _flushed(house: House, count: int, every: float) -> Result:
-    with stage(house, "g4_flush", VITEC_REQUESTS_PER_SECOND=str(PACE)) as scene, _client(house) as broker:
+    with stage(house, "g4_flush", VITEC_REQUESTS_PER_SECOND=str(PACE)) as scene, scene.broker() as broker:
         scene.worker("one").says("ready")
         scene.beat()
         running = scene.import_rows(count)
@@ -95,7 +93,7 @@ def messages(house: House, count: int) -> list[Result]:
 
 
 def _without_beat(house: House, count: int) -> Result:
-    with stage(house, "g6_no_beat") as scene, _client(house) as broker:
+    with stage(house, "g6_no_beat") as scene, scene.broker() as broker:
         scene.imported(count)
         broker.flushall()
         scene.worker("one").says("ready")
@@ -107,7 +105,7 @@ def _without_beat(house: House, count: int) -> Result:
 
 
 def _rubbish(house: House, count: int) -> Result:
-    with stage(house, "g6_rubbish") as scene, _client(house) as broker:
+    with stage(house, "g6_rubbish") as scene, scene.broker() as broker:
         canary = scene.folder / "unpickled"
         forged = list(forgeries(canary).values())
         running = scene.worker("one").says("ready")
@@ -130,7 +128,3 @@ def _rubbish(house: House, count: int) -> Result:
 def _told(scene: Stage, count: int) -> list[str]:
     states = scene.states()
     return [] if states == {State.SUCCEEDED: count} else [f"not all has succeeded: {dict(states)}"]
-
-
-def _client(house: House) -> redis.Redis:
-    return redis.Redis.from_url(house.broker.url)

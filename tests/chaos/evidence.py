@@ -9,13 +9,15 @@ from sqlalchemy import exists, select
 from models import Attempt, Event, Operation, State
 from tests.chaos.checker import Evidence, Request, Row, Tried
 from tests.chaos.meaning import AMBIGUOUS
+from worker.outbox import Outbox, connect
 from worker.sandbox import Entry, Fault, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from worker.outbox import Outbox
+NUMBERING = "numbering"
+"""The feed of a row that is there only so that those after it are numbered from somewhere."""
 
 
 def rows_of(box: Outbox) -> dict[int, Row]:
@@ -31,7 +33,7 @@ def rows_of(box: Outbox) -> dict[int, Row]:
         decided.label("by_person"),
     )
     with box.read() as connection:
-        found = connection.execute(columns).all()
+        found = connection.execute(columns.where(Operation.feed != NUMBERING)).all()
     return {
         row.id: Row(row.id, row.kind, row.state, row.attempt, row.remote_id, bool(row.later), bool(row.by_person))
         for row in found
@@ -52,14 +54,20 @@ def read_ledger(path: Path) -> tuple[list[Entry], int]:
         return ledger.requests(), ledger.faults()[Fault.RESET_ON_ACCEPT]
 
 
-def gather(boxes: Iterable[Outbox], ledger: Path, *, in_flight_at_kills: int | None = None) -> Evidence:
+def gather(urls: Iterable[str], ledgers: Iterable[Path], *, in_flight_at_kills: int | None = None) -> Evidence:
     """Everything that is known of these databases, whose operations' ids do not overlap. None: doubt is not counted."""
-    entries, resets = read_ledger(ledger)
+    entries: list[Entry] = []
+    resets = 0
+    for ledger in ledgers:
+        some, struck_at_the_door = read_ledger(ledger)
+        entries, resets = entries + some, resets + struck_at_the_door
     rows: dict[int, Row] = {}
     tried: list[Tried] = []
-    for box in boxes:
-        rows |= rows_of(box)
-        tried += tried_of(box)
+    for url in urls:
+        engine = connect(url, pool_size=1)
+        rows |= rows_of(Outbox(engine))
+        tried += tried_of(Outbox(engine))
+        engine.dispose()
     requests = [
         Request(entry.request_id, entry.applied, entry.remote_id, complete=entry.fault is None) for entry in entries
     ]

@@ -5,21 +5,25 @@ The process that forks has no threads of its own, so that a child inherits no lo
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event, func, make_url, or_, select
+from sqlalchemy.exc import OperationalError
 
 from models import Operation, State
 from tests.chaos import feed
 from worker import delivery, failpoints
 from worker.delivery.switch import make_deadly
-from worker.housekeeping import expire, rescue_abandoned
+from worker.housekeeping import rescue_abandoned
 from worker.importing import enqueue
 from worker.outbox import Outbox, connect
 from worker.outbox.environments import register
@@ -29,7 +33,7 @@ from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 PATIENCE = 40.0
@@ -68,7 +72,7 @@ def child(work: Callable[[], None]) -> int:
         os._exit(status)
 
 
-def stopped_or_ended(pid: int, *, patience: float = PATIENCE) -> Ending | None:
+def stopped_or_ended(pid: int, *, patience: float = PATIENCE, look_every: float = 0.005) -> Ending | None:
     """Wait until the child stands still (None) or has ended. One that does neither is killed."""
     until = time.monotonic() + patience
     while True:
@@ -81,7 +85,7 @@ def stopped_or_ended(pid: int, *, patience: float = PATIENCE) -> Ending | None:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             return Ending()
-        time.sleep(0.002)
+        time.sleep(look_every)
 
 
 def _ending(status: int) -> Ending:
@@ -90,27 +94,61 @@ def _ending(status: int) -> Ending:
     return Ending(status=os.WEXITSTATUS(status))
 
 
-def end(pid: int) -> None:
-    """End a child that may stand still."""
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+def side_by_side(shares: Sequence[Callable[[], None]], *, patience: float) -> list[Ending]:
+    """Do all these shares at once, each in a child, and return how those ended. What they forked ends with them."""
+    gc.freeze()  # What is there already is not looked through again, so the children share its memory.
+    pids = [child(partial(_in_own_group, share)) for share in shares]
+    until = time.monotonic() + patience
+    try:
+        return [_ended(pid, until) for pid in pids]
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        gc.unfreeze()
+
+
+def _in_own_group(share: Callable[[], None]) -> None:
+    os.setpgrp()
+    share()
+
+
+def _ended(pid: int, until: float) -> Ending:
+    return stopped_or_ended(pid, patience=until - time.monotonic(), look_every=0.05) or Ending()
+
+
+def dealt(count: int) -> int:
+    """A pipe that holds the numbers below `count`. Whoever is free takes the next: see `taken`."""
+    reading, writing = os.pipe()
+    os.write(writing, b"".join(number.to_bytes(2, "big") for number in range(count)))
+    os.close(writing)
+    return reading
+
+
+def taken(pipe: int) -> Iterator[int]:
+    """Numbers out of the pipe, each of which nobody else gets, until it is empty."""
+    while number := os.read(pipe, 2):
+        yield int.from_bytes(number, "big")
 
 
 def client_for(base_url: str, settings: Settings, ca_bundle: Path | None = None) -> Client:
     """A client of this process."""
-    login = Settings(vitec_username=USER, vitec_password=PASSWORD)
-    credentials = Credentials.load(login)
-    return Client(base_url, credentials, timeout=settings.vitec_timeout, pool_size=20, ca_bundle=ca_bundle)
+    return Client(base_url, _credentials(), timeout=settings.vitec_timeout, pool_size=20, ca_bundle=ca_bundle)
+
+
+@cache
+def _credentials() -> Credentials:
+    return Credentials.load(Settings(vitec_username=USER, vitec_password=PASSWORD))
 
 
 class Warm:
     """An engine that has seen every statement of a turn, so that a child forked with it need not compile them anew.
 
-    `switch_to` turns it to another database, which is done in the child.
+    `switched` turns it to another database, which is done in the child.
     """
 
     def __init__(self, database_url: str, base_url: str, settings: Settings) -> None:
-        self._name = make_url(database_url).database
+        self._url = database_url
         self.engine = connect(database_url, pool_size=2)
         event.listen(self.engine, "do_connect", self._redirect)
         self.base_url = base_url
@@ -118,16 +156,20 @@ class Warm:
         register(box, base_url)
         for number, kind in enumerate(feed.KINDS):
             record(box, kind, number, "M-WARM")
-        self._recover(box, settings, 20, feed.KINDS)
+        self.recover(box, settings, seconds=20, kinds=feed.KINDS)
         # Connections are never shared with children.
         self.engine.dispose()
 
-    def _redirect(self, _dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
-        parameters["dbname"] = self._name
+    def _redirect(self, _dialect: Any, _record: Any, arguments: list[Any], parameters: dict[str, Any]) -> None:
+        name = make_url(self._url).database
+        if self.engine.dialect.name == "sqlite":
+            arguments[0] = name
+        else:
+            parameters["dbname"] = name
 
     def switched(self, database_url: str) -> Outbox:
         """In a child: the engine turned to that database."""
-        self._name = make_url(database_url).database
+        self._url = database_url
         self.engine.dispose(close=False)
         return Outbox(self.engine)
 
@@ -137,19 +179,23 @@ class Warm:
         box, client = self.switched(database_url), client_for(self.base_url, settings)
         delivery.serve(kind, box=box, client=client, settings=settings, stopping=lambda: False)
 
-    def recover(self, database_url: str, settings: Settings, *, seconds: float, kinds: Sequence[str]) -> None:
-        """Do what a well worker does, until everything is final or a person's, or the time is up."""
-        self._recover(self.switched(database_url), settings, seconds, kinds)
+    def recover(self, box: Outbox, settings: Settings, *, seconds: float, kinds: Sequence[str]) -> None:
+        """Do what a well worker does, until everything is final or a person's, or the time is up.
 
-    def _recover(self, box: Outbox, settings: Settings, seconds: float, kinds: Sequence[str]) -> None:
+        No thread is left afterwards, so whoever called may fork again.
+        """
         client = client_for(self.base_url, settings)
         until = time.monotonic() + seconds
         while count_open(box) and time.monotonic() < until:
-            rescue_abandoned(box, settings, "recovery:1")
-            expire(box)
-            for kind in kinds:
-                delivery.serve(kind, box=box, client=client, settings=settings, stopping=lambda: False)
-            time.sleep(0.02)
+            # Somebody who has just been killed may still hold a lock for a moment.
+            with suppress(OperationalError):
+                rescue_abandoned(box, settings, "recovery:1")
+                found = [
+                    delivery.serve(kind, box=box, client=client, settings=settings, stopping=lambda: False)
+                    for kind in kinds
+                ]
+                if not any(report.sent for report in found):
+                    time.sleep(0.15)
         client.close()
 
 

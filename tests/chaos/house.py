@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -13,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import redis
 import requests
 from sqlalchemy import func, select
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from models import Lane, Operation, State
 from tests import databases, servers
 from tests.chaos import feed
-from tests.chaos.evidence import gather
+from tests.chaos.evidence import NUMBERING, gather
 from tests.chaos.fork import count_open
+from tests.factory import make_operation
 from tests.processes import Process, celery, until, vitec_sync, worker
 from worker.outbox import Outbox, connect
 from worker.sandbox import PASSWORD, USER
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from tests.chaos.checker import Evidence
 
 TEMPLATE = "migrated"
+TLS = Path(__file__).parents[1] / "vitec" / "tls"
 
 SCALED = {
     "VITEC_REQUESTS_PER_SECOND": "0",
@@ -51,39 +56,62 @@ SCALED = {
 }
 """Waits scaled down, so that a run takes minutes: stated beside the results."""
 
+_stages = itertools.count()
+
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A durable PostgreSQL and a broker, for one run."""
+    """A broker and a PostgreSQL, or a folder for SQLite files, for one part of a run."""
 
     folder: Path
-    postgres: servers.Server
     broker: servers.Server
+    postgres: servers.Server | None
     seed: int
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.postgres is None
 
     def database(self, name: str, first_id: int = 1) -> str:
         """Make a fresh database, whose operations are numbered from `first_id`. Returns its URL."""
-        url = databases.create_database(self.postgres.url, name, TEMPLATE)
-        engine = connect(url)
-        with engine.begin() as connection:
-            sequence = func.pg_get_serial_sequence("operations", "id")
-            connection.execute(select(func.setval(sequence, first_id, False)))
-        engine.dispose()
+        if self.postgres is None:
+            url = f"sqlite:///{shutil.copy(self.folder / TEMPLATE, self.folder / f'{name}.sqlite3')}"
+        else:
+            url = databases.create_database(self.postgres.url, name, TEMPLATE)
+        if first_id > 1:
+            _number_from(url, first_id)
         return url
 
     def drop(self, name: str) -> None:
-        databases.drop_database(self.postgres.url, name)
+        if self.postgres is not None:
+            databases.drop_database(self.postgres.url, name)
+
+
+def _number_from(url: str, first_id: int) -> None:
+    engine = connect(url)
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # Here the next number is the largest there is, and one more.
+            make_operation(connection, State.CANCELLED, history=False, id=first_id - 1, feed=NUMBERING)
+        else:
+            sequence = func.pg_get_serial_sequence("operations", "id")
+            connection.execute(select(func.setval(sequence, first_id, False)))
+    engine.dispose()
 
 
 @contextmanager
-def house(seed: int) -> Iterator[House]:
-    """Start the servers; nothing of them is left afterwards."""
+def house(seed: int, database: str = "postgresql", *, durable: bool = True) -> Iterator[House]:
+    """Start the servers; nothing of them is left afterwards. Durable: what PostgreSQL has said outlives its fall."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vitec-sync-chaos-")))
-        postgres = stack.enter_context(servers.postgres(durable=True, max_connections="200"))
         broker = stack.enter_context(servers.redis())
-        databases.migrate(databases.create_database(postgres.url, TEMPLATE))
-        yield House(folder, postgres, broker, seed)
+        postgres = None
+        if database == "postgresql":
+            postgres = stack.enter_context(servers.postgres(durable=durable, max_connections="200"))
+            databases.migrate(databases.create_database(postgres.url, TEMPLATE))
+        else:
+            databases.migrate(f"sqlite:///{folder / TEMPLATE}")
+        yield House(folder, broker, postgres, seed)
 
 
 @contextmanager
@@ -138,7 +166,15 @@ class Stage:
     def play(self, rules: list[dict[str, Any]]) -> None:
         """Put these faults on, and no others."""
         script = {"seed": self.house.seed, "rules": rules}
-        requests.post(f"{self.base_url}/-/faults", json=script, timeout=20).raise_for_status()
+        # The fault in force may be one of the door, at which this is turned away too.
+        again = Retrying(
+            retry=retry_if_exception_type(requests.ConnectionError), wait=wait_fixed(0.2), stop=stop_after_delay(20)
+        )
+        again(self._post, script)
+
+    def _post(self, script: dict[str, Any]) -> None:
+        bundle = self.settings.get("VITEC_CA_BUNDLE", True)
+        requests.post(f"{self.base_url}/-/faults", json=script, timeout=5, verify=bundle).raise_for_status()
 
     def states(self) -> Counter[State]:
         with self.box.read() as connection:
@@ -164,7 +200,11 @@ class Stage:
         return time.monotonic() - began
 
     def evidence(self, *, doubt: bool = True) -> Evidence:
-        return gather([self.box], self.ledger, in_flight_at_kills=self.in_flight_at_kills if doubt else None)
+        return gather([self.database_url], [self.ledger], in_flight_at_kills=self.in_flight_at_kills if doubt else None)
+
+    def broker(self) -> redis.Redis:
+        """A connection to where this stage rings."""
+        return redis.Redis.from_url(self.settings["BROKER_URL"])
 
     def wait(self, true: Callable[[], object], *, seconds: float, why: str) -> float:
         """Wait until `true` is. Returns how long that took."""
@@ -175,21 +215,28 @@ class Stage:
 
 @contextmanager
 def stage(house: House, name: str, **settings: str) -> Iterator[Stage]:
-    """Set a stage: fresh database, empty broker, a stand-in without faults, no process at work yet."""
+    """Set a stage: fresh database, empty broker, a stand-in without faults, no process at work yet.
+
+    The stand-in speaks TLS if the settings name an authority to believe.
+    """
     folder = house.folder / name
     folder.mkdir()
-    with redis.Redis.from_url(house.broker.url) as client:
-        client.flushall()
+    # Each stage rings in a database of its own, so that those played at the same time do not hear each other.
+    broker_url = f"{house.broker.url.rpartition('/')[0]}/{next(_stages) % 16}"
+    with redis.Redis.from_url(broker_url) as client:
+        client.flushdb()
     with ExitStack() as stack:
         url = house.database(name)
-        base_url, ledger = stack.enter_context(sandbox(folder))
+        good = str(TLS / "good.pem")
+        certificate = ("--certificate", good, "--key", good) if "VITEC_CA_BUNDLE" in settings else ()
+        base_url, ledger = stack.enter_context(sandbox(folder, *certificate))
         engine = connect(url)
         stack.callback(engine.dispose)
         told = {
             **SCALED,
             "STATE_DIR": str(folder),
             "DATABASE_URL": url,
-            "BROKER_URL": house.broker.url,
+            "BROKER_URL": broker_url,
             "VITEC_BASE_URL": base_url,
             "VITEC_USERNAME": USER,
             "VITEC_PASSWORD": PASSWORD,

@@ -55,7 +55,7 @@ MEANINGS: dict[Fault, Meaning] = {
     Fault.CLOSE_AFTER_PROCESSING: _UNANSWERED,
     Fault.HANG_BEFORE_PROCESSING: _UNANSWERED,
     Fault.HANG_AFTER_PROCESSING: _UNANSWERED,
-    Fault.ACT_LATE: Meaning(Effect.UNCLEAR, ("unanswered",), seconds=1.5),
+    Fault.ACT_LATE: Meaning(Effect.UNCLEAR, ("unanswered",), seconds=2.5),
     Fault.SLOW_DRIP: _UNANSWERED,
     Fault.CHUNKED_DRIP: Meaning(Effect.ACCEPTED, ("unreadable_answer",), seconds=0.5),
     Fault.TRUNCATED_HEADER: _ACCEPTED,

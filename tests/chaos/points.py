@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import random
 import signal
 import time
-from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
     from tests.chaos.house import House
 
-SLOTS = 20
+SLOTS = 24
+"""Cases under way at once. Most of them only wait: for a lease, or for a quiet time to end."""
+
+TRIES = 5
 KINDS = ("appointment", "comeback")
 """One that waits for a person in doubt, one that Vitec can be asked about."""
 
@@ -49,10 +53,10 @@ LEASE = Settings(vitec_timeout=1.2, lease_margin=1.8, claim_margin=0.2, **_WAITS
 WELL = Settings(vitec_timeout=10, lease_margin=15, claim_margin=2, **_WAITS)  # type: ignore[arg-type]
 """For those who come afterwards: with these a busy machine is no reason to end."""
 
+DONE_TO_IT = {"kill": "killed", "freeze": "stopped"}
+
 SENT = frozenset(POINTS[POINTS.index("before_first_byte") : POINTS.index("before_settle_commit")])
 """Points at which a request may be on the wire: continued after its lease, the process must be dead."""
-
-NEVER_SENT = frozenset({"before_claim_commit", "after_claim_commit", "before_first_byte", "after_first_byte"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +66,36 @@ class Case:
     point: str
     act: str
     kind: str
-    number: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Slot:
-    """A database of its own, so that what a stopped turn has locked stops no other case."""
+    """A database of its own, so that what a stopped turn has locked stops no other case; and where its cases are told.
 
-    number: int
+    `first`: the number from which on this slot's operations are numbered, here and at the stand-in.
+    """
+
     url: str
-    box: Outbox
+    first: int
+    report: Path
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A case under way. `state` is the operation's once a well worker has come by."""
+    """A case that is over. `state` is the operation's once a well worker has come by."""
 
-    case: Case
-    slot: Slot
     operation_id: int
-    pid: int
-    reached: bool = False
-    ending: Ending | None = None
-    state: State | None = None
+    reached: bool
+    ending: Ending | None
+    state: State
 
 
 def cases(times: int, seed: int) -> list[Case]:
-    """Every point and act so many times, in an order that the seed decides; kills and stops apart."""
-    dice = random.Random(seed)
-    found = []
-    for act in ("kill", "freeze"):
-        some = [Case(point, act, KINDS[number % 2], number) for point in POINTS for number in range(times)]
-        dice.shuffle(some)
-        found += some
+    """Every point and act so many times, in an order that the seed decides."""
+    found = [
+        Case(point, act, KINDS[number % 2]) for act in ("kill", "freeze") for point in POINTS for number in range(times)
+    ]
+    random.Random(seed).shuffle(found)
     return found
 
 
@@ -102,98 +103,96 @@ def run(house: House, times: int) -> list[Result]:
     """All cases; one result for each point and act."""
     folder = house.folder / "g2"
     folder.mkdir()
+    waiting = cases(times, house.seed)
     with sandbox(folder) as (base_url, ledger):
-        warm = Warm(house.database("g2_warm", first_id=900_000_000), base_url, WELL)
-        slots = [_slot(house, number, base_url) for number in range(SLOTS)]
-        wrong: list[tuple[Case, str]] = []
-        over: list[Hit] = []
-        waiting, tries = cases(times, house.seed), Counter[Case]()
-        numbers = iter(range(1_000_000))
-        while waiting:
-            wave = [one for one in waiting[:SLOTS] if one.act == waiting[0].act]
-            del waiting[: len(wave)]
-            for hit in _wave(wave, slots, warm, numbers):
-                tries[hit.case] += 1
-                if not hit.reached and tries[hit.case] < 5:
-                    waiting.append(hit.case)  # The machine was too slow for the lease: the turn gave its rows back.
-                else:
-                    over.append(hit)
-                    wrong += [(hit.case, what) for what in _wrong(hit)]
-        results = _results([*(slot.box for slot in slots), Outbox(warm.engine)], ledger, wrong, over)
-        for slot in slots:
-            slot.box.engine.dispose()
-    return results
+        warm_url = house.database("g2_warm", first_id=900_000_000)
+        warm = Warm(warm_url, base_url, WELL)
+        slots = [_slot(house, number) for number in range(min(SLOTS, len(waiting)))]
+        pipe = fork.dealt(len(waiting))
+        shares = [partial(_share, slot, warm, waiting, pipe) for slot in slots]
+        endings = fork.side_by_side(shares, patience=60 + len(waiting))
+        os.close(pipe)
+        over = [told for slot in slots for told in _told(slot, waiting)]
+        evidence = gather([warm_url, *(slot.url for slot in slots)], [ledger])
+    broken = [f"a process that played cases ended: {ending}" for ending in endings if ending != Ending(status=0)]
+    broken += [f"{len(waiting) - len(over)} cases were not told of"] if len(over) != len(waiting) else []
+    whole = judged("G2", "all points", evidence, problems=broken, notes=f"bare turns, lease {LEASE.lease:.1f} s")
+    return [*_results(over), whole]
 
 
-def _slot(house: House, number: int, base_url: str) -> Slot:
-    url = house.database(f"g2_{number}", first_id=(number + 1) * 1_000_000)
-    engine = connect(url, pool_size=1)
-    # The one that forks must not wait for a lock that a stopped child holds.
-    event.listen(engine, "connect", lambda driver, _: driver.execute("SET lock_timeout = '50ms'"))
-    box = Outbox(engine)
-    register(box, base_url)
-    return Slot(number, url, box)
+def _slot(house: House, number: int) -> Slot:
+    first = (number + 1) * 1_000_000
+    return Slot(house.database(f"g2_{number}", first_id=first), first, house.folder / "g2" / f"{number}.jsonl")
 
 
-def _wave(wave: Sequence[Case], slots: Sequence[Slot], warm: Warm, numbers: Iterator[int]) -> list[Hit]:
-    hits = []
-    for case, slot in zip(wave, slots, strict=False):
-        number = next(numbers)
-        id_ = fork.record(slot.box, case.kind, number, f"M{number}")
-        plan = f"{case.point}={case.act}"
-        pid = fork.child(partial(warm.turn, slot.url, case.kind, LEASE, plan))
-        hits.append(Hit(case, slot, id_, pid))
-    for hit in hits:
-        hit.ending = fork.stopped_or_ended(hit.pid)
-        killed = hit.ending is not None and hit.ending.signal == signal.SIGKILL
-        hit.reached = killed if hit.case.act == "kill" else hit.ending is None
-    if wave[0].act == "freeze":
-        _sleep_past_the_lease(hits)
+def _share(slot: Slot, warm: Warm, waiting: Sequence[Case], pipe: int) -> None:
+    """In a process of its own: one case after another, until none is left."""
+    box, impatient = warm.switched(slot.url), _impatient(slot.url)
+    register(box, warm.base_url)
+    numbers = itertools.count(slot.first)
+    with slot.report.open("a", encoding="utf-8") as report:
+        for at in fork.taken(pipe):
+            tries = (_hit(warm, slot.url, (box, impatient), waiting[at], next(numbers)) for _ in range(TRIES))
+            # If a point is not reached, the machine was too slow for the lease, and the turn gave its rows back.
+            hit = next(tries)
+            while not hit.reached and (another := next(tries, None)):
+                hit = another
+            report.write(json.dumps({"at": at, **asdict(hit)}) + "\n")
+            report.flush()
+
+
+def _told(slot: Slot, waiting: Sequence[Case]) -> Iterator[tuple[Case, Hit]]:
+    for line in slot.report.read_text(encoding="utf-8").splitlines() if slot.report.exists() else ():
+        told = json.loads(line)
+        ending = told["ending"] and Ending(**told["ending"])
+        yield waiting[told["at"]], Hit(told["operation_id"], told["reached"], ending, State(told["state"]))
+
+
+def _hit(warm: Warm, url: str, ways: tuple[Outbox, Outbox], case: Case, number: int) -> Hit:
+    """One case from its operation's recording to its recovery."""
+    box, impatient = ways
+    id_ = fork.record(box, case.kind, number, f"M{number}")
+    pid = fork.child(partial(warm.turn, url, case.kind, LEASE, f"{case.point}={case.act}"))
+    ending = fork.stopped_or_ended(pid)
+    reached = (ending is None) if case.act == "freeze" else (ending == Ending(signal=signal.SIGKILL))
+    if reached and case.act == "freeze":
+        ending = _continued_past_its_lease(impatient, pid)
     else:
-        _let_leases_end(hits)
-    _recover(hits, warm)
-    return hits
+        _let_the_lease_end(box)
+    warm.recover(box, WELL, seconds=20, kinds=[case.kind])
+    with box.read() as connection:
+        state = connection.execute(select(Operation.state).where(Operation.id == id_)).scalar_one()
+    return Hit(id_, reached, ending, State(state))
 
 
-def _sleep_past_the_lease(hits: Sequence[Hit]) -> None:
-    """Leave them stopped until their leases are over and somebody has taken what was theirs; then continue them."""
+def _continued_past_its_lease(impatient: Outbox, pid: int) -> Ending | None:
+    """Leave it stopped until its lease is over and somebody has taken what was its own; then continue it."""
     time.sleep(LEASE.lease + 0.3)
-    for hit in hits:
-        # While a stopped transaction holds the lane this fails, as it would for everybody, and is done again later.
-        with suppress(OperationalError):
-            rescue_abandoned(hit.slot.box, LEASE, "rescuer:1")
-    for hit in hits:
-        if hit.reached:
-            os.kill(hit.pid, signal.SIGCONT)
-    for hit in hits:
-        if hit.reached:
-            hit.ending = fork.stopped_or_ended(hit.pid)
+    # While a stopped transaction holds the lane this fails, as it would for everybody, and is done again later.
+    with suppress(OperationalError):
+        rescue_abandoned(impatient, LEASE, "rescuer:1")
+    os.kill(pid, signal.SIGCONT)
+    return fork.stopped_or_ended(pid)
 
 
-def _let_leases_end(hits: Sequence[Hit]) -> None:
+def _impatient(url: str) -> Outbox:
+    """A way to the database on which nobody waits for a lock that a stopped process holds."""
+    engine = connect(url, pool_size=1, lock_timeout=0.05)
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", lambda driver, _: driver.execute("SET lock_timeout = '50ms'"))
+    return Outbox(engine)
+
+
+def _let_the_lease_end(box: Outbox) -> None:
     """The dead do not come back, so their leases may end at once."""
-    for hit in hits:
-        with hit.slot.box.write() as connection:
-            connection.execute(
-                update(Lane).where(Lane.lease_until.is_not(None)).values(lease_until=hit.slot.box.clock.now())
-            )
+    with box.write() as connection:
+        connection.execute(update(Lane).where(Lane.lease_until.is_not(None)).values(lease_until=box.clock.now()))
 
 
-def _recover(hits: Sequence[Hit], warm: Warm) -> None:
-    pids = [fork.child(partial(warm.recover, hit.slot.url, WELL, seconds=20, kinds=[hit.case.kind])) for hit in hits]
-    for pid in pids:
-        fork.stopped_or_ended(pid)
-    for hit in hits:
-        with hit.slot.box.read() as connection:
-            ours = select(Operation.state).where(Operation.id == hit.operation_id)
-            hit.state = connection.execute(ours).scalar_one()
-
-
-def _wrong(hit: Hit) -> Iterator[str]:
+def _wrong(case: Case, hit: Hit) -> Iterator[str]:
     """What is not as it must be with one operation, whose case is over."""
-    case = hit.case
     if not hit.reached:
-        yield f"the point was not reached in five tries ({hit.ending})"
+        yield f"the point was not reached in {TRIES} tries ({hit.ending})"
     if case.act == "freeze" and case.point in SENT and hit.ending != Ending(signal=signal.SIGALRM):
         yield f"continued after its lease, it was not ended by its timer, but: {hit.ending}"
     if case.act == "freeze" and case.point not in SENT and hit.ending != Ending(status=0):
@@ -211,16 +210,13 @@ def state_after(case: Case) -> State:
     return State.IN_DOUBT if doubted and case.kind == "appointment" else State.SUCCEEDED
 
 
-def _results(
-    boxes: Sequence[Outbox], ledger: Path, wrong: Sequence[tuple[Case, str]], over: Sequence[Hit]
-) -> list[Result]:
-    whole = judged("G2", "all points", gather(boxes, ledger), notes=f"bare turns, lease {LEASE.lease:.1f} s")
+def _results(over: Sequence[tuple[Case, Hit]]) -> list[Result]:
     found = []
     for act in ("kill", "freeze"):
         for point in POINTS:
-            problems = tuple(what for case, what in wrong if (case.act, case.point) == (act, point))
-            states = [hit.state for hit in over if (hit.case.act, hit.case.point) == (act, point)]
-            what = "killed" if act == "kill" else "stopped, continued past its lease,"
-            name = f"{what} {point.replace('_', ' ')}"
-            found.append(Result("G2", name, len(states), states.count(State.IN_DOUBT), problems=problems))
-    return [*found, whole]
+            hits = [(case, hit) for case, hit in over if (case.act, case.point) == (act, point)]
+            problems = tuple(what for case, hit in hits for what in _wrong(case, hit))
+            doubted = sum(hit.state is State.IN_DOUBT for _, hit in hits)
+            name = point.replace("_", " ")
+            found.append(Result("G2", name, len(hits), doubted, problems=problems, column=DONE_TO_IT[act]))
+    return found

@@ -27,6 +27,7 @@ while the database is away is a reason for doubt, until the answers that the wor
 
 def databases(house: House, *, count: int, restarts: int) -> list[Result]:
     """G5: so many immediate restarts, and as many times all connections cut, while so many operations are sent."""
+    assert house.postgres is not None, "there is no server to restart"
     pace = max(20, count // (restarts * 4))
     with stage(house, "g5", VITEC_REQUESTS_PER_SECOND=str(pace), **LASTING) as scene:
         scene.imported(count)
@@ -81,15 +82,15 @@ def rolling(house: House, *, restarts: int) -> list[Result]:
     pace = 30
     count = 0
     with stage(house, "g7", VITEC_REQUESTS_PER_SECOND=str(pace)) as scene:
-        workers = [scene.worker("one").says("ready"), scene.worker("two").says("ready")]
+        workers = [scene.worker(name).says("ready") for name in (("one",) if house.on_sqlite else ("one", "two"))]
         scene.beat()
         slowest, idle, problems = 0.0, 0, []
         for number in range(restarts):
             if scene.states()[State.PENDING] < 10 * pace:
-                scene.imported(20 * pace, start=count, name=f"export_{count}")
-                count += 20 * pace
+                scene.imported(12 * pace, start=count, name=f"export_{count}")
+                count += 12 * pace
             idle += not _is_work_left(scene)
-            status, seconds = _restarted(workers[number % 2])
+            status, seconds = _restarted(workers[number % len(workers)])
             slowest = max(slowest, seconds)
             problems += [] if status == 0 else [f"a worker ended with status {status}"]
         scene.settled(seconds=count / pace + 60)

@@ -1,4 +1,4 @@
-"""What a run found out: figures and violations, as lines to read and as the table of the documentation."""
+"""What a run found out: figures and violations, as cells of a table and as lines to read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,29 @@ from tests.chaos.checker import Invariant, Violation, check
 from tests.chaos.evidence import ever_in_doubt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from tests.chaos.checker import Evidence
 
-HEADINGS = ("", "fault", "operations", "lost", "doubled", "other violations", "in doubt", "seconds to recover", "notes")
 
-BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a table shows of a result."""
+
+    fault: str
+    column: str
+    """Where many faults are met in the same few ways: which of these ways. Empty: a line of its own."""
+    operations: int
+    lost: int
+    doubled: int
+    others: int
+    in_doubt: int
+    recovered: float | None
+    notes: str
+
+    @property
+    def broken(self) -> int:
+        return self.lost + self.doubled + self.others
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +47,20 @@ class Result:
     problems: tuple[str, ...] = ()
     recovered: float | None = None
     notes: str = ""
+    column: str = ""
 
     @property
     def holds(self) -> bool:
         return not self.violations and not self.problems
 
-    def row(self) -> tuple[str, ...]:
-        """The cells of the table."""
+    @property
+    def figures(self) -> Figures:
         counts = Counter(violation.invariant for violation in self.violations)
-        others = sum(counts.values()) - counts[Invariant.LOST] - counts[Invariant.DOUBLED] + len(self.problems)
-        seconds = "–" if self.recovered is None else f"{self.recovered:.1f}"
-        figures = (self.operations, counts[Invariant.LOST], counts[Invariant.DOUBLED], others, self.in_doubt)
-        return (self.name, self.fault, *map(str, figures), seconds, self.notes)
+        lost, doubled = counts[Invariant.LOST], counts[Invariant.DOUBLED]
+        others = len(self.violations) - lost - doubled + len(self.problems)
+        recovered = None if self.recovered is None else round(self.recovered, 1)
+        counted = (self.operations, lost, doubled, others, self.in_doubt)
+        return Figures(self.fault, self.column, *counted, recovered, self.notes)
 
 
 def judged(
@@ -53,16 +71,12 @@ def judged(
     problems: Iterable[str] = (),
     recovered: float | None = None,
     notes: str = "",
+    column: str = "",
 ) -> Result:
     """The result of a run of which this is the evidence."""
     found = tuple(check(evidence))
-    return Result(name, fault, len(evidence.rows), ever_in_doubt(evidence), found, tuple(problems), recovered, notes)
-
-
-def markdown(results: Sequence[Result]) -> str:
-    """The table, as the documentation shows it."""
-    lines = [HEADINGS, tuple("---" for _ in HEADINGS), *(result.row() for result in results)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    doubted = ever_in_doubt(evidence)
+    return Result(name, fault, len(evidence.rows), doubted, found, tuple(problems), recovered, notes, column)
 
 
 def trouble(result: Result, most: int = 10) -> list[str]:
@@ -70,10 +84,3 @@ def trouble(result: Result, most: int = 10) -> list[str]:
     lines = [*map(str, result.violations), *result.problems]
     rest = [f"… and {len(lines) - most} more"] if len(lines) > most else []
     return lines[:most] + rest
-
-
-def inserted(page: str, table: str, said: str) -> str:
-    """The page with the table, and what is said of it, between its two marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{said}\n\n{table}\n{END}{after}"

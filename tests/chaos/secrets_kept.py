@@ -40,7 +40,7 @@ def run(house: House) -> list[Result]:
     with stage(house, "g9") as scene:
         port = servers.free_port()
         told = {**scene.settings, "FLOWER_BASIC_AUTH": ":".join(LOGIN)}
-        with redis.Redis.from_url(house.broker.url) as broker, broker.monitor() as monitor:
+        with scene.broker() as broker, broker.monitor() as monitor:
             heard: list[str] = []
             threading.Thread(target=_listen, args=(monitor, heard), daemon=True).start()
             flower = scene.stack.enter_context(celery("flower", scene.folder, told, f"--port={port}", *ALOUD))
@@ -56,9 +56,10 @@ def run(house: House) -> list[Result]:
                 "what lies in Redis": _content(broker),
                 "Flower": _pages(port),
                 "the process list": arguments,
-                "PostgreSQL's log": _text(house.postgres.folder / "log"),
                 "the import's output": importing.output,
             }
+            if house.postgres is not None:
+                places["PostgreSQL's log"] = _text(house.postgres.folder / "log")
             places |= {f"the log {path.name}": _text(path) for path in scene.folder.glob("*.log")}
         evidence = scene.evidence(doubt=False)
     problems = [f"{secret!r} is in {place}" for place, text in places.items() for secret in _found(text)]

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from run import ROOT
-from tests.chaos.__main__ import PARTS, parsed
+from tests.chaos.__main__ import errands, parsed
+from tests.chaos.parts import NO_SERVER, PARTS
 
 
 # A part forks, so it runs in a process of its own, which has no threads.
@@ -16,17 +17,26 @@ from tests.chaos.__main__ import PARTS, parsed
 @pytest.mark.slow
 @pytest.mark.servers
 @pytest.mark.processes
-@pytest.mark.parametrize("part", ["G1", "G2", "G3"])
-def test_every_invariant_holds(part: str) -> None:
-    command = [sys.executable, "-m", "tests.chaos", "--tiny", "--only", part]
+@pytest.mark.parametrize(("part", "database"), [("G1", "postgresql"), ("G2", "postgresql"), ("G3", "sqlite")])
+def test_every_invariant_holds(part: str, database: str) -> None:
+    command = [sys.executable, "-m", "tests.chaos", "--share", "--only", part, "--database", database]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=270, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{part} holds" in done.stdout
+    assert f"{part} on" in done.stdout
 
 
 def test_all_parts_are_run_unless_some_are_chosen() -> None:
     assert parsed([]).only == list(PARTS)
     assert parsed(["--only", "g1,G9"]).only == ["G1", "G9"]
+
+
+def test_the_short_form_plays_a_share_on_sqlite_too() -> None:
+    assert {errand.part for errand in errands(parsed([])) if errand.database == "sqlite"} == {"G1", "G2", "G3"}
+    assert {errand.database for errand in errands(parsed(["--long"]))} == {"postgresql"}
+
+
+def test_where_there_is_no_server_none_is_restarted() -> None:
+    assert {errand.part for errand in errands(parsed(["--database", "sqlite"]))} == set(PARTS) - NO_SERVER
 
 
 def test_a_part_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

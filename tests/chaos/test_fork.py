@@ -1,0 +1,49 @@
+"""Children that share the work out among themselves, each piece to one of them, and of whom none is left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+
+from tests.chaos import fork
+
+
+def test_each_number_is_taken_once_and_then_there_are_no_more() -> None:
+    with closing(os.fdopen(fork.dealt(5_400), "rb", buffering=0)) as pipe:
+        assert list(fork.taken(pipe.fileno())) == list(range(5_400))
+
+
+def told_by(program: str) -> str:
+    """Run a program of its own, since a test runner has threads and must not fork."""
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
+
+def test_how_each_child_ended_is_told_in_their_order() -> None:
+    endings = told_by("""
+        import os, signal
+        from tests.chaos import fork
+        def killed(): os.kill(os.getpid(), signal.SIGKILL)
+        def failed(): raise SystemExit
+        print([(e.signal, e.status) for e in fork.side_by_side([killed, failed, lambda: None], patience=20)])
+    """)
+    assert endings == "[(9, None), (None, 1), (None, 0)]"
+
+
+def test_a_child_that_is_too_slow_is_ended_and_what_it_forked_with_it() -> None:
+    told = told_by("""
+        import os, signal, time
+        from tests.chaos import fork
+        reading, writing = os.pipe()
+        def slow():
+            fork.child(lambda: time.sleep(60))
+            time.sleep(60)
+        (ending,) = fork.side_by_side([slow], patience=0.5)
+        os.close(writing)
+        # The pipe has its end only when nobody has it open for writing any more.
+        print(ending == fork.Ending(), os.read(reading, 1))
+    """)
+    assert told == "True b''"
