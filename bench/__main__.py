@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from bench import backlog, field, growth, race, report
+from bench import backlog, carrying, fairness, field, growth, race, report
 from run import ROOT
 from tests import servers
 
@@ -33,6 +33,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="3 by default")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds the server waits before each answer")
     parser.add_argument("--growth", action="store_true", help="cost of claim and settle as the table grows, instead")
+    parser.add_argument("--fairness", action="store_true", help="how long small customers wait (simulated), instead")
+    parser.add_argument("--carrying", action="store_true", help="what an operation costs PostgreSQL and Redis, instead")
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "bench", help="where the report goes")
     return parser.parse_args()
 
@@ -42,6 +44,10 @@ def main() -> int:
     chosen = arguments()
     if chosen.growth:
         return grown(chosen.rows or (100_000 if chosen.quick else 1_000_000))
+    if chosen.fairness:
+        return fairness.main(small=100 if chosen.quick else 1_000)
+    if chosen.carrying:
+        return carrying.main(chosen.rows or 4_000)
     rows, rounds = chosen.rows or (2_000 if chosen.quick else 10_000), chosen.rounds or (1 if chosen.quick else 3)
     with (
         servers.postgres(durable=True) as postgres,

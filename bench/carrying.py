@@ -1,0 +1,157 @@
+"""What one operation costs the database and the broker, measured on a real worker. `python3 run.py bench --carrying`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import redis
+
+from bench import backlog, cpu, race
+from tests import servers
+from worker.outbox import Outbox, connect, lanes
+from worker.rings import EXPIRES, bell, ring
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READ = """
+SELECT (SELECT sum(xact_commit) FROM pg_stat_database WHERE datname = current_database()),
+       pg_current_wal_insert_lsn() - '0/0'::pg_lsn,
+       (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()),
+       pg_table_size('operations'), pg_indexes_size('operations'),
+       pg_table_size('attempts'), pg_indexes_size('attempts')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Counters at one moment."""
+
+    commits: float
+    wal: float
+    connections: int
+    sizes: tuple[int, ...]
+    database: float
+    broker: float
+    worker: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The servers, and the worker at work."""
+
+    url: str
+    redis: redis.Redis
+    postgres_pid: int
+    redis_pid: int
+
+    def read(self, worker_pid: int) -> Reading:
+        """All counters now. A session reports what it has done up to a second later, hence the pause."""
+        time.sleep(1.5)
+        with psycopg.connect(backlog.plain(self.url), autocommit=True) as connection:
+            row: Any = connection.execute(_READ).fetchone()
+        spent = (cpu.seconds_of(pid) for pid in (self.postgres_pid, self.redis_pid, worker_pid))
+        return Reading(float(row[0]), float(row[1]), row[2], row[3:], *spent)
+
+
+def rings(count: int, told_of: Ground, app: Any) -> str:
+    """Redis commands of a ring that finds nothing, less what a worker that waits asks for anyway."""
+
+    def commands() -> int:
+        stats: Any = told_of.redis.info("commandstats")
+        return sum(stat["calls"] for name, stat in stats.items() if name != "cmdstat_info")
+
+    # What the drain rang for too much is gone by then.
+    time.sleep(EXPIRES + 2)
+    first = commands()
+    time.sleep(5)
+    idle = (commands() - first) / 5
+    began, first, spent = time.monotonic(), commands(), cpu.seconds_of(told_of.redis_pid)
+    for _ in range(count):
+        ring(app, [backlog.KIND])
+        time.sleep(0.02)
+    time.sleep(2)
+    own = commands() - first - idle * (time.monotonic() - began)
+    took = (cpu.seconds_of(told_of.redis_pid) - spent) * 1000 / count
+    return f"A ring: {own / count:.1f} Redis commands, {took:.2f} ms of its CPU; a worker that waits: {idle:.1f} commands/s."
+
+
+def lines(rows: int, title: str, *, lane_count: int, in_flight: int, children: int = 2) -> Iterator[str]:
+    """Let a worker do so many operations of so many lanes, pace off, and tell what each cost."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vitec-sync-bench-")))
+        postgres = stack.enter_context(servers.postgres(durable=True))
+        broker = stack.enter_context(servers.redis())
+        target = stack.enter_context(race.Target())
+        load = backlog.Backlog(backlog.make(postgres.url, target.url).url, lane_count)
+        load.fill(lane_count)
+        told = {
+            "DATABASE_URL": load.url,
+            "BROKER_URL": broker.url,
+            "VITEC_BASE_URL": target.url,
+            "VITEC_USERNAME": "bench",
+            "VITEC_PASSWORD": "bench-1",
+            "VITEC_REQUESTS_PER_SECOND": "0",
+            "VITEC_IN_FLIGHT": str(in_flight),
+            "STATE_DIR": str(folder),
+        }
+        command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-c", str(children), "-l", "WARNING"]
+        worker = stack.enter_context(race.running(command, told, folder / "log"))
+        ground = Ground(load.url, redis.Redis.from_url(broker.url), postgres.pid, broker.pid)
+        box, app = Outbox(connect(load.url)), bell(Settings(broker_url=broker.url))
+        _drain(box, app, load)
+        load.fill(rows)
+        before = ground.read(worker.pid)
+        _drain(box, app, load)
+        after = ground.read(worker.pid)
+        print(rings(200, ground, app), file=sys.stderr)
+        box.engine.dispose()
+        ground.redis.close()
+    yield (
+        f"| {title} | "
+        + " | ".join(
+            (
+                f"{(after.commits - before.commits) / rows:.2f}",
+                f"{(after.wal - before.wal) / rows:,.0f}",
+                f"{(after.database - before.database) * 1000 / rows:.3f}",
+                f"{(after.worker - before.worker) * 1000 / rows:.3f}",
+                " + ".join(f"{(new - old) / rows:,.0f}" for old, new in zip((0, 0, 0, 0), after.sizes, strict=True)),
+                f"{after.connections}",
+            )
+        )
+        + " |"
+    )
+
+
+def _drain(box: Outbox, app: Any, load: backlog.Backlog) -> None:
+    """Ring as beat would, until nothing is left."""
+    until = time.monotonic() + 180
+    while load.left("operations"):
+        ring(app, [kind for kind, count in lanes.due_kinds(box).items() for _ in range(min(count, 8))])
+        time.sleep(0.1)
+        if time.monotonic() > until:
+            raise race.Stalled("the worker did not finish in time")
+
+
+def main(rows: int) -> int:
+    """Print the table in Markdown."""
+    print(
+        "| pace off | commits/op | WAL, bytes/op | database CPU, ms/op | worker CPU, ms/op | operations + its indexes + attempts + its indexes, bytes/op | connections |"
+    )
+    print("| --- | --: | --: | --: | --: | --: | --: |", flush=True)
+    for title, lane_count, in_flight, count in (
+        ("12 lanes, 50 in flight", 12, 50, rows),
+        ("12 lanes, 5 in flight", 12, 5, rows // 2),
+        ("100 lanes of 3 rows, 5 in flight", 100, 5, 300),
+    ):
+        for line in lines(count, title, lane_count=lane_count, in_flight=in_flight):
+            print(line, flush=True)
+    return 0

@@ -1,0 +1,56 @@
+"""What a simulation is told: the settings, the rules that are compared, and what things cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.settings import Settings
+
+SHIPPED = Settings(_env_file=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is set, and which rule stands where two are compared. The defaults are what ships."""
+
+    rate: float = SHIPPED.vitec_requests_per_second
+    in_flight: int = SHIPPED.vitec_in_flight
+    children: int = 4
+    alone: float = SHIPPED.turn_alone
+    shared: float = SHIPPED.turn_shared
+    dispatch_every: float = SHIPPED.dispatch_every
+    ring_per_lane: bool = False
+    """A ring names its lane: the rule that was not taken."""
+    kinds_in_turn: bool = False
+    """Dispatch rings the kinds in turn, the one that has waited longest first; else one kind after another."""
+    frugal: bool = False
+    """A turn whose claim emptied its lane reserves no slot until something is found; else it goes on reserving."""
+    share: bool = False
+    """Living turns divide the in-flight limit; else whoever asks first has all that is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Seconds that things take: a ring's way to a child, a read, a small commit, an exchange and each row in it; and
+    Vitec's answer (median)."""
+
+    ring: float = 0.005
+    read: float = 0.0005
+    commit: float = 0.0015
+    exchange: float = 0.003
+    row: float = 0.0003
+    answer: float = 0.1
+    spread: float = 0.4
+    """The standard deviation of the answer's logarithm."""
+
+    def scaled(self, by: float) -> Costs:
+        """The same on a machine that takes so many times as long; Vitec's answer stays."""
+        return Costs(
+            self.ring * by,
+            self.read * by,
+            self.commit * by,
+            self.exchange * by,
+            self.row * by,
+            self.answer,
+            self.spread,
+        )

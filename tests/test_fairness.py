@@ -1,0 +1,168 @@
+"""The simulation follows the product's own rules: each is held against the product's function on a database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select, update
+
+from bench.fairness import Load, play, quantile
+from bench.simulated.lanes import Batch, Lane, Lanes, Pace
+from bench.simulated.rules import Rules
+from bench.simulated.world import World
+from models import Environment
+from models import Lane as Row
+from tests import factory
+from worker import housekeeping
+from worker.outbox import FixedClock, Outbox, connect, lanes, pace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def box(sqlite_url: str, clock: FixedClock) -> Iterator[Outbox]:
+    engine = connect(sqlite_url)
+    box = Outbox(engine, clock)
+    with box.write() as connection:
+        factory.make_environment(connection)
+    yield box
+    engine.dispose()
+
+
+@pytest.mark.parametrize("rate", [10.0, 50.0, 500.0])
+def test_slots_are_given_as_the_product_gives_them(box: Outbox, clock: FixedClock, rate: float) -> None:
+    simulated, now = Pace(rate), 0.0
+    with box.write() as connection:
+        connection.execute(update(Environment).values(next_slot_at=clock.moment))
+    for wait, most in ((0.0, 5), (0.0, 2), (0.05, 100), (0.031, 1), (0.4, 3), (0.1, 60), (0.002, 60)):
+        clock.advance(wait)
+        now += wait
+        ours, theirs = simulated.reserve(now, most), pace.reserve(box, rate, most)
+        assert ours.offsets == pytest.approx(theirs.offsets, abs=0.002)
+        assert ours.wait == pytest.approx(theirs.wait, abs=0.002)
+
+
+def test_turns_go_round_as_the_product_lets_them(box: Outbox, clock: FixedClock) -> None:
+    """Four lanes of different length, one row done a turn: the order of turns, and what each last look said."""
+    rows, simulated, taken, looks = {"M1": 3, "M2": 1, "M3": 2, "M4": 1}, Lanes(), [], []
+    with box.write() as connection:
+        for number, (customer, count) in enumerate(rows.items()):
+            for _ in range(count):
+                factory.make_operation(connection, kind="comeback", customer_id=customer)
+            due_at = factory.MOMENT + timedelta(seconds=number)
+            connection.execute(update(Row).where(Row.customer_id == customer).values(due_at=due_at))
+            lane = Lane(int(customer[1:]), "comeback")
+            lane.batches.append(Batch(0.0, count, count))
+            simulated.wake(lane, float(number))
+    now = 10.0
+    clock.advance(now)
+    while (turn := lanes.take(box, "comeback", lease=45, worker="test")) is not None:
+        lane_taken = simulated.take("comeback")
+        assert lane_taken is not None
+        taken.append((turn.customer_id, f"M{lane_taken.customer}"))
+        _finish_one(box, turn.customer_id)
+        lane_taken.claim(1)
+        clock.advance(1)
+        now += 1
+        looks.append((lanes.release(box, turn), simulated.release(lane_taken, now)))
+    assert [real for real, _ in taken] == [ours for _, ours in taken]
+    assert [real for real, _ in taken] == ["M1", "M2", "M3", "M4", "M1", "M3", "M1"]
+    assert all(real == ours for real, ours in looks)
+    assert simulated.take("comeback") is None
+
+
+def _finish_one(box: Outbox, customer_id: str) -> None:
+    from models import Operation, State
+
+    with box.write() as connection:
+        which = select(Operation.id).where(Operation.customer_id == customer_id, Operation.state == State.PENDING)
+        one = connection.scalars(which.limit(1)).one()
+        done = {"state": State.SUCCEEDED, "finalized_at": factory.MOMENT}
+        connection.execute(update(Operation).where(Operation.id == one).values(**done))
+
+
+def test_dispatch_rings_in_the_order_in_which_the_product_rings(box: Outbox) -> None:
+    counts = {"viewing_registration": 10, "comeback": 2, "order_token": 1}
+    # No children: what is rung stays to be seen.
+    world = World(Rules(children=0))
+    with box.write() as connection:
+        for kind, count in counts.items():
+            for number in range(count):
+                factory.make_operation(connection, kind=kind, customer_id=f"M{number}")
+                world.lanes.wake(Lane(number, kind), 0.0)
+        connection.execute(update(Row).values(due_at=factory.MOMENT - timedelta(minutes=1)))
+    rung: list[str] = []
+    housekeeping.dispatch(box, rung.extend)
+    world.dispatch()
+    assert world.rung() == rung
+
+
+def test_a_row_that_comes_while_its_lane_is_served_is_not_forgotten() -> None:
+    simulated, lane = Lanes(), Lane(1, "comeback")
+    lane.batches.append(Batch(0.0, 1, 1))
+    simulated.wake(lane, 0.0)
+    assert simulated.take("comeback") is lane
+    lane.claim(5)
+    lane.batches.append(Batch(1.0, 1, 1))
+    simulated.wake(lane, 1.0)
+    assert simulated.take("comeback") is None, "its turn has not ended"
+    assert simulated.release(lane, 2.0)
+    assert simulated.take("comeback") is lane
+
+
+def test_a_claim_takes_the_oldest_rows_and_no_more_than_there_are() -> None:
+    lane = Lane(1, "comeback")
+    old, new = Batch(0.0, 2, 2), Batch(1.0, 3, 3)
+    lane.batches.extend((old, new))
+    assert lane.claim(3) == [old, old, new]
+    assert lane.claim(9) == [new, new]
+    assert lane.claim(9) == []
+
+
+def test_neither_the_pace_nor_the_in_flight_limit_is_ever_exceeded() -> None:
+    rules = Rules(rate=50.0, in_flight=3, children=4)
+    world, most, starts = World(rules), 0, []
+    send = world.send
+
+    def watched(work, batch, start):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+        nonlocal most
+        most = max(most, world.under_way)
+        starts.append(start)
+        send(work, batch, start)
+
+    world.send = watched  # type: ignore[method-assign]
+    world.enqueue([(Lane(number, "comeback"), Batch(0.0, 40, 40)) for number in range(20)])
+    world.time.run(60.0)
+    assert world.sent == 800
+    assert most == 3
+    assert 800 / rules.rate - 1 < max(starts)
+    in_any_second = max(sum(0 <= other - start < 1.0 for other in starts) for start in starts)
+    assert in_any_second <= rules.rate * 1.2 + 1
+
+
+def test_the_same_seed_plays_the_same_day() -> None:
+    load = Load("a few", 20, (("comeback", 500),))
+    assert play(load, Rules(), seed=3) == play(load, Rules(), seed=3)
+    assert play(load, Rules(), seed=3) != play(load, Rules(), seed=4)
+
+
+def test_who_is_not_served_counts_with_the_wait_so_far() -> None:
+    found = play(Load("one child, no time", 5, (("comeback", 10_000),), 0.0, "comeback", 1.0), Rules(children=1))
+    assert found.unserved == 5
+    assert quantile(found.all, 0.5) == pytest.approx(1.0, abs=0.3)
+
+
+def test_kinds_rung_in_turn_do_not_wait_for_those_before_them_in_the_alphabet() -> None:
+    big = tuple((kind, 20_000) for kind in ("appointment", "comeback") for _ in range(10))
+    load = Load("two busy kinds", 150, big)
+    after = play(load, Rules(children=2, kinds_in_turn=True))
+    before = play(load, Rules(children=2, kinds_in_turn=False))
+    assert quantile(after.all, 0.99) < 0.5 * quantile(before.all, 0.99)
