@@ -20,6 +20,7 @@ from worker.rings import EXPIRES, bell, ring
 from worker.settings import Settings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
 _READ = """
@@ -141,8 +142,9 @@ def _drain(box: Outbox, app: Any, load: backlog.Backlog) -> None:
             raise race.Stalled("the worker did not finish in time")
 
 
-def main(rows: int) -> int:
+def run(chosen: argparse.Namespace) -> int:
     """Print the table in Markdown."""
+    rows = chosen.rows or 4_000
     print(
         "| pace off | commits/op | WAL, bytes/op | database CPU, ms/op | worker CPU, ms/op | operations + its indexes + attempts + its indexes, bytes/op | connections |"
     )

@@ -16,6 +16,7 @@ from bench.simulated.world import World
 from worker.kinds import KINDS
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Sequence
 
 NAMES = tuple(kind.kind for kind in KINDS)
@@ -175,11 +176,11 @@ def line(case: Case, found: Found) -> str:
     )
 
 
-def main(small: int) -> int:
+def run(chosen: argparse.Namespace) -> int:
     """Print the simulation's report, and a small part of it beside a real worker."""
     from bench.fairness_real import lines
 
-    tell(small)
+    tell(100 if chosen.quick else 1_000)
     for text in lines():
         print(text, flush=True)
     return 0

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from bench.backlog import plain
 from bench.race import Contender
 from run import ROOT
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from bench import sqlite
     from bench.backlog import Backlog
 
 PROCESSES = "2"
@@ -61,31 +64,61 @@ def limits() -> list[Contender]:
     ]
 
 
+def settings_of(database_url: str, broker_url: str, in_flight: int = 50) -> dict[str, str]:
+    """The worker's settings: the pace off, so that the work itself is measured."""
+    return {
+        "DATABASE_URL": database_url,
+        "BROKER_URL": broker_url,
+        "VITEC_USERNAME": "bench",
+        "VITEC_PASSWORD": "bench-1",
+        "VITEC_REQUESTS_PER_SECOND": "0",
+        "VITEC_IN_FLIGHT": str(in_flight),
+    }
+
+
+def celery(what: str, *options: str) -> list[str]:
+    """`celery -A worker …` as it is started in production."""
+    return [sys.executable, "-m", "celery", "-A", "worker", what, *options, "-l", "WARNING"]
+
+
 def ours(ground: Ground) -> list[Contender]:
-    """The worker: its turns alone, and as it ships under Celery."""
-    box = Outbox(connect(ground.backlog.url))
-    app = bell(Settings(broker_url=ground.broker_url))
-    left = partial(ground.backlog.left, "operations")
-    celery = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-c", PROCESSES, "-l", "WARNING"]
+    """The worker: its turns alone, also with slower commits, and as it ships under Celery."""
+    fill, left = ground.backlog.fill, partial(ground.backlog.left, "operations")
+    fifty, five = (settings_of(ground.backlog.url, ground.broker_url, count) for count in (50, 5))
+    slow = {**fifty, "BENCH_FLUSH": "0.001"}
+    turns, worker = [sys.executable, "-m", "bench.turns", PROCESSES], celery("worker", "-c", PROCESSES)
+    dispatch = dispatcher(ground)
+    return [
+        Contender("turns", turns, "turns, 50 in flight", fifty, fill, left),
+        Contender("turns_flush", turns, "turns, each commit 1 ms longer", slow, fill, left),
+        Contender("worker", worker, "worker, 50 in flight", fifty, fill, left, dispatch),
+        Contender("worker_5", worker, "worker, 5 in flight", five, fill, left, dispatch),
+    ]
+
+
+def dispatcher(ground: Ground) -> Callable[[], None]:
+    """What beat asks for, without waiting for beat."""
+    box, app = Outbox(connect(ground.backlog.url)), bell(Settings(broker_url=SecretStr(ground.broker_url)))
 
     def dispatch() -> None:
         ring(app, [kind for kind, count in lanes.due_kinds(box).items() for _ in range(min(count, 8))])
 
-    def with_in_flight(count: str) -> Mapping[str, str]:
-        return {
-            "DATABASE_URL": ground.backlog.url,
-            "BROKER_URL": ground.broker_url,
-            "VITEC_USERNAME": "bench",
-            "VITEC_PASSWORD": "bench-1",
-            "VITEC_REQUESTS_PER_SECOND": "0",
-            "VITEC_IN_FLIGHT": count,
-        }
+    return dispatch
 
-    turns = [sys.executable, "-m", "bench.turns", PROCESSES]
+
+def on_sqlite(place: sqlite.Backlog) -> list[Contender]:
+    """Turns with an SQLite file, in one process and in two."""
+    settings = settings_of(place.url, "")
     return [
-        Contender("turns", turns, "turns, 50 in flight", with_in_flight("50"), ground.backlog.fill, left),
-        Contender("worker", celery, "worker, 50 in flight", with_in_flight("50"), ground.backlog.fill, left, dispatch),
-        Contender("worker_5", celery, "worker, 5 in flight", with_in_flight("5"), ground.backlog.fill, left, dispatch),
+        Contender(
+            f"turns_sqlite_{count}",
+            [sys.executable, "-m", "bench.turns", str(count)],
+            f"turns, 50 in flight, SQLite, {count} process{'es' * (count > 1)}",
+            settings,
+            place.fill,
+            place.left,
+        )
+        for count in (1, 2)
     ]
 
 

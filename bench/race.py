@@ -36,6 +36,11 @@ class Result:
     rate: float
     cpu: Mapping[str, float]
 
+    @property
+    def total(self) -> float:
+        """CPU of all parts."""
+        return sum(self.cpu.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Contender:

@@ -39,7 +39,7 @@ def lines(contenders: Sequence[Contender], results: Mapping[str, Sequence[Result
         if own:
             ratios = [mine.rate / limit.rate for mine, limit in zip(own, bare, strict=False)]
             parts = {part: median(result.cpu[part] for result in own) for part in own[0].cpu}
-            cpu = median(sum(result.cpu.values()) for result in own)
+            cpu = median(result.total for result in own)
             rate, ratio = median(result.rate for result in own), median(ratios) if ratios else None
             found.append(Line(one.name, one.title, rate, ratio, cpu, parts, len(own)))
     return found

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import event
 
 from worker import bootstrap, delivery
 from worker.delivery.switch import make_deadly
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from worker.delivery import TurnReport
+    from worker.outbox import Outbox
 
 
 def main() -> None:
@@ -21,11 +31,31 @@ def main() -> None:
 def serve_for_ever() -> None:
     """What a prefork child does when its ring is always heard at once."""
     make_deadly()
-    box, client, settings = bootstrap.outbox(), bootstrap.client(), bootstrap.settings()
+    slow_down(bootstrap.outbox(), float(os.environ.get("BENCH_FLUSH", "0")))
     while True:
-        report = delivery.serve("comeback", box=box, client=client, settings=settings, stopping=lambda: False)
-        if report.customer_id is None:
+        if serve_once().customer_id is None:
             time.sleep(0.01)
+
+
+def serve_once() -> TurnReport:
+    """One turn, if any lane is due."""
+    box, client, settings = bootstrap.outbox(), bootstrap.client(), bootstrap.settings()
+    return delivery.serve("comeback", box=box, client=client, settings=settings, stopping=lambda: False)
+
+
+def slow_down(box: Outbox, flush: float) -> None:
+    """Let every commit that has to reach the disk take so many seconds longer, all its locks still held.
+
+    This is what a slower disk does to one connection. A real one also lets commits of the same moment share a flush.
+    """
+
+    def wait(connection: Connection) -> None:
+        # What only reads says so, and is not flushed.
+        if connection.get_execution_options().get("sqlite_begin") != "DEFERRED":
+            time.sleep(flush)
+
+    if flush:
+        event.listen(box.engine, "commit", wait)
 
 
 if __name__ == "__main__":

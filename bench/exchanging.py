@@ -1,0 +1,85 @@
+"""Claim and settle without anything between: what a turn costs the database when sending costs nothing."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench import cpu
+from bench.backlog import KIND
+from models import State
+from worker.decide import Settlement
+from worker.outbox import Outbox, lanes, rescue
+from worker.outbox.exchange import Terms, exchange
+from worker.outbox.settling import Finished
+from worker.outcome import Health
+
+if TYPE_CHECKING:
+    from worker.outbox.lanes import Turn
+
+BATCH = 50
+TURN = 1_000
+"""Rows of one turn at most, as if others were waiting."""
+WARM, COUNT = 1_000, 4_000
+"""Operations before and while it is measured: connections, plans and statements are there by then."""
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds per operation, claimed and settled: by the clock, and the CPU of this process and the database."""
+
+    wall: float
+    client: float
+    database: float
+
+    @property
+    def cpu(self) -> float:
+        """Of both together."""
+        return self.client + self.database
+
+
+def cost(box: Outbox, postgres: int, count: int = COUNT) -> Cost:
+    """Measure `count` operations, after some that warm it up. There must be so many."""
+    drain(box, WARM)
+    wall, client, database = time.monotonic(), time.process_time(), cpu.seconds_of(postgres)
+    done = drain(box, count)
+    if done < count:
+        raise AssertionError(f"only {done} of {count} were there")
+    spent = time.monotonic() - wall, time.process_time() - client, cpu.seconds_of(postgres) - database
+    return Cost(*(seconds * 1000 / done for seconds in spent))
+
+
+def drain(box: Outbox, count: int) -> int:
+    """Claim and settle about so many operations, in turns at one lane after another; return how many it were."""
+    done = 0
+    while done < count and (turn := lanes.take(box, KIND, lease=3600, worker="bench")) is not None:
+        done += serve(box, turn, min(count - done, TURN))
+        lanes.release(box, turn)
+    return done
+
+
+def serve(box: Outbox, turn: Turn, most: int) -> int:
+    """The exchanges of one turn; what is claimed succeeds at once."""
+    terms, done = Terms(in_flight=BATCH), 0
+    rescue.clear(box, turn, _nobody_died, "bench")
+    finished: list[Finished] = []
+    while True:
+        exchanged = exchange(box, turn, finished, BATCH if done < most else 0, terms)
+        done += len(exchanged.claimed)
+        finished = [_succeeded(one.id, one.attempt) for one in exchanged.claimed]
+        if not finished:
+            return done
+
+
+def _nobody_died(kind: str, failures: int, max_failures: int) -> Settlement:
+    raise AssertionError(f"a {kind} was left in flight ({failures} of {max_failures})")
+
+
+def _succeeded(id_: int, attempt: int) -> Finished:
+    remote_id = f"NEW{next(_numbers)}"
+    what = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id=remote_id, answer=remote_id, health=Health.WELL)
+    return Finished(id_, attempt, what, "bench", seconds=0.01, tries=1, written=True, http_status=200)

@@ -1,0 +1,124 @@
+"""Where the CPU time of an operation goes: clocks of threads, inside processes that serve turns. `bench --parts`."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections import defaultdict
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from bench import backlog, cpu, field, race, turns
+from bench.table import Table, circumstances, publish
+from run import clean_environment
+from tests import servers
+from worker import bootstrap
+from worker.delivery import turn as turn_of
+from worker.delivery.switch import make_deadly
+from worker.outbox import lanes, rescue
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+
+PROCESSES = int(field.PROCESSES)
+AROUND = "taking a turn, giving it back"
+EXCHANGE = "exchange: SQLAlchemy and the outbox"
+DRIVER = "the database's driver, psycopg"
+LOOP = "the turn's own loop"
+SENDING = "the threads that send"
+
+Spent = defaultdict[str, float]
+"""Seconds of CPU by part."""
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Drain several times and publish the parts' medians."""
+    rows, rounds = chosen.rows or (2_000 if chosen.quick else 10_000), chosen.rounds or (1 if chosen.quick else 3)
+    with servers.postgres(durable=True) as postgres, race.Target(chosen.latency) as target:
+        place = backlog.make(postgres.url, target.url)
+        os.environ.update(clean_environment(dict(os.environ)) | field.settings_of(place.url, "redis://127.0.0.1:9"))
+        os.environ["VITEC_BASE_URL"] = target.url
+        found = [_round(place, target, postgres.pid, rows) for _ in range(rounds)]
+        alone = [_alone(target, rows) for _ in range(rounds)]
+    parts = {part: median(one[part] for one in found) * 1e6 / rows for part in found[0]}
+    whole = sum(parts.values())
+    lines: list[list[Any]] = [[part, spent, spent / whole] for part, spent in parts.items()]
+    lines += [["all together", whole, 1.0], ["beside it: sending in a plain loop", median(alone), None]]
+    columns = (("part", ""), ("µs/op", ".0f"), ("share", ".0%"))
+    about = circumstances(rows=rows, rounds=rounds, processes=PROCESSES, **{"in flight": 50})
+    publish(Table("parts", columns, lines), about, chosen.out)
+    return 0
+
+
+def _round(place: backlog.Backlog, target: race.Target, postgres: int, rows: int) -> Spent:
+    place.fill(rows)
+    before = cpu.seconds_of(postgres), cpu.seconds_of(target.pid)
+    fork, pipes = multiprocessing.get_context("fork"), []
+    for _ in range(PROCESSES):
+        mine, theirs = fork.Pipe(duplex=False)
+        fork.Process(target=_serve_all, args=(theirs,)).start()
+        pipes.append(mine)
+    spent = Spent(float)
+    for pipe in pipes:
+        for part, seconds in pipe.recv().items():
+            spent[part] += seconds
+    spent["PostgreSQL"] = cpu.seconds_of(postgres) - before[0]
+    spent["the server that is sent to"] = cpu.seconds_of(target.pid) - before[1]
+    assert not place.left("operations")
+    return spent
+
+
+def _serve_all(pipe: Connection) -> None:
+    """A worker's child, until nothing is left."""
+    make_deadly()
+    spent = Spent(float)
+    watch(spent)
+    whole, main = time.process_time(), time.thread_time()
+    while turns.serve_once().customer_id is not None:
+        pass
+    whole, main = time.process_time() - whole, time.thread_time() - main
+    spent[LOOP] = main - sum(spent.values())
+    spent[SENDING] = whole - main
+    pipe.send(dict(spent))
+
+
+def watch(spent: Spent) -> None:
+    """Let the parts of the main thread note what they take: whatever runs inside another counts only once."""
+    inside: list[float] = []
+
+    def noting(part: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*args: Any, **more: Any) -> Any:
+            began = time.thread_time()
+            inside.append(0.0)
+            try:
+                return work(*args, **more)
+            finally:
+                took = time.thread_time() - began
+                spent[part] += took - inside.pop()
+                if inside:
+                    inside[-1] += took
+
+        return noted
+
+    for module, name, part in _places():
+        setattr(module, name, noting(part, getattr(module, name)))
+    dialect = bootstrap.outbox().engine.dialect
+    for name in ("do_execute", "do_execute_no_params", "do_commit", "do_rollback", "do_ping"):
+        setattr(dialect, name, noting(DRIVER, getattr(dialect, name)))
+
+
+def _places() -> Iterator[tuple[Any, str, str]]:
+    yield turn_of, "exchange", EXCHANGE
+    yield rescue, "clear", AROUND
+    for name in ("take", "release", "somebody_waits", "has_claimable"):
+        yield lanes, name, AROUND
+
+
+def _alone(target: race.Target, rows: int) -> float:
+    limit = next(one for one in field.limits() if one.name == "client")
+    command = [part.format(count=rows) for part in limit.command]
+    found = race.measure(race.Contender(limit.name, command, limit.title), target, rows, {})
+    return found.cpu["client"] * 1000

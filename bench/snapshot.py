@@ -1,0 +1,81 @@
+"""Claims beside a snapshot that somebody holds open: dead index entries must not make them slower and slower.
+
+Nothing dead may be cleaned away while a report or a backup runs for hours, and every claimed row leaves a dead entry at
+the very front of the index in which the next claim looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from bench import backlog, exchanging
+from bench.table import Table, circumstances, publish
+from tests import servers
+from worker.outbox import Outbox, connect
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from bench.exchanging import Cost
+
+STEPS = 4
+COLUMNS = (
+    ("lanes", ",d"),
+    ("drained beside the snapshot", ",d"),
+    ("ms/op", ".3f"),
+    ("of the first", ".2f"),
+    ("CPU, ms/op", ".3f"),
+    ("of the first's", ".2f"),
+    ("of it the database", ".3f"),
+)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Measure one lane and twelve, and publish both."""
+    rows = chosen.rows or (20_000 if chosen.quick else 120_000)
+    found: list[list[int | float]] = []
+    with servers.postgres(durable=True) as postgres:
+        for lanes in (1, 12):
+            print(f"{lanes} lanes …", file=sys.stderr)
+            place = backlog.make(postgres.url, "http://127.0.0.1:9", f"bench{lanes}", lanes)
+            place.fill(rows + (STEPS + 2) * (exchanging.WARM + exchanging.COUNT))
+            found += _table(lanes, list(_series(place.url, postgres.pid, rows)))
+    note = "The first line of each is measured before the snapshot is taken."
+    publish(Table("snapshot", COLUMNS, found, note), circumstances(rows=rows), chosen.out)
+    return 0
+
+
+def _series(url: str, postgres: int, rows: int) -> Iterator[tuple[int, Cost]]:
+    box = Outbox(connect(url))
+    yield 0, exchanging.cost(box, postgres)
+    with _held(url):
+        drained = 0
+        for step in range(1, STEPS + 1):
+            drained += exchanging.drain(box, rows * step // STEPS - drained)
+            one = exchanging.cost(box, postgres)
+            yield drained, one
+            drained += exchanging.WARM + exchanging.COUNT
+    box.engine.dispose()
+
+
+@contextlib.contextmanager
+def _held(url: str) -> Iterator[None]:
+    """Somebody's report that has been running for a long time."""
+    with psycopg.connect(backlog.plain(url)) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute("SELECT count(*) FROM lanes")
+        yield
+        connection.rollback()
+
+
+def _table(lanes: int, series: Sequence[tuple[int, Cost]]) -> list[list[int | float]]:
+    first = series[0][1]
+    return [
+        [lanes, drained, one.wall, one.wall / first.wall, one.cpu, one.cpu / first.cpu, one.database]
+        for drained, one in series
+    ]
