@@ -16,6 +16,7 @@ from sqlalchemy import (
     false,
     func,
     text,
+    true,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -59,6 +60,8 @@ class Operation(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     after_kind: Mapped[str | None] = mapped_column(String(40))
     after_source_id: Mapped[str | None] = mapped_column(String(200))
+    parent_done: Mapped[bool] = mapped_column(server_default=true())
+    """It comes after none, or that one has succeeded. A success lasts, so that once true it stays so."""
 
     claimed_by: Mapped[int | None] = mapped_column(BigInteger)
     """The lane's token at the claim."""
@@ -100,6 +103,7 @@ class Operation(Base):
         CheckConstraint("(claimed_by IS NULL) = (claimed_at IS NULL)", name="claim_has_time"),
         CheckConstraint("attempt >= 0 AND failures >= 0 AND look_ups >= 0 AND max_failures > 0", name="counts"),
         CheckConstraint("(after_kind IS NULL) = (after_source_id IS NULL)", name="after_is_whole"),
+        CheckConstraint("parent_done OR after_source_id IS NOT NULL", name="parent_is_named"),
         Index(
             "uq_operations_remote_id",
             "kind",
@@ -115,8 +119,9 @@ class Operation(Base):
             "kind",
             "next_attempt_at",
             "id",
-            postgresql_where=text("state IN ('pending', 'retryable')"),
-            sqlite_where=text("state IN ('pending', 'retryable')"),
+            # Without those that wait for another one: however many there are, a claim never walks past them.
+            postgresql_where=text("state IN ('pending', 'retryable') AND parent_done"),
+            sqlite_where=text("state IN ('pending', 'retryable') AND parent_done"),
         ),
         Index(
             "ix_operations_in_flight",
@@ -173,8 +178,8 @@ class Operation(Base):
             "feed",
             "after_kind",
             "after_source_id",
-            postgresql_where=text("after_source_id IS NOT NULL AND state IN ('pending', 'retryable')"),
-            sqlite_where=text("after_source_id IS NOT NULL AND state IN ('pending', 'retryable')"),
+            postgresql_where=text("state IN ('pending', 'retryable') AND NOT parent_done"),
+            sqlite_where=text("state IN ('pending', 'retryable') AND NOT parent_done"),
         ),
         Index(
             "ix_operations_unreported",

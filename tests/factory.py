@@ -76,11 +76,21 @@ def make_operation(
         **_implied(state, kind, number, now, token),
         **overrides,
     }
+    values.setdefault("parent_done", _is_done(connection, values))
     made: int = connection.execute(insert(Operation).values(values).returning(Operation.id)).scalar_one()
     entry = _entry(values) if history else None
     if entry is not None:
         connection.execute(insert(Attempt).values(operation_id=made, attempt=values.get("attempt", 0), at=now, **entry))
     return made
+
+
+def _is_done(connection: Connection, values: Mapping[str, Any]) -> bool:
+    """Whether it comes after none, or that one has succeeded."""
+    if values.get("after_source_id") is None:
+        return True
+    named = {"kind": values["after_kind"], "source_id": values["after_source_id"], "feed": values.get("feed", "crm")}
+    succeeded = select(Operation.id).filter_by(**named, state=State.SUCCEEDED)
+    return connection.scalar(succeeded) is not None
 
 
 def _implied(state: State, kind: str, number: int, now: datetime, token: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from worker.outbox import Outbox, expiry, lanes, rescue
+from worker.outbox import Outbox, expiry, lanes, parents, rescue
 from worker.outbox.prune import prune as prune_outbox
 from worker.settings import Settings
 from worker.terms import policy_of, verdict_of
@@ -30,8 +30,13 @@ def rescue_abandoned(box: Outbox, settings: Settings, by: str) -> int:
 
 
 def expire(box: Outbox) -> dict[str, int]:
-    """End what waits in vain, and wake lanes whose enqueuer died before it could; return how many of each."""
-    return {"expired": expiry.expire(box), "orphaned": expiry.orphan(box), "woken": lanes.correct(box)}
+    """End what waits in vain; tell children of a success that they missed, and lanes of rows; return how many of each."""
+    return {
+        "expired": expiry.expire(box),
+        "orphaned": expiry.orphan(box),
+        "freed": parents.correct(box),
+        "woken": lanes.correct(box),
+    }
 
 
 def prune(box: Outbox, settings: Settings) -> int:

@@ -8,7 +8,8 @@ from typing import assert_never
 from sqlalchemy.exc import IntegrityError
 
 from models import FINAL, WAITING, State
-from worker.outbox import Outbox, intake, lanes, people
+from worker.outbox import Outbox, intake, lanes, parents, people
+from worker.outbox.lanes import LaneKey
 from worker.outbox.people import TARGETS, Decision, Standing, Verb
 from worker.outbox.repeating import repeated
 
@@ -123,18 +124,20 @@ def decide(box: Outbox, ids: Iterable[int], wish: Wish, who: Who) -> Report:
 
 def _decide_batch(box: Outbox, ids: Sequence[int], wish: Wish, who: Who) -> Report:
     try:
-        judged, moved = repeated(lambda: _decide_once(box, ids, wish, who))
+        judged, moved, freed = repeated(lambda: _decide_once(box, ids, wish, who))
     except IntegrityError:
         # Between the look and the write, a settlement gave the same remote id to another operation.
         return Report(refused=tuple(_taken(id_, None) for id_ in ids))
     customers = {one.id: one.customer_id for one, _ in judged}
     report = _report(ids, judged, moved)
-    lanes.wake(box, [(customers[one.id], one.kind) for one in report.done if one.state in WAITING])
+    lanes.wake(box, {(customers[one.id], one.kind) for one in report.done if one.state in WAITING} | freed)
     return report
 
 
-def _decide_once(box: Outbox, ids: Sequence[int], wish: Wish, who: Who) -> tuple[list[_Judged], frozenset[int]]:
-    """One whole transaction: what was judged of each operation, and which of them were moved."""
+def _decide_once(
+    box: Outbox, ids: Sequence[int], wish: Wish, who: Who
+) -> tuple[list[_Judged], frozenset[int], frozenset[LaneKey]]:
+    """One whole transaction: what was judged of each, which were moved, and the lanes of what came after them."""
     now = box.clock.now()
     with box.write() as connection:
         standing = people.lock(connection, now, ids)
@@ -149,7 +152,9 @@ def _decide_once(box: Outbox, ids: Sequence[int], wish: Wish, who: Who) -> tuple
         revised = [one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)]
         if revised:
             intake.apply_revisions(connection, box, revised)
-    return judged, moved
+        succeeded = [one.id for one, decision in decided if TARGETS[decision.verb] is State.SUCCEEDED]
+        freed = parents.free(connection, moved.intersection(succeeded))
+    return judged, moved, freed
 
 
 def _is_the_verdict(decision: Decision) -> bool:

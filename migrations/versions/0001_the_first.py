@@ -164,6 +164,7 @@ def _what_is_wanted() -> list[sa.Column[object]]:
         _moment("expires_at"),
         sa.Column("after_kind", sa.String(40)),
         sa.Column("after_source_id", sa.String(200)),
+        _flag("parent_done", default=True),
     ]
 
 
@@ -200,6 +201,7 @@ def _operations_constraints() -> list[sa.Constraint]:
         "claim_has_time": "(claimed_by IS NULL) = (claimed_at IS NULL)",
         "counts": "attempt >= 0 AND failures >= 0 AND look_ups >= 0 AND max_failures > 0",
         "after_is_whole": "(after_kind IS NULL) = (after_source_id IS NULL)",
+        "parent_is_named": "parent_done OR after_source_id IS NOT NULL",
     }
     return [
         sa.PrimaryKeyConstraint("id", name=op.f("pk_operations")),
@@ -219,7 +221,7 @@ def _operations_indexes() -> None:
         unique=True,
         where="remote_id IS NOT NULL AND kind <> 'order_token'",
     )
-    _index("ix_operations_due", table, *lane, "next_attempt_at", "id", where=waiting)
+    _index("ix_operations_due", table, *lane, "next_attempt_at", "id", where=f"{waiting} AND parent_done")
     _index("ix_operations_in_flight", table, *lane, where="state = 'in_flight'")
     _index("ix_operations_in_doubt", table, *lane, "next_attempt_at", "id", where="state = 'in_doubt'")
     _index("ix_operations_asking", table, "look_up_until", where="look_up_until IS NOT NULL")
@@ -231,7 +233,7 @@ def _operations_indexes() -> None:
         "ix_operations_children",
         table,
         *("feed", "after_kind", "after_source_id"),
-        where=f"after_source_id IS NOT NULL AND {waiting}",
+        where=f"{waiting} AND NOT parent_done",
     )
     _index(
         "ix_operations_unreported",
@@ -275,8 +277,8 @@ def _count(name: str) -> sa.Column[object]:
     return sa.Column(name, sa.Integer(), server_default="0", nullable=False)
 
 
-def _flag(name: str) -> sa.Column[object]:
-    return sa.Column(name, sa.Boolean(), server_default=sa.false(), nullable=False)
+def _flag(name: str, *, default: bool = False) -> sa.Column[object]:
+    return sa.Column(name, sa.Boolean(), server_default=sa.true() if default else sa.false(), nullable=False)
 
 
 def _word(name: str, check: str, values: tuple[str, ...], default: str | None = None) -> sa.Column[object]:

@@ -173,8 +173,8 @@ GUARDS = (
         12,
         "the claim itself demands that it is in time",
         EXCHANGE,
-        "select(picked.c.id)), waiting, in_time(now))",
-        "select(picked.c.id)), waiting)",
+        "select(picked.c.id)), sendable, in_time(now))",
+        "select(picked.c.id)), sendable)",
         f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
     ),
     Guard(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from worker.outbox import FixedClock, Outbox
 
 
-def comeback(box: Outbox, note: str = "", source_id: str = "P-1") -> Enqueued:
+def comeback(box: Outbox, note: str = "", source_id: str = "P-1", after: str | None = None) -> Enqueued:
     return enqueue(
         box,
         kind="comeback",
@@ -29,7 +29,7 @@ def comeback(box: Outbox, note: str = "", source_id: str = "P-1") -> Enqueued:
         date="2026-12-10 09:00",
         note=note,
         send_after=datetime(2026, 12, 5, 9, tzinfo=UTC),
-        after="comeback:P-0",
+        after=after,
     )
 
 
@@ -38,10 +38,18 @@ def test_it_is_recorded_once_and_its_lane_woken(box: Outbox) -> None:
     assert first.verdict is Verdict.RECORDED
     assert comeback(box) == Enqueued(Verdict.UNCHANGED, first.id)
     (row,) = operations(box)
-    assert (row.id, row.feed_file_id, row.line, row.after_source_id) == (first.id, None, None, "P-0")
+    assert (row.id, row.feed_file_id, row.line) == (first.id, None, None)
     assert row.next_attempt_at == row.send_after == datetime(2026, 12, 5, 9, tzinfo=UTC)
     with box.read() as connection:
         assert connection.scalar(select(Lane.due_at)) == row.send_after
+
+
+def test_a_child_wakes_its_lane_only_once_its_parent_has_succeeded(box: Outbox) -> None:
+    comeback(box, after="comeback:P-0")
+    (row,) = operations(box)
+    assert (row.after_kind, row.after_source_id, row.parent_done) == ("comeback", "P-0", False)
+    with box.read() as connection:
+        assert connection.scalar(select(Lane.due_at)) is None
 
 
 def test_new_content_replaces_what_waits(box: Outbox) -> None:

@@ -58,6 +58,7 @@ def test_a_sound_row_of_every_state_is_accepted(connection: Connection, state: S
         (State.PENDING, {"max_failures": 0}, "counts"),
         (State.PENDING, {"after_kind": "comeback"}, "after_is_whole"),
         (State.PENDING, {"after_source_id": "CRM-1"}, "after_is_whole"),
+        (State.PENDING, {"parent_done": False}, "parent_is_named"),
     ],
 )
 def test_an_operation_that_contradicts_itself_is_refused(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import factory
+from tests.outbox.scene import Scene
 from worker.outbox import FixedClock, Outbox, connect
 
 
@@ -24,6 +25,12 @@ def box(database_url: str, clock: FixedClock) -> Iterator[Outbox]:
 def pg_box(pg_url: str, clock: FixedClock) -> Iterator[Outbox]:
     """The same on PostgreSQL only, for rules about its locks."""
     yield from _open(pg_url, clock)
+
+
+@pytest.fixture
+def scene(box: Outbox, clock: FixedClock) -> Scene:
+    """An empty lane, by a clock that the test moves."""
+    return Scene(box, clock)
 
 
 def _open(url: str, clock: FixedClock) -> Iterator[Outbox]:

@@ -7,7 +7,7 @@ from sqlalchemy import select, text, update
 from models import Event, Operation, State
 from tests import factory
 from tests.factory import MOMENT
-from tests.outbox.steps import DOUBT, REFUSAL, RETRY, SUCCESS, TERMS, begin, claim, done, entries, make, read
+from tests.outbox.steps import DOUBT, REFUSAL, RETRY, SUCCESS, TERMS, begin, claim, done, entries, make, read, settle
 from worker.decide import Settlement
 from worker.outbox import FixedClock, Outbox, lanes
 from worker.outbox.exchange import Exchanged, exchange
@@ -61,10 +61,10 @@ def test_a_child_waits_for_its_parents_success(box: Outbox) -> None:
     orphan_free = make(box)
     turn = begin(box)
     assert [one.id for one in claim(box, turn).claimed] == [orphan_free]
-    with box.write() as connection:
-        connection.execute(
-            update(Operation).where(Operation.id == parent).values(state=State.SUCCEEDED, finalized_at=MOMENT)
-        )
+    parents_turn = begin(box, "order_token")
+    (claimed,) = claim(box, parents_turn).claimed
+    assert claimed.id == parent
+    settle(box, parents_turn, [done(claimed, SUCCESS)])
     assert [one.id for one in claim(box, turn).claimed] == [child]
     assert read(box, unknown).state is State.PENDING
 
@@ -238,7 +238,7 @@ def test_the_claim_asks_the_database_by_its_partial_index(pg_box: Outbox) -> Non
         plan = connection.execute(
             text(
                 "EXPLAIN SELECT id FROM operations WHERE customer_id = 'M' AND kind = 'k'"
-                " AND state IN ('pending', 'retryable') AND next_attempt_at <= now()"
+                " AND state IN ('pending', 'retryable') AND parent_done AND next_attempt_at <= now()"
                 " ORDER BY next_attempt_at, id LIMIT 5"
             )
         ).scalars()

@@ -14,7 +14,7 @@ from tests.properties.vitec import Fate
 from tests.properties.workers import Worker, World, begin
 from worker import reconciling
 from worker.kinds import by_name
-from worker.outbox import expiry, intake, lanes, pausing, rescue
+from worker.outbox import expiry, intake, lanes, parents, pausing, rescue
 from worker.outbox.due import looked_up, waiting
 from worker.outbox.intake import NewOperation
 from worker.outbox.pausing import Span
@@ -149,6 +149,7 @@ class Office:
         rescue.rescue(box, verdict_of(self.world.policy), "beat:1")
         expiry.expire(box)
         expiry.orphan(box)
+        parents.correct(box)
         lanes.correct(box)
 
     def pass_time(self, seconds: float) -> None:

@@ -79,10 +79,8 @@ def _waiting(facts: Facts, limits: Limits) -> Iterator[Reason]:
     until, leave = row["next_attempt_at"], row["send_again_until"]
     shut, parent = tuple(_shut(facts, limits)), tuple(_parent(facts, limits))
     yield from (*shut, *parent)
-    if leave is not None and leave <= at:
+    if leave is not None and leave <= at and not parent:
         yield LeaveGrewOld(leave, until)
-        # To look it up, it does not matter what it comes after.
-        parent = ()
     elif until > at:
         yield _not_yet(facts)
     if until <= at and not shut and not parent:
@@ -117,7 +115,7 @@ def _shut(facts: Facts, limits: Limits) -> Iterator[Reason]:
 
 def _parent(facts: Facts, limits: Limits) -> Iterator[Reason]:
     row, state = facts.row, facts.standing.parent
-    if row["after_source_id"] is None or state is State.SUCCEEDED:
+    if row["parent_done"]:
         return
     named = (row["after_kind"], row["after_source_id"])
     if facts.circle:
@@ -125,7 +123,7 @@ def _parent(facts: Facts, limits: Limits) -> Iterator[Reason]:
     else:
         # What keeps both is said once, at the child.
         known = set(_shut(facts, limits))
-        theirs = () if facts.parent is None else reasons_of(facts.parent, limits)
+        theirs = () if facts.parent is None or state is State.SUCCEEDED else reasons_of(facts.parent, limits)
         yield WaitsFor(*named, facts.parent_id, state, tuple(one for one in theirs if one not in known))
 
 

@@ -7,13 +7,11 @@ from enum import StrEnum
 from models import State
 from worker.explaining.reasons import (
     Alike,
-    Circle,
     Doubt,
     LeaveGrewOld,
     ParentEnded,
     Reason,
     TooLate,
-    WaitsFor,
     WorkerGone,
     until_of,
 )
@@ -89,7 +87,7 @@ def _of_waiting(facts: Facts, reasons: tuple[Reason, ...], hours: SendingHours) 
 
 def _look_up(facts: Facts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
     """To ask Vitec, it does not matter what keeps the operation itself."""
-    its_own = Doubt | LeaveGrewOld | Alike | WaitsFor | Circle
+    its_own = Doubt | LeaveGrewOld | Alike
     others = tuple(one for one in reasons if not isinstance(one, its_own))
     return Coming(
         Deed.LOOKED_UP,

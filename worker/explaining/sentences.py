@@ -125,6 +125,8 @@ def _parent(reason: WaitsFor | Circle | ParentEnded) -> Said:
     match reason:
         case WaitsFor(id=None):
             return Said(f"It waits for {named}, which is not known yet.", "Export that one from the CRM, too.")
+        case WaitsFor(state=State.SUCCEEDED):
+            return Said(f"It waits for {named} (operation {reason.id}), of whose success it is about to be told.")
         case WaitsFor():
             more = "" if reason.reasons else f"vitec-sync explain {reason.id}"
             return Said(f"It waits for {named} (operation {reason.id}), which is {words(reason.state)}.", more)

@@ -9,6 +9,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Text, bindparam, insert, select, update
 
 from models import WAITING, Attempt, Event, Operation, State
+from worker.outbox.parents import is_done
 from worker.outbox.rows import as_json
 from worker.outbox.staging import NewOperation
 from worker.outbox.store import Outbox
@@ -145,7 +146,8 @@ def _overwriting() -> Any:
     statement = update(_OPERATIONS).where(_OPERATIONS.c.id == bindparam("the_id"))
     payload = as_json(bindparam("the_payload", type_=Text))
     same = {name: bindparam(f"the_{name}", type_=_OPERATIONS.c[name].type) for name in (*_SAID, "next_attempt_at")}
-    return statement.values(payload=payload, revision=None, **same)
+    done = is_done(_OPERATIONS.c.feed, same["after_kind"], same["after_source_id"])
+    return statement.values(payload=payload, revision=None, parent_done=done, **same)
 
 
 def _parameters(change: Change) -> dict[str, Any]:

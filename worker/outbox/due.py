@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, literal_column, or_, select
-from sqlalchemy.orm import aliased
 
 from models import Hold, Lane, Operation, Scope
 
@@ -17,6 +16,9 @@ waiting: ColumnElement[bool] = literal_column("operations.state IN ('pending', '
 in_flight: ColumnElement[bool] = literal_column("operations.state = 'in_flight'")
 in_doubt: ColumnElement[bool] = literal_column("operations.state = 'in_doubt'")
 needs_person: ColumnElement[bool] = literal_column("operations.needs_person")
+sendable: ColumnElement[bool] = and_(waiting, literal_column("operations.parent_done"))
+"""Waiting, and not for another operation's success."""
+awaiting_parent: ColumnElement[bool] = and_(waiting, literal_column("NOT operations.parent_done"))
 
 Now = ColumnElement[datetime]
 
@@ -26,21 +28,10 @@ def in_time(now: Now) -> ColumnElement[bool]:
     return or_(Operation.expires_at.is_(None), Operation.expires_at > now)
 
 
-def _parent_succeeded() -> ColumnElement[bool]:
-    parent = aliased(Operation, name="parent")
-    done = exists().where(
-        parent.feed == Operation.feed,
-        parent.kind == Operation.after_kind,
-        parent.source_id == Operation.after_source_id,
-        parent.state == literal_column("'succeeded'"),
-    )
-    return or_(Operation.after_source_id.is_(None), done)
-
-
 def ready(now: Now) -> ColumnElement[bool]:
     """The operation itself could be claimed: state, time, expiry, parent and fresh evidence allow it."""
     fresh = or_(Operation.send_again_until.is_(None), Operation.send_again_until > now)
-    return and_(waiting, Operation.next_attempt_at <= now, in_time(now), fresh, _parent_succeeded())
+    return and_(sendable, Operation.next_attempt_at <= now, in_time(now), fresh)
 
 
 def looked_up() -> ColumnElement[bool]:
@@ -55,7 +46,7 @@ def doubtful(now: Now) -> ColumnElement[bool]:
 
 def stale(now: Now) -> ColumnElement[bool]:
     """A look-up is due, since leave to send again has grown old."""
-    return and_(waiting, Operation.send_again_until <= now, Operation.next_attempt_at <= now)
+    return and_(sendable, Operation.send_again_until <= now, Operation.next_attempt_at <= now)
 
 
 def asking(now: Now) -> ColumnElement[bool]:

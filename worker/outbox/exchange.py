@@ -12,10 +12,10 @@ from sqlalchemy.orm import aliased
 
 from models import Environment, Hold, Lane, Operation, State
 from worker.failpoints import reach
-from worker.outbox import holding, intake, lanes
+from worker.outbox import holding, intake, lanes, parents
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
-from worker.outbox.due import Now, asking, covers, held, in_flight, in_time, ready, to_ask, waiting
+from worker.outbox.due import Now, asking, covers, held, in_flight, in_time, ready, sendable, to_ask
 from worker.outbox.evidence import late
 from worker.outbox.lanes import Turn
 from worker.outbox.looking_up import Doubtful, LookedUp, LookUpTerms, claim_look_ups, take_in
@@ -82,6 +82,7 @@ def exchange(
         environment = connection.execute(_lock_environment(now)).one()
         mine = lanes.lock(connection, turn)
         moved = _settle(connection, box, now, finished, looked_up, terms)
+        freed = parents.free(connection, _succeeded(moved)) if environment.children else frozenset()
         news = [holding.News(one.settlement.hold, one.settlement.health) for one in finished]
         news += [holding.News(one.hold, one.health) for one in looked_up]
         if environment.failures_in_row or environment.ended or not all(map(_is_quiet, news)):
@@ -91,9 +92,11 @@ def exchange(
             done = _claim(connection, now, turn, want, terms, moved)
         _pass("before", finished, done)
     _pass("after", finished, done)
-    if moved and not mine:
-        # Whoever has the lane now, or had it since, did not see these move.
-        lanes.wake(box, [(turn.customer_id, turn.kind)])
+    own = {(turn.customer_id, turn.kind)}
+    # Its own lane a turn sees to itself. Whoever has a lost one now, or had it since, did not see these move.
+    woken = freed - own if mine else freed | (own if moved else set())
+    if woken:
+        lanes.wake(box, woken)
     return done
 
 
@@ -109,10 +112,14 @@ def _lock_environment(now: Now) -> Any:
     # Whether any hold has run out, which a good answer would end: one that runs out a moment later, the next one ends.
     ended = exists().where(Hold.until <= now)
     return (
-        select(Environment.failures_in_row, ended.label("ended"))
+        select(Environment.failures_in_row, ended.label("ended"), parents.some_wait().label("children"))
         .where(Environment.id == 1)
         .with_for_update(key_share=True, of=Environment)
     )
+
+
+def _succeeded(moved: dict[int, Moved]) -> list[int]:
+    return [id_ for id_, what in moved.items() if what.state is State.SUCCEEDED]
 
 
 def _is_quiet(news: holding.News) -> bool:
@@ -236,7 +243,7 @@ def _put_in_flight(now: Now) -> Any:
     )
     return (
         update(Operation)
-        .where(Operation.id.in_(select(picked.c.id)), waiting, in_time(now))
+        .where(Operation.id.in_(select(picked.c.id)), sendable, in_time(now))
         .values(
             state=State.IN_FLIGHT,
             attempt=Operation.attempt + 1,

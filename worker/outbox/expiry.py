@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal, literal
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from models import Attempt, Event, Operation, State
-from worker.outbox.due import Now, waiting
+from worker.outbox.due import Now, awaiting_parent, waiting
 from worker.outbox.store import Outbox
 
 BATCH = 500
@@ -43,7 +43,7 @@ def orphan(box: Outbox) -> int:
     )
     # Each child asks for its parent by the unique key: a join would be planned as a scan of all operations.
     state = select(parent.state).where(same).correlate(Operation).scalar_subquery()
-    ended = and_(Operation.after_source_id.is_not(None), state.in_([State.FAILED, State.CANCELLED, State.EXPIRED]))
+    ended = and_(awaiting_parent, state.in_([State.FAILED, State.CANCELLED, State.EXPIRED]))
     order = (Operation.feed, Operation.after_kind, Operation.after_source_id)
     return _end_all(box, box.clock.now(), _Ending(ended, order, State.FAILED, "parent_failed"))
 

@@ -10,6 +10,7 @@ from models import Lane, Operation, UtcDateTime
 from models.base import RowId
 from worker.outbox.clock import later
 from worker.outbox.due import Now
+from worker.outbox.parents import is_done
 from worker.outbox.revising import Verdict, revise
 from worker.outbox.rows import as_json
 from worker.outbox.staging import NewOperation, stage, staged
@@ -96,6 +97,7 @@ def _insert(
         "next_attempt_at": case((new.send_after > now, new.send_after), else_=now),
         "expires_at": func.coalesce(new.expires_at, own_expiry, type_=UtcDateTime),
         "created_at": now,
+        "parent_done": is_done(literal(feed), new.after_kind, new.after_source_id),
     }
     # SQLite reads the ON of ON CONFLICT as a join's unless a WHERE stands between.
     rows = select(*picked.values()).where(new.number >= 0).order_by(new.number)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from models import Environment, Lane, Operation
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
-from worker.outbox.due import claimable, due, free, looked_up, waiting
+from worker.outbox.due import claimable, due, free, looked_up, sendable
 from worker.outbox.store import Outbox
 
 LaneKey = tuple[str, str]
@@ -114,7 +114,7 @@ def _soonest(which: ColumnElement[bool]) -> ScalarSelect[Any]:
 
 def _next_of_lane() -> ColumnElement[Any]:
     """When the lane's next operation is to be sent or looked up; NULL: there is none."""
-    to_send, to_ask = _soonest(waiting), _soonest(looked_up())
+    to_send, to_ask = _soonest(sendable), _soonest(looked_up())
     return case((to_ask.is_(None), to_send), (to_send.is_(None), to_ask), (to_ask < to_send, to_ask), else_=to_send)
 
 

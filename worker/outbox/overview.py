@@ -1,5 +1,6 @@
 """How the whole stands, at a glance: what waits, what is in doubt, what is held, who is at work, what came in."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,18 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select
 
 from models import Environment, FeedFile, Hold, Lane, Operation, RejectedRow, State
-from worker.outbox.due import Now, claimable, free, held, holding, in_doubt, in_flight, needs_person, waiting
+from worker.outbox.due import (
+    Now,
+    awaiting_parent,
+    claimable,
+    free,
+    held,
+    holding,
+    in_doubt,
+    in_flight,
+    needs_person,
+    sendable,
+)
 from worker.outbox.store import Outbox
 
 LATEST_FILES = 5
@@ -74,8 +86,11 @@ def overview(box: Outbox, *, finals: bool = True) -> Overview:
 def _counts(connection: Connection, *, finals: bool) -> dict[tuple[str, State], int]:
     """Count by kind and state: the living through their partial indexes, the final states by reading every row."""
     of = select(Operation.kind, Operation.state, func.count().label("number")).group_by(Operation.kind, Operation.state)
-    parts = [of] if finals else [of.where(part) for part in (waiting, in_flight, in_doubt)]
-    return {(row.kind, row.state): row.number for part in parts for row in connection.execute(part)}
+    parts = [of] if finals else [of.where(part) for part in (sendable, awaiting_parent, in_flight, in_doubt)]
+    counts: Counter[tuple[str, State]] = Counter()
+    for part in parts:
+        counts.update({(row.kind, row.state): row.number for row in connection.execute(part)})
+    return dict(counts)
 
 
 def _count(connection: Connection, which: ColumnElement[bool]) -> int:
@@ -87,7 +102,7 @@ def _held(connection: Connection, now: Now) -> int:
         return 0
     in_lane = (Operation.customer_id == Lane.customer_id) & (Operation.kind == Lane.kind)
     return (
-        connection.scalar(select(func.count()).select_from(Lane).join(Operation, in_lane).where(waiting, held(now)))
+        connection.scalar(select(func.count()).select_from(Lane).join(Operation, in_lane).where(sendable, held(now)))
         or 0
     )
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from models import Attempt, Event, Operation, State
 from worker.outbox.due import Now, in_time
+from worker.outbox.parents import is_done
 
 
 class Verb(StrEnum):
@@ -212,7 +213,10 @@ def _sent_again(now: Now, decision: Decision) -> dict[str, Any]:
     soonest = case((Operation.send_after > now, Operation.send_after), else_=now)
     expiry = {"expires_at": decision.until} if decision.for_ever or decision.until is not None else {}
     anew = {"failures": 0, "look_ups": 0, "looked_up_at": None, "answer": None, "finalized_at": None}
-    return {**_FORGOTTEN, **anew, **expiry, "state": TARGETS[decision.verb], "next_attempt_at": soonest}
+    # While it had ended, nobody told it of its parent.
+    done = is_done(Operation.feed, Operation.after_kind, Operation.after_source_id)
+    where = {"state": TARGETS[decision.verb], "next_attempt_at": soonest, "parent_done": done}
+    return {**_FORGOTTEN, **anew, **expiry, **where}
 
 
 def _delivered(now: Now, one: Standing, decision: Decision) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, or_, select, tuple_
 
 from models import WAITING, Attempt, FeedFile, Hold, Lane, Operation, State
-from worker.outbox.due import covers, in_doubt, in_flight, needs_person, waiting
+from worker.outbox.due import awaiting_parent, covers, in_doubt, in_flight, needs_person, sendable
 from worker.outbox.store import Outbox
 
 PAGE = 500
@@ -123,7 +123,7 @@ def _narrowed(query: Select[*tuple[Any, ...]], wanted: Filter) -> Select[*tuple[
 def _by_partial_index(states: frozenset[State]) -> Iterable[ColumnElement[bool]]:
     """Say the same in the words of a partial index, which a bound value would not be recognised by."""
     if states <= WAITING:
-        yield waiting
+        yield or_(sendable, awaiting_parent)
     elif states == {State.IN_FLIGHT}:
         yield in_flight
     elif states == {State.IN_DOUBT}:
@@ -185,5 +185,5 @@ def _children(connection: Connection, row: RowMapping) -> int:
         Operation.after_kind == row["kind"],
         Operation.after_source_id == row["source_id"],
     )
-    # Those that still wait; the index knows no others.
-    return connection.scalar(select(func.count()).where(named, waiting, Operation.after_source_id.is_not(None))) or 0
+    # Those that still wait for it; the index knows no others.
+    return connection.scalar(select(func.count()).where(named, awaiting_parent)) or 0

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from models import Lane, Operation, State
 from worker.decide import Settlement
-from worker.outbox import intake, lanes
+from worker.outbox import intake, lanes, parents
 from worker.outbox.due import Now, abandoned, free, in_flight
 from worker.outbox.evidence import WORKER_DIED
 from worker.outbox.lanes import Turn
@@ -67,6 +67,8 @@ def _settle_left(
     ).all()
     left = [Finished(row.id, row.attempt, verdict(kind, row.failures, row.max_failures), by) for row in rows]
     moved = settle(connection, now, left)
+    # Evidence may have come while it was in flight. The children's lanes are woken by housekeeping.
+    parents.free(connection, [id_ for id_, what in moved.items() if what.state is State.SUCCEEDED])
     revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
     if revised:
         intake.apply_revisions(connection, box, revised)
