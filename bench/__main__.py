@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import arrivals, carrying, comparing, fairness, flat, growth, parts, pruning, snapshot, whole
+from bench import arrivals, carrying, comparing, fairness, flat, growth, intake, parts, pruning, snapshot, whole
 from run import ROOT
 
 QUESTIONS = {
@@ -15,6 +15,7 @@ QUESTIONS = {
     "whole": (whole.run, "the whole operation, sending included, in a table of --rows (1,000,000)"),
     "arrivals": (arrivals.run, "from a row's commit to its request"),
     "prune": (pruning.run, "blanking --rows (200,000) old payloads, and a drain beside it"),
+    "intake": (intake.run, "imports of --rows (200,000) of each kind, or of --only, and results of as many"),
     "memory": (flat.run, "a worker's memory, descriptors and threads over --rows (200,000) operations"),
     "parts": (parts.run, "where the CPU time of an operation goes"),
     "carrying": (carrying.run, "what an operation costs PostgreSQL and Redis"),
