@@ -1,12 +1,27 @@
 """What the CRM has not been told yet, read page by page, and the mark that it has been told."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, Row, literal_column, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Integer,
+    Row,
+    Text,
+    and_,
+    cast,
+    literal_column,
+    select,
+    update,
+)
 
 from models import FeedFile, Operation, RejectedRow, State
+from worker.outbox.composed import composed
+from worker.outbox.rows import as_document, table_of
 from worker.outbox.store import Outbox
 
 PAGE = 1_000
@@ -102,19 +117,36 @@ def mark_operations(box: Outbox, told: Iterable[Told]) -> int:
 
 
 def _mark_some(box: Outbox, told: Sequence[Told]) -> int:
-    as_told = tuple_(Operation.id, Operation.attempt, Operation.state).in_([tuple(one) for one in told])
+    document = as_document([{"id": one.id, "attempt": one.attempt, "state": one.state.value} for one in told])
     with box.write() as connection:
         # Locked in the order of ids first, as everybody locks them.
-        still = connection.scalars(
-            select(Operation.id)
-            .where(as_told, Operation.reported_at.is_(None))
-            .order_by(Operation.id)
-            .with_for_update(key_share=True)
-        ).all()
+        still = connection.scalars(_still(connection.dialect.name), document).all()
         if still:
-            mark = update(Operation).where(Operation.id.in_(still)).values(reported_at=box.clock.now())
-            connection.execute(mark.execution_options(synchronize_session=False))
+            connection.execute(
+                _mark(connection.dialect.name, box.clock.now()), as_document({"id": id_} for id_ in still)
+            )
     return len(still)
+
+
+@composed
+def _still(dialect: str) -> Any:
+    """Those of the document that stand as they were told."""
+    told = table_of(dialect, "told", {"id": BigInteger(), "attempt": Integer(), "state": Text()})
+    as_told = and_(Operation.id == told.c.id, Operation.attempt == told.c.attempt)
+    return (
+        select(Operation.id)
+        .join(told, as_told)
+        .where(cast(Operation.state, Text) == told.c.state, Operation.reported_at.is_(None))
+        .order_by(Operation.id)
+        .with_for_update(key_share=True, of=Operation)
+    )
+
+
+@composed
+def _mark(dialect: str, now: ColumnElement[datetime]) -> Any:
+    these = table_of(dialect, "these", {"id": BigInteger()})
+    mark = update(Operation).where(Operation.id.in_(select(these.c.id))).values(reported_at=now)
+    return mark.execution_options(synchronize_session=False)
 
 
 def mark_rejected(box: Outbox, ids: Iterable[int]) -> int:
