@@ -80,13 +80,13 @@ class Process:
 
     def until(self, true: Callable[[], object], *, seconds: float = 30, why: str = "it did not come true") -> None:
         """Wait as `until` does, but not for longer than the process lives."""
-        until(lambda: true() or not self.alive, seconds=seconds, why=self._told(why))
+        self._until(lambda: true() or not self.alive, seconds, why)
         if not true():
             raise Late(self._told(f"{why}, and it has ended"))
 
     def ends(self, *, seconds: float = 30) -> int:
         """Wait for its end and return its exit status."""
-        until(lambda: not self.alive, seconds=seconds, why=self._told("it did not end"))
+        self._until(lambda: not self.alive, seconds, "it did not end")
         return self.process.returncode
 
     def terminate(self) -> None:
@@ -97,6 +97,13 @@ class Process:
         """End it and its children as a crash of the machine would."""
         os.killpg(self.pid, signal.SIGKILL)
         self.process.wait(10)
+
+    def _until(self, true: Callable[[], object], seconds: float, why: str) -> None:
+        try:
+            until(true, seconds=seconds, why=why)
+        except Late:
+            # Its last words are those it has said meanwhile.
+            raise Late(self._told(why)) from None
 
     def _told(self, why: str) -> str:
         return f"{why}\n--- {self.name}:\n{self.output[-3000:]}"

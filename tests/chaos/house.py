@@ -203,8 +203,8 @@ class Stage:
         return gather([self.database_url], [self.ledger], in_flight_at_kills=self.in_flight_at_kills if doubt else None)
 
     def broker(self) -> redis.Redis:
-        """A connection to where this stage rings."""
-        return redis.Redis.from_url(self.settings["BROKER_URL"])
+        """A connection to where this stage rings. Whoever listens there does so for as long as nobody says anything."""
+        return redis.Redis.from_url(self.settings["BROKER_URL"], socket_timeout=None)
 
     def wait(self, true: Callable[[], object], *, seconds: float, why: str) -> float:
         """Wait until `true` is. Returns how long that took."""
