@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -80,7 +81,7 @@ def measured(
             command = [part.format(count=count) for part in one.command]
             try:
                 result = race.measure(dataclasses.replace(one, command=command), target, count, pids)
-            except race.Stalled as stalled:
+            except (race.Stalled, subprocess.CalledProcessError) as stalled:
                 print(f"round {number + 1}: {stalled}", file=sys.stderr)
                 continue
             results[one.name].append(result)

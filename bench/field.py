@@ -92,7 +92,8 @@ def ours(ground: Ground) -> list[Contender]:
         Contender("turns", turns, "turns, 50 in flight", fifty, fill, left),
         Contender("turns_flush", turns, "turns, each commit 1 ms longer", slow, fill, left),
         Contender("worker", worker, "worker, 50 in flight", fifty, fill, left, dispatch),
-        Contender("worker_5", worker, "worker, 5 in flight", five, fill, left, dispatch),
+        # Exchanges of at most five rows: slower, so a smaller share is as steady.
+        Contender("worker_5", worker, "worker, 5 in flight", five, fill, left, dispatch, share=0.3),
     ]
 
 
@@ -152,6 +153,6 @@ def others(ground: Ground) -> list[Contender]:
         contender("huey", "with_huey", "huey, threads 8", "huey.bin.huey_consumer", "bench.peers.with_huey.huey", "-w", "8", "-k", "thread"),
         contender("dramatiq", "with_dramatiq", "dramatiq, 2 × 8 threads", "dramatiq", "bench.peers.with_dramatiq", "-p", "2", "-t", "8"),
         contender("rq", "with_rq", "rq, 2 simple workers", "bench.peers.with_rq", PROCESSES),
-        contender("procrastinate", "with_procrastinate", "procrastinate, 16 at once", "bench.peers.with_procrastinate", "16"),
-        contender("pgqueuer", "with_pgqueuer", "pgqueuer, batches of 100", "bench.peers.with_pgqueuer", "100"),
+        contender("procrastinate", "with_procrastinate", "procrastinate, 2 × 8 at once", "bench.peers.with_procrastinate", PROCESSES),
+        contender("pgqueuer", "with_pgqueuer", "pgqueuer, 2 × 8 threads", "bench.peers.with_pgqueuer", PROCESSES),
     ]  # fmt: skip

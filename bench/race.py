@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 WARM = 0.05
 """The share of the work that is not measured: imports, first connections, first plans."""
 
+START, SLOWEST = 60.0, 20.0
+"""Who has not begun after so many seconds, or does fewer operations per second, is not waited for."""
+
 
 class Stalled(Exception):  # noqa: N818 (a fact)
     """A contender did not finish in time; its last words are the message."""
@@ -113,9 +116,7 @@ def running(command: Sequence[str], environment: Mapping[str, str], log: Path): 
         process.wait()
 
 
-def measure(
-    contender: Contender, target: Target, count: int, servers: Mapping[str, int], *, deadline: float = 120
-) -> Result:
+def measure(contender: Contender, target: Target, count: int, servers: Mapping[str, int]) -> Result:
     """Let it do `count` operations at the target. `servers`: names and process ids of what serves it."""
     contender.prepare(count)
     answered = target.answered
@@ -125,7 +126,7 @@ def measure(
         environment = {**contender.environment, "VITEC_BASE_URL": target.url, "STATE_DIR": folder}
         with running(contender.command, environment, log) as process:
             parts = {"client": process.pid, "server": target.pid, **servers}
-            until = time.monotonic() + deadline
+            until = time.monotonic() + START + count / SLOWEST
 
             def wait(true: Callable[[], bool]) -> None:
                 nudged = 0.0

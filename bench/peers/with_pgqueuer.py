@@ -1,4 +1,4 @@
-"""pgqueuer on PostgreSQL: a job per row, taken in batches, with threads for the POST."""
+"""pgqueuer on PostgreSQL: a job per row, taken in batches, in processes with threads for the POST."""
 
 # The peers live in an environment of their own, which the type checker does not see.
 # mypy: disable-error-code="import-not-found, untyped-decorator"
@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import psycopg
 from pgqueuer import PgQueuer
@@ -17,8 +21,15 @@ from pgqueuer.queries import Queries
 from bench.peers import job
 
 
-async def main(batch: int) -> None:
+BATCH, THREADS = 50, 8
+
+HEARTBEAT = timedelta(minutes=5)
+"""It takes on all that waits at once, and what shows no life for so long again: a slow machine must not double."""
+
+
+async def work() -> None:
     """Work until ended."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     connection = await psycopg.AsyncConnection.connect(job.URL, autocommit=True)
     queuer = PgQueuer(PsycopgDriver(connection))
 
@@ -27,7 +38,7 @@ async def main(batch: int) -> None:
         assert found.payload is not None
         await asyncio.to_thread(job.do, int(found.payload))
 
-    await queuer.run(batch_size=batch)
+    await queuer.run(batch_size=BATCH, heartbeat_timeout=HEARTBEAT)
 
 
 def enqueue(ids: list[int]) -> None:
@@ -38,10 +49,19 @@ def enqueue(ids: list[int]) -> None:
         queries = Queries(PsycopgDriver(connection))
         if not await queries.has_table("pgqueuer"):
             await queries.install()
+        # A worker that was killed leaves jobs that it has done but not yet written off.
+        await queries.clear_queue()
         await queries.enqueue(["send"] * len(ids), [str(n).encode() for n in ids], [0] * len(ids))
 
     asyncio.run(put())
 
 
+def main(processes: int) -> None:
+    """Work until ended, in so many processes."""
+    for _ in range(processes):
+        multiprocessing.get_context("fork").Process(target=lambda: asyncio.run(work())).start()
+    signal.pause()
+
+
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    main(int(sys.argv[1]))

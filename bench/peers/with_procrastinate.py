@@ -1,4 +1,4 @@
-"""procrastinate on PostgreSQL: a job per row, its content in the job, asynchronous workers with threads for the POST."""
+"""procrastinate on PostgreSQL: a job per row, in processes that run several at once, each in a thread."""
 
 # The peers live in an environment of their own, which the type checker does not see.
 # mypy: disable-error-code="import-not-found, untyped-decorator"
@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import procrastinate
 
 from bench.peers import job
+
+CONCURRENCY = 8
 
 app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=job.URL))
 
@@ -21,10 +26,12 @@ def send(job_id: int) -> None:
     job.do(job_id)
 
 
-async def main(concurrency: int) -> None:
+async def work() -> None:
     """Work until ended."""
+    # What is synchronous runs in the loop's own threads, which are fewer than the jobs at once on a small machine.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CONCURRENCY))
     async with app.open_async():
-        await app.run_worker_async(concurrency=concurrency, delete_jobs="always", wait=True)
+        await app.run_worker_async(concurrency=CONCURRENCY, delete_jobs="always", wait=True)
 
 
 def enqueue(ids: list[int]) -> None:
@@ -32,12 +39,19 @@ def enqueue(ids: list[int]) -> None:
 
     async def defer() -> None:
         async with app.open_async():
-            manager = app.schema_manager
-            await manager.apply_schema_async()
+            if not await app.check_connection_async():
+                await app.schema_manager.apply_schema_async()
             await send.batch_defer_async(*({"job_id": job_id} for job_id in ids))
 
     asyncio.run(defer())
 
 
+def main(processes: int) -> None:
+    """Work until ended, in so many processes."""
+    for _ in range(processes):
+        multiprocessing.get_context("fork").Process(target=lambda: asyncio.run(work())).start()
+    signal.pause()
+
+
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    main(int(sys.argv[1]))
