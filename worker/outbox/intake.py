@@ -107,4 +107,5 @@ def _insert(
         .on_conflict_do_nothing(index_elements=["feed", "kind", "source_id"])
         .returning(Operation.kind, Operation.source_id)
     )
-    return [(kind, source_id) for kind, source_id in connection.execute(statement)]
+    # All at once: asked for row by row, each passes through three layers on its way here.
+    return [(kind, source_id) for kind, source_id in connection.execute(statement).all()]
