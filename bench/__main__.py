@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import arrivals, carrying, comparing, fairness, flat, growth, intake, parts, pruning, snapshot, whole
+from bench import arrivals, carrying, comparing, fairness, flat, growth, intake, page, parts, pruning, snapshot, whole
 from run import ROOT
 
 QUESTIONS = {
@@ -19,6 +19,7 @@ QUESTIONS = {
     "memory": (flat.run, "a worker's memory, descriptors and threads over --rows (200,000) operations"),
     "parts": (parts.run, "where the CPU time of an operation goes"),
     "carrying": (carrying.run, "what an operation costs PostgreSQL and Redis"),
+    "page": (page.run, "no measurement: put the reports that are in --out into docs/performance.md"),
     "fairness": (fairness.run, "how long small customers wait beside large ones (simulated)"),
 }
 """What can be asked instead of the comparison; each answers within minutes."""

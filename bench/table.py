@@ -66,5 +66,11 @@ def circumstances(**more: Any) -> dict[str, Any]:
         "Python": platform.python_version(),
         "load at the end": f"{os.getloadavg()[0]:.1f}",
         "measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-        "command": " ".join(["python3 run.py bench", *sys.argv[1:]]),
+        "command": _command(sys.argv[1:]),
     }
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """As it is given again, wherever the reports are to go then."""
+    place = arguments.index("--out") if "--out" in arguments else len(arguments)
+    return " ".join(["python3 run.py bench", *arguments[:place], *arguments[place + 2 :]])

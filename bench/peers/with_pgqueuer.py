@@ -20,7 +20,6 @@ from pgqueuer.queries import Queries
 
 from bench.peers import job
 
-
 BATCH, THREADS = 50, 8
 
 HEARTBEAT = timedelta(minutes=5)
