@@ -9,7 +9,7 @@ from worker.kind import Presence, Sighting
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often to ask before a person must: `unclear` answers that prove nothing, and `all` look-ups in total."""
+    """How often to ask before a person must: `unclear` answers that prove nothing, and `all` look-ups of one doubt."""
 
     unclear: int = 3
     all: int = 12
@@ -23,7 +23,7 @@ class Doubt:
     accepted: bool
     """Vitec said 2xx: it is there, whatever a look-up says."""
     look_ups: int
-    """This one included."""
+    """Of this doubt, this one included."""
     absent_before: bool
     """The look-up before this one, at least the gap ago, found it absent."""
     contested: bool

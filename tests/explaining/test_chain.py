@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import insert
 
+from models import Attempt, Event, Scope, State
 from models import Reason as Because
-from models import Scope, State
 from tests import factory
 from tests.explaining.obstacles import LIMITS
 from tests.factory import MOMENT
@@ -165,6 +166,9 @@ def test_a_doubt_tells_what_was_found_and_what_stands_beside_it(box: Outbox) -> 
     common = {"kind": "comeback", "match_key": "ADR1 2026-12-11", "needs_person": False}
     other = make(box, State.IN_DOUBT, **common)
     made = make(box, State.IN_DOUBT, look_ups=1, absent_since=MOMENT, next_attempt_at=LATER, **common)
+    with box.write() as connection:
+        entry = {"operation_id": made, "attempt": 1, "event": Event.LOOKED_UP, "at": MOMENT, "code": "absent"}
+        connection.execute(insert(Attempt).values(entry))
     explanation = told(box, made)
     doubt, alike = explanation.reasons
     assert doubt == Doubt(MOMENT, "unanswered", False, 1, 1, None, LATER)

@@ -1,9 +1,10 @@
 """All guards, in the order of the rules."""
 
-from tests.guards import of_bytes, of_evidence, of_exchanges, of_lanes
+from tests.guards import of_bytes, of_evidence, of_exchanges, of_lanes, of_look_ups
 
 GUARDS = tuple(
     sorted(
-        (*of_lanes.GUARDS, *of_exchanges.GUARDS, *of_bytes.GUARDS, *of_evidence.GUARDS), key=lambda guard: guard.rule
+        (*of_lanes.GUARDS, *of_exchanges.GUARDS, *of_bytes.GUARDS, *of_evidence.GUARDS, *of_look_ups.GUARDS),
+        key=lambda guard: guard.rule,
     )
 )

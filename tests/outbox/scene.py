@@ -9,7 +9,7 @@ from tests import factory
 from worker.decide import Settlement
 from worker.kind import Presence, Sighting
 from worker.outbox import FixedClock, Outbox, lanes
-from worker.outbox.exchange import Exchanged, Terms, exchange
+from worker.outbox.exchange import Claimed, Exchanged, Terms, exchange
 from worker.outbox.looking_up import Doubtful, LookedUp
 from worker.outbox.settling import Finished
 from worker.outcome import Health
@@ -42,8 +42,12 @@ class Scene:
         id_ = self.make(**overrides)
         (claimed,) = self.exchange(want=1).claimed
         assert claimed.id == id_
-        self.exchange([Finished(claimed.id, claimed.attempt, DOUBT, "here:1", written=True)])
+        self.unanswered(claimed)
         return id_
+
+    def unanswered(self, claimed: Claimed) -> None:
+        """Its request was written, and no answer came."""
+        self.exchange([Finished(claimed.id, claimed.attempt, DOUBT, "here:1", written=True)])
 
     def exchange(self, finished: Any = (), want: int = 0, looked_up: Any = ()) -> Exchanged:
         if self.turn is None:

@@ -9,9 +9,11 @@ from models import Event, Operation, State
 from tests import factory
 from tests.factory import MOMENT
 from tests.outbox.scene import ABSENT, DOUBT, GAP, QUIET, THERE, UNCLEAR, Scene
+from tests.outbox.steps import begin, make
 from worker.decide import Settlement
 from worker.kind import Sighting
 from worker.outbox import FixedClock, lanes
+from worker.outbox.exchange import claim
 from worker.outbox.settling import Finished
 
 
@@ -94,6 +96,17 @@ def test_leave_to_send_again_grows_old(scene: Scene, clock: FixedClock) -> None:
     (doubtful,) = result.doubtful
     scene.bring(doubtful, ABSENT)
     assert [claimed.id for claimed in scene.exchange(want=5).claimed] == [id_]
+
+
+def test_a_claim_by_itself_heeds_old_leave(box: Outbox) -> None:
+    """Also where no look-up has taken the row out of its way before."""
+    make(box)
+    make(box, State.RETRYABLE, send_again_until=MOMENT, next_attempt_at=MOMENT)
+    fresh = make(box, State.RETRYABLE, send_again_until=MOMENT + timedelta(seconds=1), next_attempt_at=MOMENT)
+    turn = begin(box)
+    with box.write() as connection:
+        claimed = claim(connection, box.clock.now(), turn, 5)
+    assert [one.id for one in claimed][1:] == [fresh]
 
 
 def test_old_leave_that_is_not_confirmed_is_doubt_again(scene: Scene, clock: FixedClock) -> None:
@@ -209,6 +222,19 @@ def test_a_dead_workers_look_up_is_made_again_after_the_gap(scene: Scene, clock:
     clock.advance(GAP)
     (doubtful,) = scene.exchange(want=5).doubtful
     assert doubtful.look_ups == 2
+
+
+def test_an_earlier_look_up_s_answer_is_not_taken_for_the_later_one_s(scene: Scene, clock: FixedClock) -> None:
+    """What a paused worker saw long ago is no second absence."""
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    (earlier,) = scene.exchange(want=5).doubtful
+    clock.advance(GAP)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    before = scene.row(id_)
+    scene.bring(earlier, ABSENT)
+    assert scene.row(id_) == before
 
 
 def test_look_ups_and_sends_share_the_room(scene: Scene, clock: FixedClock) -> None:

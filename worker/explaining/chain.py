@@ -178,7 +178,7 @@ def _in_doubt(facts: Facts, limits: Limits) -> Iterator[Reason]:
         since=row["doubt_since"],
         code=row["error_code"],
         accepted=row["accepted"],
-        look_ups=row["look_ups"],
+        look_ups=facts.asked,
         absent=int(row["absent_since"] is not None),
         found=_found(facts),
         until=row["next_attempt_at"],

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, litera
 from models import WAITING, Attempt, Environment, Event, Hold, Lane, Operation, State, UtcDateTime
 from worker.outbox.due import Now, covers, doubtful, due, free, holding, in_flight, ready, stale
 from worker.outbox.exchange import going_first
+from worker.outbox.looking_up import asked
 from worker.outbox.people import Standing, standing
 from worker.outbox.store import Outbox
 
@@ -49,7 +50,9 @@ class Facts:
     alike: tuple[int, ...]
     """Operations in flight or in doubt that a look-up could confuse with it."""
     sight: RowMapping | None
-    """What its latest look-up found, of the present doubt."""
+    """What its latest look-up found, of the present attempt."""
+    asked: int
+    """Look-ups of the present doubt."""
     parent_id: int | None
     """The operation it comes after; None: it has ended, comes after none, or after one that is not known."""
     parent: "Facts | None"
@@ -94,6 +97,7 @@ def _read(
         lanes_ahead=_lanes_ahead(connection, now, lane),
         alike=_alike(connection, row),
         sight=_sight(connection, row),
+        asked=connection.scalar(select(asked()).where(Operation.id == operation_id)) or 0,
         parent_id=after,
         parent=_read(connection, box, house, after, family) if after is not None and near else None,
         circle=after in family,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from models import WAITING, Attempt, Event, Operation, State, UtcDateTime
@@ -135,7 +135,7 @@ def take_in(connection: Connection, now: Now, looked_up: Sequence[LookedUp], ter
         doubt = Doubt(
             state=row.state,
             accepted=row.accepted,
-            look_ups=one.look_ups,
+            look_ups=row.asked + 1,
             absent_before=bool(row.absent_before),
             contested=row.contested,
             claimed_by_another=row.claimed_by_another,
@@ -153,7 +153,7 @@ def take_in(connection: Connection, now: Now, looked_up: Sequence[LookedUp], ter
 
 def _take_off(connection: Connection, one: LookedUp) -> None:
     """The look-up is no longer under way; one that has been begun since still is."""
-    same = (Operation.id == one.id, Operation.look_ups == one.look_ups)
+    same = (Operation.id == one.id, Operation.attempt == one.attempt, Operation.look_ups == one.look_ups)
     connection.execute(update(Operation).where(*same).values(look_up_until=None))
 
 
@@ -166,6 +166,16 @@ def _came_too_late(connection: Connection, now: Now, one: LookedUp, row: Any) ->
     connection.execute(insert(Attempt).values(_entry(now, one, conclusion)))
     found = Evidence(one.id, one.sighting.remote_id)
     return prove(connection, now, row, found, same_attempt=row.attempt == one.attempt) is not None
+
+
+def asked() -> ScalarSelect[int]:
+    """How often Vitec has been asked in an operation's present doubt: each doubt has patience of its own.
+
+    The column `look_ups` tells look-ups of one attempt apart, in whichever doubt about it they began.
+    """
+    mine = (Attempt.operation_id == Operation.id, Attempt.attempt == Operation.attempt)
+    of_this_doubt = (Attempt.event == Event.LOOKED_UP, Attempt.at >= Operation.doubt_since)
+    return select(func.count(Attempt.id)).where(*mine, *of_this_doubt).correlate(Operation).scalar_subquery()
 
 
 def _locked(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
@@ -192,6 +202,7 @@ def _locked(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
             Operation.attempt,
             Operation.remote_id,
             Operation.accepted,
+            asked().label("asked"),
             Operation.cancel_asked,
             Operation.revision.is_not(None).label("revised"),
             or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),

@@ -1,0 +1,59 @@
+"""The guards of rule 24: what a look-up is held against before anything is concluded from it."""
+
+from tests.guards.guard import Guard
+
+LOOKING_UP = "worker/outbox/looking_up.py"
+DOUBT = "worker/doubt.py"
+_LOOKING_TEST = "tests/outbox/test_looking_up.py::"
+_DOUBT_TEST = "tests/test_doubt.py::"
+
+GUARDS = (
+    Guard(
+        24,
+        "a look-up counts only for the attempt it began with",
+        LOOKING_UP,
+        "        Operation.attempt == one.attempt,\n        Operation.look_ups == one.look_ups,\n        or_(",
+        "        Operation.look_ups == one.look_ups,\n        or_(",
+        "tests/outbox/test_patience.py::test_a_look_up_of_an_earlier_attempt_ends_none_of_a_later_one",
+    ),
+    Guard(
+        24,
+        "and only if no later one has begun",
+        LOOKING_UP,
+        "        Operation.attempt == one.attempt,\n        Operation.look_ups == one.look_ups,\n        or_(",
+        "        Operation.attempt == one.attempt,\n        or_(",
+        f"{_LOOKING_TEST}test_an_earlier_look_up_s_answer_is_not_taken_for_the_later_one_s",
+    ),
+    Guard(
+        24,
+        "two look-ups are at least the gap apart",
+        LOOKING_UP,
+        '"next_attempt_at": later(now, terms.gap),',
+        '"next_attempt_at": now,',
+        f"{_LOOKING_TEST}test_a_dead_workers_look_up_is_made_again_after_the_gap",
+    ),
+    Guard(
+        24,
+        "one absence is not enough",
+        DOUBT,
+        "case Presence.ABSENT if doubt.absent_before:",
+        "case Presence.ABSENT if doubt.look_ups:",
+        f"{_DOUBT_TEST}test_once_absent_is_not_enough",
+    ),
+    Guard(
+        24,
+        "nothing is concluded while another like it is under way",
+        LOOKING_UP,
+        "other.state.in_([State.IN_FLIGHT, State.IN_DOUBT])",
+        "other.state.in_([State.IN_FLIGHT])",
+        f"{_LOOKING_TEST}test_nothing_is_concluded_while_another_like_it_is_under_way",
+    ),
+    Guard(
+        24,
+        "leave to send again grows old",
+        "worker/outbox/due.py",
+        "or_(Operation.send_again_until.is_(None), Operation.send_again_until > now)",
+        "or_(Operation.send_again_until.is_(None), Operation.send_again_until <= now, Operation.send_again_until > now)",
+        f"{_LOOKING_TEST}test_a_claim_by_itself_heeds_old_leave",
+    ),
+)
