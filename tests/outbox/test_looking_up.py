@@ -12,7 +12,7 @@ from tests.outbox.scene import ABSENT, DOUBT, GAP, QUIET, THERE, UNCLEAR, Scene
 from tests.outbox.steps import begin, make
 from worker.decide import Settlement
 from worker.kind import Sighting
-from worker.outbox import FixedClock, lanes
+from worker.outbox import FixedClock, Outbox, lanes
 from worker.outbox.exchange import claim
 from worker.outbox.settling import Finished
 
