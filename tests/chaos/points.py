@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SLOTS = 24
 """Cases under way at once. Most of them only wait: for a lease, or for a quiet time to end."""
 
-TRIES = 5
+TRIES = 20
 KINDS = ("appointment", "comeback")
 """One that waits for a person in doubt, one that Vitec can be asked about."""
 
@@ -159,7 +159,7 @@ def _hit(warm: Warm, url: str, ways: tuple[Outbox, Outbox], case: Case, number: 
         ending = _continued_past_its_lease(impatient, pid)
     else:
         _let_the_lease_end(box)
-    warm.recover(box, WELL, seconds=20, kinds=[case.kind])
+    warm.recover(box, WELL, seconds=90, kinds=[case.kind])
     with box.read() as connection:
         state = connection.execute(select(Operation.state).where(Operation.id == id_)).scalar_one()
     return Hit(id_, reached, ending, State(state))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tests.processes import Process
 
 
+PATIENCE = 60.0
+"""Seconds that a supervisor gives a worker to end, as docs/deployment.md says."""
+
 LASTING = {"CLAIM_MARGIN": "10", "LEASE_MARGIN": "15"}
 """A lease of 18 s. How long PostgreSQL takes to come back cannot be scaled down, so neither are leases: one that ends
 while the database is away is a reason for doubt, until the answers that the worker has kept are written.
@@ -105,7 +108,7 @@ def _restarted(worker: Process) -> tuple[int, float]:
     """Restart a worker in peace. Returns its exit status, and how long it took to end."""
     began, said = time.monotonic(), worker.output.count("ready.")
     worker.terminate()
-    status = worker.ends(seconds=30)
+    status = worker.ends(seconds=PATIENCE)
     seconds = time.monotonic() - began
     worker.start().until(lambda: worker.output.count("ready.") > said, seconds=60, why="it does not start")
     return status, seconds
