@@ -20,7 +20,7 @@ def gather(sending: Sending, pause: float, busy: int) -> list[Finished | LookedU
         until = time.monotonic() + GATHER_AT_MOST
         time.sleep(GATHER)
         # Nobody is kept waiting by it as long as the threads have enough to do.
-        while sending.waiting > sending.threads // 4 and time.monotonic() < until:
+        while sending.waiting > 0 and time.monotonic() < until:
             time.sleep(GATHER)
         found += sending.finished(0)
     return found

@@ -40,19 +40,20 @@ class Errand:
     deadline: float
 
 
-HORIZON = 0.015
-"""Seconds in which the errands at hand should all have been begun: more threads than that takes only hinder each other.
-
-With an API that answers at once, 50 threads cost twice the CPU time per request that one does; with one that takes its
-time, every errand has its thread at once.
-"""
+PATIENCE = 0.05
+"""Seconds for which an errand may wait for a thread that was foreseen to be free; then more threads are woken."""
 
 
 class Sending:
-    """The threads of a turn. Between errands they are parked and write nothing; no more are woken than are useful."""
+    """The threads of a turn. Between errands they are parked and write nothing; no more are woken than are useful.
 
-    _fastest: ClassVar[float] = inf
-    """Seconds of the fastest request among the latest. Remembered from turn to turn: it is a matter of the other side."""
+    While one thread waits for its answer another can work, but only one works at a time. So as many are useful as fit
+    a request's time into its CPU time: with an API that answers at once it is one, and 50 of them would cost twice the
+    CPU time per request; with one that takes its time, every errand has its thread at once.
+    """
+
+    _useful: ClassVar[float] = inf
+    """Of the fastest request among the latest. Remembered from turn to turn: it is a matter of the other side."""
 
     def __init__(
         self, client: Sender, policy: Policy, switch: Switch, *, threads: int, by: str, jitter: Jitter = full_jitter
@@ -69,6 +70,8 @@ class Sending:
         self._tickets: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._pool: list[threading.Thread] = []
         self._woken_at = 0.0
+        self._took: list[tuple[float, float]] = []
+        """Of each errand that ended lately: its seconds, and how many of them its thread worked."""
         self.threads = threads
 
     @property
@@ -80,8 +83,7 @@ class Sending:
         """Send these. The switch has let them in."""
         with self._lock:
             self._todo.extend(errands)
-            useful = len(self._todo) * self._fastest / HORIZON if self._todo else 0.0
-            self._wake(max(1, int(min(useful, self.threads))))
+            self._wake(max(1, int(min(self._useful, self.threads))))
 
     def finished(self, timeout: float) -> list[Finished | LookedUp]:
         """What has ended, waiting at most `timeout` s for the first of it."""
@@ -89,14 +91,15 @@ class Sending:
         until = time.monotonic() + timeout
         while not found:
             left = until - time.monotonic()
-            found = self._fetched(min(left, HORIZON) if self._todo else left)
+            found = self._fetched(min(left, PATIENCE) if self._todo else left)
             self._hurry()
             if left <= 0:
                 break
-        if found:
+        took, self._took = self._took, []
+        if took:
             # The fastest of them was hindered least, and tells best how long the other side takes.
-            took = [one.seconds for one in found if one.seconds is not None]
-            Sending._fastest = min(took, default=self._fastest)
+            seconds, worked = min(took)
+            Sending._useful = seconds / max(worked, 1e-6)
         return found
 
     def close(self) -> None:
@@ -118,7 +121,7 @@ class Sending:
     def _hurry(self) -> None:
         """Wake as many threads again if an errand has waited for longer than was foreseen."""
         with self._lock:
-            if self._todo and time.monotonic() - self._woken_at > HORIZON:
+            if self._todo and time.monotonic() - self._woken_at > PATIENCE:
                 self._wake(2 * self._awake)
 
     def _wake(self, count: int) -> None:
@@ -147,7 +150,7 @@ class Sending:
 
     def _run(self, errand: Errand) -> None:
         permit = Permit(errand.deadline, self._switch.may_write)
-        started = time.monotonic()
+        started, worked = time.monotonic(), time.thread_time()
         try:
             match errand.what:
                 case Claimed():
@@ -157,6 +160,7 @@ class Sending:
         finally:
             # After this nothing is written; the main thread may still have to fetch what was put down.
             self._switch.leave()
+            self._took.append((time.monotonic() - started, time.thread_time() - worked))
 
     def _sent(self, claimed: Claimed, errand: Errand, permit: Permit, started: float) -> Finished:
         outcome, status, tries = self._attempt(claimed, errand, permit)

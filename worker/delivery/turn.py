@@ -255,6 +255,9 @@ class Work:
                 self.ending = self.ending or "nothing was left"
         if begun:
             self._pause = 0.0
+            if len(begun) == done.room < want:
+                # There is room again when something of ours has ended, which comes with an exchange of its own.
+                self._ask_lane_at = time.monotonic() + IDLE
             self._hand_over(begun)
 
     def _count(self, done: Exchanged) -> None:

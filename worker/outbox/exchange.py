@@ -7,7 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Float, Integer, Select, and_, bindparam, exists, func, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from models import Environment, Hold, Lane, Operation, State
@@ -15,7 +29,7 @@ from worker.failpoints import reach
 from worker.outbox import holding, intake, lanes, parents
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
-from worker.outbox.due import Now, asking, covers, held, in_flight, in_time, ready, sendable, to_ask
+from worker.outbox.due import Now, asking, covers, held, in_flight, in_time, of_lane, ready, sendable, to_ask
 from worker.outbox.evidence import late
 from worker.outbox.lanes import Turn
 from worker.outbox.looking_up import Doubtful, LookedUp, LookUpTerms, claim_look_ups, take_in
@@ -178,10 +192,19 @@ def _room(connection: Connection, now: Now, turn: Turn, terms: Terms) -> _Room:
     After a hold has ended, and until something succeeds, one operation of its scope goes first: sent or looked up.
     """
     row = connection.execute(_look(now), {**turn.own, "outlast": terms.outlast}).one()
-    most = 0 if row.held else terms.in_flight - row.in_flight
+    most = 0 if row.held else min(terms.in_flight - row.in_flight, _share(terms.in_flight, row) - row.own)
     if row.holds and most > 0:
         most = min(most, _first_goes(connection, now, turn))
     return _Room(most, held=bool(row.held), alive=bool(row.alive), lasts=bool(row.lasts), to_ask=bool(row.to_ask))
+
+
+def _share(in_flight: int, row: Row[*tuple[Any, ...]]) -> int:
+    """What the turn may have under way: living turns share the environment's allowance, the first ones its remainder.
+
+    Without shares the first turn would keep all of it: it claims again in the transaction in which it settles.
+    """
+    each, over = divmod(in_flight, max(1, row.turns))
+    return each + int(row.before < over)
 
 
 @composed
@@ -190,8 +213,18 @@ def _look(now: Now) -> Any:
     sent, asked = (
         select(func.count()).select_from(Operation).where(some).scalar_subquery() for some in (in_flight, asking(now))
     )
+    own_sent, own_asked = (
+        select(func.count()).select_from(Operation).where(of_lane(), some).correlate(Lane).scalar_subquery()
+        for some in (in_flight, asking(now))
+    )
+    other = aliased(Lane, name="other")
+    turns = select(func.count()).select_from(other).where(other.lease_until > now)
+    before = turns.where(tuple_(other.customer_id, other.kind) < tuple_(Lane.customer_id, Lane.kind))
     return select(
         (sent + asked).label("in_flight"),
+        (own_sent + own_asked).label("own"),
+        turns.scalar_subquery().label("turns"),
+        before.correlate(Lane).scalar_subquery().label("before"),
         (Lane.lease_until > now).label("alive"),
         (Lane.lease_until > later(now, bindparam("outlast", type_=Float))).label("lasts"),
         held(now).label("held"),
