@@ -31,6 +31,7 @@ class Lane(Base):
             "ix_lanes_due",
             "kind",
             "due_at",
+            "customer_id",
             postgresql_where=text("due_at IS NOT NULL"),
             sqlite_where=text("due_at IS NOT NULL"),
         ),

@@ -134,7 +134,7 @@ def _lanes() -> None:
         sa.Column("worker", sa.String(100)),
         sa.PrimaryKeyConstraint("customer_id", "kind", name=op.f("pk_lanes")),
     )
-    _index("ix_lanes_due", "lanes", "kind", "due_at", where="due_at IS NOT NULL")
+    _index("ix_lanes_due", "lanes", "kind", "due_at", "customer_id", where="due_at IS NOT NULL")
     _index("ix_lanes_leased", "lanes", "lease_until", where="lease_until IS NOT NULL")
 
 

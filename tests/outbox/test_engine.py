@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from tests import factory
 from tests.outbox.steps import make, read
 from worker.delivery.away import database_away
-from worker.outbox import Outbox, connect
+from worker.outbox import Outbox, connect, engine
 
 BOUNDS = {
     "lock_timeout": "2s",
@@ -144,7 +144,7 @@ COUNTING = """
 import sys
 from sqlalchemy import select, update
 from models import Environment
-from worker.outbox import Outbox, connect
+from worker.outbox import Outbox, connect, engine
 box = Outbox(connect(sys.argv[1], lock_timeout=60))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -181,3 +181,31 @@ def test_two_processes_lose_no_update_on_sqlite(sqlite_url: str, tmp_path: Path)
     with box.read() as connection:
         assert connection.execute(text("SELECT failures_in_row FROM environments")).scalar_one() == 400
     box.engine.dispose()
+
+
+def _ended_by_the_server(box: Outbox) -> None:
+    """Use a connection, give it back to the pool, and let the server end it."""
+    with box.read() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+    ending = connect(box.engine.url.render_as_string(hide_password=False))
+    with ending.begin() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    ending.dispose()
+
+
+def test_a_connection_that_has_rested_is_asked_and_made_anew(pg_box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "IDLE_AT_MOST", 0.0)
+    _ended_by_the_server(pg_box)
+    with pg_box.read() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+
+
+def test_a_busy_connection_is_not_asked(pg_box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its first statement then meets is the database being away, which every user of it must expect anyway."""
+    monkeypatch.setattr(engine, "IDLE_AT_MOST", 3600.0)
+    _ended_by_the_server(pg_box)
+    with pytest.raises(DBAPIError) as met, pg_box.read() as connection:
+        connection.scalar(text("SELECT 1"))
+    assert database_away(met.value)
+    with pg_box.read() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1

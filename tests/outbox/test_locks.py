@@ -9,7 +9,7 @@ from sqlalchemy import event, text, update
 from models import Environment, Lane, State
 from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.steps import SUCCESS, TERMS, begin, claim, done, make, read
-from worker.outbox import FixedClock, Outbox, SqlClock
+from worker.outbox import FixedClock, Outbox, SqlClock, lanes
 from worker.outbox.exchange import Exchanged, exchange
 
 
@@ -60,10 +60,12 @@ def test_two_exchanges_at_once_share_what_the_environment_allows(
     for customer in ("M1", "M2"):
         for _ in range(4):
             make(pg_box, customer_id=customer)
-    turns = begin(pg_box), begin(pg_box)
-    first = Actor(pg_url, lambda actor: claim(actor.box, turns[0]), clock, lambda what: what == COMMIT)
-    second = Actor(pg_url, lambda actor: claim(actor.box, turns[1]), clock)
+    earlier = begin(pg_box)
+    first = Actor(pg_url, lambda actor: claim(actor.box, earlier), clock, lambda what: what == COMMIT)
     assert first.go_on() == COMMIT
+    later = lanes.take(pg_box, "comeback", lease=45, worker="there:2")
+    assert later is not None
+    second = Actor(pg_url, lambda actor: claim(actor.box, later), clock)
     assert second.go_on() == "blocked"
     assert len(first.finish().claimed) == 4
     assert len(second.finish().claimed) == 1

@@ -39,7 +39,7 @@ def serve(
         return report
     signed = by or this_worker()
     reading = Reading.now()
-    turn = lanes.take(box, kind, lease=settings.lease, worker=signed)
+    turn = lanes.take(box, kind, lease=settings.lease, worker=signed, at_most=settings.vitec_in_flight)
     if turn is None:
         return report
     report.customer_id = turn.customer_id

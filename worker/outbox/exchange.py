@@ -11,8 +11,6 @@ from sqlalchemy import (
     Connection,
     Float,
     Integer,
-    Row,
-    Select,
     and_,
     bindparam,
     exists,
@@ -192,19 +190,23 @@ def _room(connection: Connection, now: Now, turn: Turn, terms: Terms) -> _Room:
     After a hold has ended, and until something succeeds, one operation of its scope goes first: sent or looked up.
     """
     row = connection.execute(_look(now), {**turn.own, "outlast": terms.outlast}).one()
-    most = 0 if row.held else min(terms.in_flight - row.in_flight, _share(terms.in_flight, row) - row.own)
+    most = (
+        0
+        if row.held
+        else min(terms.in_flight - row.in_flight, _share(terms.in_flight, row.turns, row.before) - row.own)
+    )
     if row.holds and most > 0:
         most = min(most, _first_goes(connection, now, turn))
     return _Room(most, held=bool(row.held), alive=bool(row.alive), lasts=bool(row.lasts), to_ask=bool(row.to_ask))
 
 
-def _share(in_flight: int, row: Row[*tuple[Any, ...]]) -> int:
+def _share(in_flight: int, turns: int, before: int) -> int:
     """What the turn may have under way: living turns share the environment's allowance, the first ones its remainder.
 
     Without shares the first turn would keep all of it: it claims again in the transaction in which it settles.
     """
-    each, over = divmod(in_flight, max(1, row.turns))
-    return each + int(row.before < over)
+    each, over = divmod(in_flight, max(1, turns))
+    return each + int(before < over)
 
 
 @composed
@@ -235,10 +237,11 @@ def _look(now: Now) -> Any:
 
 def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
     """1 if nothing is under way in any scope that comes out of a hold and covers this lane, else 0."""
-    return 0 if connection.scalar(going_first(now, turn.customer_id, turn.kind)) is not None else 1
+    return 0 if connection.scalar(going_first(now), turn.own) is not None else 1
 
 
-def going_first(now: Now, customer_id: str, kind: str) -> Select[int]:
+@composed
+def going_first(now: Now) -> Any:
     """One sent or looked up in a scope that comes out of a hold and covers the lane: the others wait for it."""
     own = aliased(Lane, name="own")
     one = select(Operation.id, Operation.customer_id, Operation.kind)
@@ -248,7 +251,7 @@ def going_first(now: Now, customer_id: str, kind: str) -> Select[int]:
         .join(Lane, and_(Lane.customer_id == under_way.c.customer_id, Lane.kind == under_way.c.kind))
         .join(Hold, and_(Hold.until <= now, covers(Hold, Lane)))
         .join(own, covers(Hold, own))
-        .where(own.customer_id == customer_id, own.kind == kind)
+        .where(own.customer_id == bindparam("lane_customer"), own.kind == bindparam("lane_kind"))
         .limit(1)
     )
 

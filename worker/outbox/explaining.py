@@ -92,7 +92,7 @@ def _read(
         lane=lane,
         holds=_holds(connection, now, row),
         opens=None if window is None or window.holds(house.at) else window.opens(house.at),
-        first=connection.scalar(going_first(now, row["customer_id"], row["kind"])),
+        first=connection.scalar(going_first(now), {"lane_customer": row["customer_id"], "lane_kind": row["kind"]}),
         ahead=_ahead(connection, house.at, row),
         lanes_ahead=_lanes_ahead(connection, now, lane),
         alike=_alike(connection, row),

@@ -1,6 +1,6 @@
 """Turns at lanes: taken, given back, and who waits for one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
-    ScalarSelect,
+    Integer,
+    Select,
     and_,
     bindparam,
     case,
@@ -17,8 +18,10 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union_all,
     update,
 )
+from sqlalchemy.orm import aliased
 
 from models import Environment, Lane, Operation
 from worker.outbox.clock import later
@@ -42,23 +45,28 @@ class Turn:
     @property
     def own(self) -> dict[str, Any]:
         """The values of `own`, of which a statement about the lane needs some."""
-        return {"lane_customer": self.customer_id, "lane_kind": self.kind, "lane_token": self.token}
+        return {**_named(self.customer_id, self.kind), "lane_token": self.token}
 
 
-own: ColumnElement[bool] = and_(
-    Lane.customer_id == bindparam("lane_customer"),
-    Lane.kind == bindparam("lane_kind"),
-    Lane.token == bindparam("lane_token"),
-)
+def _named(customer_id: str, kind: str) -> dict[str, Any]:
+    """The values of `named`."""
+    return {"lane_customer": customer_id, "lane_kind": kind}
+
+
+named: ColumnElement[bool] = and_(Lane.customer_id == bindparam("lane_customer"), Lane.kind == bindparam("lane_kind"))
+"""The lane is the one that is meant."""
+
+own: ColumnElement[bool] = and_(named, Lane.token == bindparam("lane_token"))
 """The lane is the turn's own, if the token still is."""
 
 
-def take(box: Outbox, kind: str, *, lease: float, worker: str) -> Turn | None:
+def take(box: Outbox, kind: str, *, lease: float, worker: str, at_most: int = 1000) -> Turn | None:
     """Take the turn at the due lane of this kind that has waited longest; None if none is due. `lease` in seconds.
 
-    Outside a kind's sending hours none of its lanes is due, here and wherever else somebody asks.
+    Outside a kind's sending hours none of its lanes is due, here and wherever else somebody asks. No more than `at_most`
+    turns live at once: they share what the environment allows, and one without a share would only wait.
     """
-    values = {"lane_kind": kind, "lease": lease, "by": worker}
+    values = {"lane_kind": kind, "lease": lease, "by": worker, "at_most": at_most}
     with box.write() as connection:
         taken = _take(box.clock.now())
         row = None if kind in box.closed(connection) else connection.execute(taken, values).one_or_none()
@@ -67,9 +75,11 @@ def take(box: Outbox, kind: str, *, lease: float, worker: str) -> Turn | None:
 
 @composed
 def _take(now: ColumnElement[datetime]) -> Any:
+    other = aliased(Lane, name="other")
+    living = select(func.count()).select_from(other).where(other.lease_until > now).scalar_subquery()
     longest_waiting = (
         select(Lane.customer_id)
-        .where(Lane.kind == bindparam("lane_kind"), due(now))
+        .where(Lane.kind == bindparam("lane_kind"), due(now), living < bindparam("at_most", type_=Integer))
         .order_by(Lane.due_at, Lane.customer_id)
         .limit(1)
         .with_for_update(key_share=True, skip_locked=True, of=Lane)
@@ -98,30 +108,60 @@ _LOCK = select(Lane.token).where(own).with_for_update(key_share=True)
 
 def renew(connection: Connection, turn: Turn, now: ColumnElement[datetime], lease: float) -> None:
     """Let the lease begin anew; the lane is locked."""
-    connection.execute(update(Lane).where(own).values(lease_until=later(now, lease)), turn.own)
+    connection.execute(_renew(now), {**turn.own, "lease": lease})
 
 
-def _soonest(which: ColumnElement[bool]) -> ScalarSelect[Any]:
-    return (
+@composed
+def _renew(now: ColumnElement[datetime]) -> Any:
+    return update(Lane).where(own).values(lease_until=later(now, bindparam("lease", type_=Float)))
+
+
+def _next_of(customer_id: Any, kind: Any) -> Select[Any]:
+    """One row, `at`: when the lane's next operation is to be sent or looked up; NULL: there is none."""
+    both = (
         select(Operation.next_attempt_at)
-        .where(Operation.customer_id == Lane.customer_id, Operation.kind == Lane.kind, which)
+        .where(Operation.customer_id == customer_id, Operation.kind == kind, which)
         .order_by(Operation.next_attempt_at)
         .limit(1)
         .correlate(Lane)
-        .scalar_subquery()
+        .subquery()
+        for which in (sendable, looked_up())
     )
+    soonest = union_all(*(select(one.c.next_attempt_at) for one in both)).subquery("both")
+    return select(func.min(soonest.c.next_attempt_at).label("at"))
 
 
 def _next_of_lane() -> ColumnElement[Any]:
-    """When the lane's next operation is to be sent or looked up; NULL: there is none."""
-    to_send, to_ask = _soonest(sendable), _soonest(looked_up())
-    return case((to_ask.is_(None), to_send), (to_send.is_(None), to_ask), (to_ask < to_send, to_ask), else_=to_send)
+    """The same of the lane that is meant. An expression that is worked out once, however often a statement has it."""
+    return select(
+        _next_of(bindparam("lane_customer"), bindparam("lane_kind")).cte("next_of_lane").c.at
+    ).scalar_subquery()
 
 
-def when_due(now: ColumnElement[datetime]) -> ColumnElement[Any]:
-    """From when the lane has something to do: a lane with more to do at once goes to the back of the queue."""
+def give_back(
+    connection: Connection, customer_id: str, kind: str, now: ColumnElement[datetime], raised: int = 0
+) -> None:
+    """Nobody has a turn at the lane any more, which is locked; `raised` is what its token rises by.
+
+    It is due again when its next operation is: a lane with more to do at once goes to the back of the queue.
+    """
+    connection.execute(_give_back(now), {**_named(customer_id, kind), "raised": raised})
+
+
+@composed
+def _give_back(now: ColumnElement[datetime]) -> Any:
     soonest = _next_of_lane()
-    return case((soonest.is_(None), None), (soonest < now, now), else_=soonest)
+    return (
+        update(Lane)
+        .where(named)
+        .values(
+            token=Lane.token + bindparam("raised", type_=Integer),
+            lease_until=None,
+            worker=None,
+            due_at=case((soonest.is_(None), None), (soonest < now, now), else_=soonest),
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 def release(box: Outbox, turn: Turn) -> bool:
@@ -132,24 +172,27 @@ def release(box: Outbox, turn: Turn) -> bool:
     now = box.clock.now()
     with box.write() as connection:
         if lock(connection, turn):
-            connection.execute(_give_back(now), turn.own)
+            give_back(connection, turn.customer_id, turn.kind, now)
     with box.read() as connection:
         if turn.kind in box.closed(connection):
             return False
-        return bool(connection.scalar(select(select(Lane.kind).where(Lane.kind == turn.kind, due(now)).exists())))
+        return bool(connection.scalar(_is_any_due(now), turn.own))
 
 
 @composed
-def _give_back(now: ColumnElement[datetime]) -> Any:
-    given = update(Lane).where(own).values(lease_until=None, worker=None, due_at=when_due(now))
-    return given.execution_options(synchronize_session=False)
+def _is_any_due(now: ColumnElement[datetime]) -> Any:
+    return select(select(Lane.kind).where(Lane.kind == bindparam("lane_kind"), due(now)).exists())
 
 
 def somebody_waits(box: Outbox) -> bool:
     """Whether any lane of any kind is due and nobody serves it."""
     with box.read() as connection:
-        open_ones = Lane.kind.not_in(box.closed(connection))
-        return bool(connection.scalar(select(select(Lane.kind).where(open_ones, due(box.clock.now())).exists())))
+        return bool(connection.scalar(_waits(box.clock.now(), box.closed(connection))))
+
+
+@composed
+def _waits(now: ColumnElement[datetime], closed: frozenset[str]) -> Any:
+    return select(select(Lane.kind).where(Lane.kind.not_in(closed), due(now)).exists())
 
 
 def is_closed(box: Outbox, kind: str) -> bool:
@@ -163,13 +206,18 @@ def is_closed(box: Outbox, kind: str) -> bool:
 def due_kinds(box: Outbox) -> dict[str, int]:
     """How many lanes of each kind wait for a turn."""
     with box.read() as connection:
-        rows = connection.execute(
-            select(Lane.kind, func.count().label("count"))
-            .where(Lane.kind.not_in(box.closed(connection)), due(box.clock.now()))
-            .group_by(Lane.kind)
-            .order_by(Lane.kind)
-        )
+        rows = connection.execute(_due_kinds(box.clock.now(), box.closed(connection)))
         return {row.kind: row[1] for row in rows}
+
+
+@composed
+def _due_kinds(now: ColumnElement[datetime], closed: frozenset[str]) -> Any:
+    return (
+        select(Lane.kind, func.count().label("count"))
+        .where(Lane.kind.not_in(closed), due(now))
+        .group_by(Lane.kind)
+        .order_by(Lane.kind)
+    )
 
 
 def wake(box: Outbox, keys: Iterable[LaneKey]) -> None:
@@ -177,34 +225,40 @@ def wake(box: Outbox, keys: Iterable[LaneKey]) -> None:
     ordered, now = sorted(set(keys)), box.clock.now()
     for start in range(0, len(ordered), 100):
         with box.write() as connection:
-            _wake(connection, now, ordered[start : start + 100])
+            # A turn that is being given back may not have seen the new row: its last word on `due_at` must be waited for.
+            # The update alone would look at the row as it was before, find nothing to change, and not wait.
+            these = {"lane_keys": ordered[start : start + 100]}
+            connection.execute(_IN_ORDER, these)
+            connection.execute(_wake(now), these)
 
 
-def _wake(connection: Connection, now: ColumnElement[datetime], keys: Sequence[LaneKey]) -> None:
-    these = tuple_(Lane.customer_id, Lane.kind).in_(keys)
-    # A turn that is being given back may not have seen the new row: its last word on `due_at` must be waited for. The
-    # update alone would look at the row as it was before, find nothing to change, and not wait. Locked in order: two
-    # who wake the same lanes never wait for each other in a circle.
-    in_order = select(Lane.token).where(these).order_by(Lane.customer_id, Lane.kind)
-    connection.execute(in_order.with_for_update(key_share=True))
-    woken = update(Lane).where(these, _forgotten(now)).values(due_at=_next_of_lane())
-    connection.execute(woken.execution_options(synchronize_session=False))
+_THESE = tuple_(Lane.customer_id, Lane.kind).in_(bindparam("lane_keys", expanding=True))
+
+# Locked in order: two who wake the same lanes never wait for each other in a circle.
+_IN_ORDER = select(Lane.token).where(_THESE).order_by(Lane.customer_id, Lane.kind).with_for_update(key_share=True)
 
 
-def _forgotten(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+@composed
+def _wake(now: ColumnElement[datetime]) -> Any:
+    soonest = _next_of(Lane.customer_id, Lane.kind).correlate(Lane).scalar_subquery()
+    woken = update(Lane).where(_THESE, _forgotten(now, soonest)).values(due_at=soonest)
+    return woken.execution_options(synchronize_session=False)
+
+
+def _forgotten(now: ColumnElement[datetime], soonest: ColumnElement[Any]) -> ColumnElement[bool]:
     """The lane has something to do sooner than it says. One that is due already keeps its place in the queue.
 
     Its oldest row may be older than that place, since it went to the back: it must not jump the queue by it.
     """
-    soonest = _next_of_lane()
     return and_(soonest.is_not(None), or_(Lane.due_at.is_(None), and_(Lane.due_at > now, Lane.due_at > soonest)))
 
 
 def correct(box: Outbox) -> int:
     """Wake the lanes whose enqueuer died between its commit and its waking. Returns how many."""
     now = box.clock.now()
+    soonest = _next_of(Lane.customer_id, Lane.kind).correlate(Lane).scalar_subquery()
     with box.read() as connection:
-        keys = connection.execute(select(Lane.customer_id, Lane.kind).where(free(now), _forgotten(now))).all()
+        keys = connection.execute(select(Lane.customer_id, Lane.kind).where(free(now), _forgotten(now, soonest))).all()
     wake(box, [(row.customer_id, row.kind) for row in keys])
     return len(keys)
 
@@ -225,6 +279,10 @@ def silent_for(box: Outbox, seconds: float) -> bool:
 
 def has_claimable(box: Outbox, turn: Turn) -> bool:
     """Whether the turn's own lane has something claimable."""
-    own = and_(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind)
     with box.read() as connection:
-        return bool(connection.scalar(select(select(Lane.kind).where(own, claimable(box.clock.now())).exists())))
+        return bool(connection.scalar(_has_claimable(box.clock.now()), turn.own))
+
+
+@composed
+def _has_claimable(now: ColumnElement[datetime]) -> Any:
+    return select(select(Lane.kind).where(named, claimable(now)).exists())

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from math import floor
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Float, bindparam, select, update
 
 from models import Environment
 from worker.outbox.clock import later
+from worker.outbox.composed import composed
+from worker.outbox.due import Now
 from worker.outbox.store import Outbox
 
 HORIZON = 0.1
@@ -25,15 +28,23 @@ def reserve(box: Outbox, rate: float, most: int) -> Slots:
     """Reserve up to `most` slots due within the horizon, in a short transaction of its own. `rate` per second, > 0."""
     now = box.clock.now()
     with box.write() as connection:
-        row = connection.execute(
-            select(Environment.next_slot_at, now.label("now"))
-            .where(Environment.id == 1)
-            .with_for_update(key_share=True)
-        ).one()
+        row = connection.execute(_lock(now)).one()
         start = max(0.0, (row.next_slot_at - row.now).total_seconds())
         if start > HORIZON:
             return Slots((), start - HORIZON)
         count = min(most, 1 + floor((HORIZON - start) * rate + 1e-6))
-        from_now = later(now, start) if start == 0.0 else Environment.next_slot_at
-        connection.execute(update(Environment).values(next_slot_at=later(from_now, count / rate)))
+        connection.execute(_take(now, late=start == 0.0), {"taken": count / rate})
     return Slots(tuple(start + n / rate for n in range(count)), max(0.0, start + count / rate - HORIZON))
+
+
+@composed
+def _lock(now: Now) -> Any:
+    slot = select(Environment.next_slot_at, now.label("now"))
+    return slot.where(Environment.id == 1).with_for_update(key_share=True)
+
+
+@composed
+def _take(now: Now, *, late: bool) -> Any:
+    """The next slot is so many seconds further on; slots that nobody took in time are lost."""
+    from_here = now if late else Environment.next_slot_at
+    return update(Environment).values(next_slot_at=later(from_here, bindparam("taken", type_=Float)))

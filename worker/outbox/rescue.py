@@ -5,7 +5,7 @@ A worker that died and a call that was not answered are the same event and take 
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from models import Lane, Operation, State
 from worker.decide import Settlement
@@ -39,12 +39,7 @@ def _rescue_lane(box: Outbox, customer_id: str, kind: str, verdict: Verdict, by:
         if connection.scalar(select(Lane.token).where(*own, free(now)).with_for_update(key_share=True)) is None:
             return 0
         count = _settle_left(connection, box, now, customer_id, kind, verdict, by)
-        connection.execute(
-            update(Lane)
-            .where(*own)
-            .values(token=Lane.token + 1, lease_until=None, worker=None, due_at=lanes.when_due(now))
-            .execution_options(synchronize_session=False)
-        )
+        lanes.give_back(connection, customer_id, kind, now, raised=1)
         return count
 
 
@@ -60,11 +55,7 @@ def clear(box: Outbox, turn: Turn, verdict: Verdict, by: str) -> int:
 def _settle_left(
     connection: Connection, box: Outbox, now: Now, customer_id: str, kind: str, verdict: Verdict, by: str
 ) -> int:
-    rows = connection.execute(
-        select(Operation.id, Operation.attempt, Operation.failures, Operation.max_failures)
-        .where(Operation.customer_id == customer_id, Operation.kind == kind, in_flight)
-        .order_by(Operation.id)
-    ).all()
+    rows = connection.execute(_LEFT, {"lane_customer": customer_id, "lane_kind": kind}).all()
     left = [Finished(row.id, row.attempt, verdict(kind, row.failures, row.max_failures), by) for row in rows]
     moved = settle(connection, now, left)
     # Evidence may have come while it was in flight. The children's lanes are woken by housekeeping.
@@ -73,6 +64,13 @@ def _settle_left(
     if revised:
         intake.apply_revisions(connection, box, revised)
     return len(moved)
+
+
+_LEFT = (
+    select(Operation.id, Operation.attempt, Operation.failures, Operation.max_failures)
+    .where(Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), in_flight)
+    .order_by(Operation.id)
+)
 
 
 def not_handed_over(box: Outbox, turn: Turn, busy: frozenset[int]) -> list[tuple[int, int]]:
