@@ -73,6 +73,18 @@ def test_dispatch_rings_once_for_each_due_lane_of_a_kind_up_to_eight(box: Outbox
     assert dispatched_at(box) == factory.MOMENT
 
 
+def test_dispatch_rings_the_kinds_in_turn_the_longest_due_first(box: Outbox) -> None:
+    """Rings expire: with few processes only the first of them are heard, and those must not all be of one kind."""
+    due(box, 3, "appointment")
+    due(box, 2, "comeback")
+    with box.write() as connection:
+        sooner = factory.MOMENT - timedelta(hours=1)
+        connection.execute(update(Lane).where(Lane.kind == "comeback").values(due_at=sooner))
+    bell = Bell()
+    housekeeping.dispatch(box, bell)
+    assert bell.rung == ["comeback", "appointment"] * 2 + ["appointment"]
+
+
 def test_dispatch_with_nothing_due_rings_for_nobody_and_is_noted_all_the_same(box: Outbox) -> None:
     bell = Bell()
     assert housekeeping.dispatch(box, bell) == {}

@@ -204,7 +204,7 @@ def is_closed(box: Outbox, kind: str) -> bool:
 
 
 def due_kinds(box: Outbox) -> dict[str, int]:
-    """How many lanes of each kind wait for a turn."""
+    """How many lanes of each kind wait for a turn; the kind whose lane is due longest comes first."""
     with box.read() as connection:
         rows = connection.execute(_due_kinds(box.clock.now(), box.closed(connection)))
         return {row.kind: row[1] for row in rows}
@@ -216,7 +216,7 @@ def _due_kinds(now: ColumnElement[datetime], closed: frozenset[str]) -> Any:
         select(Lane.kind, func.count().label("count"))
         .where(Lane.kind.not_in(closed), due(now))
         .group_by(Lane.kind)
-        .order_by(Lane.kind)
+        .order_by(func.min(Lane.due_at), Lane.kind)
     )
 
 
