@@ -52,6 +52,8 @@ class Attempt(Base):
     detail: Mapped[str | None] = mapped_column(Text)
     remote_id: Mapped[str | None] = mapped_column(String(200))
     answer: Mapped[Any | None] = mapped_column(Json)
+    replaced: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """Of new content from the CRM: `payload_hash` and `match_key` of what it replaced, which had been sent till then."""
     by: Mapped[str | None] = mapped_column(String(100))
     """The worker (`host:pid`), or the person who decided."""
 

@@ -261,6 +261,7 @@ def _attempts() -> None:
         sa.Column("detail", sa.Text()),
         sa.Column("remote_id", sa.String(200)),
         sa.Column("answer", _JSON),
+        sa.Column("replaced", _JSON),
         sa.Column("by", sa.String(100)),
         sa.ForeignKeyConstraint(["operation_id"], ["operations.id"], name=op.f("fk_attempts_operation_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),

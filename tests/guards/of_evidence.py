@@ -84,8 +84,8 @@ GUARDS = (
         23,
         "two that both acted are shown to a person",
         SETTLING,
-        "needs_person=or_(acted_twice, and_(not_(succeeded), settled.needs_person)),",
-        "needs_person=and_(not_(succeeded), settled.needs_person),",
+        "needs_person=or_(acted_twice, superseded, and_(",
+        "needs_person=or_(superseded, and_(",
         f"{_EVIDENCE_TEST}test_two_attempts_that_both_acted_are_shown_to_a_person_with_both_ids",
     ),
     Guard(
@@ -95,6 +95,14 @@ GUARDS = (
         'values |= {"needs_person": True, "error_code"',
         'values |= {"error_code"',
         f"{_EVIDENCE_TEST}test_a_late_success_after_the_success_of_another_attempt_is_shown_to_a_person",
+    ),
+    Guard(
+        23,
+        "a success of what the CRM has changed since is shown to a person",
+        "worker/outbox/superseding.py",
+        "return None if replaced is None or ",
+        "return None if replaced is None or replaced or ",
+        "tests/outbox/test_superseding.py::test_a_late_success_of_older_content_is_shown_to_a_person",
     ),
     Guard(
         25,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from sqlalchemy import Connection, Text, bindparam, insert, select, update
+from sqlalchemy import Connection, String, Text, bindparam, case, insert, null, select, update
 
 from models import WAITING, Attempt, Event, Operation, State
 from worker.outbox.parents import is_done
@@ -101,8 +101,11 @@ def defer(connection: Connection, changes: Sequence[Change]) -> None:
 def replace(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:
     """New content for rows that wait: what was tried before stays counted."""
     if changes:
-        connection.execute(_overwriting(), [_parameters(one) for one in changes])
         tell(connection, now, changes)
+        # Leave to send again was got for what was sent; a look-up for something else would prove nothing of it.
+        other = _OPERATIONS.c.match_key.is_distinct_from(bindparam("the_match_key", type_=String))
+        leave = case((other, null()), else_=_OPERATIONS.c.send_again_until)
+        connection.execute(_overwriting().values(send_again_until=leave), [_parameters(one) for one in changes])
 
 
 def requeue(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:
@@ -126,8 +129,8 @@ def requeue(connection: Connection, now: datetime, changes: Sequence[Change]) ->
             finalized_at=None,
             reported_at=None,
         )
-        connection.execute(anew, [_parameters(one) for one in changes])
         tell(connection, now, changes)
+        connection.execute(anew, [_parameters(one) for one in changes])
 
 
 _SAID = (
@@ -162,7 +165,13 @@ def _parameters(change: Change) -> dict[str, Any]:
 
 
 def tell(connection: Connection, now: datetime, changes: Iterable[Change]) -> None:
-    """Write into the history that the CRM has changed its mind."""
+    """Write into the history that the CRM has changed its mind, and what about; before it takes effect."""
+    changes = list(changes)
+    stands = select(_OPERATIONS.c.id, _OPERATIONS.c.payload_hash, _OPERATIONS.c.match_key)
+    replaced = {
+        row.id: {"payload_hash": row.payload_hash, "match_key": row.match_key}
+        for row in connection.execute(stands.where(_OPERATIONS.c.id.in_([one.id for one in changes])))
+    }
     entries = [
         {
             "operation_id": one.id,
@@ -171,6 +180,7 @@ def tell(connection: Connection, now: datetime, changes: Iterable[Change]) -> No
             "at": now,
             "outcome": (one.state if one.state in WAITING else State.PENDING).value,
             "code": "new_content",
+            "replaced": replaced[one.id],
             "by": THE_CRM,
         }
         for one in changes

@@ -14,6 +14,7 @@ from models.base import Json
 from worker.outbox.clock import later
 from worker.outbox.due import Now
 from worker.outbox.settling import Finished, Moved, record
+from worker.outbox.superseding import SENT_BEFORE_CHANGE, sent_as, take_back
 
 WORKER_DIED = "worker_died"
 """The code under which a dead turn's attempts are settled, unless its budget was used up."""
@@ -72,7 +73,7 @@ def _take_in(connection: Connection, now: Now, row: Any, one: Finished) -> State
     if argued is State.SUCCEEDED or (one.settlement.accepted and not in_doubt):
         what = one.settlement
         found = Evidence(one.id, what.remote_id, what.answer, what.code if what.accepted else None)
-        return prove(connection, now, row, found, same_attempt=row.attempt == one.attempt)
+        return prove(connection, now, row, found, one.attempt)
     if same_doubt and argued in (State.RETRYABLE, State.FAILED):
         return _disprove(connection, now, one, cancel=row.cancel_asked)
     if same_doubt or one.settlement.accepted:
@@ -94,25 +95,30 @@ def _doubt_anew(connection: Connection, now: Now, one: Finished, *, same: bool) 
     connection.execute(update(Operation).where(Operation.id == one.id).values(values))
 
 
-def prove(connection: Connection, now: Now, row: Any, found: Evidence, *, same_attempt: bool) -> State | None:
-    """There is evidence that Vitec acted. The row is locked; `row` has its state and remote_id.
+def prove(connection: Connection, now: Now, row: Any, found: Evidence, attempt: int) -> State | None:
+    """There is evidence that Vitec acted on this attempt. The row is locked; `row` has state, attempt and remote_id.
 
     In flight again: noted, and that attempt's settlement becomes a success. Succeeded already by another attempt: both
     acted, which a person has to see. Otherwise the operation has succeeded, also if it had been given up; where the
-    answer was lost, under an id that only a person can find out.
+    answer was lost, under an id that only a person can find out. If what had been sent is not what stands in the row by
+    now, a person has to see that, too.
     """
     target = update(Operation).where(Operation.id == found.id)
     ids = {"remote_id": func.coalesce(Operation.remote_id, found.remote_id)}
+    sent = sent_as(connection, found.id, attempt)
     if row.state is State.IN_FLIGHT:
-        connection.execute(target.values(acted_at=now, **ids))
+        # The settlement keeps this code, unless both have acted.
+        told = {} if sent is None else {"error_code": SENT_BEFORE_CHANGE}
+        connection.execute(target.values(acted_at=now, **told, **ids))
         return None
     if row.state is State.SUCCEEDED:
         values: dict[str, Any] = {**ids, "answer": func.coalesce(Operation.answer, type_coerce(found.answer, Json))}
         known = {one for one in (row.remote_id, found.remote_id) if one is not None}
-        if len(known) == 2 or not (same_attempt or known == {row.remote_id, found.remote_id}):
+        if len(known) == 2 or not (row.attempt == attempt or known == {row.remote_id, found.remote_id}):
             values |= {"needs_person": True, "error_code": "acted_twice", "reported_at": None}
         connection.execute(target.values(values))
         return None
+    code = found.lost_code if sent is None else SENT_BEFORE_CHANGE
     connection.execute(
         target.values(
             state=State.SUCCEEDED,
@@ -120,9 +126,9 @@ def prove(connection: Connection, now: Now, row: Any, found: Evidence, *, same_a
             finalized_at=now,
             remote_id=func.coalesce(found.remote_id, Operation.remote_id),
             answer=func.coalesce(type_coerce(found.answer, Json), Operation.answer),
-            error_code=found.lost_code,
+            error_code=code,
             error_detail=None,
-            needs_person=found.lost_code is not None,
+            needs_person=code is not None,
             accepted=False,
             doubt_since=None,
             absent_since=None,
@@ -131,6 +137,8 @@ def prove(connection: Connection, now: Now, row: Any, found: Evidence, *, same_a
             reported_at=None,
         )
     )
+    if sent is not None:
+        take_back(connection, now, found.id, sent)
     return State.SUCCEEDED
 
 

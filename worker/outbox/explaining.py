@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, literal, or_, select
 
 from models import WAITING, Attempt, Environment, Event, Hold, Lane, Operation, State, UtcDateTime
+from worker.outbox.doubting import asked
 from worker.outbox.due import Now, covers, doubtful, due, free, holding, in_flight, ready, stale
 from worker.outbox.exchange import going_first
-from worker.outbox.looking_up import asked
 from worker.outbox.people import Standing, standing
 from worker.outbox.store import Outbox
 

@@ -9,17 +9,29 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, exists, func, insert, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from models import WAITING, Attempt, Event, Operation, State, UtcDateTime
 from worker.doubt import Conclusion, Doubt, Patience, conclude
 from worker.kind import Presence, Sighting
 from worker.outbox.clock import later
+from worker.outbox.doubting import asked, rivals_of
 from worker.outbox.due import Now, doubtful, stale
 from worker.outbox.evidence import Evidence, prove
 from worker.outbox.lanes import Turn
 from worker.outbox.settling import Moved
+from worker.outbox.superseding import sent_as
 from worker.outcome import Health, HoldWanted
 
 
@@ -159,34 +171,24 @@ def _take_off(connection: Connection, one: LookedUp) -> None:
 
 def _came_too_late(connection: Connection, now: Now, one: LookedUp, row: Any) -> bool:
     """The row has moved on since. What proves nothing changes nothing; that it is there is evidence all the same."""
-    proven = one.sighting.presence is Presence.THERE and not row.contested
-    if not proven or row.claimed_by_another or row.state is State.SUCCEEDED:
+    if one.sighting.presence is not Presence.THERE or row.state is State.SUCCEEDED:
+        return False
+    sent = sent_as(connection, one.id, one.attempt)
+    rivals = row
+    if sent is not None:
+        # What was asked about is what was sent, and so is what it may be confused with.
+        of_sent = select(*rivals_of(literal(sent.match_key))).where(Operation.id == one.id)
+        rivals = connection.execute(of_sent).one()
+    if rivals.contested or rivals.claimed_by_another:
         return False
     conclusion = Conclusion(State.SUCCEEDED, one.sighting.why, one.sighting.remote_id)
     connection.execute(insert(Attempt).values(_entry(now, one, conclusion)))
     found = Evidence(one.id, one.sighting.remote_id)
-    return prove(connection, now, row, found, same_attempt=row.attempt == one.attempt) is not None
-
-
-def asked() -> ScalarSelect[int]:
-    """How often Vitec has been asked in an operation's present doubt: each doubt has patience of its own.
-
-    The column `look_ups` tells look-ups of one attempt apart, in whichever doubt about it they began.
-    """
-    mine = (Attempt.operation_id == Operation.id, Attempt.attempt == Operation.attempt)
-    of_this_doubt = (Attempt.event == Event.LOOKED_UP, Attempt.at >= Operation.doubt_since)
-    return select(func.count(Attempt.id)).where(*mine, *of_this_doubt).correlate(Operation).scalar_subquery()
+    return prove(connection, now, row, found, one.attempt) is not None
 
 
 def _locked(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
     """Lock the row. `same`: it still stands as it did when the look-up began. Beside it, what it must be held against."""
-    other = aliased(Operation, name="other")
-    alike = and_(
-        other.customer_id == Operation.customer_id,
-        other.kind == Operation.kind,
-        other.match_key == Operation.match_key,
-        other.id != Operation.id,
-    )
     # "At least the gap ago", less a second for the rounding of moments.
     long_ago = and_(Operation.absent_since.is_not(None), Operation.absent_since <= later(now, 1.0 - gap))
     has_leave = and_(Operation.send_again_until.is_not(None), Operation.state.in_(WAITING))
@@ -206,10 +208,7 @@ def _locked(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
             Operation.cancel_asked,
             Operation.revision.is_not(None).label("revised"),
             or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),
-            exists().where(alike, other.state.in_([State.IN_FLIGHT, State.IN_DOUBT])).label("contested"),
-            exists()
-            .where(alike, other.state == State.SUCCEEDED, other.remote_id.is_(None))
-            .label("claimed_by_another"),
+            *rivals_of(Operation.match_key),
         )
         .where(Operation.id == one.id)
         .with_for_update(key_share=True, of=Operation)

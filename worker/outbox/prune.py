@@ -9,6 +9,8 @@ from models import Attempt, Operation
 from worker.outbox.clock import later
 from worker.outbox.store import Outbox
 
+_SAID = (Attempt.detail, Attempt.answer, Attempt.replaced)
+
 STEP = 500
 """Rows of one transaction: few enough that nobody waits for it."""
 
@@ -53,5 +55,5 @@ def _blank(connection: Connection, ids: list[int]) -> None:
         .where(Operation.id.in_(ids))
         .values(payload=null(), answer=null(), revision=null(), match_key=None, error_detail=None)
     )
-    said = and_(Attempt.operation_id.in_(ids), or_(Attempt.detail.is_not(None), Attempt.answer.is_not(None)))
-    connection.execute(update(Attempt).where(said).values(detail=None, answer=null()))
+    said = and_(Attempt.operation_id.in_(ids), or_(*(one.is_not(None) for one in _SAID)))
+    connection.execute(update(Attempt).where(said).values(detail=None, answer=null(), replaced=null()))

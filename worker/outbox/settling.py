@@ -33,6 +33,7 @@ from worker.outbox.clock import later
 from worker.outbox.composed import composed
 from worker.outbox.due import Now, in_flight
 from worker.outbox.rows import as_document, as_json, dump, table_of
+from worker.outbox.superseding import SENT_BEFORE_CHANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ def _move(dialect: str, now: Now) -> Any:
     )
     succeeded = target == State.SUCCEEDED.value
     acted_twice = and_(acted_before, settled.state == State.SUCCEEDED.value)
+    superseded = and_(acted_before, func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE)
     return (
         update(Operation)
         .where(Operation.id == settled.id, Operation.attempt == settled.attempt, in_flight)
@@ -155,9 +157,11 @@ def _move(dialect: str, now: Now) -> Any:
             answer=func.coalesce(type_coerce(as_json(settled.answer), Json), Operation.answer),
             acted_at=case((acted_before, Operation.acted_at), (or_(succeeded, settled.accepted), now)),
             accepted=settled.accepted,
-            error_code=case((acted_twice, "acted_twice"), (succeeded, None), else_=settled.code),
+            error_code=case(
+                (acted_twice, "acted_twice"), (superseded, SENT_BEFORE_CHANGE), (succeeded, None), else_=settled.code
+            ),
             error_detail=case((succeeded, None), else_=settled.detail),
-            needs_person=or_(acted_twice, and_(not_(succeeded), settled.needs_person)),
+            needs_person=or_(acted_twice, superseded, and_(not_(succeeded), settled.needs_person)),
             doubt_since=case((target == State.IN_DOUBT.value, now)),
             absent_since=None,
             send_again_until=None,

@@ -42,6 +42,10 @@ CODES: Final[Mapping[str, Explanation]] = {
     "acted_twice": Explanation(
         "There is evidence that Vitec acted twice.", "Look at Vitec, and remove what is there twice."
     ),
+    "sent_before_change": Explanation(
+        "Vitec carried out what was sent before the CRM changed it; the change came too late.",
+        "Make the change in Vitec by hand, then use `vitec-sync resolve` with --delivered.",
+    ),
     "unauthorized": Explanation("Vitec refused the login for this customer.", "Correct the credentials."),
     "forbidden": Explanation("Vitec grants no right to this customer's data.", "Ask Vitec for the right."),
     "throttled": Explanation("Vitec asked to wait.", _WAITS),
