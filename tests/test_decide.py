@@ -10,6 +10,7 @@ from worker import errors
 from worker.decide import SOON, Backoff, Facts, Policy, decide, full_jitter, outcome_of
 from worker.errors import VitecError
 from worker.kind import OnDoubt
+from worker.kind.answers import accepted_in_doubt
 from worker.kinds import KINDS, by_name
 from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryable, Succeeded
 
@@ -112,7 +113,7 @@ JUDGED: dict[VitecError, Outcome] = {
         "throttled", None, counts=False, hold=HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, None)
     ),
     errors.Unanswered("cut"): InDoubt("unanswered", "cut", health=Health.ILL),
-    errors.Unreadable("half", status=200): InDoubt("unreadable_answer", "half", accepted=True),
+    errors.Unreadable("half", status=200): InDoubt("unreadable_answer", "half", accepted=True, health=Health.ILL),
     errors.ServerError("no", status=500, words="Fel"): InDoubt("server_error", "Fel", health=Health.ILL),
     errors.Redirected("away", status=302): InDoubt(
         "redirected", "away", hold=HoldWanted(Scope.ENVIRONMENT, Reason.REDIRECTED)
@@ -131,6 +132,11 @@ def test_every_error_is_judged_by_whether_vitec_may_have_acted(error: VitecError
 
 def test_no_leaf_of_the_error_tree_is_left_unjudged() -> None:
     assert {type(error) for error in JUDGED} == set(leaves())
+
+
+def test_an_answer_that_is_cut_off_and_one_that_makes_no_sense_are_the_same() -> None:
+    """The circuit breaker must not depend on whether a proxy's page was cut short."""
+    assert outcome_of(errors.Unreadable("half", status=200)) == accepted_in_doubt("half")
 
 
 def test_a_branch_of_the_tree_is_no_fact() -> None:

@@ -20,6 +20,7 @@ from worker.errors import (
     VitecError,
 )
 from worker.kind import Kind, OnDoubt
+from worker.kind.answers import accepted_in_doubt
 from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryable, Succeeded
 
 SOON = 1.0
@@ -124,7 +125,7 @@ def _unknown_effect(error: EffectUnknown) -> InDoubt:
     detail = error.words or error.why
     match error:
         case Unreadable():
-            return InDoubt(error.code, detail, accepted=True)
+            return accepted_in_doubt(detail)
         case Redirected():
             hold = HoldWanted(Scope.ENVIRONMENT, Reason.REDIRECTED)
             return InDoubt(error.code, detail, hold=hold)

@@ -43,7 +43,10 @@ def members(value: Any) -> dict[str, Any] | None:
 
 
 def accepted_in_doubt(why: str) -> InDoubt:
-    """Vitec accepted the call, and its answer is not what the kind's is. `why`: a plain clause without data."""
+    """Vitec accepted the call, and its answer is cut off or not what the kind's is. `why`: a plain clause without data.
+
+    It counts towards the breaker: a door that answers so again and again makes nothing but doubts.
+    """
     return InDoubt("unreadable_answer", why, accepted=True, health=Health.ILL)
 
 
