@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 import migrations
 from worker import settings as _settings
@@ -82,7 +82,9 @@ def _check_schema(box: Outbox, shown_url: str) -> None:
         with box.read() as connection:
             found = migrations.current(connection)
     except SQLAlchemyError as error:
-        why = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
+        # Only what the database itself says: other errors may quote what they were given.
+        said = str(error.orig).strip() if isinstance(error, DBAPIError) else ""
+        why = said.splitlines()[0] if said else type(error).__name__
         raise NotReady(
             f"The database {shown_url} cannot be used ({why[:200]}): start it, or correct DATABASE_URL."
         ) from None

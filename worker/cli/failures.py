@@ -2,7 +2,7 @@
 
 import re
 
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from worker.bootstrap import NotReady
@@ -26,6 +26,10 @@ def line_for(error: Exception) -> str | None:
             return f"The database refused a statement ({what}): nothing more was done. It is a bug: report it."
         case PoolTimeoutError():
             return "The database has no connection to spare: nothing more was done, try again."
+        case SQLAlchemyError():
+            # It holds the statement's values, and its text may quote them.
+            what = " from ".join(type(one).__name__ for one in (error, getattr(error, "orig", None)) if one is not None)
+            return f"The database was not asked ({what}): nothing more was done. It is a bug: report it."
         case _:
             return None
 
