@@ -49,7 +49,7 @@ USAGE = """usage: python3 run.py COMMAND [ARGUMENT...]
 SETTINGS = (
     *("BACKOFF_", "BLANK_", "BREAKER_", "BROKER_", "CELERY_", "CLAIM_", "DATABASE_", "DISPATCH_", "FEED_", "FLOWER_"),
     *("HOLD_", "HOUSEKEEPING_", "LEASE_", "LOG_", "LOOK_UP_", "MAX_FAILURES", "NOTIFICATION_", "ON_DOUBT"),
-    *("ORDER_TOKEN_", "PG", "RESEND_", "RESULTS_", "SENDING_", "STATE_", "TURN_", "VITEC_"),
+    *("ORDER_TOKEN_", "PARENT_", "PG", "RESEND_", "RESULTS_", "SENDING_", "STATE_", "TURN_", "VITEC_"),
 )
 
 NO_INSTALLER = """This Python has neither ensurepip nor pip 22.3 or newer, so nothing can be installed.

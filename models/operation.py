@@ -25,6 +25,11 @@ from models.state import FINAL, State
 
 _FINAL_WORDS = ", ".join(f"'{state.value}'" for state in State if state in FINAL)
 
+_UNTOLD = (
+    "reported_at IS NULL AND (state NOT IN ('pending', 'in_flight', 'retryable')"
+    " OR error_code IN ('parent_missing', 'parent_circle'))"
+)
+
 
 class Operation(Base):
     """One row for one wish of the CRM, for ever: the row with its key stays when its content has been blanked.
@@ -184,8 +189,8 @@ class Operation(Base):
         Index(
             "ix_operations_unreported",
             "id",
-            postgresql_where=text("reported_at IS NULL AND state NOT IN ('pending', 'in_flight', 'retryable')"),
-            sqlite_where=text("reported_at IS NULL AND state NOT IN ('pending', 'in_flight', 'retryable')"),
+            postgresql_where=text(_UNTOLD),
+            sqlite_where=text(_UNTOLD),
         ),
         Index(
             "ix_operations_to_blank",

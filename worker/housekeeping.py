@@ -1,8 +1,9 @@
 """The chores that keep work moving whatever was lost: dispatch, rescue, expire, prune. Twice is harmless."""
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
-from worker.outbox import Outbox, expiry, lanes, parents, rescue
+from worker.outbox import Outbox, expiry, lanes, lost_parents, parents, rescue
 from worker.outbox.prune import prune as prune_outbox
 from worker.settings import Settings
 from worker.terms import policy_of, verdict_of
@@ -30,13 +31,14 @@ def rescue_abandoned(box: Outbox, settings: Settings, by: str) -> int:
     return rescue.rescue(box, verdict_of(policy_of(settings)), by)
 
 
-def expire(box: Outbox) -> dict[str, int]:
+def expire(box: Outbox, parent_missing_after: timedelta = timedelta(days=1)) -> dict[str, int]:
     """End what waits in vain; tell children of a success that they missed, and lanes of rows; return how many of each."""
     return {
         "expired": expiry.expire(box),
         "orphaned": expiry.orphan(box),
         "freed": parents.correct(box),
         "woken": lanes.correct(box),
+        "waiting for a parent that is not there": lost_parents.tell(box, parent_missing_after.total_seconds()),
     }
 
 

@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     notification_expires: Seconds = timedelta(hours=24)
     sending_hours: dict[str, str] = Field(default_factory=dict)
     """By kind, as JSON, in Stockholm time: {"notification": "08:00-20:00"}. A kind not named is sent at any time."""
+    parent_missing_after: Seconds = timedelta(days=1)
+    """From when the CRM is told that a row waits for one that is not there; 0: never."""
     blank_after: Seconds = timedelta(days=90)
 
     feed_dir: Path | None = None

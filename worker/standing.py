@@ -114,7 +114,7 @@ def watch(box: Outbox, settings: Settings, ring: housekeeping.Ring, attention: A
     if now - attention.tidied >= settings.housekeeping_every:
         attention.tidied = now
         housekeeping.rescue_abandoned(box, settings, delivery.this_worker())
-        housekeeping.expire(box)
+        housekeeping.expire(box, settings.parent_missing_after)
     housekeeping.dispatch(box, ring)
     return True
 

@@ -81,7 +81,7 @@ def rescue() -> str:
 @task("outbox.expire")
 def expire() -> str:
     """End what waits in vain."""
-    return told(housekeeping.expire(bootstrap.outbox()))
+    return told(housekeeping.expire(bootstrap.outbox(), bootstrap.settings().parent_missing_after))
 
 
 @task("outbox.prune")

@@ -239,7 +239,8 @@ def _operations_indexes() -> None:
         "ix_operations_unreported",
         table,
         "id",
-        where="reported_at IS NULL AND state NOT IN ('pending', 'in_flight', 'retryable')",
+        where="reported_at IS NULL AND (state NOT IN ('pending', 'in_flight', 'retryable')"
+        " OR error_code IN ('parent_missing', 'parent_circle'))",
     )
     _index("ix_operations_to_blank", table, "finalized_at", where="finalized_at IS NOT NULL AND payload IS NOT NULL")
 

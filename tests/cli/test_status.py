@@ -29,6 +29,8 @@ def seen(**overrides: Any) -> Overview:
         "due_lanes": 0,
         "held": 0,
         "need_person": 0,
+        "lost": 0,
+        "lost_since": None,
         "holds": [],
         "turns": [],
         "files": [],
@@ -112,6 +114,19 @@ def test_json_says_the_same_to_a_program(shell: Shell) -> None:
     assert (ran.status, data["well"], data["need_person"]) == (3, False, 1)
     assert data["counts"] == {"comeback": {"in_doubt": 1, "succeeded": 1}}
     assert json.loads(shell.run("status", "--json", "--live").out)["counts"] == {"comeback": {"in_doubt": 1}}
+
+
+def test_who_waits_for_a_parent_that_is_not_there_is_counted(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        make_environment(connection, dispatched_at=datetime.now(UTC))
+        make_operation(connection, after_kind="comeback", after_source_id="nobody", created_at=MOMENT)
+        make_operation(connection, source_id="other")
+    ran = shell.run("status")
+    assert ran.status == 0
+    assert "Waiting for a parent that is not there\t1, the oldest since " in ran.out
+    assert json.loads(shell.run("status", "--json").out)["parent_missing"] == 1
+    (listed,) = json.loads(shell.run("list", "--parent-missing", "--json").out)
+    assert listed["source_id"] != "other"
 
 
 def test_work_that_nobody_calls_for_is_told(shell: Shell) -> None:

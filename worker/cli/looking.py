@@ -22,12 +22,17 @@ def list_(
     code: options.Codes = None,
     feed: Annotated[str | None, typer.Option(help="Only this feed's.")] = None,
     needs_person: Annotated[bool, typer.Option("--needs-person", help="Only those that wait for a person.")] = False,
+    parent_missing: Annotated[
+        bool, typer.Option("--parent-missing", help="Only those that come after one that is not there, or in a circle.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     before: Annotated[int | None, typer.Option(min=1, help="Only with lower numbers: the next page.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List operations, newest first. Filters are combined; each may be given several times."""
-    wanted = options.filter_of(state, kind, customer, code, feed, needs_person=needs_person)
+    wanted = options.filter_of(
+        state, kind, customer, code, feed, needs_person=needs_person, parent_missing=parent_missing
+    )
     rows = _listing(bootstrap.outbox(), wanted, limit=limit, before=before)
     if as_json:
         terminal.as_json([terminal.row(row) for row in rows])

@@ -42,6 +42,7 @@ def filter_of(
     feed: str | None = None,
     *,
     needs_person: bool = False,
+    parent_missing: bool = False,
 ) -> Filter:
     """Make the filter that the options describe."""
     return Filter(
@@ -51,6 +52,7 @@ def filter_of(
         codes=frozenset(codes or ()),
         feed=feed,
         needs_person=needs_person,
+        parent_missing=parent_missing,
     )
 
 

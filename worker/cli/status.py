@@ -98,6 +98,10 @@ def _facts(seen: Overview) -> Iterator[tuple[str, object]]:
     waiting = sum(number for (_, state), number in seen.counts.items() if state in WAITING)
     held = f", {_number(seen.held)} of them held" if seen.held else ""
     yield "Waiting", f"{_number(waiting)}{held}"
+    if seen.lost:
+        since = terminal.moment(seen.lost_since, now=seen.at, seconds=False)
+        lost = f"{_number(seen.lost)}, the oldest since {since} (vitec-sync list --parent-missing)"
+        yield "Waiting for a parent that is not there", lost
     if seen.due_since is not None:
         lanes = terminal.count(seen.due_lanes, "lane")
         yield "Due now", f"{lanes}, the first since {terminal.moment(seen.due_since, now=seen.at, seconds=False)}"
@@ -220,6 +224,8 @@ def _as_data(seen: Overview, concerns: list[Concern]) -> dict[str, Any]:
         "counts": counts,
         "need_person": seen.need_person,
         "held": seen.held,
+        "parent_missing": seen.lost,
+        "parent_missing_since": seen.lost_since,
         "due_lanes": seen.due_lanes,
         "due_since": seen.due_since,
         "holds": [terminal.row(hold, without=["id"]) for hold in seen.holds],

@@ -9,6 +9,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, String, Text, bindparam, case, insert, null, select, update
 
 from models import WAITING, Attempt, Event, Operation, State
+from worker.outbox.lost_parents import forgotten_code
 from worker.outbox.parents import is_done
 from worker.outbox.rows import as_json
 from worker.outbox.staging import NewOperation
@@ -105,7 +106,10 @@ def replace(connection: Connection, now: datetime, changes: Sequence[Change]) ->
         # Leave to send again was got for what was sent; a look-up for something else would prove nothing of it.
         other = _OPERATIONS.c.match_key.is_distinct_from(bindparam("the_match_key", type_=String))
         leave = case((other, null()), else_=_OPERATIONS.c.send_again_until)
-        connection.execute(_overwriting().values(send_again_until=leave), [_parameters(one) for one in changes])
+        connection.execute(
+            _overwriting().values(send_again_until=leave, error_code=forgotten_code()),
+            [_parameters(one) for one in changes],
+        )
 
 
 def requeue(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:

@@ -31,7 +31,7 @@ from worker.outbox.due import Now, asking, covers, held, in_flight, in_time, of_
 from worker.outbox.evidence import late
 from worker.outbox.lanes import Turn
 from worker.outbox.looking_up import Doubtful, LookedUp, LookUpTerms, claim_look_ups, take_in
-from worker.outbox.settling import Finished, Moved, settle
+from worker.outbox.settling import Finished, Moved, settle, succeeded
 from worker.outbox.store import Outbox
 from worker.outcome import Health
 
@@ -94,7 +94,7 @@ def exchange(
         environment = connection.execute(_lock_environment(now)).one()
         mine = lanes.lock(connection, turn)
         moved = _settle(connection, box, now, finished, looked_up, terms)
-        freed = parents.free(connection, _succeeded(moved)) if environment.children else frozenset()
+        freed = parents.free(connection, succeeded(moved)) if environment.children else frozenset()
         news = [holding.News(one.settlement.hold, one.settlement.health) for one in finished]
         news += [holding.News(one.hold, one.health) for one in looked_up]
         if environment.failures_in_row or environment.ended or not all(map(_is_quiet, news)):
@@ -128,10 +128,6 @@ def _lock_environment(now: Now) -> Any:
         .where(Environment.id == 1)
         .with_for_update(key_share=True, of=Environment)
     )
-
-
-def _succeeded(moved: dict[int, Moved]) -> list[int]:
-    return [id_ for id_, what in moved.items() if what.state is State.SUCCEEDED]
 
 
 def _is_quiet(news: holding.News) -> bool:

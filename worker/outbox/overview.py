@@ -20,12 +20,14 @@ from worker.outbox.due import (
     needs_person,
     sendable,
 )
+from worker.outbox.lost_parents import lost_since
 from worker.outbox.store import Outbox
 
 LATEST_FILES = 5
 
 _UNREPORTED: ColumnElement[bool] = literal_column(
-    "operations.reported_at IS NULL AND operations.state NOT IN ('pending', 'in_flight', 'retryable')"
+    "operations.reported_at IS NULL AND (operations.state NOT IN ('pending', 'in_flight', 'retryable')"
+    " OR operations.error_code IN ('parent_missing', 'parent_circle'))"
 )
 """In the words of its partial index."""
 
@@ -45,6 +47,10 @@ class Overview:
     held: int
     """Waiting operations that some hold keeps back."""
     need_person: int
+    lost: int
+    """Operations that wait for a parent which is not there, or in a circle."""
+    lost_since: datetime | None
+    """When the oldest of them was recorded."""
     holds: Sequence[RowMapping]
     turns: Sequence[RowMapping]
     files: Sequence[RowMapping]
@@ -63,6 +69,7 @@ def overview(box: Outbox, *, finals: bool = True) -> Overview:
                 Lane.due_at <= now, free(now), claimable(now)
             )
         ).one()
+        lost, lost_since_ = lost_since(connection)
         return Overview(
             at=connection.execute(select(now)).scalar_one(),
             base_url=environment.base_url if environment else None,
@@ -72,6 +79,8 @@ def overview(box: Outbox, *, finals: bool = True) -> Overview:
             due_lanes=due.lanes,
             held=_held(connection, now),
             need_person=_count(connection, needs_person),
+            lost=lost,
+            lost_since=lost_since_,
             holds=_holds(connection, now),
             turns=_turns(connection, now),
             files=_files(connection),

@@ -30,6 +30,7 @@ from models import Operation
 from worker.outbox import lanes
 from worker.outbox.due import awaiting_parent
 from worker.outbox.lanes import LaneKey
+from worker.outbox.lost_parents import forgotten_code
 from worker.outbox.store import Outbox
 
 BATCH = 500
@@ -83,7 +84,7 @@ def _free_some(connection: Connection, parent: Row[*tuple[Any, ...]]) -> list[La
     freed = (
         update(Operation)
         .where(Operation.id.in_(select(picked.c.id)), awaiting_parent)
-        .values(parent_done=True)
+        .values(parent_done=True, error_code=forgotten_code())
         .returning(Operation.customer_id, Operation.kind)
         .execution_options(synchronize_session=False)
     )

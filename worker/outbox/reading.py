@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func
 
 from models import WAITING, Attempt, FeedFile, Hold, Lane, Operation, State
 from worker.outbox.due import awaiting_parent, covers, in_doubt, in_flight, needs_person, sendable
+from worker.outbox.lost_parents import lost
 from worker.outbox.store import Outbox
 
 PAGE = 500
@@ -24,6 +25,7 @@ class Filter:
     codes: frozenset[str] = frozenset()
     feed: str | None = None
     needs_person: bool = False
+    parent_missing: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -117,6 +119,8 @@ def _narrowed(query: Select[*tuple[Any, ...]], wanted: Filter) -> Select[*tuple[
         parts.append(Operation.feed == wanted.feed)
     if wanted.needs_person:
         parts.append(needs_person)
+    if wanted.parent_missing:
+        parts.append(lost())
     return query.where(*parts)
 
 

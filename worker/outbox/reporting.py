@@ -28,7 +28,11 @@ PAGE = 1_000
 """Rows read or marked at a time: a reader that is slow to print must not hold a transaction open."""
 
 # Written out, not bound: the partial index is found only by constants.
-_TELLING: ColumnElement[bool] = literal_column("operations.state NOT IN ('pending', 'in_flight', 'retryable')", Boolean)
+_TELLING: ColumnElement[bool] = literal_column(
+    "(operations.state NOT IN ('pending', 'in_flight', 'retryable')"
+    " OR operations.error_code IN ('parent_missing', 'parent_circle'))",
+    Boolean,
+)
 
 
 class Told(NamedTuple):
@@ -40,7 +44,7 @@ class Told(NamedTuple):
 
 
 def operations(box: Outbox, *, feed: str | None = None, everything: bool = False) -> Iterator[Row[Any]]:
-    """Operations whose verdict is new to the CRM, in doubt included; or all of them, in whatever state."""
+    """Operations whose verdict is new to the CRM, in doubt and waiting in vain included; or all, in whatever state."""
     query = (
         select(
             Operation.id,

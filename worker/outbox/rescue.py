@@ -13,7 +13,7 @@ from worker.outbox import intake, lanes, parents
 from worker.outbox.due import Now, abandoned, free, in_flight
 from worker.outbox.evidence import WORKER_DIED
 from worker.outbox.lanes import Turn
-from worker.outbox.settling import Finished, settle
+from worker.outbox.settling import Finished, settle, succeeded
 from worker.outbox.store import Outbox
 
 Verdict = Callable[[str, int, int], Settlement]
@@ -59,7 +59,7 @@ def _settle_left(
     left = [Finished(row.id, row.attempt, verdict(kind, row.failures, row.max_failures), by) for row in rows]
     moved = settle(connection, now, left)
     # Evidence may have come while it was in flight. The children's lanes are woken by housekeeping.
-    parents.free(connection, [id_ for id_, what in moved.items() if what.state is State.SUCCEEDED])
+    parents.free(connection, succeeded(moved))
     revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
     if revised:
         intake.apply_revisions(connection, box, revised)

@@ -1,6 +1,6 @@
 """What has finished is written: the row's move, guarded by state and attempt, and the attempt beside it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,11 @@ class Moved:
 
     state: State
     revised: bool = False
+
+
+def succeeded(moved: Mapping[int, Moved]) -> list[int]:
+    """Those that have succeeded."""
+    return [id_ for id_, what in moved.items() if what.state is State.SUCCEEDED]
 
 
 _COLUMNS: dict[str, TypeEngine[Any]] = {

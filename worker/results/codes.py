@@ -29,6 +29,13 @@ CODES: Final[Mapping[str, Explanation]] = {
     "parent_failed": Explanation(
         "The row it comes after ended without success.", "Mend that row first, then requeue this one."
     ),
+    "parent_missing": Explanation(
+        "It waits for a row that has not been exported.", "Export that row, too, or take this one back."
+    ),
+    "parent_circle": Explanation(
+        "It waits for a row that waits for this one in its turn.",
+        "Correct in the CRM what comes after what, and export it again.",
+    ),
     "expired": Explanation(
         "Its time ran out before it was sent.", "Export it again with a later time if it is wanted."
     ),
