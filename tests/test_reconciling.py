@@ -6,15 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import Connection, ExceptionContext, event, update
 
-from models import FINAL, MOVES, WAITING, Event, Operation, State
+from models import FINAL, MOVES, WAITING, Event, State
 from tests import factory
 from tests.factory import MOMENT, make_operation
 from worker import reconciling
-from worker.outbox import FixedClock, Outbox, connect, people
+from worker.outbox import FixedClock, Outbox, connect
 from worker.outbox.content import Content
-from worker.outbox.people import TARGETS, Decision
+from worker.outbox.people import TARGETS
 from worker.reconciling import Cancel, Delivered, Expiry, GiveUp, Report, Requeue, SendAgain, Who
 
 if TYPE_CHECKING:
@@ -241,19 +240,6 @@ def test_sending_again_sends_the_new_content_that_waited(box: Outbox) -> None:
     assert after.payload == payload
 
 
-def test_second_place_changes_no_row_and_learns_it(box: Outbox) -> None:
-    id_ = made(box, State.PENDING)
-    with box.write() as connection:
-        (standing,) = people.lock(connection, box.clock.now(), [id_])
-        connection.execute(update(Operation).where(Operation.id == id_).values(attempt=1, state=State.RETRYABLE))
-        decision = reconciling.judge(Cancel(), standing, ANNA)
-        assert isinstance(decision, Decision)
-        assert people.carry_out(connection, box.clock.now(), [(standing, decision)]) == frozenset()
-    assert row(box, id_).state is State.RETRYABLE
-    with box.read() as connection:
-        assert factory.history(connection, id_) == []
-
-
 def test_an_unknown_number_is_refused(box: Outbox) -> None:
     assert "no such operation" in why(decide(box, 4711, Cancel()))
 
@@ -270,32 +256,3 @@ def test_every_decision_is_named_for_every_state() -> None:
     assert {state for _, state in ALLOWED} == set(State) - {State.SUCCEEDED}
     assert all((Cancel, state) in ALLOWED for state in WAITING)
     assert all((Requeue, state) in ALLOWED for state in FINAL - {State.SUCCEEDED})
-
-
-def test_a_decision_that_lost_against_another_transaction_is_made_once_more(
-    box: Outbox, database_url: str, clock: FixedClock
-) -> None:
-    id_ = made(box, State.FAILED)
-    hasty = Outbox(connect(database_url, lock_timeout=0.05), clock)
-    other = box.engine.connect()
-    other.execute(update(Operation).values(line=7))
-    lost: list[str] = []
-
-    @event.listens_for(hasty.engine, "begin")
-    def wait_briefly(connection: Connection) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
-
-    @event.listens_for(hasty.engine, "handle_error")
-    def let_go(context: ExceptionContext) -> None:
-        lost.append(str(context.original_exception))
-        other.commit()
-
-    report = decide(hasty, id_, Requeue())
-    other.close()
-    hasty.engine.dispose()
-    assert [(one.id, one.state) for one in report.done] == [(id_, State.PENDING)]
-    assert len(lost) == 1
-    with box.read() as connection:
-        history = factory.history(connection, id_)
-    assert [entry.event for entry in history].count(Event.DECIDED) == 1

@@ -15,27 +15,7 @@ from tests.explaining.obstacles import LIMITS
 from tests.factory import MOMENT
 from worker import reconciling
 from worker.explaining import Deed, Explanation, explain
-from worker.explaining.reasons import (
-    AfterFailure,
-    Alike,
-    Behind,
-    CancelAsked,
-    Circle,
-    Doubt,
-    Ended,
-    Expires,
-    Held,
-    NeedsPerson,
-    NewContent,
-    NotBefore,
-    OutsideHours,
-    ParentEnded,
-    TooLate,
-    UnderWay,
-    Untold,
-    WaitsFor,
-    WorkerGone,
-)
+from worker.explaining import reasons as why
 from worker.outbox import Outbox
 from worker.outbox.explaining import DEEP
 from worker.outbox.hours import SendingHours
@@ -74,10 +54,10 @@ def test_reasons_stand_in_the_order_in_which_they_fall_away(box: Outbox) -> None
     made = make(box, next_attempt_at=LATER, **after("appointment", "nobody"))
     closed = Outbox(box.engine, box.clock, SendingHours.of({"comeback": "12:00-20:00"}))
     reasons = told(closed, made).reasons
-    assert [type(one) for one in reasons] == [Held, Held, OutsideHours, WaitsFor, NotBefore]
+    assert [type(one) for one in reasons] == [why.Held, why.Held, why.OutsideHours, why.WaitsFor, why.NotBefore]
     environment, lane = reasons[:2]
-    assert isinstance(environment, Held)
-    assert isinstance(lane, Held)
+    assert isinstance(environment, why.Held)
+    assert isinstance(lane, why.Held)
     assert (environment.scope, lane.scope) == (Scope.ENVIRONMENT, Scope.LANE)
     assert (lane.because, lane.until, lane.by, lane.note) == (Because.PAUSED, None, "anna", "moving")
     assert (told(closed, made).next.deed, told(closed, made).next.at) == (Deed.SENT, None)
@@ -88,12 +68,12 @@ def test_the_reasons_of_parents_are_told_all_the_way_up(box: Outbox) -> None:
     parent = make(box, source_id="B", **after("appointment", "A"))
     child = make(box, kind="notification", source_id="C", **after("comeback", "B"))
     (first,) = told(box, child).reasons
-    assert isinstance(first, WaitsFor)
+    assert isinstance(first, why.WaitsFor)
     assert (first.id, first.state) == (parent, State.PENDING)
     (second,) = first.reasons
-    assert isinstance(second, WaitsFor)
+    assert isinstance(second, why.WaitsFor)
     assert second.id == doubt
-    assert second.reasons == (NeedsPerson(doubt, State.IN_DOUBT, MOMENT, "unanswered", None),)
+    assert second.reasons == (why.NeedsPerson(doubt, State.IN_DOUBT, MOMENT, "unanswered", None),)
 
 
 def test_what_keeps_parent_and_child_is_said_once(box: Outbox) -> None:
@@ -102,8 +82,8 @@ def test_what_keeps_parent_and_child_is_said_once(box: Outbox) -> None:
     with box.write() as connection:
         factory.make_hold(connection, Scope.ENVIRONMENT)
     held, waits = told(box, child).reasons
-    assert isinstance(held, Held)
-    assert isinstance(waits, WaitsFor)
+    assert isinstance(held, why.Held)
+    assert isinstance(waits, why.WaitsFor)
     assert waits.reasons == ()
 
 
@@ -112,10 +92,10 @@ def test_a_circle_is_told_and_not_followed_for_ever(box: Outbox, length: int) ->
     ids = [make(box, source_id=f"{n}", **after("comeback", f"{(n + 1) % length}")) for n in range(length)]
     (reason,) = told(box, ids[0]).reasons
     for n in range(1, length):
-        assert isinstance(reason, WaitsFor)
+        assert isinstance(reason, why.WaitsFor)
         assert reason.id == ids[n]
         (reason,) = reason.reasons
-    assert reason == Circle("comeback", "0")
+    assert reason == why.Circle("comeback", "0")
 
 
 def test_a_very_long_line_of_parents_is_told_as_far_as_it_helps(box: Outbox) -> None:
@@ -123,7 +103,7 @@ def test_a_very_long_line_of_parents_is_told_as_far_as_it_helps(box: Outbox) -> 
     reasons, depth = told(box, ids[0]).reasons, 0
     while reasons:
         (one,) = reasons
-        assert isinstance(one, WaitsFor)
+        assert isinstance(one, why.WaitsFor)
         reasons, depth, last = one.reasons, depth + 1, one.id
         assert last == ids[depth]
     assert depth == DEEP + 1
@@ -133,9 +113,9 @@ def test_an_end_in_vain_hides_whatever_else_there_is(box: Outbox) -> None:
     parent = make(box, State.FAILED, source_id="F")
     late = make(box, expires_at=MOMENT, next_attempt_at=LATER)
     orphan = make(box, next_attempt_at=LATER, **after("comeback", "F"))
-    assert told(box, late).reasons == (TooLate(MOMENT),)
+    assert told(box, late).reasons == (why.TooLate(MOMENT),)
     assert told(box, late).next.deed is Deed.EXPIRED
-    assert told(box, orphan).reasons == (ParentEnded("comeback", "F", parent, State.FAILED),)
+    assert told(box, orphan).reasons == (why.ParentEnded("comeback", "F", parent, State.FAILED),)
     assert told(box, orphan).next.deed is Deed.FAILED
 
 
@@ -143,16 +123,16 @@ def test_a_failure_and_a_wish_of_the_crm_are_different_waits(box: Outbox) -> Non
     tried = make(box, State.RETRYABLE, failures=3)
     wished = make(box, next_attempt_at=LATER, send_after=LATER)
     until = MOMENT + timedelta(seconds=30)
-    assert told(box, tried).reasons == (AfterFailure(3, 12, "unreachable", until),)
+    assert told(box, tried).reasons == (why.AfterFailure(3, 12, "unreachable", until),)
     assert told(box, tried).next.at == until
-    assert told(box, wished).reasons == (NotBefore(LATER),)
+    assert told(box, wished).reasons == (why.NotBefore(LATER),)
 
 
 def test_what_expires_before_it_could_be_sent_says_so(box: Outbox) -> None:
     early = make(box, next_attempt_at=LATER, expires_at=LATER - timedelta(minutes=1))
     explanation = told(box, early)
     assert (explanation.next.deed, explanation.next.at) == (Deed.EXPIRED, LATER - timedelta(minutes=1))
-    assert Expires(LATER - timedelta(minutes=1)) in explanation.notes
+    assert why.Expires(LATER - timedelta(minutes=1)) in explanation.notes
 
 
 def test_a_time_outside_the_hours_moves_to_the_next_opening(box: Outbox) -> None:
@@ -171,8 +151,8 @@ def test_a_doubt_tells_what_was_found_and_what_stands_beside_it(box: Outbox) -> 
         connection.execute(insert(Attempt).values(entry))
     explanation = told(box, made)
     doubt, alike = explanation.reasons
-    assert doubt == Doubt(MOMENT, "unanswered", False, 1, 1, None, LATER)
-    assert alike == Alike((other,))
+    assert doubt == why.Doubt(MOMENT, "unanswered", False, 1, 1, None, LATER)
+    assert alike == why.Alike((other,))
     assert (explanation.next.deed, explanation.next.at) == (Deed.LOOKED_UP, LATER)
 
 
@@ -180,18 +160,18 @@ def test_in_flight_tells_who_sends_it_and_whether_he_still_lives(box: Outbox, cl
     made = make(box, State.IN_FLIGHT, cancel_asked=True, revision={"payload": {}})
     until = MOMENT + timedelta(seconds=45)
     explanation = told(box, made)
-    assert explanation.reasons == (UnderWay(MOMENT, 1, factory.WORKER, until),)
+    assert explanation.reasons == (why.UnderWay(MOMENT, 1, factory.WORKER, until),)
     assert (explanation.next.deed, explanation.next.at) == (Deed.ANSWERED, until)
-    assert explanation.notes == (NewContent(), CancelAsked())
+    assert explanation.notes == (why.NewContent(), why.CancelAsked())
     clock.advance(45)
-    assert told(box, made).reasons == (WorkerGone(MOMENT, 1),)
+    assert told(box, made).reasons == (why.WorkerGone(MOMENT, 1),)
     assert told(box, made).next.deed is Deed.SETTLED
 
 
 def test_what_has_ended_says_how_and_whether_the_crm_knows(box: Outbox) -> None:
     made = make(box, State.FAILED)
-    assert told(box, made).reasons == (Ended(State.FAILED, MOMENT, "refused", None),)
-    assert told(box, made).notes == (Untold(),)
+    assert told(box, made).reasons == (why.Ended(State.FAILED, MOMENT, "refused", None),)
+    assert told(box, made).notes == (why.Untold(),)
     assert told(box, make(box, State.CANCELLED, reported_at=MOMENT)).notes == ()
     assert told(box, made).next.deed is Deed.NOTHING
 
@@ -201,7 +181,7 @@ def test_those_before_it_are_counted(box: Outbox) -> None:
         make(box, next_attempt_at=MOMENT - timedelta(minutes=minutes))
     made = make(box, next_attempt_at=MOMENT)
     make(box, next_attempt_at=MOMENT)
-    assert Behind(3) in told(box, made).reasons
+    assert why.Behind(3) in told(box, made).reasons
 
 
 OFFERED = {

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event, select, text, update
+from sqlalchemy import event, select, text
 
 from models import Event, Operation, RejectedRow, State
 from tests import factory
+from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
 from worker.outbox import intake
 from worker.outbox.content import THE_CRM
 from worker.outbox.feed_files import Rejected, begin, finish, reject
@@ -19,55 +19,7 @@ from worker.outbox.intake import NewOperation, Verdict
 from worker.outbox.repeating import repeated
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
-
     from worker.outbox import FixedClock, Outbox
-
-WAITING = [State.PENDING, State.RETRYABLE]
-UNDECIDED = [State.IN_FLIGHT, State.IN_DOUBT]
-ENDED = [State.FAILED, State.CANCELLED, State.EXPIRED]
-
-
-def row(note: str = "new", source_id: str = "C-1", **more: Any) -> NewOperation:
-    payload = {"customer_id": "M30001", "contact_id": "ADR1", "date": "2026-12-10T09:00:00+01:00", "note": note}
-    values = {
-        "kind": "comeback",
-        "customer_id": "M30001",
-        "payload": json.dumps(payload),
-        "payload_hash": f"hash of {note}",
-        "match_key": f"key of {note}",
-        "line": 5,
-        **more,
-    }
-    return NewOperation(source_id=source_id, **values)
-
-
-def made(box: Outbox, state: State, **overrides: Any) -> int:
-    with box.write() as connection:
-        hashed = {"source_id": "C-1", "payload_hash": "hash of old", **overrides}
-        return factory.make_operation(connection, state, **hashed)
-
-
-def record(box: Outbox, *rows: NewOperation, file: int | None = None, familiar: bool = False) -> list[Verdict]:
-    with box.write() as connection:
-        intake.open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
-        return intake.record(connection, box, rows, feed="crm", feed_file_id=file, familiar=familiar)
-
-
-def operation(box: Outbox, id_: int) -> Row[Any]:
-    with box.read() as connection:
-        return factory.operation(connection, id_)
-
-
-def last_entry(box: Outbox, id_: int) -> tuple[Event, str | None, str | None, str | None, int]:
-    with box.read() as connection:
-        entry = factory.history(connection, id_)[-1]
-    return entry.event, entry.outcome, entry.code, entry.by, entry.attempt
-
-
-def a_file(box: Outbox) -> int:
-    with box.write() as connection:
-        return factory.make_feed_file(connection)
 
 
 def test_a_new_row_is_due_now_or_from_its_own_time(box: Outbox, clock: FixedClock) -> None:
@@ -231,80 +183,6 @@ def test_what_people_wrote_comes_through_as_it_is(box: Outbox, note: str) -> Non
 def test_a_value_that_would_break_the_block_is_refused_whole(pg_box: Outbox) -> None:
     with pytest.raises(ValueError, match="cannot be staged"):
         record(pg_box, row(source_id="C\t1"))
-
-
-def settle(box: Outbox, id_: int, state: State, **values: Any) -> None:
-    """Move a row as a settlement does, and let what waited take effect in the same transaction."""
-    ended = {"finalized_at": factory.MOMENT} if state not in {*WAITING, State.IN_DOUBT} else {}
-    with box.write() as connection:
-        free = {"state": state, "claimed_by": None, "claimed_at": None, **ended, **values}
-        connection.execute(update(Operation).where(Operation.id == id_).values(free))
-        intake.apply_revisions(connection, box, [id_])
-
-
-@pytest.mark.parametrize("state", UNDECIDED)
-def test_after_a_verdict_without_effect_the_new_content_is_sent_when_the_next_try_is_due(
-    box: Outbox, state: State, clock: FixedClock
-) -> None:
-    id_ = made(box, state)
-    record(box, row(expires_after=3600.0))
-    taken_in = clock.moment
-    clock.advance(600)
-    due = clock.moment + timedelta(seconds=30)
-    settle(box, id_, State.RETRYABLE, next_attempt_at=due, failures=1)
-    after = operation(box, id_)
-    assert (after.state, after.payload["note"], after.revision) == (State.RETRYABLE, "new", None)
-    assert (after.payload_hash, after.match_key, after.line) == ("hash of new", "key of new", 5)
-    assert (after.next_attempt_at, after.failures) == (due, 1)
-    assert after.expires_at == taken_in + timedelta(hours=1)
-
-
-@pytest.mark.parametrize("state", ENDED)
-def test_after_an_end_without_success_the_new_content_begins_anew(box: Outbox, state: State) -> None:
-    id_ = made(box, State.IN_FLIGHT)
-    record(box, row())
-    settle(box, id_, state, failures=12, error_code="exhausted")
-    after = operation(box, id_)
-    assert (after.state, after.failures, after.finalized_at, after.error_code) == (State.PENDING, 0, None, None)
-    assert (after.payload["note"], after.revision, after.attempt) == ("new", None, 1)
-    assert last_entry(box, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 1)
-
-
-def test_after_success_the_new_content_is_rejected_and_the_crm_told(box: Outbox) -> None:
-    id_ = made(box, State.IN_DOUBT)
-    record(box, row(), file=(file := a_file(box)))
-    settle(box, id_, State.SUCCEEDED)
-    after = operation(box, id_)
-    assert (after.state, after.revision, after.payload_hash) == (State.SUCCEEDED, None, "hash of old")
-    with box.read() as connection:
-        (told,) = connection.execute(select(RejectedRow.__table__)).all()
-    assert (told.feed_file_id, told.line, told.code, told.source_id) == (file, 5, "already_sent", "C-1")
-    assert told.reported_at is None
-
-
-def test_a_program_s_new_content_that_came_too_late_stands_in_the_history(box: Outbox) -> None:
-    id_ = made(box, State.IN_DOUBT)
-    record(box, row())
-    settle(box, id_, State.SUCCEEDED)
-    assert operation(box, id_).revision is None
-    assert last_entry(box, id_)[:4] == (Event.DECIDED, "succeeded", "already_sent", THE_CRM)
-
-
-def test_new_content_waits_on_while_nothing_is_decided(box: Outbox) -> None:
-    id_ = made(box, State.IN_FLIGHT)
-    record(box, row())
-    settle(box, id_, State.IN_DOUBT)
-    assert operation(box, id_).revision is not None
-
-
-def test_new_content_takes_effect_only_once(box: Outbox) -> None:
-    id_ = made(box, State.IN_FLIGHT)
-    record(box, row())
-    settle(box, id_, State.RETRYABLE)
-    before = operation(box, id_)
-    with box.write() as connection:
-        intake.apply_revisions(connection, box, [id_])
-    assert operation(box, id_) == before
 
 
 def test_an_open_import_does_not_hold_up_a_turn(pg_box: Outbox) -> None:

@@ -5,38 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from models import FINAL, WAITING, State
-from worker.explaining.reasons import (
-    AfterFailure,
-    Alike,
-    Behind,
-    CancelAsked,
-    Circle,
-    Doubt,
-    Ended,
-    Expires,
-    Held,
-    LanesBefore,
-    LeaveGrewOld,
-    LimitReached,
-    NeedsPerson,
-    NeverStarted,
-    NewContent,
-    NotBefore,
-    Note,
-    NotWoken,
-    OneGoesFirst,
-    OutsideHours,
-    PaceUsedUp,
-    ParentEnded,
-    Reason,
-    Silent,
-    TooLate,
-    TurnAtWork,
-    UnderWay,
-    Untold,
-    WaitsFor,
-    WorkerGone,
-)
+from worker.explaining import reasons
 from worker.outbox.explaining import Facts
 from worker.outbox.pace import HORIZON
 
@@ -50,7 +19,7 @@ class Limits:
     silent: float = 60.0
 
 
-def reasons_of(facts: Facts, limits: Limits) -> tuple[Reason, ...]:
+def reasons_of(facts: Facts, limits: Limits) -> tuple[reasons.Reason, ...]:
     """Everything that keeps the operation from being sent; nothing: the next claim takes precisely this one."""
     match facts.row["state"]:
         case State.PENDING | State.RETRYABLE:
@@ -65,12 +34,12 @@ def reasons_of(facts: Facts, limits: Limits) -> tuple[Reason, ...]:
             return tuple(_ended(facts))
 
 
-def notes_of(facts: Facts) -> tuple[Note, ...]:
+def notes_of(facts: Facts) -> tuple[reasons.Note, ...]:
     """What else is good to know."""
     return tuple(_notes(facts))
 
 
-def _waiting(facts: Facts, limits: Limits) -> Iterator[Reason]:
+def _waiting(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
     over = tuple(_in_vain(facts))
     if over:
         yield from over
@@ -80,101 +49,101 @@ def _waiting(facts: Facts, limits: Limits) -> Iterator[Reason]:
     shut, parent = tuple(_shut(facts, limits)), tuple(_parent(facts, limits))
     yield from (*shut, *parent)
     if leave is not None and leave <= at and not parent:
-        yield LeaveGrewOld(leave, until)
+        yield reasons.LeaveGrewOld(leave, until)
     elif until > at:
         yield _not_yet(facts)
     if until <= at and not shut and not parent:
         yield from _crowded(facts, limits)
 
 
-def _in_vain(facts: Facts) -> Iterator[Reason]:
+def _in_vain(facts: Facts) -> Iterator[reasons.Reason]:
     """What housekeeping will end."""
     row, parent = facts.row, facts.standing.parent
     if row["expires_at"] is not None and row["expires_at"] <= facts.house.at:
-        yield TooLate(row["expires_at"])
+        yield reasons.TooLate(row["expires_at"])
     if facts.parent_id is not None and parent is not None and parent in FINAL - {State.SUCCEEDED}:
-        yield ParentEnded(row["after_kind"], row["after_source_id"], facts.parent_id, parent)
+        yield reasons.ParentEnded(row["after_kind"], row["after_source_id"], facts.parent_id, parent)
 
 
-def _shut(facts: Facts, limits: Limits) -> Iterator[Reason]:
+def _shut(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
     """What keeps the whole lane."""
     environment, at = facts.house.environment, facts.house.at
     if environment is None:
-        yield NeverStarted()
+        yield reasons.NeverStarted()
     else:
         called = environment["dispatched_at"]
         if called is None or at - called > timedelta(seconds=limits.silent):
-            yield Silent(called)
+            yield reasons.Silent(called)
     for hold in facts.holds:
         if hold["holds"]:
             parts = ("scope", "customer_id", "function_group", "kind", "since", "until", "by", "note")
-            yield Held(because=hold["reason"], **{name: hold[name] for name in parts})
+            yield reasons.Held(because=hold["reason"], **{name: hold[name] for name in parts})
     if facts.opens is not None:
-        yield OutsideHours(facts.row["kind"], facts.opens)
+        yield reasons.OutsideHours(facts.row["kind"], facts.opens)
 
 
-def _parent(facts: Facts, limits: Limits) -> Iterator[Reason]:
+def _parent(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
     row, state = facts.row, facts.standing.parent
     if row["parent_done"]:
         return
     named = (row["after_kind"], row["after_source_id"])
     if facts.circle:
-        yield Circle(*named)
+        yield reasons.Circle(*named)
     else:
         # What keeps both is said once, at the child.
         known = set(_shut(facts, limits))
         theirs = () if facts.parent is None or state is State.SUCCEEDED else reasons_of(facts.parent, limits)
-        yield WaitsFor(*named, facts.parent_id, state, tuple(one for one in theirs if one not in known))
+        yield reasons.WaitsFor(*named, facts.parent_id, state, tuple(one for one in theirs if one not in known))
 
 
-def _not_yet(facts: Facts) -> Reason:
+def _not_yet(facts: Facts) -> reasons.Reason:
     row = facts.row
     until = row["next_attempt_at"]
     if row["state"] is State.RETRYABLE and row["failures"] and until != row["send_after"]:
-        return AfterFailure(row["failures"], row["max_failures"], row["error_code"], until)
-    return NotBefore(until)
+        return reasons.AfterFailure(row["failures"], row["max_failures"], row["error_code"], until)
+    return reasons.NotBefore(until)
 
 
-def _crowded(facts: Facts, limits: Limits) -> Iterator[Reason]:
+def _crowded(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
     """What keeps an operation that is due, for a moment: who else is there."""
     house, lane = facts.house, facts.lane
     if facts.first is not None:
-        yield OneGoesFirst(facts.first)
+        yield reasons.OneGoesFirst(facts.first)
     if house.in_flight >= limits.in_flight:
-        yield LimitReached(house.in_flight, limits.in_flight)
+        yield reasons.LimitReached(house.in_flight, limits.in_flight)
     if house.environment is not None and limits.rate > 0:
         free_at = house.environment["next_slot_at"] - timedelta(seconds=HORIZON)
         if free_at > house.at:
-            yield PaceUsedUp(limits.rate, free_at)
+            yield reasons.PaceUsedUp(limits.rate, free_at)
     if lane["free"] and (lane["due_at"] is None or lane["due_at"] > house.at):
-        yield NotWoken()
+        yield reasons.NotWoken()
     if facts.lanes_ahead:
-        yield LanesBefore(facts.lanes_ahead)
+        yield reasons.LanesBefore(facts.lanes_ahead)
     if facts.ahead:
-        yield Behind(facts.ahead)
+        yield reasons.Behind(facts.ahead)
 
 
-def _in_flight(facts: Facts) -> Reason:
+def _in_flight(facts: Facts) -> reasons.Reason:
     row, lane = facts.row, facts.lane
     if lane["free"]:
-        return WorkerGone(row["claimed_at"], row["attempt"])
-    return UnderWay(row["claimed_at"], row["attempt"], lane["worker"], lane["lease_until"])
+        return reasons.WorkerGone(row["claimed_at"], row["attempt"])
+    return reasons.UnderWay(row["claimed_at"], row["attempt"], lane["worker"], lane["lease_until"])
 
 
 def _found(facts: Facts) -> str | None:
     return None if facts.sight is None else facts.sight["detail"]
 
 
-def _needs_person(facts: Facts) -> Reason:
+def _needs_person(facts: Facts) -> reasons.Reason:
     row = facts.row
-    return NeedsPerson(row["id"], row["state"], row["doubt_since"], row["error_code"], _found(facts))
+    return reasons.NeedsPerson(row["id"], row["state"], row["doubt_since"], row["error_code"], _found(facts))
 
 
-def _in_doubt(facts: Facts, limits: Limits) -> Iterator[Reason]:
+def _in_doubt(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
     row = facts.row
     shut = tuple(_shut(facts, limits))
     yield from shut
-    yield Doubt(
+    yield reasons.Doubt(
         since=row["doubt_since"],
         code=row["error_code"],
         accepted=row["accepted"],
@@ -184,28 +153,28 @@ def _in_doubt(facts: Facts, limits: Limits) -> Iterator[Reason]:
         until=row["next_attempt_at"],
     )
     if facts.alike:
-        yield Alike(facts.alike)
+        yield reasons.Alike(facts.alike)
     if row["next_attempt_at"] <= facts.house.at and not shut:
         yield from _crowded(facts, limits)
 
 
-def _ended(facts: Facts) -> Iterator[Reason]:
+def _ended(facts: Facts) -> Iterator[reasons.Reason]:
     row = facts.row
-    yield Ended(row["state"], row["finalized_at"], row["error_code"], row["remote_id"])
+    yield reasons.Ended(row["state"], row["finalized_at"], row["error_code"], row["remote_id"])
     if row["needs_person"]:
         yield _needs_person(facts)
 
 
-def _notes(facts: Facts) -> Iterator[Note]:
+def _notes(facts: Facts) -> Iterator[reasons.Note]:
     row, lane, at = facts.row, facts.lane, facts.house.at
     waits = row["state"] in WAITING
     if waits and not lane["free"]:
-        yield TurnAtWork(lane["worker"], lane["lease_until"])
+        yield reasons.TurnAtWork(lane["worker"], lane["lease_until"])
     if waits and row["expires_at"] is not None and row["expires_at"] > at:
-        yield Expires(row["expires_at"])
+        yield reasons.Expires(row["expires_at"])
     if row["revision"] is not None:
-        yield NewContent()
+        yield reasons.NewContent()
     if row["cancel_asked"]:
-        yield CancelAsked()
+        yield reasons.CancelAsked()
     if row["state"] in FINAL | {State.IN_DOUBT} and row["reported_at"] is None:
-        yield Untold()
+        yield reasons.Untold()

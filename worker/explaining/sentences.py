@@ -6,39 +6,8 @@ from typing import assert_never
 
 from models import Reason as Because
 from models import Scope, State
+from worker.explaining import reasons
 from worker.explaining.coming import Coming, Deed
-from worker.explaining.reasons import (
-    AfterFailure,
-    Alike,
-    Behind,
-    CancelAsked,
-    Circle,
-    Doubt,
-    Ended,
-    Expires,
-    Held,
-    LanesBefore,
-    LeaveGrewOld,
-    LimitReached,
-    NeedsPerson,
-    NeverStarted,
-    NewContent,
-    NotBefore,
-    Note,
-    NotWoken,
-    OneGoesFirst,
-    OutsideHours,
-    PaceUsedUp,
-    ParentEnded,
-    Reason,
-    Silent,
-    TooLate,
-    TurnAtWork,
-    UnderWay,
-    Untold,
-    WaitsFor,
-    WorkerGone,
-)
 from worker.kind.stockholm import STOCKHOLM
 from worker.results import explained
 
@@ -65,42 +34,49 @@ class Said:
     remedy: str = ""
 
 
-def said(reason: Reason, at: datetime) -> Said:
+def said(reason: reasons.Reason, at: datetime) -> Said:
     """Say a reason as it stands at `at`."""
     match reason:
-        case NeverStarted() | Silent() | Held() | OutsideHours():
+        case reasons.NeverStarted() | reasons.Silent() | reasons.Held() | reasons.OutsideHours():
             return _shut(reason, at)
-        case WaitsFor() | Circle() | ParentEnded():
+        case reasons.WaitsFor() | reasons.Circle() | reasons.ParentEnded():
             return _parent(reason)
-        case TooLate() | NotBefore() | AfterFailure() | LeaveGrewOld():
+        case reasons.TooLate() | reasons.NotBefore() | reasons.AfterFailure() | reasons.LeaveGrewOld():
             return _time(reason, at)
-        case OneGoesFirst() | LimitReached() | PaceUsedUp() | NotWoken() | LanesBefore() | Behind():
+        case (
+            reasons.OneGoesFirst()
+            | reasons.LimitReached()
+            | reasons.PaceUsedUp()
+            | reasons.NotWoken()
+            | reasons.LanesBefore()
+            | reasons.Behind()
+        ):
             return _crowd(reason, at)
-        case UnderWay() | WorkerGone() | Ended():
+        case reasons.UnderWay() | reasons.WorkerGone() | reasons.Ended():
             return _course(reason, at)
-        case Doubt() | Alike() | NeedsPerson():
+        case reasons.Doubt() | reasons.Alike() | reasons.NeedsPerson():
             return _doubt(reason, at)
         case _:
             assert_never(reason)
 
 
-def _shut(reason: NeverStarted | Silent | Held | OutsideHours, at: datetime) -> Said:
+def _shut(reason: reasons.NeverStarted | reasons.Silent | reasons.Held | reasons.OutsideHours, at: datetime) -> Said:
     match reason:
-        case NeverStarted():
+        case reasons.NeverStarted():
             return Said("No worker has ever started on this database.", _START)
-        case Silent():
+        case reasons.Silent():
             never = "No worker has ever called for work."
             return Said(
                 f"Nobody has called for work since {clock(reason.since, at)}." if reason.since else never, _START
             )
-        case Held():
+        case reasons.Held():
             return _held(reason, at)
-        case OutsideHours():
+        case reasons.OutsideHours():
             text = f"It is outside the sending hours of {words(reason.kind)}, until {clock(reason.until, at)}."
             return Said(text, "The setting SENDING_HOURS says when it may be sent.")
 
 
-def _held(hold: Held, at: datetime) -> Said:
+def _held(hold: reasons.Held, at: datetime) -> Said:
     what = {
         Scope.ENVIRONMENT: "Everything",
         Scope.GROUP: f"{hold.customer_id}, {hold.function_group},",
@@ -120,85 +96,95 @@ def _held(hold: Held, at: datetime) -> Said:
     return Said(text, f"{_MEND.get(hold.because, '')}vitec-sync resume {span}{reason}")
 
 
-def _parent(reason: WaitsFor | Circle | ParentEnded) -> Said:
+def _parent(reason: reasons.WaitsFor | reasons.Circle | reasons.ParentEnded) -> Said:
     named = f"{reason.kind}:{reason.source_id}"
     match reason:
-        case WaitsFor(id=None):
+        case reasons.WaitsFor(id=None):
             return Said(f"It waits for {named}, which is not known yet.", "Export that one from the CRM, too.")
-        case WaitsFor(state=State.SUCCEEDED):
+        case reasons.WaitsFor(state=State.SUCCEEDED):
             return Said(f"It waits for {named} (operation {reason.id}), of whose success it is about to be told.")
-        case WaitsFor():
+        case reasons.WaitsFor():
             more = "" if reason.reasons else f"vitec-sync explain {reason.id}"
             return Said(f"It waits for {named} (operation {reason.id}), which is {words(reason.state)}.", more)
-        case Circle():
+        case reasons.Circle():
             text = f"It waits for {named}, which waits for this one in its turn: neither can ever go first."
             return Said(text, "Correct what comes after what in the CRM, or cancel it.")
-        case ParentEnded():
+        case reasons.ParentEnded():
             text = f"It comes after {named} (operation {reason.id}), which is {words(reason.state)}."
             return Said(text, f"Mend that one first, then requeue both: vitec-sync explain {reason.id}")
 
 
-def _time(reason: TooLate | NotBefore | AfterFailure | LeaveGrewOld, at: datetime) -> Said:
+def _time(
+    reason: reasons.TooLate | reasons.NotBefore | reasons.AfterFailure | reasons.LeaveGrewOld, at: datetime
+) -> Said:
     match reason:
-        case TooLate():
+        case reasons.TooLate():
             return Said(f"It has been too late since {clock(reason.since, at)}.", "Export it with a later time.")
-        case NotBefore():
+        case reasons.NotBefore():
             return Said(f"It is not sent before {clock(reason.until, at)}.")
-        case AfterFailure():
+        case reasons.AfterFailure():
             tried = f"failure {reason.failures} of {reason.max_failures}"
             return Said(f"It waits until {clock(reason.until, at)} after {tried}: {_because(reason.code)}")
-        case LeaveGrewOld():
+        case reasons.LeaveGrewOld():
             return Said(
                 f"It was not there at Vitec, and could be sent again until {clock(reason.since, at)}. "
                 f"That is long ago: Vitec is asked once more, from {clock(reason.until, at)} on."
             )
 
 
-def _crowd(reason: OneGoesFirst | LimitReached | PaceUsedUp | NotWoken | LanesBefore | Behind, at: datetime) -> Said:
+def _crowd(
+    reason: reasons.OneGoesFirst
+    | reasons.LimitReached
+    | reasons.PaceUsedUp
+    | reasons.NotWoken
+    | reasons.LanesBefore
+    | reasons.Behind,
+    at: datetime,
+) -> Said:
     match reason:
-        case OneGoesFirst():
+        case reasons.OneGoesFirst():
             return Said(f"A hold has just ended, and operation {reason.id} goes first: its answer decides.")
-        case LimitReached():
+        case reasons.LimitReached():
             text = f"{number(reason.in_flight, 'request')} in flight already, of {reason.limit} allowed at once."
             return Said(text, "The setting VITEC_IN_FLIGHT says how many.")
-        case PaceUsedUp():
+        case reasons.PaceUsedUp():
             text = f"The pace of {reason.rate:g} requests a second is used up until {clock(reason.until, at)}."
             return Said(text, "The setting VITEC_REQUESTS_PER_SECOND says how many.")
-        case NotWoken():
+        case reasons.NotWoken():
             return Said("Its lane does not know of it yet: housekeeping sees to that within a minute.")
-        case LanesBefore():
+        case reasons.LanesBefore():
             return Said(
                 f"{number(reason.count, 'lane')} of its kind waited longer for a worker.",
                 "More workers serve more lanes.",
             )
-        case Behind():
+        case reasons.Behind():
             return Said(f"It is behind about {number(reason.count, 'operation')} of its lane.")
 
 
-def _course(reason: UnderWay | WorkerGone | Ended, at: datetime) -> Said:
+def _course(reason: reasons.UnderWay | reasons.WorkerGone | reasons.Ended, at: datetime) -> Said:
     match reason:
-        case UnderWay():
+        case reasons.UnderWay():
             by = f" by {reason.worker}" if reason.worker else ""
             return Said(f"It is being sent since {clock(reason.since, at)}{by} (attempt {reason.attempt}).")
-        case WorkerGone():
+        case reasons.WorkerGone():
             return Said(f"It was being sent at {clock(reason.since, at)}, and its worker is gone since.")
-        case Ended(state=State.SUCCEEDED):
+        case reasons.Ended(state=State.SUCCEEDED):
             named = f" as {reason.remote_id}" if reason.remote_id else ""
             return Said(f"It has been delivered{named}: {clock(reason.at, at)}.")
-        case Ended():
+        case reasons.Ended():
             code = reason.code or reason.state.value
             return Said(f"It has ended at {clock(reason.at, at)}: {_because(code)}", explained(code).remedy)
 
 
-def _doubt(reason: Doubt | Alike | NeedsPerson, at: datetime) -> Said:
+def _doubt(reason: reasons.Doubt | reasons.Alike | reasons.NeedsPerson, at: datetime) -> Said:
     match reason:
-        case Alike():
+        case reasons.Alike():
             ids = ", ".join(map(str, reason.ids))
             return Said(
                 f"One like it is in flight or in doubt ({ids}): whose is whose cannot be told before that is settled.",
                 f"vitec-sync explain {reason.ids[0]}",
             )
-        case Doubt():
+        case reasons.Doubt():
             since = f" since {clock(reason.since, at)}" if reason.since else ""
             accepted = " It was accepted, so it is never sent again." if reason.accepted else ""
             asked = (
@@ -208,28 +194,28 @@ def _doubt(reason: Doubt | Alike | NeedsPerson, at: datetime) -> Said:
             found = f" ({reason.found})" if reason.found else ""
             again = f"; the next time at {clock(reason.until, at)}." if reason.until > at else "; that is due now."
             return Said(f"It is in doubt{since}: {_because(reason.code)}{accepted}{asked}{absent}{found}{again}")
-        case NeedsPerson(state=State.IN_DOUBT):
+        case reasons.NeedsPerson(state=State.IN_DOUBT):
             found = f" A look-up found: {reason.found}." if reason.found else ""
             text = f"Only a person can tell whether Vitec acted: {_because(reason.code)}{found}"
             choices = f"vitec-sync resolve {reason.id} --delivered | --send-again | --give-up"
             return Said(text, f"See vitec-sync show {reason.id} and Vitec's call log, then: {choices}")
-        case NeedsPerson():
+        case reasons.NeedsPerson():
             text = f"A person should look at it: {_because(reason.code)}"
             return Said(text, f"vitec-sync show {reason.id}, then: vitec-sync resolve {reason.id} --delivered")
 
 
-def noted(note: Note, at: datetime) -> str:
+def noted(note: reasons.Note, at: datetime) -> str:
     """Say a note."""
     match note:
-        case TurnAtWork():
+        case reasons.TurnAtWork():
             return f"{note.worker or 'Somebody'} is at work on its lane; its lease runs until {clock(note.until, at)}."
-        case Expires():
+        case reasons.Expires():
             return f"It expires at {clock(note.at, at)}."
-        case NewContent():
+        case reasons.NewContent():
             return "The CRM has changed the row: the new content waits for the verdict."
-        case CancelAsked():
+        case reasons.CancelAsked():
             return "Cancel is asked: it is honoured if nothing has been written to Vitec."
-        case Untold():
+        case reasons.Untold():
             return "The CRM has not been told yet how it stands: vitec-sync results."
         case _:
             assert_never(note)

@@ -10,7 +10,7 @@ from models import Operation
 from worker.importing.rows import Terms, make, read_cells
 from worker.kinds import by_name
 from worker.outbox import Outbox, intake, lanes
-from worker.outbox.intake import Verdict
+from worker.outbox.intake import NewOperation, Verdict
 from worker.outbox.repeating import repeated
 
 
@@ -53,17 +53,16 @@ def enqueue(
         },
     )
     new = make(declared, common, payload, terms or Terms())
-    most = (terms or Terms()).max_failures
     lane = (new.customer_id, new.kind)
     with box.write() as connection:
         intake.open_lanes(connection, [(*lane, declared.function_group)])
-
-    def record() -> Enqueued:
-        with box.write() as connection:
-            (verdict,) = intake.record(connection, box, [new], feed=feed, max_failures=most)
-            same = (Operation.feed == feed, Operation.kind == kind, Operation.source_id == common.source_id)
-            return Enqueued(verdict, connection.execute(select(Operation.id).where(*same)).scalar_one())
-
-    enqueued = repeated(record)
+    enqueued = repeated(lambda: _record(box, new, feed, (terms or Terms()).max_failures))
     lanes.wake(box, [lane])
     return enqueued
+
+
+def _record(box: Outbox, new: NewOperation, feed: str, max_failures: int) -> Enqueued:
+    with box.write() as connection:
+        (verdict,) = intake.record(connection, box, [new], feed=feed, max_failures=max_failures)
+        same = (Operation.feed == feed, Operation.kind == new.kind, Operation.source_id == new.source_id)
+        return Enqueued(verdict, connection.execute(select(Operation.id).where(*same)).scalar_one())

@@ -1,0 +1,62 @@
+"""Rows as the CRM exports them again and again, and what stands of them in the outbox."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from models import Event, State
+from tests import factory
+from worker.outbox import intake
+from worker.outbox.intake import NewOperation, Verdict
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+    from worker.outbox import Outbox
+
+WAITING = [State.PENDING, State.RETRYABLE]
+UNDECIDED = [State.IN_FLIGHT, State.IN_DOUBT]
+ENDED = [State.FAILED, State.CANCELLED, State.EXPIRED]
+
+
+def row(note: str = "new", source_id: str = "C-1", **more: Any) -> NewOperation:
+    payload = {"customer_id": "M30001", "contact_id": "ADR1", "date": "2026-12-10T09:00:00+01:00", "note": note}
+    values = {
+        "kind": "comeback",
+        "customer_id": "M30001",
+        "payload": json.dumps(payload),
+        "payload_hash": f"hash of {note}",
+        "match_key": f"key of {note}",
+        "line": 5,
+        **more,
+    }
+    return NewOperation(source_id=source_id, **values)
+
+
+def made(box: Outbox, state: State, **overrides: Any) -> int:
+    with box.write() as connection:
+        hashed = {"source_id": "C-1", "payload_hash": "hash of old", **overrides}
+        return factory.make_operation(connection, state, **hashed)
+
+
+def record(box: Outbox, *rows: NewOperation, file: int | None = None, familiar: bool = False) -> list[Verdict]:
+    with box.write() as connection:
+        intake.open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
+        return intake.record(connection, box, rows, feed="crm", feed_file_id=file, familiar=familiar)
+
+
+def operation(box: Outbox, id_: int) -> Row[Any]:
+    with box.read() as connection:
+        return factory.operation(connection, id_)
+
+
+def last_entry(box: Outbox, id_: int) -> tuple[Event, str | None, str | None, str | None, int]:
+    with box.read() as connection:
+        entry = factory.history(connection, id_)[-1]
+    return entry.event, entry.outcome, entry.code, entry.by, entry.attempt
+
+
+def a_file(box: Outbox) -> int:
+    with box.write() as connection:
+        return factory.make_feed_file(connection)
