@@ -12,7 +12,9 @@ from bench.backlog import KIND
 from models import State
 from worker.decide import Settlement
 from worker.outbox import Outbox, lanes, rescue
-from worker.outbox.exchange import Terms, exchange
+from worker.outbox.claiming import START
+from worker.outbox.exchange import exchange
+from worker.outbox.room import Terms
 from worker.outbox.settling import Finished
 from worker.outcome import Health
 
@@ -67,9 +69,10 @@ def serve(box: Outbox, turn: Turn, most: int) -> int:
     terms, done = Terms(in_flight=BATCH), 0
     rescue.clear(box, turn, _nobody_died, "bench")
     finished: list[Finished] = []
+    place = START
     while True:
-        exchanged = exchange(box, turn, finished, BATCH if done < most else 0, terms)
-        done += len(exchanged.claimed)
+        exchanged = exchange(box, turn, finished, BATCH if done < most else 0, terms, place=place)
+        done, place = done + len(exchanged.claimed), exchanged.place
         finished = [_succeeded(one.id, one.attempt) for one in exchanged.claimed]
         if not finished:
             return done

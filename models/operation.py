@@ -130,6 +130,7 @@ class Operation(Base):
         ),
         Index(
             "ix_operations_in_flight",
+            "claimed_at",
             "customer_id",
             "kind",
             postgresql_where=text("state = 'in_flight'"),

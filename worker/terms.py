@@ -5,10 +5,10 @@ from worker.doubt import Patience
 from worker.kind import OnDoubt
 from worker.kinds import by_name
 from worker.outbox.evidence import WORKER_DIED
-from worker.outbox.exchange import Terms
 from worker.outbox.holding import Ladder, Ladders
 from worker.outbox.looking_up import LookUpTerms
 from worker.outbox.rescue import Verdict
+from worker.outbox.room import Terms
 from worker.outcome import InDoubt
 from worker.settings import Settings
 

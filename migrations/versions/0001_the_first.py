@@ -222,7 +222,7 @@ def _operations_indexes() -> None:
         where="remote_id IS NOT NULL AND kind <> 'order_token'",
     )
     _index("ix_operations_due", table, *lane, "next_attempt_at", "id", where=f"{waiting} AND parent_done")
-    _index("ix_operations_in_flight", table, *lane, where="state = 'in_flight'")
+    _index("ix_operations_in_flight", table, "claimed_at", *lane, where="state = 'in_flight'")
     _index("ix_operations_in_doubt", table, *lane, "next_attempt_at", "id", where="state = 'in_doubt'")
     _index("ix_operations_asking", table, "look_up_until", where="look_up_until IS NOT NULL")
     _index("ix_operations_needs_person", table, "id", where="needs_person")

@@ -14,7 +14,7 @@ from worker.delivery.sending import Errand, Sending
 from worker.delivery.switch import Reading, Switch
 from worker.errors import Refused, Unanswered
 from worker.kind import Answer, Call
-from worker.outbox.exchange import Claimed
+from worker.outbox.claiming import Claimed
 from worker.outbox.settling import Finished
 from worker.vitec.permit import Permit
 

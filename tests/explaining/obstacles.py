@@ -13,9 +13,10 @@ from tests import factory
 from tests.factory import MOMENT
 from worker.explaining import Limits
 from worker.outbox import Outbox, lanes, pace
-from worker.outbox.exchange import Terms, exchange
+from worker.outbox.exchange import exchange
 from worker.outbox.hours import SendingHours
 from worker.outbox.lanes import Turn
+from worker.outbox.room import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable

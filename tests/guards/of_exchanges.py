@@ -3,6 +3,8 @@
 from tests.guards.guard import Guard
 
 EXCHANGE = "worker/outbox/exchange.py"
+ROOM = "worker/outbox/room.py"
+CLAIMING = "worker/outbox/claiming.py"
 LANES = "worker/outbox/lanes.py"
 TURN = "worker/delivery/turn.py"
 AWAY = "worker/delivery/away.py"
@@ -92,7 +94,7 @@ GUARDS = (
     Guard(
         11,
         "the environment limits what is in flight",
-        EXCHANGE,
+        ROOM,
         "min(terms.in_flight - row.in_flight, _share(",
         "min(terms.in_flight, _share(",
         f"{_EXCHANGE_TEST}test_the_environment_allows_so_many_in_flight_in_all_lanes_together",
@@ -100,10 +102,10 @@ GUARDS = (
     Guard(
         11,
         "living turns share it",
-        EXCHANGE,
+        ROOM,
         "_share(terms.in_flight, row.turns, row.before) - row.own",
         "terms.in_flight",
-        f"{_EXCHANGE_TEST}test_living_turns_share_what_the_environment_allows",
+        "tests/outbox/test_room.py::test_living_turns_share_what_the_environment_allows",
     ),
     Guard(
         11,
@@ -124,7 +126,7 @@ GUARDS = (
     Guard(
         11,
         "after a hold one goes first",
-        EXCHANGE,
+        ROOM,
         "    if row.holds and most > 0:\n        most = min(most, _first_goes(connection, now, turn))\n",
         "",
         "tests/outbox/test_holding.py::test_after_a_hold_one_goes_first_until_a_success",
@@ -132,7 +134,7 @@ GUARDS = (
     Guard(
         11,
         "a look-up under way takes room, too",
-        EXCHANGE,
+        ROOM,
         '(sent + asked).label("in_flight")',
         'sent.label("in_flight")',
         f"{_ROOM_TEST}test_look_ups_of_all_lanes_together_keep_to_what_the_environment_allows",
@@ -140,7 +142,7 @@ GUARDS = (
     Guard(
         11,
         "and after a hold may be the one that goes first",
-        EXCHANGE,
+        ROOM,
         "union_all(one.where(in_flight), one.where(asking(now)))",
         "one.where(in_flight)",
         f"{_ROOM_TEST}test_after_a_hold_one_look_up_goes_first_and_every_send_waits_for_it",
@@ -172,7 +174,7 @@ GUARDS = (
     Guard(
         12,
         "what is claimed is picked once",
-        EXCHANGE,
+        CLAIMING,
         '        .prefix_with("MATERIALIZED", dialect="postgresql")\n',
         "",
         f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
@@ -180,7 +182,7 @@ GUARDS = (
     Guard(
         12,
         "locked rows are passed over",
-        EXCHANGE,
+        CLAIMING,
         ".with_for_update(key_share=True, skip_locked=True, of=Operation)",
         ".with_for_update(key_share=True, of=Operation)",
         f"{_LOCKS_TEST}test_a_row_that_somebody_else_is_changing_is_passed_over",
@@ -188,7 +190,7 @@ GUARDS = (
     Guard(
         12,
         "the claim itself demands that it is in time",
-        EXCHANGE,
+        CLAIMING,
         "select(picked.c.id)), sendable, in_time(now))",
         "select(picked.c.id)), sendable)",
         f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
@@ -212,7 +214,7 @@ GUARDS = (
     Guard(
         13,
         "attempts only rise",
-        EXCHANGE,
+        CLAIMING,
         "attempt=Operation.attempt + 1,",
         "attempt=Operation.failures + 1,",
         f"{_SETTLING_TEST}test_attempts_only_grow_also_after_what_costs_nothing",
@@ -221,8 +223,8 @@ GUARDS = (
         13,
         "a settlement names its attempt",
         "worker/outbox/settling.py",
-        "Operation.attempt == settled.attempt, in_flight)",
-        "in_flight)",
+        "Operation.attempt == settled.attempt, claimed)",
+        "claimed)",
         f"{_SETTLING_TEST}test_only_the_attempt_that_is_named_is_settled",
     ),
     Guard(

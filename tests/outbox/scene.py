@@ -9,8 +9,10 @@ from tests import factory
 from worker.decide import Settlement
 from worker.kind import Presence, Sighting
 from worker.outbox import FixedClock, Outbox, lanes
-from worker.outbox.exchange import Claimed, Exchanged, Terms, exchange
+from worker.outbox.claiming import Claimed
+from worker.outbox.exchange import Exchanged, exchange
 from worker.outbox.looking_up import Doubtful, LookedUp
+from worker.outbox.room import Terms
 from worker.outbox.settling import Finished
 from worker.outcome import Health
 

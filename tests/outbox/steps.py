@@ -9,8 +9,10 @@ from models import Hold, Lane, Operation, State
 from tests import factory
 from worker.decide import Settlement
 from worker.outbox import Outbox, lanes
-from worker.outbox.exchange import Claimed, Exchanged, Terms, exchange
+from worker.outbox.claiming import Claimed
+from worker.outbox.exchange import Exchanged, exchange
 from worker.outbox.lanes import Turn
+from worker.outbox.room import Terms
 from worker.outbox.settling import Finished
 from worker.outcome import Health
 

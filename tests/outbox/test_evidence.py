@@ -24,7 +24,7 @@ from tests.outbox.steps import (
 )
 from worker.decide import Settlement
 from worker.outbox import FixedClock, Outbox, rescue
-from worker.outbox.exchange import Claimed
+from worker.outbox.claiming import Claimed
 from worker.outbox.lanes import Turn
 
 AGAIN = {"needs_person": False, "doubt_since": None, "error_code": None}

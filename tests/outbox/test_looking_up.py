@@ -13,7 +13,7 @@ from tests.outbox.steps import begin, make
 from worker.decide import Settlement
 from worker.kind import Sighting
 from worker.outbox import FixedClock, Outbox, lanes
-from worker.outbox.exchange import claim
+from worker.outbox.claiming import claim
 from worker.outbox.settling import Finished
 
 
@@ -105,7 +105,7 @@ def test_a_claim_by_itself_heeds_old_leave(box: Outbox) -> None:
     fresh = make(box, State.RETRYABLE, send_again_until=MOMENT + timedelta(seconds=1), next_attempt_at=MOMENT)
     turn = begin(box)
     with box.write() as connection:
-        claimed = claim(connection, box.clock.now(), turn, 5)
+        claimed, _ = claim(connection, box.clock.now(), turn, 5)
     assert [one.id for one in claimed][1:] == [fresh]
 
 

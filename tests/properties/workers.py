@@ -19,9 +19,11 @@ from worker.errors import Revoked, VitecError
 from worker.kind import Presence, Sighting
 from worker.kinds import by_name
 from worker.outbox import FixedClock, Outbox, lanes, rescue
-from worker.outbox.exchange import Claimed, Terms, exchange
+from worker.outbox.claiming import Claimed
+from worker.outbox.exchange import exchange
 from worker.outbox.lanes import Turn
 from worker.outbox.looking_up import Doubtful, LookedUp
+from worker.outbox.room import Terms
 from worker.outbox.settling import Finished
 from worker.outcome import Outcome
 from worker.terms import verdict_of

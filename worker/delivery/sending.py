@@ -15,7 +15,7 @@ from worker.delivery.switch import Switch
 from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call, Presence, Sighting
 from worker.kinds import by_name
-from worker.outbox.exchange import Claimed
+from worker.outbox.claiming import Claimed
 from worker.outbox.looking_up import Doubtful, LookedUp
 from worker.outbox.settling import Finished
 from worker.outcome import Health, InDoubt, Outcome, Retryable

@@ -17,9 +17,11 @@ from worker.delivery.report import TurnReport
 from worker.delivery.sending import Errand, Sending
 from worker.delivery.switch import Reading, Switch
 from worker.outbox import lanes, pace, rescue
-from worker.outbox.exchange import Claimed, Exchanged, Terms, exchange
+from worker.outbox.claiming import START, Claimed, Place
+from worker.outbox.exchange import Exchanged, exchange
 from worker.outbox.lanes import Turn
 from worker.outbox.looking_up import Doubtful, LookedUp
+from worker.outbox.room import Terms
 from worker.outbox.settling import Finished
 from worker.outbox.store import Outbox
 
@@ -27,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 IDLE = 0.05
 """Seconds until the next look at a lane that had nothing, while requests are still in flight or no room is left."""
+
+REWIND = 2.0
+"""Seconds after which a claim begins at the start again, for what became due before the place the turn has come to."""
 
 IDLE_AT_MOST = 0.5
 """To so many seconds that pause grows, doubling, while look after look finds nothing."""
@@ -67,6 +72,8 @@ class Work:
     _ask_lane_at: float = 0.0
     _pause: float = 0.0
     _last_start: float = 0.0
+    _place: Place = START
+    _rewind_at: float = 0.0
 
     def run(self) -> None:
         """Work until there is nothing to do, time is up, or a stop is asked; what is in flight is always awaited."""
@@ -192,9 +199,8 @@ class Work:
                 with attempt:
                     again = attempt.retry_state.attempt_number > 1
                     reading = Reading.now()
-                    done = exchange(
-                        self.box, self.turn, self.unsettled, 0 if again else want, self.terms, self.looked_up
-                    )
+                    had = self.unsettled, 0 if again else want
+                    done = exchange(self.box, self.turn, *had, self.terms, self.looked_up, self._place)
                     if done.renewed:
                         self.switch.lease_from(reading, self.terms.lease)
                     if again:
@@ -248,6 +254,7 @@ class Work:
             self.ending = self.ending or "the lane was taken over"
         elif done.held:
             self.ending = self.ending or "the lane is held"
+        self._walk_on(done.place)
         begun: tuple[Claimed | Doubtful, ...] = (*done.claimed, *done.doubtful)
         if want and not begun:
             self._rest()
@@ -259,6 +266,11 @@ class Work:
                 # There is room again when something of ours has ended, which comes with an exchange of its own.
                 self._ask_lane_at = time.monotonic() + IDLE
             self._hand_over(begun)
+
+    def _walk_on(self, place: Place) -> None:
+        self._place = place
+        if (now := time.monotonic()) >= self._rewind_at:
+            self._rewind_at, self._place = now + REWIND, START
 
     def _count(self, done: Exchanged) -> None:
         self.report.states.update(moved.state for moved in done.moved.values())

@@ -14,6 +14,11 @@ from models import Hold, Lane, Operation, Scope
 # compared with 1 on SQLite, which then reads the whole table.
 waiting: ColumnElement[bool] = literal_column("operations.state IN ('pending', 'retryable')")
 in_flight: ColumnElement[bool] = literal_column("operations.state = 'in_flight'")
+claimed: ColumnElement[bool] = literal_column("operations.claimed_by IS NOT NULL")
+"""In flight, for a row that is found by its id: said so, no plan goes through the index of all that is in flight.
+
+While somebody holds an old snapshot, that index keeps an entry of every operation that has been in flight since.
+"""
 in_doubt: ColumnElement[bool] = literal_column("operations.state = 'in_doubt'")
 needs_person: ColumnElement[bool] = literal_column("operations.needs_person")
 sendable: ColumnElement[bool] = and_(waiting, literal_column("operations.parent_done"))

@@ -4,60 +4,24 @@ Locks are taken in one order everywhere: environment, lane, operations.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Float,
-    Integer,
-    and_,
-    bindparam,
-    exists,
-    func,
-    select,
-    tuple_,
-    union_all,
-    update,
-)
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, exists, select
 
-from models import Environment, Hold, Lane, Operation, State
+from models import Environment, Hold, State
 from worker.failpoints import reach
 from worker.outbox import holding, intake, lanes, parents
-from worker.outbox.clock import later
+from worker.outbox.claiming import START, Claimed, Place, claim
 from worker.outbox.composed import composed
-from worker.outbox.due import Now, asking, covers, held, in_flight, in_time, of_lane, ready, sendable, to_ask
+from worker.outbox.due import Now
 from worker.outbox.evidence import late
 from worker.outbox.lanes import Turn
-from worker.outbox.looking_up import Doubtful, LookedUp, LookUpTerms, claim_look_ups, take_in
+from worker.outbox.looking_up import Doubtful, LookedUp, claim_look_ups, take_in
+from worker.outbox.room import Terms, room_of
 from worker.outbox.settling import Finished, Moved, settle, succeeded
 from worker.outbox.store import Outbox
 from worker.outcome import Health
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a turn may do. Durations in seconds."""
-
-    lease: float = 45.0
-    outlast: float = 35.0
-    """By how much the lease must outlast a claim: the request's whole deadline and a margin."""
-    in_flight: int = 5
-    """How many requests the environment allows at once, all workers together."""
-    ladders: holding.Ladders = field(default_factory=holding.Ladders)
-    look_ups: LookUpTerms = field(default_factory=LookUpTerms)
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """An operation that is now in flight and will be sent."""
-
-    id: int
-    attempt: int
-    failures: int
-    max_failures: int
-    payload: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +39,8 @@ class Exchanged:
     renewed: bool = False
     held: bool = False
     room: int = 0
+    place: Place = START
+    """From where the next claim may go on."""
 
 
 def exchange(
@@ -84,9 +50,11 @@ def exchange(
     want: int,
     terms: Terms,
     looked_up: Sequence[LookedUp] = (),
+    place: Place = START,
 ) -> Exchanged:
-    """Settle `finished` and `looked_up`, then claim at most `want`.
+    """Settle `finished` and `looked_up`, then claim at most `want`, from `place` on.
 
+    What became due before `place` meanwhile is found by a claim from the start, which a turn makes every few seconds.
     What has finished is settled even if the lane is no longer ours.
     """
     now = box.clock.now()
@@ -101,7 +69,7 @@ def exchange(
             holding.take_notice(connection, now, turn, news, terms.ladders, environment.failures_in_row)
         done = Exchanged(mine=mine, moved=moved)
         if mine and want > 0:
-            done = _claim(connection, now, turn, want, terms, moved)
+            done = _claim(connection, now, turn, want, terms, moved, place)
         _pass("before", finished, done)
     _pass("after", finished, done)
     own = {(turn.customer_id, turn.kind)}
@@ -156,8 +124,10 @@ def _settle(
     return moved
 
 
-def _claim(connection: Connection, now: Now, turn: Turn, want: int, terms: Terms, moved: dict[int, Moved]) -> Exchanged:
-    room = _room(connection, now, turn, terms)
+def _claim(
+    connection: Connection, now: Now, turn: Turn, want: int, terms: Terms, moved: dict[int, Moved], place: Place
+) -> Exchanged:
+    room = room_of(connection, now, turn, terms, place)
     if not room.alive:
         return Exchanged(mine=False, moved=moved)
     most = min(want, room.most)
@@ -167,131 +137,5 @@ def _claim(connection: Connection, now: Now, turn: Turn, want: int, terms: Terms
         # First the lease, then the claim under it: a request must never outlive the right to send it.
         lanes.renew(connection, turn, now, terms.lease)
     asked = claim_look_ups(connection, now, turn, most, terms.look_ups, terms.outlast) if room.to_ask else ()
-    claimed = claim(connection, now, turn, most - len(asked)) if len(asked) < most else ()
-    return Exchanged(mine=True, moved=moved, claimed=claimed, doubtful=asked, renewed=not room.lasts, room=most)
-
-
-@dataclass(frozen=True, slots=True)
-class _Room:
-    most: int
-    held: bool
-    alive: bool
-    lasts: bool
-    to_ask: bool
-
-
-def _room(connection: Connection, now: Now, turn: Turn, terms: Terms) -> _Room:
-    """How many more requests may be under way, and whether the lease still holds; read while the lane is locked.
-
-    After a hold has ended, and until something succeeds, one operation of its scope goes first: sent or looked up.
-    """
-    row = connection.execute(_look(now), {**turn.own, "outlast": terms.outlast}).one()
-    most = (
-        0
-        if row.held
-        else min(terms.in_flight - row.in_flight, _share(terms.in_flight, row.turns, row.before) - row.own)
-    )
-    if row.holds and most > 0:
-        most = min(most, _first_goes(connection, now, turn))
-    return _Room(most, held=bool(row.held), alive=bool(row.alive), lasts=bool(row.lasts), to_ask=bool(row.to_ask))
-
-
-def _share(in_flight: int, turns: int, before: int) -> int:
-    """What the turn may have under way: living turns share the environment's allowance, the first ones its remainder.
-
-    Without shares the first turn would keep all of it: it claims again in the transaction in which it settles.
-    """
-    each, over = divmod(in_flight, max(1, turns))
-    return each + int(before < over)
-
-
-@composed
-def _look(now: Now) -> Any:
-    # Counted singly: each has a partial index of its own.
-    sent, asked = (
-        select(func.count()).select_from(Operation).where(some).scalar_subquery() for some in (in_flight, asking(now))
-    )
-    own_sent, own_asked = (
-        select(func.count()).select_from(Operation).where(of_lane(), some).correlate(Lane).scalar_subquery()
-        for some in (in_flight, asking(now))
-    )
-    other = aliased(Lane, name="other")
-    turns = select(func.count()).select_from(other).where(other.lease_until > now)
-    before = turns.where(tuple_(other.customer_id, other.kind) < tuple_(Lane.customer_id, Lane.kind))
-    return select(
-        (sent + asked).label("in_flight"),
-        (own_sent + own_asked).label("own"),
-        turns.scalar_subquery().label("turns"),
-        before.correlate(Lane).scalar_subquery().label("before"),
-        (Lane.lease_until > now).label("alive"),
-        (Lane.lease_until > later(now, bindparam("outlast", type_=Float))).label("lasts"),
-        held(now).label("held"),
-        to_ask(now).label("to_ask"),
-        select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("holds"),
-    ).where(lanes.own)
-
-
-def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
-    """1 if nothing is under way in any scope that comes out of a hold and covers this lane, else 0."""
-    return 0 if connection.scalar(going_first(now), turn.own) is not None else 1
-
-
-@composed
-def going_first(now: Now) -> Any:
-    """One sent or looked up in a scope that comes out of a hold and covers the lane: the others wait for it."""
-    own = aliased(Lane, name="own")
-    one = select(Operation.id, Operation.customer_id, Operation.kind)
-    under_way = union_all(one.where(in_flight), one.where(asking(now))).subquery("under_way")
-    return (
-        select(under_way.c.id)
-        .join(Lane, and_(Lane.customer_id == under_way.c.customer_id, Lane.kind == under_way.c.kind))
-        .join(Hold, and_(Hold.until <= now, covers(Hold, Lane)))
-        .join(own, covers(Hold, own))
-        .where(own.customer_id == bindparam("lane_customer"), own.kind == bindparam("lane_kind"))
-        .limit(1)
-    )
-
-
-def claim(connection: Connection, now: Now, turn: Turn, most: int) -> tuple[Claimed, ...]:
-    """Put up to `most` ready operations of the lane in flight, oldest due first. The lane is locked."""
-    rows = connection.execute(_put_in_flight(now), {**turn.own, "most": most}).all()
-    ordered = sorted(rows, key=lambda row: (row.next_attempt_at, row.id))
-    return tuple(Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {}) for row in ordered)
-
-
-@composed
-def _put_in_flight(now: Now) -> Any:
-    """The ids come from a materialized expression: as a subquery with a limit, another plan may run it once per row."""
-    picked = (
-        select(Operation.id)
-        .where(
-            Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), ready(now)
-        )
-        .order_by(Operation.next_attempt_at, Operation.id)
-        .limit(bindparam("most", type_=Integer))
-        .with_for_update(key_share=True, skip_locked=True, of=Operation)
-        .cte("picked")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
-    return (
-        update(Operation)
-        .where(Operation.id.in_(select(picked.c.id)), sendable, in_time(now))
-        .values(
-            state=State.IN_FLIGHT,
-            attempt=Operation.attempt + 1,
-            claimed_by=bindparam("lane_token"),
-            claimed_at=now,
-            first_claimed_at=func.coalesce(Operation.first_claimed_at, now),
-            absent_since=None,
-            send_again_until=None,
-        )
-        .returning(
-            Operation.id,
-            Operation.attempt,
-            Operation.failures,
-            Operation.max_failures,
-            Operation.payload,
-            Operation.next_attempt_at,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    claimed, place = claim(connection, now, turn, most - len(asked), replace(place, since=room.since))
+    return Exchanged(True, moved, claimed, asked, renewed=not room.lasts, room=most, place=place)

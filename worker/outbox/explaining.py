@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, litera
 from models import WAITING, Attempt, Environment, Event, Hold, Lane, Operation, State, UtcDateTime
 from worker.outbox.doubting import asked
 from worker.outbox.due import Now, covers, doubtful, due, free, holding, in_flight, ready, stale
-from worker.outbox.exchange import going_first
 from worker.outbox.people import Standing, standing
+from worker.outbox.room import going_first
 from worker.outbox.store import Outbox
 
 DEEP = 20

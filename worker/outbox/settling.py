@@ -31,7 +31,7 @@ from models.base import Json, RowId
 from worker.decide import Settlement
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
-from worker.outbox.due import Now, in_flight
+from worker.outbox.due import Now, claimed
 from worker.outbox.rows import as_document, as_json, dump, table_of
 from worker.outbox.superseding import SENT_BEFORE_CHANGE
 
@@ -148,7 +148,7 @@ def _move(dialect: str, now: Now) -> Any:
     superseded = and_(acted_before, func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE)
     return (
         update(Operation)
-        .where(Operation.id == settled.id, Operation.attempt == settled.attempt, in_flight)
+        .where(Operation.id == settled.id, Operation.attempt == settled.attempt, claimed)
         .values(
             state=type_coerce(target, Operation.state.type),
             claimed_by=None,

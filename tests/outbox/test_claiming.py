@@ -1,0 +1,49 @@
+"""Claims go on from the place that the last one came to, and still find everything."""
+
+from datetime import timedelta
+
+from tests.factory import MOMENT
+from tests.outbox.steps import RETRY, TERMS, begin, claim, done, make
+from worker.outbox import FixedClock, Outbox
+from worker.outbox.claiming import START
+from worker.outbox.exchange import exchange
+
+
+def test_a_claim_goes_on_from_the_place_that_the_last_one_came_to(box: Outbox) -> None:
+    minutes = (9, 8, 7, 6)
+    ids = [make(box, next_attempt_at=MOMENT - timedelta(minutes=before)) for before in minutes]
+    turn = begin(box)
+    first = claim(box, turn, want=1)
+    assert (first.place.due, first.place.id) == (MOMENT - timedelta(minutes=9), ids[0])
+    earlier = make(box, next_attempt_at=MOMENT - timedelta(minutes=30))
+    second = exchange(box, turn, [], 1, TERMS, place=first.place)
+    assert [one.id for one in second.claimed] == [ids[1]]
+    assert [one.id for one in claim(box, turn, want=1).claimed] == [earlier]
+
+
+def test_a_claim_that_comes_to_the_end_finds_what_lies_before_its_place_and_begins_anew(box: Outbox) -> None:
+    last = make(box)
+    turn = begin(box)
+    first = claim(box, turn, want=1)
+    earlier = make(box, next_attempt_at=MOMENT - timedelta(minutes=30))
+    latest = make(box, next_attempt_at=MOMENT)
+    second = exchange(box, turn, [], 4, TERMS, place=first.place)
+    assert [one.id for one in first.claimed + second.claimed] == [last, latest, earlier]
+    assert (second.place.due, second.place.id) == (START.due, START.id)
+
+
+def test_what_is_in_flight_is_counted_from_the_oldest_of_it_on(box: Outbox, clock: FixedClock) -> None:
+    """All of it: the place never lies behind what is still in flight."""
+    for _ in range(9):
+        make(box)
+    turn = begin(box)
+    first = claim(box, turn, want=2)
+    assert first.place.since == MOMENT
+    clock.advance(5)
+    second = exchange(box, turn, [], 2, TERMS, place=first.place)
+    assert second.place.since == MOMENT
+    clock.advance(5)
+    settled = [done(one, RETRY) for one in first.claimed]
+    third = exchange(box, turn, settled, 9, TERMS, place=second.place)
+    assert third.place.since == MOMENT + timedelta(seconds=5)
+    assert len(third.claimed) == 3
