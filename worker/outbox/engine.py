@@ -18,6 +18,9 @@ _POSTGRESQL_OPTIONS = " ".join(
         "idle_in_transaction_session_timeout": "5s",
         "statement_timeout": "30s",
         "timezone": "UTC",
+        # Every statement has an index. By statistics from when the table was small the planner would read all of it,
+        # and a prepared plan would go on doing so.
+        "enable_seqscan": "off",
     }.items()
 )
 _POSTGRESQL_LINK: dict[str, int] = {
