@@ -12,7 +12,7 @@ from tests.outbox.steps import DIED, DOUBT, REFUSAL, SUCCESS, begin, change, cla
 from worker import reconciling
 from worker.decide import Settlement
 from worker.outbox import FixedClock, Outbox, intake, rescue
-from worker.outbox.exchange import Claimed
+from worker.outbox.claiming import Claimed
 from worker.outbox.intake import NewOperation, Verdict
 from worker.outbox.lanes import Turn
 from worker.outbox.superseding import SENT_BEFORE_CHANGE
