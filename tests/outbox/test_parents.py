@@ -14,8 +14,7 @@ from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.scene import QUIET, THERE, Scene
 from tests.outbox.steps import DIED, DOUBT, SUCCESS, begin, change, claim, done, entries, lane, make, read, settle
 from worker import housekeeping, reconciling
-from worker.outbox import FixedClock, Outbox, intake, lanes, parents, rescue
-from worker.outbox.intake import NewOperation, Verdict
+from worker.outbox import FixedClock, Outbox, lanes, parents, rescue
 from worker.reconciling import Delivered, Requeue, Who
 
 ANNA = Who("anna")
@@ -146,51 +145,6 @@ def test_old_leave_is_not_looked_up_before_the_parent_has_succeeded(box: Outbox)
     assert [one.id for one in claim(box, turn).doubtful] == [id_]
 
 
-def row(source_id: str, note: str = "new", after: str | None = "P") -> NewOperation:
-    kind = None if after is None else "comeback"
-    return NewOperation("appointment", factory.CUSTOMER, source_id, "{}", note, after_kind=kind, after_source_id=after)
-
-
-def record(box: Outbox, *rows: NewOperation) -> list[Verdict]:
-    with box.write() as connection:
-        intake.open_lanes(connection, [(factory.CUSTOMER, "appointment", "crm-contact")])
-        return intake.record(connection, box, rows, feed="crm")
-
-
-def standing(box: Outbox) -> dict[str, bool]:
-    """Which appointments wait for no parent any more, by their source ids."""
-    with box.read() as connection:
-        told = connection.execute(text("SELECT source_id, parent_done FROM operations WHERE kind = 'appointment'"))
-        return {source_id: bool(done) for source_id, done in told}
-
-
-def test_a_new_row_knows_whether_its_parent_has_succeeded(box: Outbox) -> None:
-    make(box, State.SUCCEEDED, source_id="P")
-    make(box, State.SUCCEEDED, source_id="Q", feed="other")
-    for state in set(State) - {State.SUCCEEDED}:
-        make(box, state, source_id=state.value)
-    names = ["P", None, "Q", "nobody", *(state.value for state in set(State) - {State.SUCCEEDED})]
-    record(box, *(row(f"after {name}", after=name) for name in names))
-    assert standing(box) == {f"after {name}": name in {"P", None} for name in names}
-
-
-@pytest.mark.parametrize("state", [State.PENDING, State.RETRYABLE, State.FAILED, State.CANCELLED, State.IN_DOUBT])
-@pytest.mark.parametrize(("before", "after", "expected"), [("P", "Q", False), ("Q", "P", True), ("Q", None, True)])
-def test_new_content_may_name_another_parent(
-    box: Outbox, state: State, before: str, after: str | None, expected: bool
-) -> None:
-    make(box, State.SUCCEEDED, source_id="P")
-    id_ = make(box, state, kind="appointment", source_id="C", after_kind="comeback", after_source_id=before)
-    record(box, row("C", "newer", after))
-    if state is State.IN_DOUBT:
-        # It waited for the verdict, which is that it was not sent.
-        change(box, id_, state=State.RETRYABLE)
-        with box.write() as connection:
-            intake.apply_revisions(connection, box, [id_])
-    after_that = read(box, id_)
-    assert (after_that.payload_hash, after_that.parent_done) == ("newer", expected)
-
-
 def test_a_child_that_is_requeued_knows_what_it_missed_when_it_had_ended(box: Outbox) -> None:
     make(box, State.SUCCEEDED, source_id="P")
     id_ = child(box, state=State.FAILED, finalized_at=MOMENT, parent_done=False)
@@ -208,25 +162,6 @@ def test_a_parent_that_is_requeued_is_waited_for_anew(box: Outbox) -> None:
     (claimed,) = claim(box, turn).claimed
     settle(box, turn, [done(claimed, SUCCESS)])
     assert read(box, id_).parent_done
-
-
-def test_a_child_recorded_as_its_parent_succeeds_is_told_by_housekeeping(
-    pg_box: Outbox, pg_url: str, clock: FixedClock
-) -> None:
-    make(pg_box, source_id="P")
-    turn = begin(pg_box)
-    (claimed,) = claim(pg_box, turn).claimed
-    settler = Actor(
-        pg_url, lambda actor: settle(actor.box, turn, [done(claimed, SUCCESS)]), clock, lambda what: what == COMMIT
-    )
-    assert settler.go_on() == COMMIT
-    record(pg_box, row("C"))
-    settler.finish()
-    assert standing(pg_box) == {"C": False}
-    assert housekeeping.expire(pg_box)["freed"] == 1
-    assert standing(pg_box) == {"C": True}
-    assert lanes.due_kinds(pg_box) == {"appointment": 1}
-    assert parents.correct(pg_box) == 0
 
 
 def test_a_child_that_somebody_else_has_locked_is_not_waited_for(pg_box: Outbox) -> None:
