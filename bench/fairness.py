@@ -108,25 +108,22 @@ class Case:
 def cases(small: int) -> Iterator[Case]:
     """All that is told: paces and children; all at once; where a rule is missing, without it and with it."""
     day = Load("a tenth of the pace is theirs", small)
+    yield _case(replace(day, small=10 * small), Rules(kinds_in_turn=False), "kinds one after another, all customers: ")
     yield _case(replace(day, small=10 * small), Rules(), "shipped, all customers: ")
-    yield _case(replace(day, small=10 * small), Rules(kinds_in_turn=True), "kinds in turn, all customers: ")
     for rate, in_flight in ((SHIPPED.vitec_requests_per_second, SHIPPED.vitec_in_flight), (50.0, 20), (500.0, 100)):
         for children in (2, 4, 16):
             yield _case(day, Rules(rate, in_flight, children))
     at_once = Load("all at the same moment", 10 * small, share=0.0)
-    for rules in (Rules(), Rules(kinds_in_turn=True), Rules(kinds_in_turn=True, frugal=True)):
-        more = (
-            "kinds in turn, slots for ready rows: "
-            if rules.frugal
-            else "kinds in turn: "
-            if rules.kinds_in_turn
-            else ""
-        )
+    for more, rules in (
+        ("kinds one after another: ", Rules(kinds_in_turn=False)),
+        ("", Rules()),
+        ("slots for ready rows: ", Rules(frugal=True)),
+    ):
         yield _case(at_once, rules, more)
     kinds = replace(day, big=TWO_KINDS, title="20 customers of two kinds have 200,000 rows each")
     for children in (2, 4):
-        yield _case(kinds, Rules(children=children), "kinds one after another: ")
-        yield _case(kinds, Rules(children=children, kinds_in_turn=True), "kinds in turn: ")
+        yield _case(kinds, Rules(children=children, kinds_in_turn=False), "kinds one after another: ")
+        yield _case(kinds, Rules(children=children), "kinds in turn: ")
     for rules in (Rules(500.0, 100, 4, frugal=False), Rules(500.0, 100, 4, frugal=True)):
         yield _case(day, rules, "slots for rows that are ready: " if rules.frugal else "slots for free threads: ")
     slow = replace(day, title="an answer takes 1 s", share=0.05)

@@ -21,11 +21,11 @@ class Rules:
     dispatch_every: float = SHIPPED.dispatch_every
     ring_per_lane: bool = False
     """A ring names its lane: the rule that was not taken."""
-    kinds_in_turn: bool = False
+    kinds_in_turn: bool = True
     """Dispatch rings the kinds in turn, the one that has waited longest first; else one kind after another."""
     frugal: bool = False
     """A turn whose claim emptied its lane reserves no slot until something is found; else it goes on reserving."""
-    share: bool = False
+    share: bool = True
     """Living turns divide the in-flight limit; else whoever asks first has all that is free."""
 
 
