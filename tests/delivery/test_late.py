@@ -1,11 +1,16 @@
 """Answers that come to a turn which was believed dead."""
 
+import time
+
+import pytest
 from sqlalchemy import update
 
 from models import Event, Lane, State
 from tests import factory
 from tests.delivery.test_turn import LONG_AGO, make, serve
 from tests.delivery.wire import Wire, created
+from worker import delivery
+from worker.delivery.switch import LEEWAY, MARGIN, Reading, boot_clock
 from worker.errors import Refused
 from worker.kind import Answer, Call
 from worker.outbox import Outbox, rescue
@@ -49,3 +54,29 @@ def test_a_late_certain_refusal_settles_the_doubt(box: Outbox, settings: Setting
     with box.read() as connection:
         row = factory.operation(connection, id_)
     assert (row.state, row.error_code, row.error_detail) == (State.FAILED, "refused", "Nej")
+
+
+def test_a_request_must_end_before_the_lease_does_however_long_the_claim_took(
+    box: Outbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease began before the statement that took it; what the commit used up is not the request's any more."""
+    make(box)
+    took = settings.lease - settings.vitec_timeout / 2
+    began = Reading(time.monotonic() - took, boot_clock() - took)
+
+    class LongAgo(Reading):
+        @classmethod
+        def now(cls) -> Reading:
+            return began
+
+    monkeypatch.setattr(delivery, "Reading", LongAgo)
+    deadlines: list[float] = []
+
+    def note(call: Call, permit: Permit) -> Answer:
+        deadlines.append(permit.deadline)
+        return created(call, permit)
+
+    serve(box, Wire(note), settings)
+    (deadline,) = deadlines
+    assert deadline == began.monotonic + settings.lease - MARGIN - LEEWAY
+    assert deadline < time.monotonic() + settings.vitec_timeout

@@ -10,9 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 MARGIN = 1.0
 """Seconds before the lease's end at which the timer fires."""
+
+LEEWAY = 0.5
+"""Seconds before the timer at which the last request is cut: a doubt about one is better than the end of all."""
 
 FRESH = 0.05
 """How old, in seconds, the reading may be after which requests are handed over."""
@@ -57,6 +61,11 @@ class Switch:
     def count(self) -> int:
         """How many requests may be written at this moment."""
         return self._count
+
+    @property
+    def latest(self) -> float:
+        """When (monotonic) the last request must have ended, so that its answer is in hand before the timer fires."""
+        return -inf if self._ends is None else self._ends.monotonic - LEEWAY
 
     def lease_from(self, reading: Reading, lease: float) -> None:
         """The lease was begun by a statement sent after `reading`: it ends `lease` s after it, or a little later."""

@@ -286,7 +286,8 @@ class Work:
         self.busy.update(one.id for one in begun)
         self.report.sent += sum(isinstance(one, Claimed) for one in begun)
         self.report.looked_up += sum(isinstance(one, Doubtful) for one in begun)
-        deadline = now + self.limits.timeout
+        # A slow commit has used up some of the lease, which began before it.
+        deadline = min(now + self.limits.timeout, self.switch.latest)
         self.sending.start(
             [Errand(one, self.turn.kind, start, deadline) for one, start in zip(begun, starts, strict=True)]
         )
