@@ -55,7 +55,7 @@ def _ring_of(kind: str) -> Any:
             stopping=bootstrap.stopping,
         )
         if report.more:
-            bootstrap.ring([kind])
+            bootstrap.ring([report.more])
         return str(report)
 
     return task(rings.task_name(kind))(serve)

@@ -16,7 +16,7 @@ from tests.delivery.test_turn import LONG_AGO, make, serve, states
 from tests.delivery.wire import Wire, created
 from worker.delivery.switch import MARGIN, Switch
 from worker.kind import Answer, Call
-from worker.outbox import Outbox, connect
+from worker.outbox import Outbox, connect, lanes
 from worker.settings import Settings
 from worker.vitec.permit import Permit
 
@@ -29,7 +29,7 @@ def test_a_turn_that_is_alone_ends_when_its_time_is_up(box: Outbox, settings: Se
         return created(call, permit)
 
     report = serve(box, Wire(slowly), settings.model_copy(update={"turn_alone": 0.3, "turn_shared": 0.1}))
-    assert (report.ended, report.more) == ("its time was up", True)
+    assert (report.ended, report.more) == ("its time was up", "comeback")
     assert State.IN_FLIGHT not in states(box)
 
 
@@ -44,6 +44,18 @@ def test_a_turn_that_is_alone_does_not_give_way(box: Outbox, settings: Settings)
     assert (report.ended, states(box)) == ("nothing was left", {State.SUCCEEDED: 60})
 
 
+def test_a_turn_without_a_share_ends_at_once(box: Outbox, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two who take at once may both count one turn too few; the lane that comes last has no share then."""
+    make(box, customer_id="M1"), make(box, customer_id="M2")
+    with box.write() as connection:
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        connection.execute(update(Lane).where(Lane.customer_id == "M1").values(lease_until=tomorrow))
+    take = lanes.take
+    monkeypatch.setattr(lanes, "take", lambda *given, **named: take(*given, **{**named, "at_most": 2}))
+    report = serve(box, Wire(), settings.model_copy(update={"vitec_in_flight": 1, "turn_alone": 20.0}))
+    assert (report.customer_id, report.ended, report.sent) == ("M2", "it had no share", 0)
+
+
 def test_a_turn_that_moved_nothing_does_not_ring(box: Outbox, settings: Settings) -> None:
     """It would only be rung again for what it could not do."""
     tomorrow = datetime.now(UTC) + timedelta(days=1)
@@ -54,7 +66,7 @@ def test_a_turn_that_moved_nothing_does_not_ring(box: Outbox, settings: Settings
     make(box, 3)
     wire = Wire()
     report = serve(box, wire, settings.model_copy(update={"turn_alone": 0.2}))
-    assert (wire.calls, report.sent, report.more) == ([], 0, False)
+    assert (wire.calls, report.sent, report.more) == ([], 0, None)
     assert states(box) == {State.IN_FLIGHT: 5, State.PENDING: 3}
 
 

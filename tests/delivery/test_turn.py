@@ -50,7 +50,7 @@ def test_a_turn_empties_its_lane(box: Outbox, settings: Settings) -> None:
     report = serve(box, wire, settings)
     assert states(box) == {State.SUCCEEDED: 40}
     assert sorted(wire.request_ids) == sorted(f"{id_}.1" for id_ in ids)
-    assert (report.sent, report.states, report.more) == (40, {State.SUCCEEDED: 40}, False)
+    assert (report.sent, report.states, report.more) == (40, {State.SUCCEEDED: 40}, None)
     with box.read() as connection:
         lane = factory.lane(connection)
     assert (lane.lease_until, lane.worker, lane.due_at) == (None, None, None)
@@ -92,8 +92,8 @@ def test_the_longest_waiting_lane_is_served_first(box: Outbox, settings: Setting
     make(box, customer_id="M2", next_attempt_at=datetime(2026, 2, 1, tzinfo=UTC))
     make(box, customer_id="M1", next_attempt_at=datetime(2026, 3, 1, tzinfo=UTC))
     first, second = serve(box, Wire(), settings), serve(box, Wire(), settings)
-    assert (first.customer_id, first.more) == ("M2", True)
-    assert (second.customer_id, second.more) == ("M1", False)
+    assert (first.customer_id, first.more) == ("M2", "comeback")
+    assert (second.customer_id, second.more) == ("M1", None)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_turn_gives_way_when_another_lane_waits(box: Outbox, settings: Setting
 
     wire = Wire(slowly)
     report = serve(box, wire, settings.model_copy(update={"turn_shared": 0.2}))
-    assert (report.customer_id, report.ended, report.more) == ("M1", "others were waiting", True)
+    assert (report.customer_id, report.ended, report.more) == ("M1", "others were waiting", "comeback")
     assert states(box)[State.PENDING] > 1
     # The lane with more to do went to the back of the queue.
     assert serve(box, Wire(), settings).customer_id == "M2"

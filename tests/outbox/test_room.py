@@ -1,8 +1,12 @@
-"""The room: living turns share what the environment allows at once."""
+"""The room: living turns share what the environment allows at once, and none lives that would have no share."""
 
-from tests.outbox.steps import RETRY, TERMS, begin, claim, done, make
-from worker.outbox import Outbox, lanes
+from datetime import timedelta
+
+from tests.factory import MOMENT
+from tests.outbox.steps import RETRY, TERMS, begin, claim, done, make, wake_all
+from worker.outbox import FixedClock, Outbox, lanes
 from worker.outbox.exchange import exchange
+from worker.outbox.lanes import Turn
 
 
 def test_living_turns_share_what_the_environment_allows(box: Outbox) -> None:
@@ -34,3 +38,50 @@ def test_the_share_of_a_turn_that_has_ended_goes_to_the_others(box: Outbox) -> N
     assert [len(claim(box, first).claimed), len(claim(box, second).claimed)] == [1, 2]
     lanes.release(box, first)
     assert len(claim(box, second).claimed) == 2
+
+
+def test_no_more_turns_live_than_requests_are_allowed_at_once(box: Outbox, clock: FixedClock) -> None:
+    """One more would have no share, and its lane would lose its place in the queue for nothing."""
+    for customer in ("M1", "M2", "M3"):
+        make(box, customer_id=customer)
+    wake_all(box)
+
+    def take_one() -> Turn | None:
+        return lanes.take(box, "comeback", lease=45, worker="there:2", at_most=2)
+
+    first, second = take_one(), take_one()
+    assert first is not None
+    assert second is not None
+    assert take_one() is None
+    lanes.release(box, first)
+    third = take_one()
+    assert third is not None
+    assert third.customer_id == "M3"
+    clock.advance(45)
+    assert take_one() is not None
+
+
+def test_the_end_of_a_turn_rings_for_the_kind_that_is_due_longest(box: Outbox) -> None:
+    """The other kind's own ring may have been heard, in vain, while this turn had all that is allowed at once."""
+    make(box, kind="appointment", next_attempt_at=MOMENT - timedelta(hours=1))
+    for _ in range(2):
+        make(box, kind="comeback")
+    turn = begin(box, "comeback")
+    assert lanes.release(box, turn) == "comeback"
+    turn = begin(box, "comeback")
+    assert lanes.release(box, turn, ("appointment", "comeback", "notification")) == "appointment"
+    first = begin(box, "appointment")
+    second = begin(box, "comeback")
+    assert lanes.release(box, second, ("notification",)) == "comeback"
+    assert lanes.release(box, first, ()) == "appointment"
+
+
+def test_the_place_is_kept_while_there_is_no_room(box: Outbox) -> None:
+    for _ in range(9):
+        make(box)
+    turn = begin(box)
+    first = claim(box, turn)
+    assert first.place.id != 0
+    again = exchange(box, turn, [], 5, TERMS, place=first.place)
+    assert (again.room, again.place) == (0, first.place)
+    assert exchange(box, turn, [], 0, TERMS, place=first.place).place == first.place

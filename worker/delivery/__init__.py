@@ -12,6 +12,7 @@ from worker.delivery.report import TurnReport
 from worker.delivery.sending import Sender, Sending
 from worker.delivery.switch import Reading, Switch
 from worker.delivery.turn import Limits, Work
+from worker.kinds import KINDS
 from worker.outbox import lanes, rescue
 from worker.outbox.store import Outbox
 from worker.settings import Settings
@@ -67,10 +68,11 @@ def serve(
 def _give_back(box: Outbox, work: Work) -> None:
     """Release the lane; with the database away the lease ends by itself."""
     try:
-        more = lanes.release(box, work.turn)
+        more = lanes.release(box, work.turn, tuple(kind.kind for kind in KINDS))
     except DBAPIError as error:
         if not database_away(error):
             raise
         return
     # A turn that moved nothing does not ring: it would only be rung again for what it could not do.
-    work.report.more = more and bool(work.report.sent or work.report.looked_up or work.report.states)
+    moved = work.report.sent or work.report.looked_up or work.report.states
+    work.report.more = more if moved else None

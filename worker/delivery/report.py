@@ -18,8 +18,8 @@ class TurnReport:
     states: Counter[State] = field(default_factory=Counter)
     seconds: float = 0.0
     ended: str = "nothing was due"
-    more: bool = False
-    """Somebody of this kind has something claimable: ring once."""
+    more: str | None = None
+    """The kind of the lane that is due longest now: ring for it once."""
 
     def summary(self) -> str:
         """One line without personal data."""

@@ -254,7 +254,11 @@ class Work:
             self.ending = self.ending or "the lane was taken over"
         elif done.held:
             self.ending = self.ending or "the lane is held"
-        self._walk_on(done.place)
+        elif not done.share and not self.busy:
+            self.ending = self.ending or "it had no share"
+        self._place, now = done.place, time.monotonic()
+        if now >= self._rewind_at:
+            self._rewind_at, self._place = now + REWIND, START
         begun: tuple[Claimed | Doubtful, ...] = (*done.claimed, *done.doubtful)
         if want and not begun:
             self._rest()
@@ -264,13 +268,8 @@ class Work:
             self._pause = 0.0
             if len(begun) == done.room < want:
                 # There is room again when something of ours has ended, which comes with an exchange of its own.
-                self._ask_lane_at = time.monotonic() + IDLE
+                self._ask_lane_at = now + IDLE
             self._hand_over(begun)
-
-    def _walk_on(self, place: Place) -> None:
-        self._place = place
-        if (now := time.monotonic()) >= self._rewind_at:
-            self._rewind_at, self._place = now + REWIND, START
 
     def _count(self, done: Exchanged) -> None:
         self.report.states.update(moved.state for moved in done.moved.values())

@@ -21,6 +21,8 @@ _POSTGRESQL_OPTIONS = " ".join(
         # Every statement has an index. By statistics from when the table was small the planner would read all of it,
         # and a prepared plan would go on doing so.
         "enable_seqscan": "off",
+        # A plan that has no other way costs so much on PostgreSQL 17 and older that it would be compiled each time.
+        "jit": "off",
     }.items()
 )
 _POSTGRESQL_LINK: dict[str, int] = {

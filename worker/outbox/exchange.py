@@ -41,6 +41,8 @@ class Exchanged:
     room: int = 0
     place: Place = START
     """From where the next claim may go on."""
+    share: int = 1
+    """0: more turns live than there is room for, and this one would only wait."""
 
 
 def exchange(
@@ -67,7 +69,7 @@ def exchange(
         news += [holding.News(one.hold, one.health) for one in looked_up]
         if environment.failures_in_row or environment.ended or not all(map(_is_quiet, news)):
             holding.take_notice(connection, now, turn, news, terms.ladders, environment.failures_in_row)
-        done = Exchanged(mine=mine, moved=moved)
+        done = Exchanged(mine=mine, moved=moved, place=place)
         if mine and want > 0:
             done = _claim(connection, now, turn, want, terms, moved, place)
         _pass("before", finished, done)
@@ -132,7 +134,9 @@ def _claim(
         return Exchanged(mine=False, moved=moved)
     most = min(want, room.most)
     if most <= 0:
-        return Exchanged(mine=True, moved=moved, held=room.held)
+        return Exchanged(
+            mine=True, moved=moved, held=room.held, place=replace(place, since=room.since), share=room.share
+        )
     if not room.lasts:
         # First the lease, then the claim under it: a request must never outlive the right to send it.
         lanes.renew(connection, turn, now, terms.lease)

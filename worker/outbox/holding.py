@@ -70,7 +70,7 @@ def take_notice(
         _hold(connection, now, turn, HoldWanted(Scope.ENVIRONMENT, Reason.UNAVAILABLE), ladders)
         count = 0
     if count != failures_in_row:
-        connection.execute(update(Environment).values(failures_in_row=count))
+        connection.execute(update(Environment).where(Environment.id == 1).values(failures_in_row=count))
 
 
 def _count(failures_in_row: int, news: Sequence[News]) -> int:

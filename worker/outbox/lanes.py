@@ -164,9 +164,10 @@ def _give_back(now: ColumnElement[datetime]) -> Any:
     )
 
 
-def release(box: Outbox, turn: Turn) -> bool:
-    """Give the turn back and look once more: True if anybody of this kind has something claimable.
+def release(box: Outbox, turn: Turn, kinds: tuple[str, ...] = ()) -> str | None:
+    """Give the turn back and look once more: the kind, of these or the turn's own, whose lane is due longest.
 
+    Of all kinds: a ring for another one may have been heard, in vain, while this turn had what is allowed at once.
     The lane is locked first, so that the look sees every row whose enqueuer has not yet woken the lane.
     """
     now = box.clock.now()
@@ -174,14 +175,21 @@ def release(box: Outbox, turn: Turn) -> bool:
         if lock(connection, turn):
             give_back(connection, turn.customer_id, turn.kind, now)
     with box.read() as connection:
-        if turn.kind in box.closed(connection):
-            return False
-        return bool(connection.scalar(_is_any_due(now), turn.own))
+        closed = box.closed(connection)
+        open_ones = tuple(sorted({turn.kind, *kinds} - closed))
+        longest: str | None = connection.scalar(_longest_due(now, open_ones)) if open_ones else None
+        return longest
 
 
 @composed
-def _is_any_due(now: ColumnElement[datetime]) -> Any:
-    return select(select(Lane.kind).where(Lane.kind == bindparam("lane_kind"), due(now)).exists())
+def _longest_due(now: ColumnElement[datetime], kinds: tuple[str, ...]) -> Any:
+    # The first of each kind has an index; the first of all has none.
+    firsts = (
+        select(Lane.kind, Lane.due_at).where(Lane.kind == kind, due(now)).order_by(Lane.due_at).limit(1).subquery()
+        for kind in kinds
+    )
+    each = union_all(*(select(first.c.kind, first.c.due_at) for first in firsts)).subquery("each_kind")
+    return select(each.c.kind).order_by(each.c.due_at, each.c.kind).limit(1)
 
 
 def somebody_waits(box: Outbox) -> bool:
@@ -266,15 +274,14 @@ def correct(box: Outbox) -> int:
 def dispatched(box: Outbox) -> None:
     """Note that kinds with due lanes have been rung for."""
     with box.write() as connection:
-        connection.execute(update(Environment).values(dispatched_at=box.clock.now()))
+        connection.execute(update(Environment).where(Environment.id == 1).values(dispatched_at=box.clock.now()))
 
 
 def silent_for(box: Outbox, seconds: float) -> bool:
     """Whether nobody has dispatched for so long."""
     now = box.clock.now()
     with box.read() as connection:
-        last = select(Environment.dispatched_at > later(now, -seconds))
-        return connection.scalar(last) is not True
+        return connection.scalar(select(Environment.dispatched_at > later(now, -seconds))) is not True
 
 
 def has_claimable(box: Outbox, turn: Turn) -> bool:

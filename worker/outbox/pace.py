@@ -47,4 +47,5 @@ def _lock(now: Now) -> Any:
 def _take(now: Now, *, late: bool) -> Any:
     """The next slot is so many seconds further on; slots that nobody took in time are lost."""
     from_here = now if late else Environment.next_slot_at
-    return update(Environment).values(next_slot_at=later(from_here, bindparam("taken", type_=Float)))
+    taken = later(from_here, bindparam("taken", type_=Float))
+    return update(Environment).where(Environment.id == 1).values(next_slot_at=taken)

@@ -38,6 +38,8 @@ class Room:
     lasts: bool
     to_ask: bool
     since: datetime
+    share: int
+    """How many the turn may have under way, if others leave it room."""
 
 
 def room_of(connection: Connection, now: Now, turn: Turn, terms: Terms, place: Place) -> Room:
@@ -46,14 +48,11 @@ def room_of(connection: Connection, now: Now, turn: Turn, terms: Terms, place: P
     After a hold has ended, and until something succeeds, one operation of its scope goes first: sent or looked up.
     """
     row = connection.execute(_look(now), {**turn.own, "outlast": terms.outlast, "since": place.since}).one()
-    most = (
-        0
-        if row.held
-        else min(terms.in_flight - row.in_flight, _share(terms.in_flight, row.turns, row.before) - row.own)
-    )
+    share = _share(terms.in_flight, row.turns, row.before)
+    most = 0 if row.held else min(terms.in_flight - row.in_flight, share - row.own)
     if row.holds and most > 0:
         most = min(most, _first_goes(connection, now, turn))
-    return Room(most, bool(row.held), bool(row.alive), bool(row.lasts), bool(row.to_ask), row.since)
+    return Room(most, bool(row.held), bool(row.alive), bool(row.lasts), bool(row.to_ask), row.since, share)
 
 
 def _share(in_flight: int, turns: int, before: int) -> int:
