@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import redis
 
-from bench import backlog, cpu, race
+from bench import backlog, cpu, field, race
 from tests import servers
 from worker.outbox import Outbox, connect, lanes
 from worker.rings import EXPIRES, bell, ring
@@ -94,17 +94,9 @@ def lines(rows: int, title: str, *, lane_count: int, in_flight: int, children: i
         target = stack.enter_context(race.Target())
         load = backlog.Backlog(backlog.make(postgres.url, target.url).url, lane_count)
         load.fill(lane_count)
-        told = {
-            "DATABASE_URL": load.url,
-            "BROKER_URL": broker.url,
-            "VITEC_BASE_URL": target.url,
-            "VITEC_USERNAME": "bench",
-            "VITEC_PASSWORD": "bench-1",
-            "VITEC_REQUESTS_PER_SECOND": "0",
-            "VITEC_IN_FLIGHT": str(in_flight),
-            "STATE_DIR": str(folder),
-        }
-        command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-c", str(children), "-l", "WARNING"]
+        told = {"VITEC_BASE_URL": target.url, "STATE_DIR": str(folder)}
+        told |= field.settings_of(load.url, broker.url, in_flight)
+        command = field.celery("worker", "-c", str(children))
         worker = stack.enter_context(race.running(command, told, folder / "log"))
         ground = Ground(load.url, redis.Redis.from_url(broker.url), postgres.pid, broker.pid)
         box, app = Outbox(connect(load.url)), bell(Settings(broker_url=broker.url))
@@ -116,20 +108,19 @@ def lines(rows: int, title: str, *, lane_count: int, in_flight: int, children: i
         print(rings(200, ground, app), file=sys.stderr)
         box.engine.dispose()
         ground.redis.close()
-    yield (
-        f"| {title} | "
-        + " | ".join(
-            (
-                f"{(after.commits - before.commits) / rows:.2f}",
-                f"{(after.wal - before.wal) / rows:,.0f}",
-                f"{(after.database - before.database) * 1000 / rows:.3f}",
-                f"{(after.worker - before.worker) * 1000 / rows:.3f}",
-                " + ".join(f"{(new - old) / rows:,.0f}" for old, new in zip((0, 0, 0, 0), after.sizes, strict=True)),
-                f"{after.connections}",
-            )
-        )
-        + " |"
+    yield _line(title, before, after, rows)
+
+
+def _line(title: str, before: Reading, after: Reading, rows: int) -> str:
+    told = (
+        f"{(after.commits - before.commits) / rows:.2f}",
+        f"{(after.wal - before.wal) / rows:,.0f}",
+        f"{(after.database - before.database) * 1000 / rows:.3f}",
+        f"{(after.worker - before.worker) * 1000 / rows:.3f}",
+        " + ".join(f"{size / rows:,.0f}" for size in after.sizes),
+        f"{after.connections}",
     )
+    return f"| {title} | {' | '.join(told)} |"
 
 
 def _drain(box: Outbox, app: Any, load: backlog.Backlog) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.processes import Process
 
 
-PATIENCE = 60.0
-"""Seconds that a supervisor gives a worker to end, as docs/deployment.md says."""
+PATIENCE = 30.0
+"""Seconds in which a worker must end: half of what docs/deployment.md lets a supervisor give it."""
 
 LASTING = {"CLAIM_MARGIN": "10", "LEASE_MARGIN": "15"}
 """A lease of 18 s. How long PostgreSQL takes to come back cannot be scaled down, so neither are leases: one that ends

@@ -265,23 +265,6 @@ def _has_claimed(connection: Any) -> bool:
     )
 
 
-def test_an_answer_that_cannot_be_written_does_not_block_the_lane(pg_box: Outbox, settings: Settings) -> None:
-    """Two answers with one id: the unique key refuses the second, which is settled as accepted in doubt."""
-    ids = make(pg_box, 3)
-
-    def same_id(call: Call, permit: Permit) -> Answer:
-        if call.request_id == f"{ids[2]}.1":
-            return created(call, permit)
-        return Answer(200, b'"THE-SAME"')
-
-    serve(pg_box, Wire(same_id), settings)
-    assert states(pg_box) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
-    with pg_box.read() as connection:
-        row = connection.execute(select(Operation.__table__).where(Operation.state == State.IN_DOUBT)).one()
-    assert (row.error_code, row.accepted, row.needs_person) == ("unwritable", True, True)
-    assert row.error_detail is None
-
-
 def test_bad_sql_is_not_taken_for_an_absent_database(box: Outbox) -> None:
     with pytest.raises(Exception) as caught, box.read() as connection:
         connection.execute(text("SELECT * FROM no_such_table"))

@@ -1,10 +1,17 @@
 """All guards, in the order of the rules."""
 
-from tests.guards import of_bytes, of_evidence, of_exchanges, of_lanes, of_look_ups
+from tests.guards import of_bytes, of_claims, of_evidence, of_exchanges, of_lanes, of_look_ups
 
 GUARDS = tuple(
     sorted(
-        (*of_lanes.GUARDS, *of_exchanges.GUARDS, *of_bytes.GUARDS, *of_evidence.GUARDS, *of_look_ups.GUARDS),
+        (
+            *of_lanes.GUARDS,
+            *of_claims.GUARDS,
+            *of_exchanges.GUARDS,
+            *of_bytes.GUARDS,
+            *of_evidence.GUARDS,
+            *of_look_ups.GUARDS,
+        ),
         key=lambda guard: guard.rule,
     )
 )

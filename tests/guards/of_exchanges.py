@@ -4,7 +4,6 @@ from tests.guards.guard import Guard
 
 EXCHANGE = "worker/outbox/exchange.py"
 ROOM = "worker/outbox/room.py"
-CLAIMING = "worker/outbox/claiming.py"
 LANES = "worker/outbox/lanes.py"
 TURN = "worker/delivery/turn.py"
 AWAY = "worker/delivery/away.py"
@@ -181,30 +180,6 @@ GUARDS = (
     ),
     Guard(
         12,
-        "what is claimed is picked once",
-        CLAIMING,
-        '        .prefix_with("MATERIALIZED", dialect="postgresql")\n',
-        "",
-        f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
-    ),
-    Guard(
-        12,
-        "locked rows are passed over",
-        CLAIMING,
-        ".with_for_update(key_share=True, skip_locked=True, of=Operation)",
-        ".with_for_update(key_share=True, of=Operation)",
-        f"{_LOCKS_TEST}test_a_row_that_somebody_else_is_changing_is_passed_over",
-    ),
-    Guard(
-        12,
-        "the claim itself demands that it is in time",
-        CLAIMING,
-        "select(picked.c.id)), sendable, in_time(now))",
-        "select(picked.c.id)), sendable)",
-        f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
-    ),
-    Guard(
-        12,
         "SQLite takes the writer's lock first",
         ENGINE,
         '"sqlite_begin", "IMMEDIATE"',
@@ -218,14 +193,6 @@ GUARDS = (
         "isinstance(error, OperationalError | InterfaceError | PoolTimeout)",
         "isinstance(error, InterfaceError | PoolTimeout)",
         f"{_ENGINE_TEST}test_a_locked_sqlite_counts_as_away",
-    ),
-    Guard(
-        13,
-        "attempts only rise",
-        CLAIMING,
-        "attempt=Operation.attempt + 1,",
-        "attempt=Operation.failures + 1,",
-        f"{_SETTLING_TEST}test_attempts_only_grow_also_after_what_costs_nothing",
     ),
     Guard(
         13,
@@ -261,11 +228,19 @@ GUARDS = (
     ),
     Guard(
         15,
+        "what was sent and cannot be written is not taken for unsent",
+        TURN,
+        "                self.unwritable.add(one.id)\n",
+        "",
+        "tests/delivery/test_unwritable.py::test_what_was_sent_and_cannot_be_written_at_all_is_not_taken_for_unsent",
+    ),
+    Guard(
+        15,
         "one poisoned answer does not block the lane",
         TURN,
         "if not self._written(one) and not self._written(plain(one)):",
         "if not self._written(one):",
-        "tests/delivery/test_turn.py::test_an_answer_that_cannot_be_written_does_not_block_the_lane",
+        "tests/delivery/test_unwritable.py::test_an_answer_that_cannot_be_written_does_not_block_the_lane",
     ),
     Guard(
         16,
@@ -273,7 +248,7 @@ GUARDS = (
         ENGINE,
         '        "lock_timeout": "2s",\n',
         "",
-        f"{_ENGINE_TEST}test_every_wait_in_the_database_ends_by_itself",
+        f"{_ENGINE_TEST}test_every_connection_bounds_its_waits_and_its_plans",
     ),
     Guard(
         16,

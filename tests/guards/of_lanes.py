@@ -132,6 +132,14 @@ GUARDS = (
     ),
     Guard(
         7,
+        "a lane that cannot be rescued does not stop the others' rescue",
+        RESCUE,
+        "            refused = refused or error\n",
+        "            raise\n",
+        f"{_RESCUE_TEST}test_a_lane_that_cannot_be_rescued_does_not_stop_the_rescue_of_the_others",
+    ),
+    Guard(
+        7,
         "a rescue raises the token",
         RESCUE,
         "kind, now, raised=1)",

@@ -1,10 +1,14 @@
 """Claims go on from the place that the last one came to, and still find everything."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import text
 
 from tests.factory import MOMENT
+from tests.outbox.plans import explained
 from tests.outbox.steps import RETRY, TERMS, begin, claim, done, make
-from worker.outbox import FixedClock, Outbox
+from worker.outbox import FixedClock, Outbox, SqlClock
 from worker.outbox.claiming import START
 from worker.outbox.exchange import exchange
 
@@ -47,3 +51,26 @@ def test_what_is_in_flight_is_counted_from_the_oldest_of_it_on(box: Outbox, cloc
     third = exchange(box, turn, settled, 9, TERMS, place=second.place)
     assert third.place.since == MOMENT + timedelta(seconds=5)
     assert len(third.claimed) == 3
+
+
+LATER = """
+INSERT INTO operations (kind, customer_id, source_id, payload, payload_hash, next_attempt_at)
+SELECT 'comeback', customer_id, 'later ' || n, '{}', n::text, clock_timestamp() + interval '1 day'
+FROM lanes, generate_series(1, 20000) AS n
+"""
+
+
+def test_a_claim_with_room_to_spare_does_not_step_over_what_is_due_later(pg_box: Outbox) -> None:
+    """The database's own clock changes as it is asked; the index is cut short only by one value of it."""
+    box = replace(pg_box, clock=SqlClock())
+    make(box, next_attempt_at=datetime(2026, 1, 1, tzinfo=UTC))
+    with box.write() as connection:
+        connection.execute(text(LATER))
+    with box.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE operations"))
+    turn = begin(box)
+    plans = explained(box.engine, "WITH picked")
+    assert len(claim(box, turn).claimed) == 1
+    (plan,) = plans
+    (entered,) = [line for line in plan.splitlines() if "Index Cond" in line and "next_attempt_at" in line]
+    assert "next_attempt_at <=" in entered

@@ -21,11 +21,13 @@ BOUNDS = {
     "idle_in_transaction_session_timeout": "5s",
     "statement_timeout": "30s",
     "TimeZone": "UTC",
+    "enable_seqscan": "off",
+    "jit": "off",
 }
 
 
 @pytest.mark.parametrize(("name", "value"), BOUNDS.items())
-def test_every_wait_in_the_database_ends_by_itself(pg_box: Outbox, name: str, value: str) -> None:
+def test_every_connection_bounds_its_waits_and_its_plans(pg_box: Outbox, name: str, value: str) -> None:
     with pg_box.read() as connection:
         assert connection.execute(text(f"SHOW {name}")).scalar_one() == value
 

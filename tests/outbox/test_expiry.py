@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from models import Event, State
 from tests.factory import MOMENT, make_environment, make_operation
 from tests.outbox.gates import Actor
+from tests.outbox.plans import explained
 from tests.outbox.steps import begin, claim, entries, make, read, wake_all
 from worker.outbox import FixedClock, Outbox, connect, expiry, lanes
 
@@ -119,15 +119,7 @@ def plans(pg_url: str) -> dict[str, str]:
         connection.execute(text(MANY))
     with box.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE operations"))
-    told: list[str] = []
-
-    @event.listens_for(box.engine, "before_cursor_execute")
-    def explain(connection: Any, cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        if statement.startswith("WITH picked"):
-            asked = connection.connection.cursor()
-            asked.execute(f"EXPLAIN {statement}", values)
-            told.append("\n".join(line for (line,) in asked.fetchall()))
-
+    told = explained(box.engine, "WITH picked")
     expiry.expire(box)
     expiry.orphan(box)
     box.engine.dispose()

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from models import Event, Reason, Scope, State
 from tests import factory
@@ -138,3 +140,25 @@ def test_what_a_doubtful_claim_took_is_read_back_without_what_is_on_its_way(box:
     turn = begin(box)
     claim(box, turn)
     assert rescue.not_handed_over(box, turn, frozenset({sent})) == [(unsent, 1)]
+
+
+REFUSED = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'not this one' USING ERRCODE = 'data_exception'; END $$;
+CREATE TRIGGER refusing BEFORE UPDATE ON operations FOR EACH ROW
+WHEN (NEW.customer_id = 'M1' AND NEW.state = 'in_doubt') EXECUTE FUNCTION refuse()
+"""
+
+
+def test_a_lane_that_cannot_be_rescued_does_not_stop_the_rescue_of_the_others(
+    pg_box: Outbox, clock: FixedClock
+) -> None:
+    refused, other = make(pg_box, customer_id="M1"), make(pg_box, customer_id="M2")
+    for _ in range(2):
+        claim(pg_box, begin(pg_box))
+    with pg_box.write() as connection:
+        connection.execute(text(REFUSED))
+    clock.advance(45)
+    with pytest.raises(DBAPIError):
+        run(pg_box)
+    assert [read(pg_box, id_).state for id_ in (refused, other)] == [State.IN_FLIGHT, State.IN_DOUBT]

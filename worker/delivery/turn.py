@@ -64,6 +64,7 @@ class Work:
     unsettled: list[Finished] = field(default_factory=list)
     looked_up: list[LookedUp] = field(default_factory=list)
     unbegun: list[Finished] = field(default_factory=list)
+    unwritable: set[int] = field(default_factory=set)
     slots: deque[float] = field(default_factory=deque)
     ending: str | None = None
     began: float = field(default_factory=time.monotonic)
@@ -213,10 +214,9 @@ class Work:
 
     def _take_back(self) -> None:
         """What is in flight by this turn without a thread that sends it was claimed and never begun."""
-        known = frozenset(self.busy)
-        self.unbegun = [
-            self._unsent(id_, attempt) for id_, attempt in rescue.not_handed_over(self.box, self.turn, known)
-        ]
+        known = frozenset(self.busy | self.unwritable)
+        found = rescue.not_handed_over(self.box, self.turn, known)
+        self.unbegun = [self._unsent(id_, attempt) for id_, attempt in found]
 
     def _unsent(self, id_: int, attempt: int) -> Finished:
         settlement = Settlement(State.RETRYABLE, State.RETRYABLE, delay=SOON, code="revoked")
@@ -226,12 +226,12 @@ class Work:
         """Settle row by row; what the database refuses is settled as in doubt, with a plain code and nothing else."""
         for one in self.unsettled:
             if not self._written(one) and not self._written(plain(one)):
+                # It was handed over, and stays in flight: whoever comes next finds it as what a dead turn left.
+                self.unwritable.add(one.id)
                 log.error("unwritable", operation=one.id, attempt=one.attempt)
         for asked in self.looked_up:
             if not self._written(asked):
                 self._written(unclear(asked))
-        self.looked_up.clear()
-        self.unsettled.clear()
         patiently()(self._take_back)
 
     def _written(self, one: Finished | LookedUp) -> bool:

@@ -28,7 +28,7 @@ awaiting_parent: ColumnElement[bool] = and_(waiting, literal_column("NOT operati
 Now = ColumnElement[datetime]
 
 
-def _as_bound(now: Now) -> ColumnElement[datetime]:
+def as_bound(now: Now) -> ColumnElement[datetime]:
     """The moment as one value. By a function that changes as it is asked no index can be cut short."""
     return select(now).scalar_subquery()
 
@@ -41,7 +41,7 @@ def in_time(now: Now) -> ColumnElement[bool]:
 def ready(now: Now) -> ColumnElement[bool]:
     """The operation itself could be claimed: state, time, expiry, parent and fresh evidence allow it."""
     fresh = or_(Operation.send_again_until.is_(None), Operation.send_again_until > now)
-    return and_(sendable, Operation.next_attempt_at <= _as_bound(now), in_time(now), fresh)
+    return and_(sendable, Operation.next_attempt_at <= as_bound(now), in_time(now), fresh)
 
 
 def looked_up() -> ColumnElement[bool]:
@@ -51,12 +51,12 @@ def looked_up() -> ColumnElement[bool]:
 
 def doubtful(now: Now) -> ColumnElement[bool]:
     """A look-up is due, since the operation is in doubt."""
-    return and_(looked_up(), Operation.next_attempt_at <= _as_bound(now))
+    return and_(looked_up(), Operation.next_attempt_at <= as_bound(now))
 
 
 def stale(now: Now) -> ColumnElement[bool]:
     """A look-up is due, since leave to send again has grown old."""
-    return and_(sendable, Operation.send_again_until <= now, Operation.next_attempt_at <= _as_bound(now))
+    return and_(sendable, Operation.send_again_until <= now, Operation.next_attempt_at <= as_bound(now))
 
 
 def asking(now: Now) -> ColumnElement[bool]:

@@ -112,15 +112,29 @@ def prove(connection: Connection, now: Now, row: Any, found: Evidence, attempt: 
         connection.execute(target.values(acted_at=now, **told, **ids))
         return None
     if row.state is State.SUCCEEDED:
-        values: dict[str, Any] = {**ids, "answer": func.coalesce(Operation.answer, type_coerce(found.answer, Json))}
-        known = {one for one in (row.remote_id, found.remote_id) if one is not None}
-        if len(known) == 2 or not (row.attempt == attempt or known == {row.remote_id, found.remote_id}):
-            values |= {"needs_person": True, "error_code": "acted_twice", "reported_at": None}
-        connection.execute(target.values(values))
+        connection.execute(target.values(ids | _once_more(row, found, attempt)))
         return None
-    code = found.lost_code if sent is None else SENT_BEFORE_CHANGE
+    _succeed(connection, now, found, found.lost_code if sent is None else SENT_BEFORE_CHANGE)
+    if sent is not None:
+        take_back(connection, now, found.id, sent)
+    return State.SUCCEEDED
+
+
+def _once_more(row: Any, found: Evidence, attempt: int) -> dict[str, Any]:
+    """What the evidence adds to an operation that has succeeded: an answer it lacked, or that two attempts acted."""
+    values: dict[str, Any] = {"answer": func.coalesce(Operation.answer, type_coerce(found.answer, Json))}
+    known = {one for one in (row.remote_id, found.remote_id) if one is not None}
+    if len(known) == 2 or not (row.attempt == attempt or known == {row.remote_id, found.remote_id}):
+        values |= {"needs_person": True, "error_code": "acted_twice", "reported_at": None}
+    return values
+
+
+def _succeed(connection: Connection, now: Now, found: Evidence, code: str | None) -> None:
+    """Whatever it was before; with a code, a person has to see it."""
     connection.execute(
-        target.values(
+        update(Operation)
+        .where(Operation.id == found.id)
+        .values(
             state=State.SUCCEEDED,
             acted_at=now,
             finalized_at=now,
@@ -137,9 +151,6 @@ def prove(connection: Connection, now: Now, row: Any, found: Evidence, attempt: 
             reported_at=None,
         )
     )
-    if sent is not None:
-        take_back(connection, now, found.id, sent)
-    return State.SUCCEEDED
 
 
 def _disprove(connection: Connection, now: Now, one: Finished, *, cancel: bool) -> State:

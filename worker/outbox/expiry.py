@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal, literal
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from models import Attempt, Event, Operation, State
-from worker.outbox.due import Now, awaiting_parent, waiting
+from worker.outbox.due import Now, as_bound, awaiting_parent, waiting
 from worker.outbox.store import Outbox
 
 BATCH = 500
@@ -27,9 +27,8 @@ class _Ending:
 def expire(box: Outbox) -> int:
     """End waiting operations whose time has run out. Returns how many."""
     now = box.clock.now()
-    # As a subquery the clock is read once, so that the index is entered at it; in the index's own order, since any other
-    # lets the database walk the whole table for the first few that match.
-    run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= select(now).scalar_subquery())
+    # In the index's own order, since any other lets the database walk the whole table for the first few that match.
+    run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= as_bound(now))
     return _end_all(box, now, _Ending(run_out, (Operation.expires_at,), State.EXPIRED, "expired"))
 
 

@@ -6,6 +6,7 @@ A worker that died and a call that was not answered are the same event and take 
 from collections.abc import Callable
 
 from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.exc import DBAPIError
 
 from models import Lane, Operation, State
 from worker.decide import Settlement
@@ -24,12 +25,22 @@ def rescue(box: Outbox, verdict: Verdict, by: str) -> int:
     """Settle what dead turns left, in every lane, held and paused ones too. Returns how many rows.
 
     The lane's token rises in the same transaction: whoever was only paused learns that the lane is no longer its own.
+    What the database refuses of one lane is raised when all the others have had their turn.
     """
     with box.read() as connection:
         keys = connection.execute(
             select(Lane.customer_id, Lane.kind).where(abandoned(box.clock.now())).order_by(Lane.customer_id, Lane.kind)
         ).all()
-    return sum(_rescue_lane(box, row.customer_id, row.kind, verdict, by) for row in keys)
+    count, refused = 0, None
+    for row in keys:
+        try:
+            count += _rescue_lane(box, row.customer_id, row.kind, verdict, by)
+        except DBAPIError as error:
+            # One lane that is locked, or that holds a row which cannot be written, must not leave the others alone.
+            refused = refused or error
+    if refused is not None:
+        raise refused
+    return count
 
 
 def _rescue_lane(box: Outbox, customer_id: str, kind: str, verdict: Verdict, by: str) -> int:

@@ -137,12 +137,7 @@ def _settled(dialect: str) -> FromClause:
 def _move(dialect: str, now: Now) -> Any:
     settled = _settled(dialect).c
     acted_before = Operation.acted_at.is_not(None)
-    target: ColumnElement[str] = case(
-        # Evidence that came while this attempt was in flight outweighs whatever it brings.
-        (acted_before, State.SUCCEEDED.value),
-        (and_(settled.state == State.RETRYABLE.value, Operation.cancel_asked), State.CANCELLED.value),
-        else_=settled.state,
-    )
+    target = _target(settled.state, acted_before)
     succeeded = target == State.SUCCEEDED.value
     acted_twice = and_(acted_before, settled.state == State.SUCCEEDED.value)
     superseded = and_(acted_before, func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE)
@@ -177,6 +172,16 @@ def _move(dialect: str, now: Now) -> Any:
         )
         .returning(Operation.id, Operation.state, Operation.revision.is_not(None).label("revised"))
         .execution_options(synchronize_session=False)
+    )
+
+
+def _target(state: ColumnElement[str], acted_before: ColumnElement[bool]) -> ColumnElement[str]:
+    """The state that the row comes to, where the attempt spoke for `state`."""
+    return case(
+        # Evidence that came while this attempt was in flight outweighs whatever it brings.
+        (acted_before, State.SUCCEEDED.value),
+        (and_(state == State.RETRYABLE.value, Operation.cancel_asked), State.CANCELLED.value),
+        else_=state,
     )
 
 

@@ -1,0 +1,47 @@
+"""Answers that the database refuses: the lane goes on, and nothing that was sent is taken for unsent."""
+
+from sqlalchemy import select, text
+
+from models import Operation, State
+from tests.delivery.test_turn import make, serve, states
+from tests.delivery.wire import Wire, created
+from worker.kind import Answer, Call
+from worker.outbox import Outbox
+from worker.settings import Settings
+from worker.vitec.permit import Permit
+
+
+def test_an_answer_that_cannot_be_written_does_not_block_the_lane(pg_box: Outbox, settings: Settings) -> None:
+    """Two answers with one id: the unique key refuses the second, which is settled as accepted in doubt."""
+    ids = make(pg_box, 3)
+
+    def same_id(call: Call, permit: Permit) -> Answer:
+        if call.request_id == f"{ids[2]}.1":
+            return created(call, permit)
+        return Answer(200, b'"THE-SAME"')
+
+    serve(pg_box, Wire(same_id), settings)
+    assert states(pg_box) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
+    with pg_box.read() as connection:
+        row = connection.execute(select(Operation.__table__).where(Operation.state == State.IN_DOUBT)).one()
+    assert (row.error_code, row.accepted, row.needs_person) == ("unwritable", True, True)
+    assert row.error_detail is None
+
+
+REFUSED = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'no verdict but a new try' USING ERRCODE = 'data_exception'; END $$;
+CREATE TRIGGER refusing BEFORE UPDATE ON operations FOR EACH ROW
+WHEN (NEW.state IN ('succeeded', 'in_doubt')) EXECUTE FUNCTION refuse()
+"""
+
+
+def test_what_was_sent_and_cannot_be_written_at_all_is_not_taken_for_unsent(pg_box: Outbox, settings: Settings) -> None:
+    """It stays in flight, as a dead turn's: sent again it might be there twice."""
+    make(pg_box)
+    with pg_box.write() as connection:
+        connection.execute(text(REFUSED))
+    wire = Wire()
+    report = serve(pg_box, wire, settings)
+    assert (len(wire.calls), report.ended) == (1, "the database refused a value")
+    assert states(pg_box) == {State.IN_FLIGHT: 1}

@@ -1,0 +1,43 @@
+"""The guards of rules 12 and 13 that stand in the claim."""
+
+from tests.guards.guard import Guard
+
+CLAIMING = "worker/outbox/claiming.py"
+_EXCHANGE_TEST = "tests/outbox/test_exchange.py::"
+_LOCKS_TEST = "tests/outbox/test_locks.py::"
+_SETTLING_TEST = "tests/outbox/test_settling.py::"
+
+GUARDS = (
+    Guard(
+        12,
+        "what is claimed is picked once",
+        CLAIMING,
+        '        .prefix_with("MATERIALIZED", dialect="postgresql")\n',
+        "",
+        f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
+    ),
+    Guard(
+        12,
+        "locked rows are passed over",
+        CLAIMING,
+        ".with_for_update(key_share=True, skip_locked=True, of=Operation)",
+        ".with_for_update(key_share=True, of=Operation)",
+        f"{_LOCKS_TEST}test_a_row_that_somebody_else_is_changing_is_passed_over",
+    ),
+    Guard(
+        12,
+        "the claim itself demands that it is in time",
+        CLAIMING,
+        "select(picked.c.id)), sendable, in_time(now))",
+        "select(picked.c.id)), sendable)",
+        f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
+    ),
+    Guard(
+        13,
+        "attempts only rise",
+        CLAIMING,
+        "attempt=Operation.attempt + 1,",
+        "attempt=Operation.failures + 1,",
+        f"{_SETTLING_TEST}test_attempts_only_grow_also_after_what_costs_nothing",
+    ),
+)
