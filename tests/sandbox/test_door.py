@@ -1,9 +1,11 @@
 """Faults of the door are what a client meets before it has said anything."""
 
 import errno
+import logging
 import select
 import socket
 import ssl
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -30,6 +32,17 @@ def handshake(sandbox: Sandbox, *, trusting: bool, timeout: float = 10) -> bytes
     with connect(sandbox, timeout) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped:
         wrapped.sendall(request_bytes())
         return wrapped.recv(65536)
+
+
+def test_visitors_that_leave_before_the_handshake_are_no_error(
+    secure: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(100):
+        visitor = connect(secure)
+        visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        visitor.close()
+    assert handshake(secure, trusting=True).startswith(b"HTTP/1.1 200 ")
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_refusing_door_refuses_until_it_is_opened(sandbox: Sandbox) -> None:

@@ -161,9 +161,9 @@ def test_what_was_never_written_is_tried_again_at_once(house: House) -> None:
         if len(seen) == 1:
             line.reset()
             return
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain("tests/vitec/tls/good.pem")
-        line.sock = tls.wrap_socket(line.sock, server_side=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain("tests/vitec/tls/good.pem")
+        line.sock = context.wrap_socket(line.sock, server_side=True)
         wire.heard(line)
         line.send(http("200 OK", b"true"))
 

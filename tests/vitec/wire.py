@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from worker.tls import Socket
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -88,6 +90,7 @@ class Wire:
         self._tls = None
         if certificate is not None:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.sslsocket_class = Socket
             self._tls.load_cert_chain(TLS / f"{certificate}.pem")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]

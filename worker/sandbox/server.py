@@ -1,6 +1,7 @@
 """The sockets of the stand-in: requests in, answers or faults out, many at once, on tornado's event loop."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import ssl
@@ -31,6 +32,7 @@ from worker.sandbox.ledger import Ledger
 from worker.sandbox.script import Dealt, Faults, Script
 from worker.sandbox.site import Site
 from worker.sandbox.wire import WIRE_FAULTS, Sleep, act_out, reset
+from worker.tls import Socket
 
 _LARGEST_BODY: Final = 16 * 1024 * 1024
 _SHUT: Final = 1.0
@@ -46,6 +48,7 @@ class Certificate:
 
     def context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.sslsocket_class = Socket
         context.load_cert_chain(self.chain, self.key)
         return context
 
@@ -160,14 +163,19 @@ class Server(HTTPServerConnectionDelegate):
     def _enter(self, connection: socket.socket, address: Any) -> None:
         dealt = self.site.faults.for_connection()
         if dealt is None:
-            self._http.handle_stream(self._stream(connection), address)
+            self._admit(connection, address)
         elif dealt.fault in {Fault.REFUSE_CONNECTIONS, Fault.CONNECT_HANG}:
             # Whoever is in is served; those who come after find the door shut.
             self._struck(dealt.fault)
             self._door.fail(dealt.fault, dealt.seconds or _SHUT)
-            self._http.handle_stream(self._stream(connection), address)
+            self._admit(connection, address)
         else:
             self._door.greet(connection, dealt.fault)
+
+    def _admit(self, connection: socket.socket, address: Any) -> None:
+        # It may have left again before its first word.
+        with contextlib.suppress(ConnectionError):
+            self._http.handle_stream(self._stream(connection), address)
 
     def _stream(self, connection: socket.socket) -> IOStream:
         if self._tls is None:

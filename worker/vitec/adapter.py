@@ -12,6 +12,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.util.retry import Retry
 
+from worker.tls import Socket
 from worker.vitec.connection import PlainPool, TlsPool
 
 # urllib3 writes paths, and header lines that it cannot parse, to its log, some of it as warnings. Ids of contacts stand
@@ -65,6 +66,7 @@ class Adapter(HTTPAdapter):
 def _verifying(ca_bundle: Path | None) -> ssl.SSLContext:
     """TLS 1.2 or newer, certificate and name verified, against the given bundle only or else the usual authorities."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = Socket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cafile=str(ca_bundle or DEFAULT_CA_BUNDLE_PATH))
     return context

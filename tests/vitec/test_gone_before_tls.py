@@ -1,0 +1,53 @@
+"""A connection that the other side has left before the handshake begins."""
+
+from __future__ import annotations
+
+import gc
+import select
+import socket
+import ssl
+import struct
+
+import pytest
+
+from tests.vitec.conftest import House, ended
+from tests.vitec.wire import PATIENCE, Line
+from worker.errors import Unreachable
+from worker.sandbox.server import Certificate
+from worker.tls import Socket
+from worker.vitec.connection import TlsConnection
+
+pytestmark = pytest.mark.filterwarnings("error::ResourceWarning")
+
+
+def left(sock: socket.socket) -> socket.socket:
+    """The same, once the reset has come."""
+    poll = select.poll()
+    poll.register(sock, select.POLLHUP)
+    assert poll.poll(PATIENCE * 1000)
+    return sock
+
+
+@pytest.mark.parametrize("server_side", [False, True])
+def test_it_is_closed_at_once(server_side: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        here = socket.create_connection(listener.getsockname())
+        there, _ = listener.accept()
+        there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        there.close()
+        if server_side:
+            context = Certificate("tests/vitec/tls/good.pem", "tests/vitec/tls/good.pem").context()
+        else:
+            context = ssl.create_default_context()
+            context.sslsocket_class = Socket
+        with pytest.raises(ConnectionResetError):
+            context.wrap_socket(left(here), server_side=server_side, server_hostname=None if server_side else "x")
+    gc.collect()
+
+
+def test_the_client_leaves_nothing_open(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = TlsConnection._new_conn
+    monkeypatch.setattr(TlsConnection, "_new_conn", lambda self: left(connect(self)))
+    error = ended(house.client(house.wire(Line.reset).url.replace("http:", "https:")))
+    assert (type(error), error.tries) == (Unreachable, 3)
+    gc.collect()
