@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-import billiard
+import billiard.pool
 import structlog
 from celery import bootsteps, signals
 from celery.worker.control import Panel
@@ -24,6 +24,13 @@ SILENT = 10.0
 DEAF = 60.0
 """Seconds without any ring heard in time after which it does so too: clocks may be apart, so that rings from
 elsewhere arrive expired, or beat may ring at another broker."""
+
+UNREAD = 1.0
+"""Seconds for which a child that has been told to end waits until the main process has read its last result.
+
+The pool's own 30 s are for results, and we have none. A ring that had reached a child unread when the stop came is
+answered for nobody to hear, so that now and then a worker would take half a minute to end.
+"""
 
 _POOLS = {"celery.concurrency.prefork": "prefork", "celery.concurrency.solo": "solo"}
 
@@ -54,6 +61,10 @@ def _refuse(sender: Any, **_: Any) -> None:
     if pool_of(sender) == "prefork" and not can_share_memory():
         log.warning("no shared memory (is /dev/shm writable?), so no child processes: using --pool solo")
         sender.pool_cls, sender.concurrency = "solo", 1
+    # A constant of the pool's module, which its children have from the fork.
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = int(
+        UNREAD / billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
+    )
     for name in [name for name, meta in Panel.meta.items() if meta.type == "control" and name not in _OBEYED]:
         del Panel.meta[name], Panel.data[name]
 

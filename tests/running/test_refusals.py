@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import billiard
+import billiard.pool
 import pytest
 from celery.concurrency import get_implementation
 
@@ -80,6 +80,19 @@ def test_wrong_settings_end_beat_with_one_line(office: Office) -> None:
     with celery("beat", office.folder, {**office.settings, "DISPATCH_EVERY": "never"}) as process:
         assert process.ends() == 1
         assert "DISPATCH_EVERY" in said(process)
+
+
+def test_a_child_does_not_wait_long_for_somebody_who_reads_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(bootstrap, "check_worker", lambda: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
+    monkeypatch.setattr(billiard.pool.time, "sleep", slept.append)
+    monkeypatch.setattr(billiard.pool, "GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT", 300)
+    standing._refuse(chosen())
+    child = billiard.pool.Worker.__new__(billiard.pool.Worker)
+    child.on_ready_counter = billiard.Value("i")
+    assert not child._ensure_messages_consumed(completed=1)
+    assert 0 < sum(slept) <= standing.UNREAD
 
 
 def test_without_shared_memory_a_worker_takes_the_solo_pool(monkeypatch: pytest.MonkeyPatch) -> None:
