@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 
-MADE_ONCE = (bootstrap.settings, bootstrap.outbox, bootstrap.client, bootstrap._bell)
+MADE_ONCE = (bootstrap.settings, bootstrap.outbox, bootstrap.client, bootstrap.bell)
 URL = "http://127.0.0.1:9"
 
 

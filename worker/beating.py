@@ -1,4 +1,4 @@
-"""Beat's scheduler: Celery's own, but of two beats at one schedule file the second leaves it alone.
+"""Beat's scheduler: Celery's own, which asks for nothing while nobody listens, and leaves another beat's file alone.
 
 Two beats do no harm, since a spare ring finds nothing to do; two writers in one file would break it.
 """
@@ -12,11 +12,19 @@ from typing import Any
 import structlog
 from celery import beat
 
+from worker import rings
+
 log = structlog.get_logger(__name__)
 
 
 class Scheduler(beat.PersistentScheduler):  # type: ignore[misc]
     """Keeps in its file when it last asked for what; in memory if another beat keeps that file."""
+
+    def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **options: Any) -> Any:
+        """Ask for a chore, unless as many wait already as may."""
+        if producer is not None and rings.waiting(producer, rings.CHORES) >= rings.WAITING_AT_MOST:
+            return None
+        return super().apply_async(entry, producer=producer, advance=advance, **options)
 
     def _open_schedule(self) -> Any:
         schedule = Path(self.schedule_filename)

@@ -150,7 +150,8 @@ def check_worker() -> None:
 
 
 @cache
-def _bell() -> "Celery":
+def bell() -> "Celery":
+    """The app of this process that rings; one call waits for the broker less than 2 s."""
     from worker.rings import bell
 
     return bell(settings())
@@ -162,7 +163,7 @@ def ring(kinds: Iterable[str]) -> None:
 
     wanted = sorted(set(kinds))
     try:
-        rings.ring(_bell(), wanted)
+        rings.ring(bell(), wanted)
     except Exception as error:  # noqa: BLE001 (whatever the broker's library raises, the rows are recorded)
         log.warning("the broker did not take a ring; the rows are found later", error=type(error).__name__)
 
@@ -181,7 +182,7 @@ def _after_fork() -> None:
     # A connection belongs to one process: the child must neither use its parent's nor say goodbye on it.
     if outbox.cache_info().currsize:
         outbox().engine.dispose(close=False)
-    for part in (outbox, client, _bell):
+    for part in (outbox, client, bell):
         part.cache_clear()
 
 

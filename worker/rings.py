@@ -11,6 +11,13 @@ from worker.settings import Settings
 EXPIRES = 10.0
 """Seconds after which nobody need hear a ring any more: by then the next dispatch has rung again."""
 
+WAITING_AT_MOST = 100
+"""Messages that may wait in one queue. What has expired is taken away by whoever hears it, and by nobody else.
+
+Without a bound a night without a worker leaves hundreds of thousands, and where they come faster than they are thrown
+away, each has expired before it is heard.
+"""
+
 QUEUE = "vitec-sync"
 
 CHORES = f"{QUEUE}.chores"
@@ -68,6 +75,18 @@ def bell(settings: Settings) -> Celery:
 
 
 def ring(app: Celery, kinds: Iterable[str]) -> None:
-    """Publish one ring for each of `kinds`. Raises what the broker raises; nothing is tried twice."""
-    for kind in kinds:
-        app.send_task(task_name(kind), expires=EXPIRES, ignore_result=True, retry=False)
+    """Publish one ring for each of `kinds`, as long as fewer than `WAITING_AT_MOST` wait to be heard.
+
+    Raises what the broker raises; nothing is tried twice.
+    """
+    wanted = list(kinds)
+    if not wanted:
+        return
+    with app.producer_or_acquire() as producer:
+        for kind in wanted[: max(0, WAITING_AT_MOST - waiting(producer, QUEUE))]:
+            app.send_task(task_name(kind), producer=producer, expires=EXPIRES, ignore_result=True, retry=False)
+
+
+def waiting(producer: Any, queue: str) -> int:
+    """How many messages lie in the queue."""
+    return int(Queue(queue, channel=producer.channel).queue_declare().message_count)

@@ -142,7 +142,8 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, parent: Any) -> None:
         """Begin to watch."""
-        self._thread = threading.Thread(target=self._run, args=(parent.app,), name="watch", daemon=True)
+        del parent
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
     def stop(self, parent: Any) -> None:
@@ -152,13 +153,17 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 
     terminate = stop
 
-    def _run(self, app: Any) -> None:
+    def _run(self) -> None:
         settings = bootstrap.settings()
         while not self._ended.wait(settings.dispatch_every):
             with _at_work:
                 _look(
                     lambda: watch(
-                        bootstrap.outbox(), settings, lambda kinds: rings.ring(app, kinds), _attention, monotonic()
+                        bootstrap.outbox(),
+                        settings,
+                        lambda kinds: rings.ring(bootstrap.bell(), kinds),
+                        _attention,
+                        monotonic(),
                     )
                 )
 

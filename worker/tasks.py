@@ -67,7 +67,7 @@ RINGS = {kind.kind: _ring_of(kind.kind) for kind in KINDS}
 @task("outbox.dispatch")
 def dispatch() -> str:
     """Ring for every kind that has due lanes."""
-    rung = housekeeping.dispatch(bootstrap.outbox(), lambda kinds: rings.ring(app, kinds))
+    rung = housekeeping.dispatch(bootstrap.outbox(), lambda kinds: rings.ring(bootstrap.bell(), kinds))
     return told({f"{kind} rung": count for kind, count in rung.items()})
 
 

@@ -13,7 +13,7 @@ import pytest
 from celery import Celery
 
 from models import State
-from tests.processes import worker
+from tests.processes import celery, worker
 from worker import rings
 from worker.settings import Settings
 
@@ -160,6 +160,22 @@ def test_a_ring_that_nobody_heard_in_time_is_not_answered(office: Office) -> Non
         office.broker.lpush(rings.QUEUE, envelope(headers={"task": "deliver.appointment"}))
         running.says("appointment: nothing was due")
         assert office.states() == {State.PENDING: 1}
+
+
+def test_rings_that_nobody_hears_do_not_pile_up(office: Office) -> None:
+    app = rings.bell(Settings(broker_url=office.settings["BROKER_URL"]))
+    for _ in range(3):
+        rings.ring(app, ["comeback", "appointment"] * 30)
+    assert office.broker.llen(rings.QUEUE) == rings.WAITING_AT_MOST
+
+
+def test_beat_asks_for_nothing_while_nobody_listens(office: Office) -> None:
+    office.broker.lpush(rings.CHORES, *([envelope()] * (rings.WAITING_AT_MOST - 1)))
+    settings = {**office.settings, "DISPATCH_EVERY": "0.1"}
+    with celery("beat", office.folder, settings, "--loglevel", "INFO") as beat:
+        beat.until(lambda: beat.output.count("Sending due task outbox.dispatch") > 5)
+        assert "Error" not in beat.output
+    assert office.broker.llen(rings.CHORES) == rings.WAITING_AT_MOST
 
 
 ORDERS: dict[str, dict[str, Any]] = {
