@@ -82,7 +82,7 @@ class Process:
         """Wait as `until` does, but not for longer than the process lives."""
         self._until(lambda: true() or not self.alive, seconds, why)
         if not true():
-            raise Late(self._told(f"{why}, and it has ended"))
+            raise Late(self.told(f"{why}, and it has ended"))
 
     def ends(self, *, seconds: float = 30) -> int:
         """Wait for its end and return its exit status."""
@@ -103,9 +103,10 @@ class Process:
             until(true, seconds=seconds, why=why)
         except Late:
             # Its last words are those it has said meanwhile.
-            raise Late(self._told(why)) from None
+            raise Late(self.told(why)) from None
 
-    def _told(self, why: str) -> str:
+    def told(self, why: str) -> str:
+        """What is to be said of it, with its last words."""
         return f"{why}\n--- {self.name}:\n{self.output[-3000:]}"
 
     def __enter__(self) -> Self:

@@ -113,6 +113,21 @@ class Message(virtual.Message):
             raise NoMessage from error
 
 
+class QoS(redis.QoS):
+    """kombu's record of the messages that have been taken and not been begun."""
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Put them back, if there is still a way to the broker.
+
+        A lost connection is closed twice, and the second time it has no address any more: kombu ends the worker by an
+        error then. What is not put back is found by the broker's own rule, an hour later, and is stale.
+        """
+        if self.channel.connection.client is None:
+            self._delivered.clear()
+        else:
+            super().restore_unacked(client)  # type: ignore[no-untyped-call]
+
+
 class Channel(redis.Channel):
     """kombu's channel to Redis, which drops what it cannot read.
 
@@ -121,6 +136,7 @@ class Channel(redis.Channel):
     """
 
     Message = Message
+    QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
         return _read(lambda: super(Channel, self)._brpop_read(**options))  # type: ignore[no-untyped-call]

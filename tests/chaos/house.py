@@ -23,7 +23,7 @@ from tests.chaos import feed
 from tests.chaos.evidence import NUMBERING, gather
 from tests.chaos.fork import count_open
 from tests.factory import make_operation
-from tests.processes import Process, celery, until, vitec_sync, worker
+from tests.processes import Late, Process, celery, until, vitec_sync, worker
 from worker.outbox import Outbox, connect
 from worker.sandbox import PASSWORD, USER
 
@@ -207,9 +207,13 @@ class Stage:
         return redis.Redis.from_url(self.settings["BROKER_URL"], socket_timeout=None)
 
     def wait(self, true: Callable[[], object], *, seconds: float, why: str) -> float:
-        """Wait until `true` is. Returns how long that took."""
+        """Wait until `true` is. Returns how long that took. If it takes too long, the workers' last words are told."""
         began = time.monotonic()
-        until(true, seconds=seconds, why=f"{why}: {self.states()}")
+        try:
+            until(true, seconds=seconds, why=why)
+        except Late:
+            words = [running.told("lives" if running.alive else "has ended") for running in self.workers.values()]
+            raise Late("\n".join([f"{why}: {self.states()}", *words])) from None
         return time.monotonic() - began
 
 
