@@ -10,9 +10,10 @@ from models import State
 from tests import factory
 from tests.delivery.wire import Wire, created
 from worker.decide import Policy
+from worker.delivery import sending as sending_of
 from worker.delivery.sending import Errand, Sending
 from worker.delivery.switch import Reading, Switch
-from worker.errors import Refused, Unanswered
+from worker.errors import Refused, Revoked, Unanswered
 from worker.kind import Answer, Call
 from worker.outbox.claiming import Claimed
 from worker.outbox.settling import Finished
@@ -87,6 +88,46 @@ def test_an_error_that_nobody_foresaw_is_judged_by_whether_a_byte_was_written(ru
     assert (written.settlement.state, written.written) == (State.IN_DOUBT, True)
     assert (unwritten.settlement.state, unwritten.written) == (State.RETRYABLE, False)
     assert {written.settlement.detail, unwritten.settlement.detail} == {"RuntimeError"}
+
+
+def test_rules_that_fail_lose_no_outcome(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Barred(Wire):
+        def send(self, call: Call, permit: Permit) -> Answer:
+            raise Revoked("withdrawn")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("Anna Andersson")
+
+    monkeypatch.setattr(sending_of, "decide", fail)
+    (written,) = run(Wire(), errand())
+    (unwritten,) = run(Barred(), errand())
+    assert (written.settlement.state, written.settlement.accepted, written.settlement.needs_person) == (
+        State.IN_DOUBT,
+        True,
+        True,
+    )
+    assert (unwritten.settlement.state, unwritten.settlement.failures) == (State.RETRYABLE, 1)
+    assert {written.settlement.detail, unwritten.settlement.detail} == {"RuntimeError"}
+
+
+def test_all_have_begun_when_the_last_one_has_a_thread(switch: Switch) -> None:
+    may_end = threading.Event()
+
+    def slowly(call: Call, permit: Permit) -> Answer:
+        assert may_end.wait(20)
+        return created(call, permit)
+
+    sending = Sending(Wire(slowly), Policy(), switch, threads=1, by="here:1")
+    seen = [sending.all_begun]
+    assert switch.enter(2)
+    sending.start([errand(1), errand(2)])
+    sending.until_all_begun(0.01)
+    seen.append(sending.all_begun)
+    may_end.set()
+    sending.until_all_begun(20)
+    seen.append(sending.all_begun)
+    sending.close()
+    assert seen == [True, False, True]
 
 
 def test_a_payload_that_cannot_be_read_is_never_sent(run: Run) -> None:

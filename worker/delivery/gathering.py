@@ -17,10 +17,10 @@ def gather(sending: Sending, pause: float, busy: int) -> list[Finished | LookedU
     """What has ended, waiting at most `pause` s for the first of it; `busy`: how many have not been fetched yet."""
     found = sending.finished(pause)
     if found and len(found) < busy:
-        until = time.monotonic() + GATHER_AT_MOST
-        time.sleep(GATHER)
-        # Nobody is kept waiting by it as long as the threads have enough to do.
-        while sending.waiting > 0 and time.monotonic() < until:
+        if sending.all_begun:
             time.sleep(GATHER)
+        else:
+            # Nobody is kept waiting by it as long as the threads have enough to do.
+            sending.until_all_begun(GATHER_AT_MOST)
         found += sending.finished(0)
     return found

@@ -10,7 +10,8 @@ from datetime import timedelta
 from math import inf
 from typing import ClassVar, Protocol
 
-from worker.decide import Jitter, Policy, decide, full_jitter, outcome_of
+from models import State
+from worker.decide import Jitter, Policy, Settlement, decide, full_jitter, outcome_of
 from worker.delivery.switch import Switch
 from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call, Presence, Sighting
@@ -18,7 +19,7 @@ from worker.kinds import by_name
 from worker.outbox.claiming import Claimed
 from worker.outbox.looking_up import Doubtful, LookedUp
 from worker.outbox.settling import Finished
-from worker.outcome import Health, InDoubt, Outcome, Retryable
+from worker.outcome import Health, InDoubt, Outcome, Retryable, Succeeded
 from worker.vitec.permit import Permit
 
 
@@ -44,6 +45,10 @@ PATIENCE = 0.05
 """Seconds for which an errand may wait for a thread that was foreseen to be free; then more threads are woken."""
 
 
+UNDECIDED = 60.0
+"""Seconds until the next attempt at what was not sent, where the rules themselves have failed."""
+
+
 class Sending:
     """The threads of a turn. Between errands they are parked and write nothing; no more are woken than are useful.
 
@@ -66,6 +71,8 @@ class Sending:
         self._done: queue.SimpleQueue[Finished | LookedUp] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._todo: deque[Errand] = deque()
+        self._all_begun = threading.Event()
+        self._all_begun.set()
         self._awake = 0
         self._tickets: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._pool: list[threading.Thread] = []
@@ -75,14 +82,20 @@ class Sending:
         self.threads = threads
 
     @property
-    def waiting(self) -> int:
-        """How many errands no thread has begun."""
-        return len(self._todo)
+    def all_begun(self) -> bool:
+        """Whether no errand waits for a thread."""
+        return self._all_begun.is_set()
+
+    def until_all_begun(self, timeout: float) -> None:
+        """Wait until no errand waits for a thread, for `timeout` s at most."""
+        self._all_begun.wait(timeout)
 
     def start(self, errands: list[Errand]) -> None:
         """Send these. The switch has let them in."""
         with self._lock:
             self._todo.extend(errands)
+            if self._todo:
+                self._all_begun.clear()
             self._wake(max(1, int(min(self._useful, self.threads))))
 
     def finished(self, timeout: float) -> list[Finished | LookedUp]:
@@ -144,7 +157,10 @@ class Sending:
     def _next(self) -> Errand | None:
         with self._lock:
             if self._todo:
-                return self._todo.popleft()
+                errand = self._todo.popleft()
+                if not self._todo:
+                    self._all_begun.set()
+                return errand
             self._awake -= 1
             return None
 
@@ -164,17 +180,27 @@ class Sending:
 
     def _sent(self, claimed: Claimed, errand: Errand, permit: Permit, started: float) -> Finished:
         outcome, status, tries = self._attempt(claimed, errand, permit)
-        facts = self._policy.facts(by_name(errand.kind), claimed.failures, claimed.max_failures)
         return Finished(
             claimed.id,
             claimed.attempt,
-            decide(outcome, facts, self._jitter),
+            self._decided(outcome, claimed, errand.kind, permit),
             self._by,
             seconds=round(time.monotonic() - started, 6),
             tries=tries,
             written=permit.written,
             http_status=status,
         )
+
+    def _decided(self, outcome: Outcome, claimed: Claimed, kind: str, permit: Permit) -> Settlement:
+        try:
+            facts = self._policy.facts(by_name(kind), claimed.failures, claimed.max_failures)
+            return decide(outcome, facts, self._jitter)
+        except Exception as error:  # noqa: BLE001 (as below; its turn, too, would wait for it for ever)
+            state, code, detail = State.RETRYABLE, "unforeseen", type(error).__name__
+            if not permit.written:
+                return Settlement(state, state, delay=UNDECIDED, failures=1, code=code, detail=detail)
+            state, accepted = State.IN_DOUBT, isinstance(outcome, Succeeded)
+            return Settlement(state, state, code=code, detail=detail, accepted=accepted, needs_person=True)
 
     def _attempt(self, claimed: Claimed, errand: Errand, permit: Permit) -> tuple[Outcome, int | None, int]:
         """Exactly one outcome, whatever happens: an error nobody foresaw is judged by whether a byte was written."""
