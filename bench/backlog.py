@@ -32,7 +32,7 @@ SELECT 'comeback', 'M' || (30001 + n %% %(lanes)s), 'CRM-' || n,
        jsonb_build_object('customer_id', 'M' || (30001 + n %% %(lanes)s), 'contact_id', 'ADR' || n,
                           'date', '2026-12-11T09:15:00+01:00', 'note', 'Ring efter lunch'),
        md5(n::text), 'ADR' || n || '/2026-12-11T09:15:00', now() - interval '1 minute'
-FROM generate_series(%(known)s + 1, %(known)s + %(rows)s) n;
+FROM generate_series(%(known)s::int + 1, %(known)s::int + %(rows)s) n;
 UPDATE lanes SET due_at = now() - interval '1 minute';
 """
 

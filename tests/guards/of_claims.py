@@ -26,10 +26,19 @@ GUARDS = (
     ),
     Guard(
         12,
+        "what has been picked is found by its id",
+        "worker/outbox/due.py",
+        "return case((condition, true()), else_=false())",
+        "return condition",
+        "tests/outbox/test_claiming.py::"
+        "test_a_claim_finds_by_id_what_it_has_picked_though_postgresql_knows_of_nothing_that_waits",
+    ),
+    Guard(
+        12,
         "the claim itself demands that it is in time",
         CLAIMING,
-        "select(picked.c.id)), sendable, in_time(now))",
-        "select(picked.c.id)), sendable)",
+        "still(and_(sendable, in_time(now)))",
+        "still(sendable)",
         f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
     ),
     Guard(

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
-from tests.factory import MOMENT
+from models import State
+from tests.factory import MOMENT, make_operation
 from tests.outbox.plans import explained
 from tests.outbox.steps import RETRY, TERMS, begin, claim, done, make
 from worker.outbox import FixedClock, Outbox, SqlClock
@@ -58,6 +59,30 @@ INSERT INTO operations (kind, customer_id, source_id, payload, payload_hash, nex
 SELECT 'comeback', customer_id, 'later ' || n, '{}', n::text, clock_timestamp() + interval '1 day'
 FROM lanes, generate_series(1, 20000) AS n
 """
+
+
+WAITING = """
+INSERT INTO operations (kind, customer_id, source_id, payload, payload_hash, next_attempt_at)
+SELECT 'comeback', customer_id, 'new ' || n, '{}', n::text, clock_timestamp() - interval '1 minute'
+FROM lanes, generate_series(1, 20000) AS n
+"""
+
+
+def test_a_claim_finds_by_id_what_it_has_picked_though_postgresql_knows_of_nothing_that_waits(pg_box: Outbox) -> None:
+    """All had been sent when it last counted; since then an export has been taken in."""
+    with pg_box.write() as connection:
+        for number in range(50):
+            make_operation(connection, State.SUCCEEDED, source_id=f"old {number}")
+    with pg_box.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE operations"))
+    with pg_box.write() as connection:
+        connection.execute(text(WAITING))
+    turn = begin(pg_box)
+    plans = explained(pg_box.engine, "WITH picked")
+    assert len(claim(pg_box, turn, want=5).claimed) == 5
+    (plan,) = plans
+    assert plan.count("ix_operations_due") == 1, plan
+    assert "Index Cond: (id = picked.id)" in plan, plan
 
 
 def test_a_claim_with_room_to_spare_does_not_step_over_what_is_due_later(pg_box: Outbox) -> None:

@@ -266,8 +266,8 @@ class Work:
                 self.ending = self.ending or "nothing was left"
         if begun:
             self._pause = 0.0
-            if len(begun) == done.room < want:
-                # There is room again when something of ours has ended, which comes with an exchange of its own.
+            if len(begun) < want:
+                # No room for more, or nothing more there. What has ended comes with an exchange of its own.
                 self._ask_lane_at = now + IDLE
             self._hand_over(begun)
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, Integer, Row, and_, bindparam, func, select, tuple_, update
 
 from models import Operation, State, UtcDateTime
 from models.base import RowId
 from worker.outbox.composed import composed
-from worker.outbox.due import Now, in_time, ready, sendable
+from worker.outbox.due import Now, in_time, ready, sendable, still
 from worker.outbox.lanes import Turn
 
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
@@ -96,7 +96,7 @@ def _put_in_flight(now: Now) -> Any:
     )
     return (
         update(Operation)
-        .where(Operation.id.in_(select(picked.c.id)), sendable, in_time(now))
+        .where(Operation.id.in_(select(picked.c.id)), still(and_(sendable, in_time(now))))
         .values(
             state=State.IN_FLIGHT,
             attempt=Operation.attempt + 1,

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal, literal
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from models import Attempt, Event, Operation, State
-from worker.outbox.due import Now, as_bound, awaiting_parent, waiting
+from worker.outbox.due import Now, as_bound, awaiting_parent, still, waiting
 from worker.outbox.store import Outbox
 
 BATCH = 500
@@ -70,7 +70,7 @@ def _end_some(connection: Connection, now: Now, ending: _Ending) -> int:
     ended = (
         connection.execute(
             update(Operation)
-            .where(Operation.id.in_(select(picked.c.id)), waiting)
+            .where(Operation.id.in_(select(picked.c.id)), still(waiting))
             .values(
                 state=ending.state,
                 error_code=ending.code,

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Integer, String, and_, bindparam, case, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Lane, Operation, UtcDateTime
 from models.base import RowId
 from worker.outbox.clock import later
+from worker.outbox.composed import composed
 from worker.outbox.due import Now
 from worker.outbox.parents import is_done
 from worker.outbox.revising import Verdict, revise
@@ -85,27 +86,34 @@ def _insert(
     connection: Connection, now: Now, feed: str, feed_file_id: int | None, max_failures: int
 ) -> list[tuple[str, str]]:
     """Record the staged rows whose key is new, in the order of the file, and return their keys."""
-    new = staged.c
+    values = {"feed": feed, "feed_file": feed_file_id, "budget": max_failures}
+    # All at once: asked for row by row, each passes through three layers on its way here.
+    return [
+        (kind, source_id) for kind, source_id in connection.execute(_new(connection.dialect.name, now), values).all()
+    ]
+
+
+@composed
+def _new(dialect: str, now: Now) -> Any:
+    new, feed = staged.c, bindparam("feed", type_=String)
     own_expiry = case((new.expires_after.is_not(None), later(now, new.expires_after)))
     same = ("kind", "customer_id", "source_id", "line", "payload_hash", "match_key", "send_after")
     picked: dict[str, ColumnElement[Any]] = {name: new[name] for name in (*same, "after_kind", "after_source_id")}
     picked |= {
-        "feed": literal(feed),
-        "feed_file_id": literal(feed_file_id, RowId),
+        "feed": feed,
+        "feed_file_id": bindparam("feed_file", type_=RowId),
         "payload": as_json(new.payload),
-        "max_failures": literal(max_failures),
+        "max_failures": bindparam("budget", type_=Integer),
         "next_attempt_at": case((new.send_after > now, new.send_after), else_=now),
         "expires_at": func.coalesce(new.expires_at, own_expiry, type_=UtcDateTime),
         "created_at": now,
-        "parent_done": is_done(literal(feed), new.after_kind, new.after_source_id),
+        "parent_done": is_done(feed, new.after_kind, new.after_source_id),
     }
     # SQLite reads the ON of ON CONFLICT as a join's unless a WHERE stands between.
     rows = select(*picked.values()).where(new.number >= 0).order_by(new.number)
-    statement = (
-        _INSERT[connection.dialect.name](Operation)
+    return (
+        _INSERT[dialect](Operation)
         .from_select(list(picked), rows, include_defaults=False)
         .on_conflict_do_nothing(index_elements=["feed", "kind", "source_id"])
         .returning(Operation.kind, Operation.source_id)
     )
-    # All at once: asked for row by row, each passes through three layers on its way here.
-    return [(kind, source_id) for kind, source_id in connection.execute(statement).all()]

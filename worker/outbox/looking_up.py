@@ -27,7 +27,7 @@ from worker.doubt import Conclusion, Doubt, Patience, conclude
 from worker.kind import Presence, Sighting
 from worker.outbox.clock import later
 from worker.outbox.doubting import asked, rivals_of
-from worker.outbox.due import Now, doubtful, stale
+from worker.outbox.due import Now, doubtful, stale, still
 from worker.outbox.evidence import Evidence, prove
 from worker.outbox.lanes import Turn
 from worker.outbox.settling import Moved
@@ -107,7 +107,7 @@ def _begin(
     return list(
         connection.execute(
             update(Operation)
-            .where(Operation.id.in_(select(picked.c.id)), which)
+            .where(Operation.id.in_(select(picked.c.id)), still(which))
             .values(begun)
             .returning(
                 Operation.id,

@@ -28,7 +28,7 @@ from sqlalchemy.orm import aliased
 
 from models import Operation
 from worker.outbox import lanes
-from worker.outbox.due import awaiting_parent
+from worker.outbox.due import awaiting_parent, still
 from worker.outbox.lanes import LaneKey
 from worker.outbox.lost_parents import forgotten_code
 from worker.outbox.store import Outbox
@@ -83,7 +83,7 @@ def _free_some(connection: Connection, parent: Row[*tuple[Any, ...]]) -> list[La
     )
     freed = (
         update(Operation)
-        .where(Operation.id.in_(select(picked.c.id)), awaiting_parent)
+        .where(Operation.id.in_(select(picked.c.id)), still(awaiting_parent))
         .values(parent_done=True, error_code=forgotten_code())
         .returning(Operation.customer_id, Operation.kind)
         .execution_options(synchronize_session=False)
