@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 
-def explained(engine: Engine, *beginnings: str) -> list[str]:
+def explained(engine: Engine, *beginnings: str, freely: bool = True) -> list[str]:
     """The plans of all statements with such a beginning about operations, from now on, in the order they are run.
 
-    As where the planner may read the whole table, which the outbox's own connections forbid it.
+    `freely`: as where the planner may read the whole table, which the outbox's own connections forbid it.
     """
     plans: list[str] = []
 
@@ -16,7 +16,7 @@ def explained(engine: Engine, *beginnings: str) -> list[str]:
     def explain(connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
         if "operations" in statement and statement.startswith(beginnings):
             asked = connection.connection.cursor()
-            asked.execute("SET LOCAL enable_seqscan = on")
+            asked.execute(f"SET LOCAL enable_seqscan = {'on' if freely else 'off'}")
             asked.execute(f"EXPLAIN {statement}", values)
             plans.append("\n".join(line for (line,) in asked.fetchall()))
             asked.execute("SET LOCAL enable_seqscan = off")

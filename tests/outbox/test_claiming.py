@@ -1,5 +1,6 @@
 """Claims go on from the place that the last one came to, and still find everything."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -63,7 +64,8 @@ FROM lanes, generate_series(1, 20000) AS n
 
 WAITING = """
 INSERT INTO operations (kind, customer_id, source_id, payload, payload_hash, next_attempt_at)
-SELECT 'comeback', customer_id, 'new ' || n, '{}', n::text, clock_timestamp() - interval '1 minute'
+SELECT 'comeback', customer_id, 'new ' || n, jsonb_build_object('note', repeat('x', 150)), md5(n::text),
+    clock_timestamp() - interval '1 minute'
 FROM lanes, generate_series(1, 20000) AS n
 """
 
@@ -83,6 +85,22 @@ def test_a_claim_finds_by_id_what_it_has_picked_though_postgresql_knows_of_nothi
     (plan,) = plans
     assert plan.count("ix_operations_due") == 1, plan
     assert "Index Cond: (id = picked.id)" in plan, plan
+
+
+def test_what_is_under_way_is_counted_without_reading_the_rest_of_a_table_believed_to_be_empty(pg_box: Outbox) -> None:
+    """The first export of an installation: PostgreSQL has never counted anything."""
+    make(pg_box)
+    with pg_box.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("TRUNCATE operations CASCADE"))
+        connection.execute(text("VACUUM ANALYZE operations"))
+    with pg_box.write() as connection:
+        connection.execute(text(WAITING))
+    turn = begin(pg_box)
+    plans = explained(pg_box.engine, "SELECT (SELECT count", freely=False)
+    claim(pg_box, turn, want=1)
+    (plan,) = plans
+    used = set(re.findall(r"(?:using|Bitmap Index Scan on) (\w+operations\w*)", plan))
+    assert used == {f"ix_operations_{name}" for name in ("in_flight", "asking", "in_doubt", "permitted")}, plan
 
 
 def test_a_claim_with_room_to_spare_does_not_step_over_what_is_due_later(pg_box: Outbox) -> None:

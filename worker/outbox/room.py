@@ -71,10 +71,11 @@ def _look(now: Now) -> Any:
     sent, asked = (
         select(func.count()).select_from(Operation).where(some).scalar_subquery() for some in (flying, asking(now))
     )
-    own_sent, own_asked = (
-        select(func.count()).select_from(Operation).where(of_lane(), some).correlate(Lane).scalar_subquery()
-        for some in (flying, asking(now))
-    )
+    own_sent = select(func.count()).select_from(Operation).where(of_lane(), flying).correlate(Lane).scalar_subquery()
+    # Counted among those that are asked about: as a condition the lane leads into whatever index begins with it, which
+    # in a table that PostgreSQL believes to be empty was all of one.
+    own_of_these = func.count().filter(of_lane())
+    own_asked = select(own_of_these).select_from(Operation).where(asking(now)).correlate(Lane).scalar_subquery()
     oldest = select(func.min(Operation.claimed_at)).where(flying).scalar_subquery()
     other = aliased(Lane, name="other")
     turns = select(func.count()).select_from(other).where(other.lease_until > now)
