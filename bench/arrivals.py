@@ -64,6 +64,8 @@ def run(chosen: argparse.Namespace) -> int:
         environment["STATE_DIR"] = folder
         for what in (field.celery("worker", "-c", field.PROCESSES), field.celery("beat")):
             stack.enter_context(race.running(what, environment, Path(folder) / f"{what[5]}.log"))
+        # A worker that is still starting would be measured with it.
+        _all_arrived(file, len(_recorded(ground, 1, 1, rung=True)))
         for rate, rung in (*((rate, True) for rate in RATES), (1, False)):
             print(f"{rate} rows/s …", file=sys.stderr)
             rows.append(_measured(ground, file, rate, max(rate * seconds, 60), rung=rung))
@@ -74,17 +76,21 @@ def run(chosen: argparse.Namespace) -> int:
 def _measured(ground: field.Ground, file: Path, rate: int, count: int, *, rung: bool) -> list[Any]:
     known = len(_arrived(file))
     committed = _recorded(ground, rate, count, rung=rung)
-    until = time.monotonic() + 30
-    while len(_arrived(file)) < known + count:
-        if time.monotonic() > until:
-            raise race.Stalled(f"{len(_arrived(file)) - known} of {count} rows arrived")
-        time.sleep(0.1)
+    _all_arrived(file, known + count)
     arrived = dict(_arrived(file))
     waited = sorted((arrived[id_] - moment) * 1000 for id_, moment in committed)
     moments = sorted(moment for _, moment in committed)
     cuts = quantiles(waited, n=100)
     reached = (count - 1) / (moments[-1] - moments[0])
     return [rate, reached, "bell" if rung else "beat", count, cuts[49], cuts[98], waited[-1]]
+
+
+def _all_arrived(file: Path, count: int) -> None:
+    until = time.monotonic() + 30
+    while len(_arrived(file)) < count:
+        if time.monotonic() > until:
+            raise race.Stalled(f"{len(_arrived(file))} of {count} rows arrived")
+        time.sleep(0.1)
 
 
 def _arrived(file: Path) -> Moments:

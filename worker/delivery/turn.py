@@ -268,7 +268,7 @@ class Work:
             self._pause = 0.0
             if len(begun) < want:
                 # No room for more, or nothing more there. What has ended comes with an exchange of its own.
-                self._ask_lane_at = now + IDLE
+                self._rest()
             self._hand_over(begun)
 
     def _count(self, done: Exchanged) -> None:
