@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 import requests
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from models import Lane, Operation, State
@@ -55,6 +56,8 @@ SCALED = {
     "HOUSEKEEPING_EVERY": "1",
 }
 """Waits scaled down, so that a run takes minutes: stated beside the results."""
+
+PATIENTLY = Retrying(retry=retry_if_exception_type(OperationalError), wait=wait_fixed(0.1), stop=stop_after_delay(20))
 
 _stages = itertools.count()
 
@@ -177,6 +180,10 @@ class Stage:
         requests.post(f"{self.base_url}/-/faults", json=script, timeout=5, verify=bundle).raise_for_status()
 
     def states(self) -> Counter[State]:
+        # A run that cuts connections or restarts PostgreSQL may strike this one too.
+        return PATIENTLY(self._states)
+
+    def _states(self) -> Counter[State]:
         with self.box.read() as connection:
             rows = connection.execute(select(Operation.state, func.count()).group_by(Operation.state)).all()
         return Counter(dict(rows))
@@ -196,7 +203,9 @@ class Stage:
     def settled(self, *, seconds: float) -> float:
         """Wait until everything is final or a person's. Returns how long that took."""
         began = time.monotonic()
-        until(lambda: count_open(self.box) == 0, seconds=seconds, why=f"after {seconds:.0f} s: {self.states()}")
+        until(
+            lambda: PATIENTLY(count_open, self.box) == 0, seconds=seconds, why=f"after {seconds:.0f} s: {self.states()}"
+        )
         return time.monotonic() - began
 
     def evidence(self, *, doubt: bool = True) -> Evidence:
