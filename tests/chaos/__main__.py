@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from run import clean_environment
 from tests.chaos.measured import markdown, written
-from tests.chaos.parts import DATABASES, NO_SERVER, PARTS, Errand, end_in_order, play_all
+from tests.chaos.parts import DATABASES, NO_SERVER, PARTS, Errand, play_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,6 @@ def main(arguments: Sequence[str]) -> int:
     environment = clean_environment(dict(os.environ))
     os.environ.clear()
     os.environ.update(environment)
-    end_in_order()
     began, told = time.monotonic(), []
     for played in play_all(errands(chosen)):
         told.append(played)

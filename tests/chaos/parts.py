@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from tests.chaos import answers, brokers, killing, points, restarts, secrets_kept
@@ -109,18 +107,6 @@ def play(errand: Errand) -> Played:
     return played
 
 
-def end_in_order() -> None:
-    """Let SIGTERM end this process through its `with` blocks, and those it plays the parts in: nothing is left over."""
-    signal.signal(signal.SIGTERM, _end)
-
-
-def _end(number: int, frame: object) -> None:
-    del frame
-    for player in active_children():
-        player.terminate()
-    sys.exit(128 + number)
-
-
 def play_all(errands: Sequence[Errand]) -> Iterator[Played]:
     """First, one after another, what wants the machine for itself; then the others side by side.
 
@@ -129,7 +115,7 @@ def play_all(errands: Sequence[Errand]) -> Iterator[Played]:
     alone = [errand for errand in errands if errand.alone]
     others = sorted(set(errands) - set(alone), key=lambda errand: LONGEST_FIRST.index(errand.part))
     for some, at_once in ((alone, 1), (others, SIDE_BY_SIDE)):
-        with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), initializer=end_in_order) as pool:
+        with ProcessPoolExecutor(at_once, mp_context=get_context("spawn")) as pool:
             for done in as_completed([pool.submit(play, errand) for errand in some]):
                 yield done.result()
 
