@@ -22,7 +22,7 @@ class Scheduler(beat.PersistentScheduler):  # type: ignore[misc]
 
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **options: Any) -> Any:
         """Ask for a chore, unless as many wait already as may."""
-        if producer is not None and rings.waiting(producer, rings.CHORES) >= rings.WAITING_AT_MOST:
+        if producer is not None and _is_full(producer):
             return None
         return super().apply_async(entry, producer=producer, advance=advance, **options)
 
@@ -33,6 +33,17 @@ class Scheduler(beat.PersistentScheduler):  # type: ignore[misc]
             return super()._open_schedule()
         log.warning("another beat keeps its schedule here; two do no harm, but one is enough")
         return shelve.Shelf({}, writeback=True)
+
+
+def _is_full(producer: Any) -> bool:
+    """Whether as many chores wait as may. If it cannot be told they are asked for: to publish mends a lost connection.
+
+    Beat keeps one producer for as long as it lives, and only publishing gives it a new channel for a dead one.
+    """
+    try:
+        return rings.waiting(producer, rings.CHORES) >= rings.WAITING_AT_MOST
+    except Exception:  # noqa: BLE001 (whatever the broker's library raises; publishing says it aloud)
+        return False
 
 
 def lock(path: Path) -> bool:

@@ -19,6 +19,7 @@ from tests.chaos.house import SCALED, TLS, stage
 from tests.chaos.meaning import MEANINGS
 from tests.chaos.points import DONE_TO_IT
 from tests.chaos.result import Result, judged
+from tests.processes import Late
 from worker.failpoints import POINTS
 from worker.sandbox import DOOR_FAULTS, Fault
 
@@ -54,6 +55,10 @@ def mixture(rate: float = RATE) -> list[dict[str, Any]]:
     return rules
 
 
+NOT_STARTED = "Could not start worker processes"
+"""What Celery ends with when a child has died before it was ready."""
+
+
 def run(house: House, count: int, every: float = 2.0) -> list[Result]:
     """So many operations, until each has been tried under kills and faults; then both end."""
     dice = random.Random(house.seed)
@@ -63,7 +68,7 @@ def run(house: House, count: int, every: float = 2.0) -> list[Result]:
         workers = [scene.worker(name) for name in ("one", "two")]
         scene.beat()
         began = time.monotonic()
-        kills = _kill_while_there_is_work(scene, workers, dice, began, every)
+        kills, ended = _kill_while_there_is_work(scene, workers, dice, began, every)
         left, lasted = untried(scene), time.monotonic() - began
         scene.play([])
         recovered = scene.settled(seconds=120)
@@ -71,6 +76,7 @@ def run(house: House, count: int, every: float = 2.0) -> list[Result]:
     problems = [] if recovered <= 60 else [f"it took {recovered:.0f} s until everything was final or a person's"]
     problems += [f"{left} operations were not tried in {lasted:.0f} s of killing"] if left else []
     notes = f"{kills} kills and {RATE:.0%} faults in {lasted:.0f} s"
+    notes += f"; {ended} times a worker whose child was killed as it started had ended" if ended else ""
     return [
         judged(
             "G1",
@@ -85,17 +91,21 @@ def run(house: House, count: int, every: float = 2.0) -> list[Result]:
 
 def _kill_while_there_is_work(
     scene: Stage, workers: Sequence[Process], dice: random.Random, began: float, every: float
-) -> int:
-    kills = 0
+) -> tuple[int, int]:
+    """Returns how often something was killed, and how often a worker had ended by itself."""
+    kills = ended = 0
     while untried(scene) and time.monotonic() - began < LONGEST:
         time.sleep(max(0.0, began + (kills + 1) * every - time.monotonic()))
         for worker in workers:
             # As whoever supervises it would: a worker whose child dies while it starts ends by itself.
             if not worker.alive:
+                if NOT_STARTED not in worker.output[-2000:]:
+                    raise Late(worker.told("it has ended by itself"))
                 worker.start()
+                ended += 1
         kill_something(scene, dice.choice(workers), whole=dice.random() < 0.25, dice=dice)
         kills += 1
-    return kills
+    return kills, ended
 
 
 def untried(scene: Stage) -> int:

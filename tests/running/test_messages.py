@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from celery import Celery
+from celery import Celery, beat
+from celery.beat import ScheduleEntry
 
 from models import State
 from tests.processes import celery, worker
 from worker import rings
+from worker.beating import Scheduler
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -172,10 +174,28 @@ def test_rings_that_nobody_hears_do_not_pile_up(office: Office) -> None:
 def test_beat_asks_for_nothing_while_nobody_listens(office: Office) -> None:
     office.broker.lpush(rings.CHORES, *([envelope()] * (rings.WAITING_AT_MOST - 1)))
     settings = {**office.settings, "DISPATCH_EVERY": "0.1"}
-    with celery("beat", office.folder, settings, "--loglevel", "INFO") as beat:
-        beat.until(lambda: beat.output.count("Sending due task outbox.dispatch") > 5)
-        assert "Error" not in beat.output
+    with celery("beat", office.folder, settings, "--loglevel", "INFO") as running:
+        running.until(lambda: running.output.count("Sending due task outbox.dispatch") > 5)
+        assert "Error" not in running.output
     assert office.broker.llen(rings.CHORES) == rings.WAITING_AT_MOST
+
+
+def test_beat_goes_on_asking_on_a_channel_that_has_died(office: Office) -> None:
+    """What beat keeps for life is given a new channel by publishing, and by nothing else."""
+    app = Celery("beat", broker=office.settings["BROKER_URL"], set_as_current=False)
+    app.conf.update(rings.configuration(Settings(broker_url=office.settings["BROKER_URL"])))
+    entry = ScheduleEntry(name="outbox.dispatch", task="outbox.dispatch", schedule=60, app=app)
+    scheduler = Scheduler.__new__(Scheduler)
+    beat.Scheduler.__init__(scheduler, app, lazy=True)
+    scheduler.sync_every_tasks = scheduler.sync_every = None
+    with app.connection_for_write() as connection, app.amqp.Producer(connection, auto_declare=False) as producer:
+        assert producer.channel
+        connection.collect()
+        with pytest.raises(AttributeError):
+            rings.waiting(producer, rings.CHORES)
+        scheduler.apply_entry(entry, producer=producer)
+    assert office.broker.llen(rings.CHORES) == 1
+    app.close()
 
 
 ORDERS: dict[str, dict[str, Any]] = {

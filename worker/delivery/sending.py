@@ -200,7 +200,10 @@ class Sending:
             if not permit.written:
                 return Settlement(state, state, delay=UNDECIDED, failures=1, code=code, detail=detail)
             state, accepted = State.IN_DOUBT, isinstance(outcome, Succeeded)
-            return Settlement(state, state, code=code, detail=detail, accepted=accepted, needs_person=True)
+            told = outcome.remote_id if isinstance(outcome, Succeeded) else None
+            return Settlement(
+                state, state, remote_id=told, code=code, detail=detail, accepted=accepted, needs_person=True
+            )
 
     def _attempt(self, claimed: Claimed, errand: Errand, permit: Permit) -> tuple[Outcome, int | None, int]:
         """Exactly one outcome, whatever happens: an error nobody foresaw is judged by whether a byte was written."""
