@@ -152,9 +152,9 @@ def check_worker() -> None:
 @cache
 def bell() -> "Celery":
     """The app of this process that rings; one call waits for the broker less than 2 s."""
-    from worker.rings import bell
+    from worker import rings
 
-    return bell(settings())
+    return rings.bell(settings())
 
 
 def ring(kinds: Iterable[str]) -> None:

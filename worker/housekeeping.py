@@ -15,7 +15,7 @@ Ring = Callable[[Iterable[str]], None]
 
 
 def dispatch(box: Outbox, ring: Ring) -> dict[str, int]:
-    """Ring for each kind with due lanes, once per lane and at most `MOST_RINGS` times; return how often.
+    """Ask to ring for each kind with due lanes, once per lane and at most `MOST_RINGS` times; return how often.
 
     It is noted only after the rings have been taken, so that a dead broker does not look like a dispatch.
     """
