@@ -68,14 +68,6 @@ def _as_claimed(row: Row[Any]) -> Claimed:
     return Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {})
 
 
-def _unknown(name: str, kind: Any) -> Any:
-    """A parameter whose value PostgreSQL's planner does not look at, so that it keeps the plan instead of making it anew.
-
-    By its value it would take the one plan that there is for cheaper each time, and plan for as long as it claims.
-    """
-    return select(bindparam(name, type_=kind)).scalar_subquery()
-
-
 @composed
 def _put_in_flight(now: Now) -> Any:
     """The ids come from a materialized expression: as a subquery with a limit, another plan may run it once per row."""
@@ -86,10 +78,10 @@ def _put_in_flight(now: Now) -> Any:
             Operation.kind == bindparam("lane_kind"),
             ready(now),
             tuple_(Operation.next_attempt_at, Operation.id)
-            > tuple_(_unknown("due", UtcDateTime), _unknown("after", RowId)),
+            > tuple_(bindparam("due", type_=UtcDateTime), bindparam("after", type_=RowId)),
         )
         .order_by(Operation.next_attempt_at, Operation.id)
-        .limit(_unknown("most", Integer))
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(key_share=True, skip_locked=True, of=Operation)
         .cte("picked")
         .prefix_with("MATERIALIZED", dialect="postgresql")

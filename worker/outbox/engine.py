@@ -23,6 +23,7 @@ _POSTGRESQL_OPTIONS = " ".join(
         "enable_seqscan": "off",
         # A plan that has no other way costs so much on PostgreSQL 17 and older that it would be compiled each time.
         "jit": "off",
+        "plan_cache_mode": "force_generic_plan",
     }.items()
 )
 _POSTGRESQL_LINK: dict[str, int] = {

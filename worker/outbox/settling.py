@@ -32,7 +32,7 @@ from worker.decide import Settlement
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
 from worker.outbox.due import Now, claimed
-from worker.outbox.rows import as_document, as_json, dump, table_of
+from worker.outbox.rows import among, as_document, as_json, dump, table_of
 from worker.outbox.superseding import SENT_BEFORE_CHANGE
 
 
@@ -135,7 +135,8 @@ def _settled(dialect: str) -> FromClause:
 
 @composed
 def _move(dialect: str, now: Now) -> Any:
-    settled = _settled(dialect).c
+    table = _settled(dialect)
+    settled = table.c
     acted_before = Operation.acted_at.is_not(None)
     target = _target(settled.state, acted_before)
     succeeded = target == State.SUCCEEDED.value
@@ -143,7 +144,12 @@ def _move(dialect: str, now: Now) -> Any:
     superseded = and_(acted_before, func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE)
     return (
         update(Operation)
-        .where(Operation.id == settled.id, Operation.attempt == settled.attempt, claimed)
+        .where(
+            among(dialect, Operation.id, table),
+            Operation.id == settled.id,
+            Operation.attempt == settled.attempt,
+            claimed,
+        )
         .values(
             state=type_coerce(target, Operation.state.type),
             claimed_by=None,

