@@ -50,7 +50,8 @@ def serve(
     limits = Limits(
         settings.vitec_requests_per_second, settings.vitec_timeout, settings.turn_alone, settings.turn_shared
     )
-    work = Work(box, turn, sending, switch, terms_of(settings), limits, stopping, signed, report)
+    kinds = tuple(kind.kind for kind in KINDS)
+    work = Work(box, turn, sending, switch, terms_of(settings), limits, stopping, signed, report, kinds)
     try:
         report.leftovers = rescue.clear(box, turn, verdict_of(policy), signed)
         work.run()
@@ -68,7 +69,7 @@ def serve(
 def _give_back(box: Outbox, work: Work) -> None:
     """Release the lane; with the database away the lease ends by itself."""
     try:
-        more = lanes.release(box, work.turn, tuple(kind.kind for kind in KINDS))
+        more = work.more if work.left else lanes.release(box, work.turn, work.kinds)
     except DBAPIError as error:
         if not database_away(error):
             raise

@@ -60,6 +60,8 @@ class Work:
     stopping: Callable[[], bool]
     by: str
     report: TurnReport
+    kinds: tuple[str, ...] = ()
+    """Among which is looked for more when the lane is given back."""
     busy: set[int] = field(default_factory=set)
     unsettled: list[Finished] = field(default_factory=list)
     looked_up: list[LookedUp] = field(default_factory=list)
@@ -67,6 +69,10 @@ class Work:
     unwritable: set[int] = field(default_factory=set)
     slots: deque[float] = field(default_factory=deque)
     ending: str | None = None
+    left: bool = False
+    """The lane has been given back."""
+    more: str | None = None
+    """Then: the kind whose lane is due longest."""
     began: float = field(default_factory=time.monotonic)
     _ask_pace_at: float = 0.0
     _ask_others_at: float = 0.0
@@ -201,7 +207,8 @@ class Work:
                     again = attempt.retry_state.attempt_number > 1
                     reading = Reading.now()
                     had = self.unsettled, 0 if again else want
-                    done = exchange(self.box, self.turn, *had, self.terms, self.looked_up, self._place)
+                    leave = None if self.busy else self.kinds
+                    done = exchange(self.box, self.turn, *had, self.terms, self.looked_up, self._place, leave)
                     if done.renewed:
                         self.switch.lease_from(reading, self.terms.lease)
                     if again:
@@ -250,6 +257,7 @@ class Work:
             self.ending = self.ending or "the database refused a value"
             return
         self._count(done)
+        self.left, self.more = done.left, done.more
         if not done.mine:
             self.ending = self.ending or "the lane was taken over"
         elif done.held:
@@ -262,7 +270,7 @@ class Work:
         begun: tuple[Claimed | Doubtful, ...] = (*done.claimed, *done.doubtful)
         if want and not begun:
             self._rest()
-            if done.room and not self.busy:
+            if done.is_idle and not self.busy:
                 self.ending = self.ending or "nothing was left"
         if begun:
             self._pause = 0.0

@@ -43,6 +43,15 @@ class Exchanged:
     """From where the next claim may go on."""
     share: int = 1
     """0: more turns live than there is room for, and this one would only wait."""
+    left: bool = False
+    """The lane was given back, since nothing was claimed."""
+    more: str | None = None
+    """Then: the kind whose lane is due longest."""
+
+    @property
+    def is_idle(self) -> bool:
+        """There was room, and nothing for it."""
+        return self.mine and self.room > 0 and not self.claimed and not self.doubtful
 
 
 def exchange(
@@ -53,8 +62,12 @@ def exchange(
     terms: Terms,
     looked_up: Sequence[LookedUp] = (),
     place: Place = START,
+    leave: tuple[str, ...] | None = None,
 ) -> Exchanged:
     """Settle `finished` and `looked_up`, then claim at most `want`, from `place` on.
+
+    `leave`: where nothing is left to be claimed, give the lane back at once and look for more of these kinds. Only for
+    a turn that has nothing in flight besides.
 
     What became due before `place` meanwhile is found by a claim from the start, which a turn makes every few seconds.
     What has finished is settled even if the lane is no longer ours.
@@ -72,6 +85,8 @@ def exchange(
         done = Exchanged(mine=mine, moved=moved, place=place)
         if mine and want > 0:
             done = _claim(connection, now, turn, want, terms, moved, place)
+            if leave is not None and done.is_idle:
+                done = replace(done, left=True, more=lanes.leave(connection, box, now, turn, leave))
         _pass("before", finished, done)
     _pass("after", finished, done)
     own = {(turn.customer_id, turn.kind)}

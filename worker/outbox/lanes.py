@@ -26,7 +26,7 @@ from sqlalchemy.orm import aliased
 from models import Environment, Lane, Operation
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
-from worker.outbox.due import claimable, due, free, looked_up, sendable
+from worker.outbox.due import claimable, due, free, in_flight, looked_up, sendable
 from worker.outbox.store import Outbox
 
 LaneKey = tuple[str, str]
@@ -41,6 +41,8 @@ class Turn:
     kind: str
     function_group: str
     token: int
+    leftovers: bool = True
+    """Whether something may be in flight there that a turn before has left."""
 
     @property
     def own(self) -> dict[str, Any]:
@@ -70,7 +72,18 @@ def take(box: Outbox, kind: str, *, lease: float, worker: str, at_most: int = 10
     with box.write() as connection:
         taken = _take(box.clock.now())
         row = None if kind in box.closed(connection) else connection.execute(taken, values).one_or_none()
-    return None if row is None else Turn(row.customer_id, kind, row.function_group, row.token)
+        if row is None:
+            return None
+        # Asked once the lane is locked: whoever had it before cannot put anything in flight any more.
+        left = bool(connection.scalar(_LEFT, _named(row.customer_id, kind)))
+    return Turn(row.customer_id, kind, row.function_group, row.token, left)
+
+
+_LEFT = select(
+    select(Operation.id)
+    .where(Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), in_flight)
+    .exists()
+)
 
 
 @composed
@@ -165,20 +178,33 @@ def _give_back(now: ColumnElement[datetime]) -> Any:
 
 
 def release(box: Outbox, turn: Turn, kinds: tuple[str, ...] = ()) -> str | None:
-    """Give the turn back and look once more: the kind, of these or the turn's own, whose lane is due longest.
-
-    Of all kinds: a ring for another one may have been heard, in vain, while this turn had what is allowed at once.
-    The lane is locked first, so that the look sees every row whose enqueuer has not yet woken the lane.
-    """
+    """Give the turn back, unless somebody has taken it over, and look once more as `leave` does."""
     now = box.clock.now()
     with box.write() as connection:
         if lock(connection, turn):
-            give_back(connection, turn.customer_id, turn.kind, now)
-    with box.read() as connection:
-        closed = box.closed(connection)
-        open_ones = tuple(sorted({turn.kind, *kinds} - closed))
-        longest: str | None = connection.scalar(_longest_due(now, open_ones)) if open_ones else None
-        return longest
+            return leave(connection, box, now, turn, kinds)
+        return _look(connection, box, now, turn, kinds)
+
+
+def leave(
+    connection: Connection, box: Outbox, now: ColumnElement[datetime], turn: Turn, kinds: tuple[str, ...]
+) -> str | None:
+    """Give the turn back and look once more: the kind, of these or the turn's own, whose lane is due longest.
+
+    Of all kinds: a ring for another one may have been heard, in vain, while this turn had what is allowed at once.
+    The lane was locked by an earlier statement, so that the look sees every row whose enqueuer has not yet woken the
+    lane.
+    """
+    give_back(connection, turn.customer_id, turn.kind, now)
+    return _look(connection, box, now, turn, kinds)
+
+
+def _look(
+    connection: Connection, box: Outbox, now: ColumnElement[datetime], turn: Turn, kinds: tuple[str, ...]
+) -> str | None:
+    open_ones = tuple(sorted({turn.kind, *kinds} - box.closed(connection)))
+    longest: str | None = connection.scalar(_longest_due(now, open_ones)) if open_ones else None
+    return longest
 
 
 @composed

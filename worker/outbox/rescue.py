@@ -56,6 +56,8 @@ def _rescue_lane(box: Outbox, customer_id: str, kind: str, verdict: Verdict, by:
 
 def clear(box: Outbox, turn: Turn, verdict: Verdict, by: str) -> int:
     """At the start of a turn every row in flight is a leftover, whichever token claimed it. Returns how many."""
+    if not turn.leftovers:
+        return 0
     now = box.clock.now()
     with box.write() as connection:
         if not lanes.lock(connection, turn):

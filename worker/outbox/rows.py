@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Text, any_, bindparam, column, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeEngine
 
@@ -34,7 +35,7 @@ def table_of(dialect: str, name: str, columns: Mapping[str, TypeEngine[Any]]) ->
     return select(*picked).select_from(each).subquery(name)
 
 
-def among(dialect: str, id_: ColumnElement[int], table: FromClause) -> ColumnElement[bool]:
+def among(dialect: str, id_: InstrumentedAttribute[int], table: FromClause) -> ColumnElement[bool]:
     """That the row's id is one of the document's, which has a column `id`.
 
     As an array, for PostgreSQL: it then can do nothing but find the rows by their ids. Joined with the document only, it
