@@ -11,6 +11,7 @@ from sqlalchemy import (
     Float,
     Integer,
     Select,
+    Text,
     and_,
     bindparam,
     case,
@@ -27,6 +28,7 @@ from models import Environment, Lane, Operation
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
 from worker.outbox.due import claimable, due, free, in_flight, looked_up, sendable
+from worker.outbox.rows import as_document, table_of
 from worker.outbox.store import Outbox
 
 LaneKey = tuple[str, str]
@@ -202,20 +204,18 @@ def leave(
 def _look(
     connection: Connection, box: Outbox, now: ColumnElement[datetime], turn: Turn, kinds: tuple[str, ...]
 ) -> str | None:
-    open_ones = tuple(sorted({turn.kind, *kinds} - box.closed(connection)))
-    longest: str | None = connection.scalar(_longest_due(now, open_ones)) if open_ones else None
+    open_ones = as_document({"kind": kind} for kind in {turn.kind, *kinds} - box.closed(connection))
+    longest: str | None = connection.scalar(_longest_due(now, connection.dialect.name), open_ones)
     return longest
 
 
 @composed
-def _longest_due(now: ColumnElement[datetime], kinds: tuple[str, ...]) -> Any:
+def _longest_due(now: ColumnElement[datetime], dialect: str) -> Any:
     # The first of each kind has an index; the first of all has none.
-    firsts = (
-        select(Lane.kind, Lane.due_at).where(Lane.kind == kind, due(now)).order_by(Lane.due_at).limit(1).subquery()
-        for kind in kinds
-    )
-    each = union_all(*(select(first.c.kind, first.c.due_at) for first in firsts)).subquery("each_kind")
-    return select(each.c.kind).order_by(each.c.due_at, each.c.kind).limit(1)
+    kinds = table_of(dialect, "kinds", {"kind": Text()})
+    first = select(Lane.due_at).where(Lane.kind == kinds.c.kind, due(now)).order_by(Lane.due_at).limit(1)
+    each = select(kinds.c.kind, first.correlate(kinds).scalar_subquery().label("due_at")).subquery("each_kind")
+    return select(each.c.kind).where(each.c.due_at.is_not(None)).order_by(each.c.due_at, each.c.kind).limit(1)
 
 
 def somebody_waits(box: Outbox) -> bool:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from models import FeedFile, Operation, RejectedRow, State
 from worker.outbox.composed import composed
-from worker.outbox.rows import as_document, table_of
+from worker.outbox.rows import among, as_document, table_of
 from worker.outbox.store import Outbox
 
 PAGE = 1_000
@@ -140,7 +140,9 @@ def _still(dialect: str) -> Any:
     return (
         select(Operation.id)
         .join(told, as_told)
-        .where(cast(Operation.state, Text) == told.c.state, Operation.reported_at.is_(None))
+        .where(
+            among(dialect, Operation.id), cast(Operation.state, Text) == told.c.state, Operation.reported_at.is_(None)
+        )
         .order_by(Operation.id)
         .with_for_update(key_share=True, of=Operation)
     )
@@ -148,8 +150,7 @@ def _still(dialect: str) -> Any:
 
 @composed
 def _mark(dialect: str, now: ColumnElement[datetime]) -> Any:
-    these = table_of(dialect, "these", {"id": BigInteger()})
-    mark = update(Operation).where(Operation.id.in_(select(these.c.id))).values(reported_at=now)
+    mark = update(Operation).where(among(dialect, Operation.id)).values(reported_at=now)
     return mark.execution_options(synchronize_session=False)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from models.base import Json
+from models.base import Json, RowId
 
 PARAMETER = "document"
 
@@ -35,15 +35,14 @@ def table_of(dialect: str, name: str, columns: Mapping[str, TypeEngine[Any]]) ->
     return select(*picked).select_from(each).subquery(name)
 
 
-def among(dialect: str, id_: InstrumentedAttribute[int], table: FromClause) -> ColumnElement[bool]:
-    """That the row's id is one of the document's, which has a column `id`.
+def among(dialect: str, id_: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """That the row's id is one of the document's.
 
     As an array, for PostgreSQL: it then can do nothing but find the rows by their ids. Joined with the document only, it
     reads a table that it takes for small from end to end, and goes on doing so for as long as it keeps that plan.
     """
-    if dialect == "postgresql":
-        return id_ == any_(func.array(select(table.c.id).scalar_subquery()))
-    return id_.in_(select(table.c.id))
+    ids = select(table_of(dialect, "named", {"id": RowId}).c.id)
+    return id_ == any_(func.array(ids.scalar_subquery())) if dialect == "postgresql" else id_.in_(ids)
 
 
 class as_json(FunctionElement[Any]):  # noqa: N801 (reads as the SQL function it is)

@@ -128,6 +128,11 @@ def settle(connection: Connection, now: Now, finished: Sequence[Finished]) -> di
     return by_id
 
 
+def _word(word: str) -> ColumnElement[str]:
+    """Written out, not bound: a statement of more than 4,096 characters the driver would take apart each time anew."""
+    return literal_column(f"'{word}'", String)
+
+
 @composed
 def _settled(dialect: str) -> FromClause:
     return table_of(dialect, "settled", _COLUMNS)
@@ -135,17 +140,16 @@ def _settled(dialect: str) -> FromClause:
 
 @composed
 def _move(dialect: str, now: Now) -> Any:
-    table = _settled(dialect)
-    settled = table.c
+    settled = _settled(dialect).c
     acted_before = Operation.acted_at.is_not(None)
     target = _target(settled.state, acted_before)
-    succeeded = target == State.SUCCEEDED.value
-    acted_twice = and_(acted_before, settled.state == State.SUCCEEDED.value)
+    succeeded = target == _word(State.SUCCEEDED)
+    acted_twice = and_(acted_before, settled.state == _word(State.SUCCEEDED))
     superseded = and_(acted_before, func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE)
     return (
         update(Operation)
         .where(
-            among(dialect, Operation.id, table),
+            among(dialect, Operation.id),
             Operation.id == settled.id,
             Operation.attempt == settled.attempt,
             claimed,
@@ -156,7 +160,7 @@ def _move(dialect: str, now: Now) -> Any:
             claimed_at=None,
             failures=Operation.failures + settled.failures,
             next_attempt_at=case(
-                (target.in_([State.RETRYABLE.value, State.IN_DOUBT.value]), later(now, settled.delay)),
+                (target.in_([_word(State.RETRYABLE), _word(State.IN_DOUBT)]), later(now, settled.delay)),
                 else_=Operation.next_attempt_at,
             ),
             remote_id=func.coalesce(Operation.remote_id, settled.remote_id),
@@ -164,16 +168,19 @@ def _move(dialect: str, now: Now) -> Any:
             acted_at=case((acted_before, Operation.acted_at), (or_(succeeded, settled.accepted), now)),
             accepted=settled.accepted,
             error_code=case(
-                (acted_twice, "acted_twice"), (superseded, SENT_BEFORE_CHANGE), (succeeded, None), else_=settled.code
+                (acted_twice, _word("acted_twice")),
+                (superseded, _word(SENT_BEFORE_CHANGE)),
+                (succeeded, None),
+                else_=settled.code,
             ),
             error_detail=case((succeeded, None), else_=settled.detail),
             needs_person=or_(acted_twice, superseded, and_(not_(succeeded), settled.needs_person)),
-            doubt_since=case((target == State.IN_DOUBT.value, now)),
+            doubt_since=case((target == _word(State.IN_DOUBT), now)),
             absent_since=None,
             send_again_until=None,
             # In doubt the wish stays: should it prove to be absent, it is cancelled instead of sent again.
-            cancel_asked=and_(Operation.cancel_asked, target == State.IN_DOUBT.value),
-            finalized_at=case((target.in_([state.value for state in FINAL]), now)),
+            cancel_asked=and_(Operation.cancel_asked, target == _word(State.IN_DOUBT)),
+            finalized_at=case((target.in_([_word(state) for state in FINAL]), now)),
             reported_at=None,
         )
         .returning(Operation.id, Operation.state, Operation.revision.is_not(None).label("revised"))
@@ -185,8 +192,8 @@ def _target(state: ColumnElement[str], acted_before: ColumnElement[bool]) -> Col
     """The state that the row comes to, where the attempt spoke for `state`."""
     return case(
         # Evidence that came while this attempt was in flight outweighs whatever it brings.
-        (acted_before, State.SUCCEEDED.value),
-        (and_(state == State.RETRYABLE.value, Operation.cancel_asked), State.CANCELLED.value),
+        (acted_before, _word(State.SUCCEEDED)),
+        (and_(state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),
         else_=state,
     )
 
@@ -198,7 +205,7 @@ def _record(dialect: str, event: Event, now: Now) -> Any:
     picked = {
         "operation_id": settled.id,
         "attempt": settled.attempt,
-        "event": literal_column(f"'{event.value}'", String),
+        "event": _word(event),
         "at": now,
         "seconds": settled.seconds,
         "tries": settled.tries,
