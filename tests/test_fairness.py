@@ -15,6 +15,7 @@ from bench.simulated.world import World
 from models import Environment
 from models import Lane as Row
 from tests import factory
+from tests.outbox.steps import release
 from worker import housekeeping
 from worker.outbox import FixedClock, Outbox, connect, lanes, pace
 
@@ -72,7 +73,7 @@ def test_turns_go_round_as_the_product_lets_them(box: Outbox, clock: FixedClock)
         lane_taken.claim(1)
         clock.advance(1)
         now += 1
-        looks.append((lanes.release(box, turn) is not None, simulated.release(lane_taken, now)))
+        looks.append((release(box, turn) is not None, simulated.release(lane_taken, now)))
     assert [real for real, _ in taken] == [ours for _, ours in taken]
     assert [real for real, _ in taken] == ["M1", "M2", "M3", "M4", "M1", "M3", "M1"]
     assert all(real == ours for real, ours in looks)

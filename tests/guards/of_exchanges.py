@@ -195,11 +195,19 @@ GUARDS = (
         f"{_ENGINE_TEST}test_a_locked_sqlite_counts_as_away",
     ),
     Guard(
+        12,
+        "a settlement finds its rows by their ids",
+        "worker/outbox/settling.py",
+        "            among(dialect, Operation.id),\n",
+        "",
+        f"{_SETTLING_TEST}test_a_settlement_finds_its_rows_by_their_ids_in_a_table_believed_to_be_small",
+    ),
+    Guard(
         13,
         "a settlement names its attempt",
         "worker/outbox/settling.py",
-        "Operation.attempt == settled.attempt, claimed)",
-        "claimed)",
+        "            Operation.attempt == settled.attempt,\n",
+        "",
         f"{_SETTLING_TEST}test_only_the_attempt_that_is_named_is_settled",
     ),
     Guard(

@@ -78,9 +78,17 @@ GUARDS = (
         4,
         "a turn looks once more after it has been given back",
         LANES,
-        "connection.scalar(_longest_due(now, open_ones)) if open_ones else None",
+        "connection.scalar(_longest_due(box.clock.now(), connection.dialect.name), open_ones)",
         "None",
         f"{_LANES_TEST}test_no_order_of_enqueuing_and_releasing_loses_a_ring",
+    ),
+    Guard(
+        4,
+        "a lane is given back early only where nothing is left",
+        "worker/outbox/exchange.py",
+        "if leave and done.is_idle:",
+        "if leave:",
+        "tests/outbox/test_exchange.py::test_as_long_as_something_may_come_of_it_the_lane_is_kept",
     ),
     Guard(
         5,
@@ -161,5 +169,13 @@ GUARDS = (
         'bindparam("lane_kind"), in_flight)\n    .order_by(Operation.id)',
         'bindparam("lane_kind"), in_flight, Operation.claimed_by == 1)\n    .order_by(Operation.id)',
         f"{_RESCUE_TEST}test_at_the_start_of_a_turn_every_row_in_flight_is_a_leftover",
+    ),
+    Guard(
+        7,
+        "whoever takes a lane looks for leftovers",
+        LANES,
+        "left = bool(connection.scalar(_LEFT, _named(row.customer_id, kind)))",
+        "left = False",
+        f"{_LANES_TEST}test_whoever_takes_a_lane_is_told_whether_something_was_left_in_flight",
     ),
 )

@@ -1,14 +1,16 @@
 """How PostgreSQL would do what the outbox asks of it, where it is free to choose."""
 
+import re
 from typing import Any
 
+from psycopg import sql
 from sqlalchemy import Engine, event
 
 
 def explained(engine: Engine, *beginnings: str, freely: bool = True) -> list[str]:
     """The plans of all statements with such a beginning about operations, from now on, in the order they are run.
 
-    `freely`: as where the planner may read the whole table, which the outbox's own connections forbid it.
+    They are the plans that are kept, made without a look at the values. `freely`: as where the planner may read the whole table, which the outbox's own connections forbid it.
     """
     plans: list[str] = []
 
@@ -17,8 +19,19 @@ def explained(engine: Engine, *beginnings: str, freely: bool = True) -> list[str
         if "operations" in statement and statement.startswith(beginnings):
             asked = connection.connection.cursor()
             asked.execute(f"SET LOCAL enable_seqscan = {'on' if freely else 'off'}")
-            asked.execute(f"EXPLAIN {statement}", values)
+            text, names = _numbered(statement)
+            asked.execute(f"PREPARE explained AS {text}")
+            literals = sql.SQL(", ").join([sql.Literal(values[name]) for name in names])
+            asked.execute(sql.SQL("EXPLAIN EXECUTE explained ({})").format(literals))
             plans.append("\n".join(line for (line,) in asked.fetchall()))
+            asked.execute("DEALLOCATE explained")
             asked.execute("SET LOCAL enable_seqscan = off")
 
     return plans
+
+
+def _numbered(statement: str) -> tuple[str, list[str]]:
+    """The statement with PostgreSQL's own parameters, and which names they have here."""
+    names: dict[str, int] = {}
+    text = re.sub(r"%\((\w+)\)s", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement)
+    return text.replace("%%", "%"), list(names)

@@ -49,6 +49,12 @@ def begin(box: Outbox, kind: str = "comeback", lease: float = 45) -> Turn:
     return turn
 
 
+def release(box: Outbox, turn: Turn, *kinds: str) -> str | None:
+    """Give the turn back and look once more: the kind, of these or its own, whose lane is due longest."""
+    lanes.release(box, turn)
+    return lanes.longest_due(box, {turn.kind, *kinds})
+
+
 def read(box: Outbox, operation_id: int) -> Any:
     """Read the operation's row."""
     with box.read() as connection:

@@ -23,6 +23,7 @@ BOUNDS = {
     "TimeZone": "UTC",
     "enable_seqscan": "off",
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
 }
 
 

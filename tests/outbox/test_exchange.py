@@ -1,16 +1,32 @@
 """The exchange: settle what has finished, claim what there is room for, under one lock order."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select, text, update
 
-from models import Event, Operation, State
+from models import Event, Operation, Scope, State
 from tests import factory
 from tests.factory import MOMENT
-from tests.outbox.steps import DOUBT, REFUSAL, RETRY, SUCCESS, TERMS, begin, claim, done, entries, make, read, settle
+from tests.outbox.steps import (
+    DOUBT,
+    REFUSAL,
+    RETRY,
+    SUCCESS,
+    TERMS,
+    begin,
+    claim,
+    done,
+    entries,
+    lane,
+    make,
+    read,
+    settle,
+)
 from worker.decide import Settlement
 from worker.outbox import FixedClock, Outbox, lanes
 from worker.outbox.exchange import Exchanged, exchange
+from worker.outbox.settling import Finished
 
 
 def test_a_claim_puts_the_oldest_due_in_flight(box: Outbox) -> None:
@@ -244,3 +260,41 @@ def test_the_claim_asks_the_database_by_its_partial_index(pg_box: Outbox) -> Non
             )
         ).scalars()
         assert any("ix_operations_due" in line for line in plan)
+
+
+def leave(box: Outbox, turn: lanes.Turn, *finished: Finished, want: int = 5) -> Exchanged:
+    """An exchange of a turn that has nothing else in flight."""
+    return exchange(box, turn, finished, want, TERMS, leave=True)
+
+
+def test_a_turn_that_finds_nothing_left_gives_its_lane_back_in_the_same_transaction(box: Outbox) -> None:
+    make(box)
+    make(box, next_attempt_at=MOMENT + timedelta(minutes=5))
+    turn = begin(box)
+    (claimed,) = leave(box, turn).claimed
+    done_now = leave(box, turn, done(claimed, SUCCESS))
+    assert (done_now.left, done_now.claimed) == (True, ())
+    row = lane(box)
+    assert (row.lease_until, row.worker, row.due_at) == (None, None, MOMENT + timedelta(minutes=5))
+    # Whoever does not know whether that was committed may do it all again.
+    again = leave(box, turn, done(claimed, SUCCESS))
+    assert (again.mine, again.left) == (False, False)
+    lanes.release(box, turn)
+    assert lane(box) == row
+
+
+def test_as_long_as_something_may_come_of_it_the_lane_is_kept(box: Outbox) -> None:
+    for _ in range(2):
+        make(box)
+    turn = begin(box)
+    assert not leave(box, turn, want=1).left
+    assert not leave(box, turn, want=0).left
+    assert not exchange(box, turn, [], 5, TERMS).left
+    make(box, customer_id="M2")
+    begin(box)
+    # One of two in flight is the other turn's share; there may be more to claim, and no room to see it.
+    assert not exchange(box, turn, [], 5, replace(TERMS, in_flight=2), leave=True).left
+    with box.write() as connection:
+        factory.make_hold(connection, Scope.LANE, customer_id=turn.customer_id)
+    assert not leave(box, turn).left
+    assert lane(box).lease_until is not None

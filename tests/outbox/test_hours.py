@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from models import State
 from tests import factory
+from tests.outbox.steps import release
 from worker.kind.stockholm import STOCKHOLM
 from worker.outbox import FixedClock, Outbox, lanes
 from worker.outbox.hours import SendingHours, Window
@@ -85,6 +86,6 @@ def test_outside_its_hours_nothing_of_the_kind_is_due(box: Outbox, clock: FixedC
     turn = lanes.take(limited, "comeback", lease=45, worker="here:1")
     assert turn is not None
     clock.advance(8 * 3600)
-    assert lanes.release(limited, turn) is None
+    assert release(limited, turn) is None
     assert lanes.take(limited, "appointment", lease=45, worker="here:1") is not None
     assert not lanes.somebody_waits(limited)

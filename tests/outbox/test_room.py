@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.factory import MOMENT
-from tests.outbox.steps import RETRY, TERMS, begin, claim, done, make, wake_all
+from tests.outbox.steps import RETRY, TERMS, begin, claim, done, make, release, wake_all
 from worker.outbox import FixedClock, Outbox, lanes
 from worker.outbox.exchange import exchange
 from worker.outbox.lanes import Turn
@@ -67,13 +67,13 @@ def test_the_end_of_a_turn_rings_for_the_kind_that_is_due_longest(box: Outbox) -
     for _ in range(2):
         make(box, kind="comeback")
     turn = begin(box, "comeback")
-    assert lanes.release(box, turn) == "comeback"
+    assert release(box, turn) == "comeback"
     turn = begin(box, "comeback")
-    assert lanes.release(box, turn, ("appointment", "comeback", "notification")) == "appointment"
+    assert release(box, turn, "appointment", "comeback", "notification") == "appointment"
     first = begin(box, "appointment")
     second = begin(box, "comeback")
-    assert lanes.release(box, second, ("notification",)) == "comeback"
-    assert lanes.release(box, first, ()) == "appointment"
+    assert release(box, second, "notification") == "comeback"
+    assert release(box, first) == "appointment"
 
 
 def test_the_place_is_kept_while_there_is_no_room(box: Outbox) -> None:

@@ -1,9 +1,11 @@
 """A settlement moves the row that it names, once, and writes the attempt beside it."""
 
 import pytest
+from sqlalchemy import text
 
 from models import FINAL, Event, State
 from tests.factory import MOMENT
+from tests.outbox.plans import explained
 from tests.outbox.steps import ACCEPTED, DOUBT, REFUSAL, RETRY, SUCCESS, begin, change, claim, done, entries, make, read
 from tests.outbox.steps import settle as settle_by_exchange
 from worker.decide import Settlement
@@ -95,3 +97,19 @@ def test_the_history_says_what_the_attempt_itself_argued_for(box: Outbox, turn: 
 def test_nothing_finished_is_nothing_asked(box: Outbox) -> None:
     with box.write() as connection:
         assert settle(connection, box.clock.now(), []) == {}
+
+
+def test_a_settlement_finds_its_rows_by_their_ids_in_a_table_believed_to_be_small(pg_box: Outbox) -> None:
+    """A kept plan that reads a small table from end to end is wrong as soon as an export has been taken in."""
+    for _ in range(50):
+        make(pg_box, State.SUCCEEDED)
+    with pg_box.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE operations"))
+    make(pg_box)
+    turn = begin(pg_box)
+    (claimed,) = claim(pg_box, turn).claimed
+    plans = explained(pg_box.engine, "UPDATE operations", freely=False)
+    settle_by_exchange(pg_box, turn, [done(claimed, SUCCESS)])
+    (plan,) = plans
+    (entered,) = [line for line in plan.splitlines() if "Index Cond" in line]
+    assert "(id = ANY (" in entered, plan

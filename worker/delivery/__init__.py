@@ -50,8 +50,7 @@ def serve(
     limits = Limits(
         settings.vitec_requests_per_second, settings.vitec_timeout, settings.turn_alone, settings.turn_shared
     )
-    kinds = tuple(kind.kind for kind in KINDS)
-    work = Work(box, turn, sending, switch, terms_of(settings), limits, stopping, signed, report, kinds)
+    work = Work(box, turn, sending, switch, terms_of(settings), limits, stopping, signed, report)
     try:
         report.leftovers = rescue.clear(box, turn, verdict_of(policy), signed)
         work.run()
@@ -69,7 +68,9 @@ def serve(
 def _give_back(box: Outbox, work: Work) -> None:
     """Release the lane; with the database away the lease ends by itself."""
     try:
-        more = work.more if work.left else lanes.release(box, work.turn, work.kinds)
+        if not work.left:
+            lanes.release(box, work.turn)
+        more = lanes.longest_due(box, {kind.kind for kind in KINDS})
     except DBAPIError as error:
         if not database_away(error):
             raise

@@ -60,8 +60,6 @@ class Work:
     stopping: Callable[[], bool]
     by: str
     report: TurnReport
-    kinds: tuple[str, ...] = ()
-    """Among which is looked for more when the lane is given back."""
     busy: set[int] = field(default_factory=set)
     unsettled: list[Finished] = field(default_factory=list)
     looked_up: list[LookedUp] = field(default_factory=list)
@@ -71,8 +69,6 @@ class Work:
     ending: str | None = None
     left: bool = False
     """The lane has been given back."""
-    more: str | None = None
-    """Then: the kind whose lane is due longest."""
     began: float = field(default_factory=time.monotonic)
     _ask_pace_at: float = 0.0
     _ask_others_at: float = 0.0
@@ -207,8 +203,8 @@ class Work:
                     again = attempt.retry_state.attempt_number > 1
                     reading = Reading.now()
                     had = self.unsettled, 0 if again else want
-                    leave = None if self.busy else self.kinds
-                    done = exchange(self.box, self.turn, *had, self.terms, self.looked_up, self._place, leave)
+                    asked = self.looked_up, self._place
+                    done = exchange(self.box, self.turn, *had, self.terms, *asked, leave=not self.busy)
                     if done.renewed:
                         self.switch.lease_from(reading, self.terms.lease)
                     if again:
@@ -257,7 +253,7 @@ class Work:
             self.ending = self.ending or "the database refused a value"
             return
         self._count(done)
-        self.left, self.more = done.left, done.more
+        self.left = done.left
         if not done.mine:
             self.ending = self.ending or "the lane was taken over"
         elif done.held:

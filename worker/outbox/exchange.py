@@ -44,9 +44,7 @@ class Exchanged:
     share: int = 1
     """0: more turns live than there is room for, and this one would only wait."""
     left: bool = False
-    """The lane was given back, since nothing was claimed."""
-    more: str | None = None
-    """Then: the kind whose lane is due longest."""
+    """The lane was given back, since nothing was there to be claimed."""
 
     @property
     def is_idle(self) -> bool:
@@ -62,12 +60,13 @@ def exchange(
     terms: Terms,
     looked_up: Sequence[LookedUp] = (),
     place: Place = START,
-    leave: tuple[str, ...] | None = None,
+    *,
+    leave: bool = False,
 ) -> Exchanged:
     """Settle `finished` and `looked_up`, then claim at most `want`, from `place` on.
 
-    `leave`: where nothing is left to be claimed, give the lane back at once and look for more of these kinds. Only for
-    a turn that has nothing in flight besides.
+    `leave`: where nothing is left to be claimed, give the lane back at once. Only for a turn that has nothing in flight
+    besides.
 
     What became due before `place` meanwhile is found by a claim from the start, which a turn makes every few seconds.
     What has finished is settled even if the lane is no longer ours.
@@ -85,8 +84,9 @@ def exchange(
         done = Exchanged(mine=mine, moved=moved, place=place)
         if mine and want > 0:
             done = _claim(connection, now, turn, want, terms, moved, place)
-            if leave is not None and done.is_idle:
-                done = replace(done, left=True, more=lanes.leave(connection, box, now, turn, leave))
+            if leave and done.is_idle:
+                lanes.give_back(connection, turn.customer_id, turn.kind, now)
+                done = replace(done, left=True)
         _pass("before", finished, done)
     _pass("after", finished, done)
     own = {(turn.customer_id, turn.kind)}

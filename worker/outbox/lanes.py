@@ -179,34 +179,26 @@ def _give_back(now: ColumnElement[datetime]) -> Any:
     )
 
 
-def release(box: Outbox, turn: Turn, kinds: tuple[str, ...] = ()) -> str | None:
-    """Give the turn back, unless somebody has taken it over, and look once more as `leave` does."""
-    now = box.clock.now()
+def release(box: Outbox, turn: Turn) -> None:
+    """Give the turn back, unless somebody has taken it over.
+
+    The lane is locked first, so that the look sees every row whose enqueuer has not yet woken the lane.
+    """
     with box.write() as connection:
         if lock(connection, turn):
-            return leave(connection, box, now, turn, kinds)
-        return _look(connection, box, now, turn, kinds)
+            give_back(connection, turn.customer_id, turn.kind, box.clock.now())
 
 
-def leave(
-    connection: Connection, box: Outbox, now: ColumnElement[datetime], turn: Turn, kinds: tuple[str, ...]
-) -> str | None:
-    """Give the turn back and look once more: the kind, of these or the turn's own, whose lane is due longest.
+def longest_due(box: Outbox, kinds: Iterable[str]) -> str | None:
+    """The kind, of these, whose lane is due longest: the look of a turn once it has been given back.
 
-    Of all kinds: a ring for another one may have been heard, in vain, while this turn had what is allowed at once.
-    The lane was locked by an earlier statement, so that the look sees every row whose enqueuer has not yet woken the
-    lane.
+    Of all kinds, and not before that is committed: a ring for another one may have been heard in vain while this turn
+    had what is allowed at once.
     """
-    give_back(connection, turn.customer_id, turn.kind, now)
-    return _look(connection, box, now, turn, kinds)
-
-
-def _look(
-    connection: Connection, box: Outbox, now: ColumnElement[datetime], turn: Turn, kinds: tuple[str, ...]
-) -> str | None:
-    open_ones = as_document({"kind": kind} for kind in {turn.kind, *kinds} - box.closed(connection))
-    longest: str | None = connection.scalar(_longest_due(now, connection.dialect.name), open_ones)
-    return longest
+    with box.read() as connection:
+        open_ones = as_document({"kind": kind} for kind in set(kinds) - box.closed(connection))
+        longest: str | None = connection.scalar(_longest_due(box.clock.now(), connection.dialect.name), open_ones)
+        return longest
 
 
 @composed

@@ -94,7 +94,7 @@ class PlainConnection(HTTPConnection):
             super().request(method, url, body, headers, **options)
         finally:
             self._pieces = None
-        data = _composed(pieces, "".join(fields))
+        data = _composed(pieces, fields)
         if _TCP_USER_TIMEOUT is not None:
             self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(1, int(flight.remaining() * 1000)))
         flight.take_off(self.sock)
@@ -143,12 +143,13 @@ class TlsPool(HTTPSConnectionPool):
     ConnectionCls = TlsConnection  # type: ignore[assignment]
 
 
-def _composed(pieces: list[bytes], fields: str) -> bytes:
+def _composed(pieces: list[bytes], fields: list[str]) -> bytes:
     """The whole request: `http.client` has made the first line and a blank one, between which the fields belong."""
     first, *body = pieces
-    if not _FIELDS.fullmatch(fields) or not first.endswith(b"\r\n\r\n"):
+    told = "".join(fields)
+    if not _FIELDS.fullmatch(told) or told.count("\n") != len(fields) or not first.endswith(b"\r\n\r\n"):
         raise ValueError("a field of the request has a character that must not be sent")
-    return b"".join((first[:-2], fields.encode("ascii"), b"\r\n", *body))
+    return b"".join((first[:-2], told.encode("ascii"), b"\r\n", *body))
 
 
 def _why(error: OSError) -> str:

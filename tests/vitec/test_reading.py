@@ -1,0 +1,120 @@
+"""Heads of answers: read as `http.client` reads them, and what it lets pass is told apart."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from tests.vitec.conftest import ended
+from tests.vitec.wire import http as made
+from worker.errors import Unanswered, Unreadable
+from worker.vitec.flight import Flight, flying
+from worker.vitec.permit import Permit
+from worker.vitec.reading import Reading
+
+if TYPE_CHECKING:
+    from tests.vitec.conftest import House
+
+NAMES = some.sampled_from(["Content-Length", "content-length", "Transfer-Encoding", "Connection", "Date", "X-A", "x-a"])
+VALUES = some.sampled_from(["5", "0", "-1", "chunked", "Chunked", "close", "keep-alive", "", "a: b", "ö", "  x  "])
+HEADS = some.builds(
+    lambda version, status, fields: (
+        f"HTTP/{version} {status} Whatever\r\n"
+        + "".join(f"{name}:{blank}{value}\r\n" for name, blank, value in fields)
+        + "\r\n"
+    ).encode("iso-8859-1"),
+    some.sampled_from(["1.0", "1.1"]),
+    some.sampled_from([200, 201, 204, 304, 404, 503]),
+    some.lists(some.tuples(NAMES, some.sampled_from(["", " ", "\t "]), VALUES), max_size=6),
+)
+
+
+class Wire:
+    """As much of a socket as `http.client` reads an answer by."""
+
+    def __init__(self, sent: bytes) -> None:
+        self._sent = sent
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        assert mode == "rb"
+        return io.BytesIO(self._sent)
+
+
+def read(how: type[http.client.HTTPResponse], sent: bytes) -> tuple[http.client.HTTPResponse, Flight]:
+    flight = Flight(Permit(time.monotonic() + 10), time.monotonic() + 10, "POST")
+    with flying(flight):
+        answer = how(cast("Any", Wire(sent)), method="POST")
+        answer.begin()
+    return answer, flight
+
+
+@given(HEADS)
+def test_a_head_is_read_as_http_client_reads_it(head: bytes) -> None:
+    theirs, _ = read(http.client.HTTPResponse, head)
+    ours, flight = read(Reading, head)
+    named = ("version", "status", "code", "reason", "chunked")
+    assert [getattr(ours, name) for name in named] == [getattr(theirs, name) for name in named]
+    assert [(name, value.strip()) for name, value in ours.headers.items()] == [
+        (name, value.strip()) for name, value in theirs.headers.items()
+    ]
+    assert flight.head
+    if ours.headers.get("Transfer-Encoding", "chunked").lower() == "chunked":
+        assert (ours.length, ours.will_close) == (theirs.length, theirs.will_close)
+
+
+@given(HEADS, some.integers(min_value=0))
+def test_a_head_that_is_cut_off_is_never_taken_for_a_whole_one(head: bytes, at: int) -> None:
+    try:
+        _, flight = read(Reading, head[: at % len(head)])
+    except http.client.HTTPException:
+        return
+    assert not flight.head
+
+
+def test_a_value_over_two_lines_is_one_value(house: House) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nX-Long: a\r\n b\r\nContent-Length: 4\r\n\r\ntrue"
+    assert house.outcome(answer).body == b"true"
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Transfer-Encoding: gzip, chunked\r\nContent-Length: 4",
+        "Transfer-Encoding: identity\r\nContent-Length: 4",
+        "Content-Length: +4",
+        "Content-Length: 4, 4",
+        "Content-Length : 4",
+    ],
+)
+def test_a_body_whose_end_is_told_in_a_doubtful_way_is_not_taken_for_whole(house: House, framing: str) -> None:
+    assert type(house.outcome(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\ntrue".encode())) is Unreadable
+
+
+@pytest.mark.parametrize("fields", ["X: " + "x" * 70_000, "\r\n".join(f"X-{n}: y" for n in range(200))])
+def test_a_head_larger_than_any_is_not_read_to_its_end(house: House, fields: str) -> None:
+    outcome = house.outcome(made("200 OK", b"true", fields))
+    assert type(outcome) is Unreadable
+    assert type(house.outcome(f"HTTP/1.1 100 Continue\r\n{fields}\r\n\r\n".encode())) is Unanswered
+
+
+def test_a_field_that_must_not_be_sent_is_found_before_a_byte_is_written(house: House) -> None:
+    wire = house.answering(made("200 OK", b"true"))
+    client = house.client(wire)
+    client._prepared = _with_a_line_break(client._prepared)  # type: ignore[method-assign]
+    assert type(ended(client)).__name__ == "Unreachable"
+    assert wire.requests == []
+
+
+def _with_a_line_break(prepared: Any) -> Any:
+    def broken(*args: Any) -> Any:
+        request = prepared(*args)
+        request.headers["X-Request-Id"] = "1\r\nX-Evil: 2"
+        return request
+
+    return broken
