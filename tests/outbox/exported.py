@@ -43,7 +43,7 @@ def made(box: Outbox, state: State, **overrides: Any) -> int:
 def record(box: Outbox, *rows: NewOperation, file: int | None = None, familiar: bool = False) -> list[Verdict]:
     with box.write() as connection:
         intake.open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
-        return intake.record(connection, box, rows, feed="crm", feed_file_id=file, familiar=familiar)
+        return intake.record(connection, box, rows, feed="crm", feed_file_id=file, familiar=familiar).verdicts
 
 
 def operation(box: Outbox, id_: int) -> Row[Any]:

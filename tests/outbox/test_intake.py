@@ -7,16 +7,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import delete, event, select, text
 
-from models import Event, Operation, RejectedRow, State
+from models import Attempt, Event, Operation, RejectedRow, State
 from tests import factory
 from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
-from worker.outbox import intake
+from worker.kind.stockholm import STOCKHOLM
+from worker.outbox import intake, staging
 from worker.outbox.content import THE_CRM
 from worker.outbox.feed_files import Rejected, begin, finish, reject
 from worker.outbox.intake import NewOperation, Verdict
 from worker.outbox.repeating import repeated
+from worker.outbox.staging import FEW
 
 if TYPE_CHECKING:
     from worker.outbox import FixedClock, Outbox
@@ -180,9 +182,32 @@ def test_what_people_wrote_comes_through_as_it_is(box: Outbox, note: str) -> Non
     assert (found.source_id, found.payload["note"], found.send_after) == ("C\\1", note, factory.MOMENT)
 
 
+def test_few_rows_in_a_parameter_and_many_in_a_table_are_recorded_alike(
+    box: Outbox, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = clock.moment + timedelta(hours=1, microseconds=7)
+    full = row("\\ 🏡", "C\\1", send_after=soon, expires_at=soon, after_kind="comeback", after_source_id="C-2")
+    bare = row(source_id="C-2", match_key=None, line=None, expires_after=0.5)
+    changed = row("newer", "C-2", send_after=soon.astimezone(STOCKHOLM))
+    outcomes = []
+    for few in (0, FEW):
+        monkeypatch.setattr(staging, "FEW", few)
+        said = [record(box, full, bare), record(box, bare, full), record(box, full, changed)]
+        with box.write() as connection:
+            kept = connection.execute(select(*_SAID).order_by(Operation.source_id)).all()
+            connection.execute(delete(Attempt))
+            connection.execute(delete(Operation))
+        outcomes.append((said, kept))
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0][2] == [Verdict.UNCHANGED, Verdict.REVISED]
+
+
+_SAID = [column for column in Operation.__table__.columns if column.name != "id"]
+
+
 def test_a_value_that_would_break_the_block_is_refused_whole(pg_box: Outbox) -> None:
     with pytest.raises(ValueError, match="cannot be staged"):
-        record(pg_box, row(source_id="C\t1"))
+        record(pg_box, row(source_id="C\t1"), *[row(source_id=f"C-{number}") for number in range(FEW)])
 
 
 def test_an_open_import_does_not_hold_up_a_turn(pg_box: Outbox) -> None:

@@ -184,9 +184,9 @@ class _Run:
         """Do it all, and undo it."""
         with self.box.write() as connection, connection.begin_nested() as trial:
             intake.open_lanes(connection, _with_groups(ready.lanes))
-            verdicts = intake.record(connection, self.box, ready.new, feed=self.feed, familiar=self._familiar)
+            recorded = intake.record(connection, self.box, ready.new, feed=self.feed, familiar=self._familiar)
             trial.rollback()
-        return _Took.of(ready, verdicts, self._headings)
+        return _Took.of(ready, recorded.verdicts, self._headings)
 
     def _recorded(self, ready: _Ready, done: int) -> "_Took":
         """Record the rows, the rejected ones, and how far the file has come, in one transaction."""
@@ -196,7 +196,7 @@ class _Run:
         with self.box.write() as connection:
             if not feed_files.advance(connection, file, done):
                 raise TakenElsewhere("another process is taking in this file. Let it finish, and import it again.")
-            verdicts = intake.record(
+            recorded = intake.record(
                 connection,
                 self.box,
                 ready.new,
@@ -205,7 +205,7 @@ class _Run:
                 max_failures=self.terms.max_failures,
                 familiar=self._familiar,
             )
-            took = _Took.of(ready, verdicts, self._headings)
+            took = _Took.of(ready, recorded.verdicts, self._headings)
             feed_files.count(connection, file, took.counts)
             feed_files.reject(connection, self.box, file, took.rejected)
         return took
