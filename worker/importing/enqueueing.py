@@ -53,7 +53,7 @@ def enqueue(
         },
     )
     terms = terms or Terms()
-    new = make(declared, common, payload, terms)
+    new = make(payload, common, terms.seconds_to_expiry(declared))
     enqueued = repeated(lambda: _record(box, new, declared.function_group, feed, terms.max_failures))
     lanes.wake(box, [(new.customer_id, new.kind)])
     return enqueued

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from worker.feeds import Feed, open_feed
 from worker.importing.ahead import ahead
 from worker.importing.columns import Columns, understand
-from worker.importing.rows import Reading, Terms, read_row
+from worker.importing.rows import Reading, Terms, read_rows
 from worker.importing.seen import Seen
 from worker.kinds import by_name
 from worker.outbox import Outbox, feed_files, intake, lanes
@@ -26,6 +26,9 @@ Progress = Callable[[int, int], None]
 
 MAX_LENGTH = 4_000_000
 """Characters of content in one chunk, about: most exports have a tenth of it in as many rows as a chunk may have."""
+
+TOGETHER = 500
+"""Rows that are read together: where something is wrong with one of them, each is read by itself."""
 
 DEFAULT_FEED = "crm"
 """The feed's name is never the file's: a renamed re-export would send everything twice."""
@@ -92,7 +95,7 @@ def take_in(
         file = None if dry_run else _begin(box, source, feed, kind)
         run = _Run(box, feed, seen, columns, file=file, terms=terms)
         resumed_at = run.done
-        readings, most = (read_row(row, columns, terms) for row in source.rows()), BATCH[box.engine.dialect.name]
+        readings, most = _readings(source, columns, terms), BATCH[box.engine.dialect.name]
         for chunk in _chunks(islice(readings, resumed_at), most):
             run.pass_over(chunk)
         # While the database works on one chunk, the next one is read.
@@ -108,6 +111,12 @@ def take_in(
 
 def _begin(box: Outbox, source: Feed, feed: str, kind: str | None) -> Opened:
     return feed_files.begin(box, feed=feed, name=source.name, kind=kind, content_hash=source.sha256, size=source.size)
+
+
+def _readings(source: Feed, columns: Columns, terms: Terms) -> Iterator[Reading]:
+    rows = source.rows()
+    while some := list(islice(rows, TOGETHER)):
+        yield from read_rows(some, columns, terms)
 
 
 def _chunks(readings: Iterable[Reading], most: int) -> Iterator[list[Reading]]:
