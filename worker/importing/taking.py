@@ -13,6 +13,7 @@ from worker.importing.ahead import ahead
 from worker.importing.columns import Columns, understand
 from worker.importing.rows import Reading, Terms, read_rows
 from worker.importing.seen import Seen
+from worker.importing.unhindered import unhindered
 from worker.kinds import by_name
 from worker.outbox import Outbox, feed_files, intake, lanes
 from worker.outbox.feed_files import Counts, Opened, Rejected
@@ -90,7 +91,7 @@ def take_in(
     Raises `FileRefused` before anything is recorded, and `TakenElsewhere`. `dry_run`: everything is done, and undone.
     """
     terms, listener = terms or Terms(), listener or Listener()
-    with open_feed(path) as source, Seen() as seen:
+    with unhindered(), open_feed(path) as source, Seen() as seen:
         columns = understand(source, kind)
         file = None if dry_run else _begin(box, source, feed, kind)
         run = _Run(box, feed, seen, columns, file=file, terms=terms)
