@@ -17,7 +17,7 @@ from worker.importing.unhindered import unhindered
 from worker.kinds import by_name
 from worker.outbox import Outbox, feed_files, intake, lanes
 from worker.outbox.feed_files import Counts, Opened, Rejected
-from worker.outbox.intake import BATCH, NewOperation, Verdict
+from worker.outbox.intake import BATCH, Known, NewOperation, Verdict
 from worker.outbox.lanes import LaneKey
 from worker.outbox.repeating import repeated
 from worker.outbox.revising import ALREADY_SENT
@@ -153,7 +153,7 @@ class _Run:
         self._seen = seen
         self._headings = {field: columns.heading_of(None, field) for field in ("source_id", "customer_id")}
         self._lanes: set[LaneKey] = set()
-        self._familiar = file is not None and file.seen_before
+        self._known = Known.MOST if file is not None and file.seen_before else Known.NONE
 
     def pass_over(self, chunk: Sequence[Reading]) -> None:
         """Remember the keys of rows that an earlier try has done."""
@@ -164,8 +164,7 @@ class _Run:
         done = self.done + len(ready.new) + len(ready.bad)
         took = repeated(lambda: self._tried(ready) if self.file is None else self._recorded(ready, done))
         self.counts, self.done = self.counts + took.counts, done
-        # An export is old or new as a whole: what was known in one chunk will be in the next.
-        self._familiar = took.counts.unchanged > took.counts.recorded
+        self._known = _expected(took.counts)
         if self.file is not None:
             self.file = replace(self.file, rows_done=done)
             lanes.wake(self.box, took.awake)
@@ -194,7 +193,7 @@ class _Run:
         """Do it all, and undo it."""
         with self.box.write() as connection, connection.begin_nested() as trial:
             intake.open_lanes(connection, _with_groups(ready.lanes))
-            recorded = intake.record(connection, self.box, ready.new, feed=self.feed, familiar=self._familiar)
+            recorded = intake.record(connection, self.box, ready.new, feed=self.feed, known=self._known)
             trial.rollback()
         return _Took.of(ready, recorded.verdicts, self._headings)
 
@@ -213,7 +212,7 @@ class _Run:
                 feed=self.feed,
                 feed_file_id=file.id,
                 max_failures=self.terms.max_failures,
-                familiar=self._familiar,
+                known=self._known,
             )
             took = _Took.of(ready, recorded.verdicts, self._headings)
             feed_files.count(connection, file, took.counts)
@@ -227,6 +226,13 @@ class _Run:
             with self.box.write() as connection:
                 intake.open_lanes(connection, _with_groups(fresh))
             self._lanes |= fresh
+
+
+def _expected(last: Counts) -> Known:
+    """An export is old or new as a whole: what was known in the last chunk will be in the next."""
+    if last.unchanged > last.recorded:
+        return Known.MOST
+    return Known.SOME if last.unchanged + last.revised + last.requeued else Known.NONE
 
 
 def _with_groups(keys: Iterable[LaneKey]) -> list[tuple[str, str, str]]:

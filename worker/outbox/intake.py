@@ -1,6 +1,7 @@
 """New operations are recorded: lanes first, then all rows of a chunk at once, then what the conflicts mean."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -28,9 +29,10 @@ from worker.outbox.revising import Verdict, revise
 from worker.outbox.rows import as_json
 from worker.outbox.staging import NewOperation, Rows, readable
 from worker.outbox.store import Outbox
+from worker.outbox.straight import copy_new
 from worker.outbox.verdicts import apply_revisions
 
-__all__ = ["NewOperation", "Recorded", "Verdict", "apply_revisions", "open_lanes", "record"]
+__all__ = ["Known", "NewOperation", "Recorded", "Verdict", "apply_revisions", "open_lanes", "record"]
 
 BATCH: Mapping[str, int] = {"postgresql": 5_000, "sqlite": 2_000}
 """Rows per transaction, at most: on SQLite everybody else's writes wait for it."""
@@ -50,11 +52,20 @@ def _lane(dialect: str) -> Any:
     return _INSERT[dialect](Lane).on_conflict_do_nothing()
 
 
+class Known(Enum):
+    """How many rows of a chunk are recorded already."""
+
+    NONE = auto()
+    SOME = auto()
+    MOST = auto()
+
+
 class Recorded(NamedTuple):
-    """What became of rows: a verdict for each, in their order, and the ids of those that were new, in theirs."""
+    """What became of rows: a verdict for each, in their order."""
 
     verdicts: list[Verdict]
     ids: list[int]
+    """Of those that were new, in their order; none where no row was expected to be known."""
 
 
 def record(
@@ -65,15 +76,20 @@ def record(
     feed: str,
     feed_file_id: int | None = None,
     max_failures: int = 12,
-    familiar: bool = False,
+    known: Known = Known.SOME,
 ) -> Recorded:
     """Record a chunk of rows, no key of which occurs twice in it.
 
     The lanes exist already. Rows whose key is known are not recorded again: see `Verdict` for what happens to them.
-    `familiar`: much of it is expected to be known and unchanged. It changes the cost and not the verdicts.
+    `known`: how many of them are expected to be. It changes the cost and not the verdicts.
     """
     if not rows:
         return Recorded([], [])
+    if known is Known.NONE and copy_new(
+        connection, box, rows, feed=feed, feed_file_id=feed_file_id, max_failures=max_failures
+    ):
+        return Recorded([Verdict.RECORDED] * len(rows), [])
+    familiar = known is Known.MOST
     with readable(connection, rows, erasable=familiar) as new:
         left = len(rows) - (_pass_unchanged(connection, new, feed) if familiar else 0)
         values = {**new.values, "feed": feed, "feed_file": feed_file_id, "budget": max_failures}
@@ -83,8 +99,8 @@ def record(
             return Recorded([Verdict.RECORDED] * len(rows), ids)
         judged = {(kind, source_id): Verdict.RECORDED for _, kind, source_id in fresh}
         if len(fresh) < left:
-            known = [row for row in rows if (row.kind, row.source_id) not in judged]
-            judged |= revise(connection, box, known, new, feed=feed, feed_file_id=feed_file_id)
+            others = [row for row in rows if (row.kind, row.source_id) not in judged]
+            judged |= revise(connection, box, others, new, feed=feed, feed_file_id=feed_file_id)
         return Recorded([judged.get((row.kind, row.source_id), Verdict.UNCHANGED) for row in rows], ids)
 
 
