@@ -164,7 +164,8 @@ class _Run:
         done = self.done + len(ready.new) + len(ready.bad)
         took = repeated(lambda: self._tried(ready) if self.file is None else self._recorded(ready, done))
         self.counts, self.done = self.counts + took.counts, done
-        self._known = _expected(took.counts)
+        # An export is old or new as a whole: what was known in one chunk will be in the next.
+        self._known = took.known
         if self.file is not None:
             self.file = replace(self.file, rows_done=done)
             lanes.wake(self.box, took.awake)
@@ -228,13 +229,6 @@ class _Run:
             self._lanes |= fresh
 
 
-def _expected(last: Counts) -> Known:
-    """An export is old or new as a whole: what was known in the last chunk will be in the next."""
-    if last.unchanged > last.recorded:
-        return Known.MOST
-    return Known.SOME if last.unchanged + last.revised + last.requeued else Known.NONE
-
-
 def _with_groups(keys: Iterable[LaneKey]) -> list[tuple[str, str, str]]:
     return [(customer_id, kind, by_name(kind).function_group) for customer_id, kind in keys]
 
@@ -258,6 +252,7 @@ def _refused(
 class _Took:
     """What became of one chunk: its counts, the rejected rows in the file's order, lanes that have something to do."""
 
+    known: Known
     counts: Counts
     rejected: list[Rejected]
     awake: frozenset[LaneKey]
@@ -280,4 +275,11 @@ class _Took:
         )
         # All of them if any: to wake a lane that has nothing new is harmless, and to tell them apart costs more.
         awake = ready.lanes if number.keys() & _AWAKENING else frozenset[LaneKey]()
-        return cls(counts, rejected, awake)
+        return cls(_known(number), counts, rejected, awake)
+
+
+def _known(number: Mapping[Verdict, int]) -> Known:
+    """How many rows of a chunk with so many verdicts were known."""
+    if number.get(Verdict.UNCHANGED, 0) > number.get(Verdict.RECORDED, 0):
+        return Known.MOST
+    return Known.SOME if number.keys() - {Verdict.RECORDED} else Known.NONE

@@ -103,15 +103,10 @@ class Kind(BaseModel):
 
     @classmethod
     def parse_columns(cls, columns: Mapping[str, Sequence[Any]]) -> list[Self] | None:
-        """Read many rows at once: field name → its cells, of every row. None: there is something to tell of some row.
-
-        What `parse` would give for each of them, at half the cost: every column has one reader, and what comes again and
-        again in it is read once.
-        """
-        readers = cls._plan.readers
+        """Read many rows at once: field name → its cells, of every row. None: there is something to tell of some row."""
+        readers, validate = cls._plan.readers, cls.__pydantic_validator__.validate_python
         try:
             values = [read_column(readers[name], cells) for name, cells in columns.items()]
-            validate = cls.__pydantic_validator__.validate_python
             rows: list[Self] = [validate(dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
         except (BadCell, KeyError, ValidationError):
             return None
