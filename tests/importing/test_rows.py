@@ -6,16 +6,21 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.golden_files import GOLDEN, cells_of
 from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
-from worker.importing.rows import Reading, Terms, read_row
-from worker.kinds import Comeback, Notification, OrderToken
+from worker.importing.rows import Reading, Terms, read_row, read_rows
+from worker.kinds import KINDS, Comeback, Notification, OrderToken
 from worker.outbox.feed_files import Rejected
 from worker.outbox.intake import NewOperation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from worker.kind import Kind
 
 GOOD = {"Id": "A-1", "Kund-id": "M30001", "Id på kontakt": "ADR1", "Tid och datum för återkomsten": "2026-12-10 09:00"}
 MIXED = {"Typ": "comeback", **GOOD, "data": ""}
@@ -37,6 +42,48 @@ def rejected(cells: Mapping[str, Any], kind: Any = Comeback) -> Rejected:
     found = read(cells, kind).found
     assert isinstance(found, Rejected)
     return found
+
+
+_VALUES = [
+    "",
+    " ",
+    None,
+    "x",
+    "ja",
+    "1",
+    1,
+    True,
+    1.0,
+    False,
+    "2026-12-10 09:00",
+    "comeback:A-0",
+    "a|b",
+    "\x01",
+    "Daily",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_rows_are_read_together_as_each_by_itself(kind: type[Kind], data: st.DataObject) -> None:
+    cells = cells_of(kind, GOLDEN / kind.kind)
+    columns = Columns((*cells, "after", "expires_at"), kind, None)
+    changes = st.dictionaries(st.sampled_from(columns.headings), st.sampled_from(_VALUES), max_size=2)
+    rows = [
+        Row(line, list({**cells, "after": "", "expires_at": None, **changed}.values()))
+        for line, changed in enumerate(data.draw(st.lists(changes, min_size=1, max_size=6)), 2)
+    ]
+    assert read_rows(rows, columns, Terms()) == [read_row(row, columns, Terms()) for row in rows]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_with_which_nothing_is_wrong_are_read_by_column(kind: type[Kind], monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = cells_of(kind, GOLDEN / kind.kind)
+    monkeypatch.delattr("worker.importing.rows.read_row")
+    for at, columns in ((None, Columns(tuple(cells), kind, None)), (0, Columns(("kind", *cells), None, 0))):
+        said = list(cells.values()) if at is None else [kind.kind, *cells.values()]
+        found = read_rows([Row(line, said) for line in (2, 3)], columns, Terms())
+        assert [(one.line, one.key) for one in found] == [(line, (kind.kind, cells["source_id"])) for line in (2, 3)]
 
 
 def test_a_good_row_becomes_an_operation() -> None:

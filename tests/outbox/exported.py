@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from models import Event, State
 from tests import factory
 from worker.outbox import intake
-from worker.outbox.intake import NewOperation, Verdict
+from worker.outbox.intake import Known, NewOperation, Verdict
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -40,10 +40,10 @@ def made(box: Outbox, state: State, **overrides: Any) -> int:
         return factory.make_operation(connection, state, **hashed)
 
 
-def record(box: Outbox, *rows: NewOperation, file: int | None = None, familiar: bool = False) -> list[Verdict]:
+def record(box: Outbox, *rows: NewOperation, file: int | None = None, known: Known = Known.SOME) -> list[Verdict]:
     with box.write() as connection:
         intake.open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
-        return intake.record(connection, box, rows, feed="crm", feed_file_id=file, familiar=familiar)
+        return intake.record(connection, box, rows, feed="crm", feed_file_id=file, known=known).verdicts
 
 
 def operation(box: Outbox, id_: int) -> Row[Any]:

@@ -7,16 +7,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import delete, event, select, text
 
-from models import Event, Operation, RejectedRow, State
+from models import Attempt, Event, Operation, RejectedRow, State
 from tests import factory
 from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
-from worker.outbox import intake
+from worker.kind.stockholm import STOCKHOLM
+from worker.outbox import intake, staging, straight
 from worker.outbox.content import THE_CRM
 from worker.outbox.feed_files import Rejected, begin, finish, reject
-from worker.outbox.intake import NewOperation, Verdict
+from worker.outbox.intake import Known, NewOperation, Verdict
 from worker.outbox.repeating import repeated
+from worker.outbox.staging import FEW
 
 if TYPE_CHECKING:
     from worker.outbox import FixedClock, Outbox
@@ -136,8 +138,11 @@ def test_another_customer_s_operation_is_never_touched(box: Outbox, state: State
     assert operation(box, id_) == before
 
 
-@pytest.mark.parametrize("familiar", [False, True])
-def test_verdicts_stand_in_the_order_of_the_rows_whatever_was_expected(box: Outbox, familiar: bool) -> None:
+@pytest.mark.parametrize("known", list(Known))
+def test_verdicts_stand_in_the_order_of_the_rows_whatever_was_expected(
+    box: Outbox, known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(straight, "FEW", 0)
     made(box, State.FAILED, source_id="C-1")
     made(box, State.SUCCEEDED, source_id="C-3")
     made(box, State.SUCCEEDED, source_id="C-5")
@@ -147,7 +152,7 @@ def test_verdicts_stand_in_the_order_of_the_rows_whatever_was_expected(box: Outb
     rows = [row(note, source_id) for source_id, note in said.items()]
     rows.append(row("old", source_id="C-8", customer_id="M39999"))
     made(box, State.PENDING, source_id="C-8")
-    assert record(box, *rows, familiar=familiar) == [
+    assert record(box, *rows, known=known) == [
         Verdict.RECORDED,
         Verdict.ALREADY_SENT,
         Verdict.UNCHANGED,
@@ -167,7 +172,7 @@ def test_what_is_known_and_unchanged_is_neither_inserted_nor_read_back(box: Outb
     record(box, *rows)
     said: list[str] = []
     event.listen(box.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
-    assert record(box, *rows, familiar=True) == [Verdict.UNCHANGED] * 5
+    assert record(box, *rows, known=Known.MOST) == [Verdict.UNCHANGED] * 5
     assert not [one for one in said if "INSERT INTO operations" in one or one.startswith("SELECT")]
 
 
@@ -180,22 +185,53 @@ def test_what_people_wrote_comes_through_as_it_is(box: Outbox, note: str) -> Non
     assert (found.source_id, found.payload["note"], found.send_after) == ("C\\1", note, factory.MOMENT)
 
 
+def test_rows_are_recorded_alike_by_whichever_way_they_come(
+    box: Outbox, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few in a parameter, many in a table, and those that are all new straight."""
+    soon = clock.moment + timedelta(hours=1, microseconds=7)
+    full = row("\\ 🏡", "C\\1", send_after=soon, expires_at=soon, after_kind="comeback", after_source_id="C-2")
+    bare = row(source_id="C-2", match_key=None, line=None, expires_after=0.5)
+    changed = row("newer", "C-2", send_after=soon.astimezone(STOCKHOLM))
+    plain = [
+        row(source_id=f"C-{number}", send_after=when, expires_after=3.5) for number, when in ((3, soon), (4, None))
+    ]
+    outcomes = []
+    for few, known in ((0, Known.SOME), (FEW, Known.SOME), (0, Known.NONE)):
+        monkeypatch.setattr(staging, "FEW", few)
+        monkeypatch.setattr(straight, "FEW", few)
+        said = [record(box, *some, known=known) for some in (plain, [full, bare], [bare, full], [full, changed])]
+        with box.write() as connection:
+            kept = connection.execute(select(*_SAID).order_by(Operation.source_id)).all()
+            connection.execute(delete(Attempt))
+            connection.execute(delete(Operation))
+        outcomes.append((said, kept))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert outcomes[0][0][3] == [Verdict.UNCHANGED, Verdict.REVISED]
+
+
+_SAID = [column for column in Operation.__table__.columns if column.name != "id"]
+
+
 def test_a_value_that_would_break_the_block_is_refused_whole(pg_box: Outbox) -> None:
     with pytest.raises(ValueError, match="cannot be staged"):
-        record(pg_box, row(source_id="C\t1"))
+        record(pg_box, row(source_id="C\t1"), *[row(source_id=f"C-{number}") for number in range(FEW)])
 
 
-def test_an_open_import_does_not_hold_up_a_turn(pg_box: Outbox) -> None:
+@pytest.mark.parametrize("known", list(Known))
+def test_an_open_import_does_not_hold_up_a_turn(pg_box: Outbox, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(straight, "FEW", 0)
     made(pg_box, State.PENDING)
     with pg_box.write() as importing:
-        intake.record(importing, pg_box, [row(source_id="C-2")], feed="crm")
+        intake.record(importing, pg_box, [row(source_id="C-2")], feed="crm", known=known)
         with pg_box.write() as turning:
             turning.execute(text("SET LOCAL lock_timeout = '500ms'"))
             locked = turning.execute(text("SELECT 1 FROM lanes FOR NO KEY UPDATE")).all()
     assert len(locked) == 1
 
 
-def test_two_who_record_the_same_rows_in_opposite_order_both_come_through(pg_box: Outbox) -> None:
+@pytest.mark.parametrize("known", [Known.NONE, Known.SOME])
+def test_two_who_record_the_same_rows_in_opposite_order_both_come_through(pg_box: Outbox, known: Known) -> None:
     record(pg_box, row(source_id="X"))
     rows = [row(source_id=f"C-{number}") for number in range(300)]
     together = threading.Barrier(2)
@@ -203,7 +239,7 @@ def test_two_who_record_the_same_rows_in_opposite_order_both_come_through(pg_box
 
     def run(mine: list[NewOperation]) -> None:
         together.wait(10)
-        verdicts.append(repeated(lambda: record(pg_box, *mine)))
+        verdicts.append(repeated(lambda: record(pg_box, *mine, known=known)))
 
     threads = [threading.Thread(target=run, args=(mine,)) for mine in (rows, rows[::-1])]
     for thread in threads:

@@ -20,7 +20,7 @@ def row(source_id: str, note: str = "new", after: str | None = "P") -> NewOperat
 def record(box: Outbox, *rows: NewOperation) -> list[Verdict]:
     with box.write() as connection:
         intake.open_lanes(connection, [(factory.CUSTOMER, "appointment", "crm-contact")])
-        return intake.record(connection, box, rows, feed="crm")
+        return intake.record(connection, box, rows, feed="crm").verdicts
 
 
 def standing(box: Outbox) -> dict[str, bool]:

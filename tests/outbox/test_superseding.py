@@ -26,7 +26,7 @@ def export(box: Outbox, content: str, file: int | None = None, key: str | None =
     """The CRM exports the row, perhaps changed."""
     row = NewOperation("comeback", factory.CUSTOMER, "C", "{}", content, key or f"{content} key", line=7)
     with box.write() as connection:
-        (verdict,) = intake.record(connection, box, [row], feed="crm", feed_file_id=file)
+        (verdict,) = intake.record(connection, box, [row], feed="crm", feed_file_id=file).verdicts
     return verdict
 
 

@@ -28,7 +28,7 @@ def open_delimited(file: BinaryIO, name: str, seen: Survey) -> Feed:
     """Find the headings and walk through all records once, so that quotes gone wrong refuse the file as a whole."""
     try:
         shape = _shape(file, name, seen.encoding)
-        total = sum(1 for _ in _read(file, seen.encoding, shape))
+        total = sum(len(some) for some in _read(file, seen.encoding, shape))
     except QuoteError as error:
         raise FileRefused(
             name,
@@ -56,8 +56,9 @@ def _shape(file: BinaryIO, name: str, encoding: str) -> _Shape:
         line += 1
     _check_heading_line(name, start, line)
     delimiter = max(_DELIMITERS, key=_outside_quotes(start).count)
-    first = next(record for record in records(open_text(file, encoding), delimiter) if record.line >= line)
-    cells = next(csv.reader([first.text or ""], delimiter=delimiter))
+    found = (record for some in records(open_text(file, encoding), delimiter) for record in some)
+    first = next(record_text for at, record_text in found if at >= line)
+    cells = next(csv.reader([first or ""], delimiter=delimiter))
     headings = [" ".join(cell.split()) for cell in cells]
     while headings and not headings[-1]:
         headings.pop()
@@ -83,29 +84,44 @@ def _outside_quotes(line: str) -> str:
     return "".join(line.split('"')[::2])
 
 
-def _read(file: BinaryIO, encoding: str, shape: _Shape) -> Iterator[Record]:
+def _read(file: BinaryIO, encoding: str, shape: _Shape) -> Iterator[list[Record]]:
     """All records below the headings that hold anything."""
     nothing = f"{shape.delimiter}\r\n \t"
-    for record in records(open_text(file, encoding), shape.delimiter):
-        if record.line > shape.line and (record.text is None or record.text.strip(nothing)):
-            yield record
+    for some in records(open_text(file, encoding), shape.delimiter):
+        yield [(line, text) for line, text in some if line > shape.line and (text is None or text.strip(nothing))]
 
 
 def _rows(file: BinaryIO, encoding: str, shape: _Shape) -> Iterator[Row | BadRow]:
-    # The parser is given one whole record at a time, so that whatever it refuses ends with that record.
-    given: list[str] = []
-    parser = csv.reader(iter(given.pop, None), delimiter=shape.delimiter, strict=True)
-    for record in _read(file, encoding, shape):
-        if record.text is None:
-            yield BadRow(record.line, "row_too_long", f"the row is longer than {MAX_ROW:,} characters", _TOO_LONG)
-            continue
-        given.append(record.text)
-        try:
-            cells = next(parser)
-        except csv.Error as error:
-            yield _unparsed(record.line, error)
-        else:
-            yield _checked(record.line, cells, shape, record.text)
+    for some in _read(file, encoding, shape):
+        yield from _at_once(some, shape) or (_row(line, text, shape) for line, text in some)
+
+
+def _at_once(some: list[Record], shape: _Shape) -> list[Row] | None:
+    """Records in which all is as it should be, as nearly everywhere. None: look at each of them."""
+    texts = [text for _, text in some if text is not None and len(text) <= MAX_CELL]
+    if len(texts) < len(some) or shape.width > len(shape.headings):
+        return None
+    try:
+        rows = list(csv.reader(texts, delimiter=shape.delimiter, strict=True))
+    except csv.Error:
+        return None
+    if len(rows) < len(some) or any(len(cells) != shape.width for cells in rows):
+        return None
+    return [
+        Row(line, [restore(cell) for cell in cells] if "'" in text else cells)
+        for (line, _), text, cells in zip(some, texts, rows, strict=True)
+    ]
+
+
+def _row(line: int, text: str | None, shape: _Shape) -> Row | BadRow:
+    if text is None:
+        return BadRow(line, "row_too_long", f"the row is longer than {MAX_ROW:,} characters", _TOO_LONG)
+    # The parser is given one whole record, so that whatever it refuses ends with that record.
+    try:
+        cells = next(csv.reader([text], delimiter=shape.delimiter, strict=True))
+    except csv.Error as error:
+        return _unparsed(line, error)
+    return _checked(line, cells, shape, text)
 
 
 def _unparsed(line: int, error: csv.Error) -> BadRow:

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import BinaryIO, NamedTuple, TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from worker.feeds.source import MAX_ROW
 
 PIECE = 64 * 1024
-"""Characters read at a time: what a line without an end costs."""
+"""Characters read at a time: twice as many are what a line without an end costs."""
 
 
 class _Borrowed(io.BufferedIOBase):
@@ -41,11 +41,8 @@ class QuoteError(Exception):
         self.wrong = wrong
 
 
-class Record(NamedTuple):
-    """One record with its line break. `text` is None when it is longer than `MAX_ROW`: it has not been kept."""
-
-    line: int
-    text: str | None
+Record = tuple[int, str | None]
+"""The line on which a record begins, and its text with its line break: None when it is longer than `MAX_ROW`, and not kept."""
 
 
 class _State(Enum):
@@ -56,37 +53,45 @@ class _State(Enum):
     """In a quoted cell, after a quote: either its end, or the first half of a doubled one."""
 
 
-def records(text: TextIO, delimiter: str) -> Iterator[Record]:
-    """Cut a text of `open_text` into records.
+def records(text: TextIO, delimiter: str) -> Iterator[list[Record]]:
+    """Cut a text of `open_text` into records, and give them by the piece.
 
     A quote counts only where a cell begins with it, as RFC 4180 and Python's csv module have it.
     """
-    # One match in C settles nearly every line that has quotes at all; only the others are walked through.
+    # One match in C settles nearly every record; only one that is broken, or longer than a piece, is walked through.
     cell = rf'(?:"[^"]*+(?:""[^"]*+)*+"|[^"{delimiter}\r\n][^{delimiter}\r\n]*+|)'
-    whole = re.compile(rf"{cell}(?:{delimiter}{cell})*+\r?\n").fullmatch
-    line = 1
-    while piece := text.readline(PIECE):
-        if piece[-1] == "\n" and ('"' not in piece or whole(piece)):
-            yield Record(line, piece)
-            line += 1
-        else:
-            record, line = _long_record(text, piece, _Walk(delimiter, line))
-            yield record
+    whole = re.compile(rf"{cell}(?:{delimiter}{cell})*+\r?\n").match
+    line, left = 1, ""
+    while piece := left if len(left) >= PIECE else left + text.read(PIECE):
+        found, at = list[Record](), 0
+        while record := whole(piece, at):
+            found.append((line, record.group()))
+            line, at = line + piece.count("\n", at, record.end()), record.end()
+        left = piece[at:]
+        if not found:
+            walk = _Walk(delimiter, line)
+            record_text, left = _long_record(text, piece, walk)
+            found, line = [(line, record_text)], walk.line
+        yield found
 
 
-def _long_record(text: TextIO, piece: str, walk: "_Walk") -> tuple[Record, int]:
-    """Read on to the end of the record that `piece` begins, and say on which line the next one starts."""
-    start, length, kept = walk.line, 0, list[str]()
+def _long_record(text: TextIO, piece: str, walk: "_Walk") -> tuple[str | None, str]:
+    """Read on to the end of the record that `piece` begins, and give it and what is left of the last piece."""
+    length, kept, at = 0, list[str](), 0
     while piece:
-        length += len(piece)
+        end = piece.find("\n", at) + 1 or len(piece)
+        part = piece[at:end]
+        length += len(part)
         if length <= MAX_ROW:
-            kept.append(piece)
-        if walk.ends_with(piece):
+            kept.append(part)
+        at = end
+        if walk.ends_with(part):
             break
-        piece = text.readline(PIECE)
+        if at == len(piece):
+            piece, at = text.read(PIECE), 0
     if walk.state is _State.QUOTED:
         raise QuoteError(walk.opened, "a quote is opened and never closed")
-    return Record(start, "".join(kept) if length <= MAX_ROW else None), walk.line
+    return "".join(kept) if length <= MAX_ROW else None, piece[at:]
 
 
 @dataclass(slots=True)

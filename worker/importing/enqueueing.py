@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from models import Operation
 from worker.importing.rows import Terms, make, read_cells
@@ -52,17 +52,26 @@ def enqueue(
             "send_after": send_after,
         },
     )
-    new = make(declared, common, payload, terms or Terms())
-    lane = (new.customer_id, new.kind)
-    with box.write() as connection:
-        intake.open_lanes(connection, [(*lane, declared.function_group)])
-    enqueued = repeated(lambda: _record(box, new, feed, (terms or Terms()).max_failures))
-    lanes.wake(box, [lane])
+    terms = terms or Terms()
+    new = make(payload, common, terms.seconds_to_expiry(declared))
+    enqueued = repeated(lambda: _record(box, new, declared.function_group, feed, terms.max_failures))
+    lanes.wake(box, [(new.customer_id, new.kind)])
     return enqueued
 
 
-def _record(box: Outbox, new: NewOperation, feed: str, max_failures: int) -> Enqueued:
+def _record(box: Outbox, new: NewOperation, function_group: str, feed: str, max_failures: int) -> Enqueued:
     with box.write() as connection:
-        (verdict,) = intake.record(connection, box, [new], feed=feed, max_failures=max_failures)
-        same = (Operation.feed == feed, Operation.kind == new.kind, Operation.source_id == new.source_id)
-        return Enqueued(verdict, connection.execute(select(Operation.id).where(*same)).scalar_one())
+        intake.open_lanes(connection, [(new.customer_id, new.kind, function_group)])
+        recorded = intake.record(connection, box, [new], feed=feed, max_failures=max_failures)
+        (verdict,) = recorded.verdicts
+        if recorded.ids:
+            return Enqueued(verdict, recorded.ids[0])
+        key = {"feed": feed, "kind": new.kind, "source_id": new.source_id}
+        return Enqueued(verdict, connection.execute(_BY_KEY, key).scalar_one())
+
+
+_BY_KEY = select(Operation.id).where(
+    Operation.feed == bindparam("feed"),
+    Operation.kind == bindparam("kind"),
+    Operation.source_id == bindparam("source_id"),
+)

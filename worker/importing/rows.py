@@ -1,9 +1,10 @@
 """A row of a file becomes a new operation, or a rejected row that says where and why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import repeat
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from pydantic_core import to_json
 from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
 from worker.kind import BadCell, BadCells, Kind, Problem
-from worker.kind.cells import body_id, moment, path_id
+from worker.kind.cells import body_id, moment, path_id, read_column
 from worker.kinds import KINDS
 from worker.outbox.feed_files import Rejected
 from worker.outbox.intake import NewOperation
@@ -51,6 +52,34 @@ class Common(NamedTuple):
     after: tuple[str, str] | None = None
 
 
+def read_rows(rows: Sequence[Row | BadRow], columns: Columns, terms: Terms) -> list[Reading]:
+    """Read rows that follow each other, as `read_row` does each; column by column where nothing is wrong with any."""
+    return _read_together(rows, columns, terms) or [read_row(row, columns, terms) for row in rows]
+
+
+def _read_together(rows: Sequence[Row | BadRow], columns: Columns, terms: Terms) -> list[Reading] | None:
+    good = [row for row in rows if isinstance(row, Row)]
+    kinds = {kind_of(row, columns)[0] for row in good}
+    kind = kinds.pop() if len(good) == len(rows) else None
+    if kind is None or kinds:
+        return None
+    found = zip(columns.fields[kind.kind], zip(*(row.cells for row in good), strict=True), strict=True)
+    # Some columns of a wide file are empty, and say nothing.
+    filled = {name: cells for name, cells in found if cells.count("") + cells.count(None) < len(cells)}
+    try:
+        said = [read_column(read, filled[name]) if name in filled else repeat(None) for name, read in _COMMON]
+    except BadCell:
+        return None
+    payloads = kind.parse_columns({name: cells for name, cells in filled.items() if name not in _BESIDE})
+    if not payloads or None in said[0]:
+        return None
+    expires_after = terms.seconds_to_expiry(kind)
+    return [
+        Reading(row.line, (kind.kind, common.source_id), make(payload, common, expires_after, row.line))
+        for payload, common, row in zip(payloads, map(Common, *said), good, strict=True)
+    ]
+
+
 def read_row(row: Row | BadRow, columns: Columns, terms: Terms) -> Reading:
     """Read a row completely; a bad one is rejected for the first thing that is wrong with it, by column."""
     if isinstance(row, BadRow):
@@ -65,7 +94,7 @@ def read_row(row: Row | BadRow, columns: Columns, terms: Terms) -> Reading:
         common, payload = read_cells(kind, cells)
     except BadCells as bad:
         return _rejected(row, columns, kind, *bad.problems)
-    new = make(kind, common, payload, terms, row.line)
+    new = make(payload, common, terms.seconds_to_expiry(kind), row.line)
     return Reading(row.line, (kind.kind, common.source_id), new)
 
 
@@ -132,28 +161,31 @@ def _after(raw: Any) -> tuple[str, str] | None:
 
 
 _COMMON = (("source_id", body_id), ("send_after", _moment), ("expires_at", _moment), ("after", _after))
+_BESIDE = frozenset({"kind", *(name for name, _ in _COMMON)})
+"""What the payload does not need."""
 
 
-def make(kind: type[Kind], common: Common, payload: Kind, terms: Terms, line: int | None = None) -> NewOperation:
+def make(payload: Kind, common: Common, expires_after: float | None, line: int | None = None) -> NewOperation:
     """Put together what is recorded. The hash covers all that the row says, and nothing that it does not."""
     text = payload.payload_json()
     digest = sha256(text)
-    if common.expires_at or common.after or common.send_after:
-        digest.update(to_json([common.expires_at, common.after, common.send_after]))
-    after_kind, after_source_id = common.after or (None, None)
+    source_id, send_after, expires_at, after = common
+    if expires_at or after or send_after:
+        digest.update(to_json([expires_at, after, send_after]))
+    after_kind, after_source_id = after or (None, None)
     return NewOperation(
-        kind=kind.kind,
-        customer_id=payload.customer_id,
-        source_id=common.source_id,
-        payload=text.decode(),
-        payload_hash=digest.hexdigest(),
-        match_key=payload.match_key(),
-        send_after=common.send_after,
-        expires_at=common.expires_at,
-        expires_after=terms.seconds_to_expiry(kind),
-        after_kind=after_kind,
-        after_source_id=after_source_id,
-        line=line,
+        payload.kind,
+        payload.customer_id,
+        source_id,
+        text.decode(),
+        digest.hexdigest(),
+        payload.match_key(),
+        send_after,
+        expires_at,
+        expires_after,
+        after_kind,
+        after_source_id,
+        line,
     )
 
 

@@ -11,12 +11,13 @@ from typing import NamedTuple
 from worker.feeds import Feed, open_feed
 from worker.importing.ahead import ahead
 from worker.importing.columns import Columns, understand
-from worker.importing.rows import Reading, Terms, read_row
+from worker.importing.rows import Reading, Terms, read_rows
 from worker.importing.seen import Seen
+from worker.importing.unhindered import unhindered
 from worker.kinds import by_name
 from worker.outbox import Outbox, feed_files, intake, lanes
 from worker.outbox.feed_files import Counts, Opened, Rejected
-from worker.outbox.intake import BATCH, NewOperation, Verdict
+from worker.outbox.intake import BATCH, Known, NewOperation, Verdict
 from worker.outbox.lanes import LaneKey
 from worker.outbox.repeating import repeated
 from worker.outbox.revising import ALREADY_SENT
@@ -26,6 +27,9 @@ Progress = Callable[[int, int], None]
 
 MAX_LENGTH = 4_000_000
 """Characters of content in one chunk, about: most exports have a tenth of it in as many rows as a chunk may have."""
+
+TOGETHER = 500
+"""Rows that are read together: where something is wrong with one of them, each is read by itself."""
 
 DEFAULT_FEED = "crm"
 """The feed's name is never the file's: a renamed re-export would send everything twice."""
@@ -87,12 +91,12 @@ def take_in(
     Raises `FileRefused` before anything is recorded, and `TakenElsewhere`. `dry_run`: everything is done, and undone.
     """
     terms, listener = terms or Terms(), listener or Listener()
-    with open_feed(path) as source, Seen() as seen:
+    with unhindered(), open_feed(path) as source, Seen() as seen:
         columns = understand(source, kind)
         file = None if dry_run else _begin(box, source, feed, kind)
         run = _Run(box, feed, seen, columns, file=file, terms=terms)
         resumed_at = run.done
-        readings, most = (read_row(row, columns, terms) for row in source.rows()), BATCH[box.engine.dialect.name]
+        readings, most = _readings(source, columns, terms), BATCH[box.engine.dialect.name]
         for chunk in _chunks(islice(readings, resumed_at), most):
             run.pass_over(chunk)
         # While the database works on one chunk, the next one is read.
@@ -108,6 +112,12 @@ def take_in(
 
 def _begin(box: Outbox, source: Feed, feed: str, kind: str | None) -> Opened:
     return feed_files.begin(box, feed=feed, name=source.name, kind=kind, content_hash=source.sha256, size=source.size)
+
+
+def _readings(source: Feed, columns: Columns, terms: Terms) -> Iterator[Reading]:
+    rows = source.rows()
+    while some := list(islice(rows, TOGETHER)):
+        yield from read_rows(some, columns, terms)
 
 
 def _chunks(readings: Iterable[Reading], most: int) -> Iterator[list[Reading]]:
@@ -143,7 +153,7 @@ class _Run:
         self._seen = seen
         self._headings = {field: columns.heading_of(None, field) for field in ("source_id", "customer_id")}
         self._lanes: set[LaneKey] = set()
-        self._familiar = file is not None and file.seen_before
+        self._known = Known.MOST if file is not None and file.seen_before else Known.NONE
 
     def pass_over(self, chunk: Sequence[Reading]) -> None:
         """Remember the keys of rows that an earlier try has done."""
@@ -155,7 +165,7 @@ class _Run:
         took = repeated(lambda: self._tried(ready) if self.file is None else self._recorded(ready, done))
         self.counts, self.done = self.counts + took.counts, done
         # An export is old or new as a whole: what was known in one chunk will be in the next.
-        self._familiar = took.counts.unchanged > took.counts.recorded
+        self._known = took.known
         if self.file is not None:
             self.file = replace(self.file, rows_done=done)
             lanes.wake(self.box, took.awake)
@@ -184,9 +194,9 @@ class _Run:
         """Do it all, and undo it."""
         with self.box.write() as connection, connection.begin_nested() as trial:
             intake.open_lanes(connection, _with_groups(ready.lanes))
-            verdicts = intake.record(connection, self.box, ready.new, feed=self.feed, familiar=self._familiar)
+            recorded = intake.record(connection, self.box, ready.new, feed=self.feed, known=self._known)
             trial.rollback()
-        return _Took.of(ready, verdicts, self._headings)
+        return _Took.of(ready, recorded.verdicts, self._headings)
 
     def _recorded(self, ready: _Ready, done: int) -> "_Took":
         """Record the rows, the rejected ones, and how far the file has come, in one transaction."""
@@ -196,16 +206,16 @@ class _Run:
         with self.box.write() as connection:
             if not feed_files.advance(connection, file, done):
                 raise TakenElsewhere("another process is taking in this file. Let it finish, and import it again.")
-            verdicts = intake.record(
+            recorded = intake.record(
                 connection,
                 self.box,
                 ready.new,
                 feed=self.feed,
                 feed_file_id=file.id,
                 max_failures=self.terms.max_failures,
-                familiar=self._familiar,
+                known=self._known,
             )
-            took = _Took.of(ready, verdicts, self._headings)
+            took = _Took.of(ready, recorded.verdicts, self._headings)
             feed_files.count(connection, file, took.counts)
             feed_files.reject(connection, self.box, file, took.rejected)
         return took
@@ -242,6 +252,7 @@ def _refused(
 class _Took:
     """What became of one chunk: its counts, the rejected rows in the file's order, lanes that have something to do."""
 
+    known: Known
     counts: Counts
     rejected: list[Rejected]
     awake: frozenset[LaneKey]
@@ -264,4 +275,11 @@ class _Took:
         )
         # All of them if any: to wake a lane that has nothing new is harmless, and to tell them apart costs more.
         awake = ready.lanes if number.keys() & _AWAKENING else frozenset[LaneKey]()
-        return cls(counts, rejected, awake)
+        return cls(_known(number), counts, rejected, awake)
+
+
+def _known(number: Mapping[Verdict, int]) -> Known:
+    """How many rows of a chunk with so many verdicts were known."""
+    if number.get(Verdict.UNCHANGED, 0) > number.get(Verdict.RECORDED, 0):
+        return Known.MOST
+    return Known.SOME if number.keys() - {Verdict.RECORDED} else Known.NONE

@@ -4,7 +4,7 @@ Each reader takes the raw cell, gives None where it says nothing, and raises Bad
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -45,6 +45,14 @@ class Cell:
         object.__setattr__(self, "read", read)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "swedish", swedish)
+
+
+def read_column(read: Reader, cells: Sequence[Any]) -> list[Any]:
+    """Read the cells of a column; what many of them say is read once."""
+    # Only texts: JSON's `true`, 1 and 1.0 would be taken for each other.
+    if set(map(type, cells)) == {str} and len(said := set(cells)) * 2 < len(cells):
+        return list(map({cell: read(cell) for cell in said}.__getitem__, cells))
+    return list(map(read, cells))
 
 
 def is_plain(text: str) -> bool:

@@ -1,7 +1,7 @@
 """What a kind declares, and what follows from it: headings, reading of a row, payload, body and call."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Self
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError
 
-from worker.kind.cells import PATH_ID, Cell, Reader, path_id
+from worker.kind.cells import PATH_ID, Cell, Reader, path_id, read_column
 from worker.kind.headings import ROW_FIELDS, fold, index, row_headings, spellings
 from worker.kind.problems import BadCell, BadCells, Problem
 from worker.kind.words import Answer, Call, OnDoubt, Sighting
@@ -100,6 +100,17 @@ class Kind(BaseModel):
         except (BadCell, KeyError, ValidationError):
             return None
         return None if any(row.rules()) else row
+
+    @classmethod
+    def parse_columns(cls, columns: Mapping[str, Sequence[Any]]) -> list[Self] | None:
+        """Read many rows at once: field name → its cells, of every row. None: there is something to tell of some row."""
+        readers, validate = cls._plan.readers, cls.__pydantic_validator__.validate_python
+        try:
+            values = [read_column(readers[name], cells) for name, cells in columns.items()]
+            rows: list[Self] = [validate(dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
+        except (BadCell, KeyError, ValidationError):
+            return None
+        return None if any(problem for row in rows for problem in row.rules()) else rows
 
     @classmethod
     def _parse_carefully(cls, cells: Mapping[str, Any]) -> Self:

@@ -8,6 +8,8 @@ from worker.kind import SKEW, Answer, Kind, OnDoubt, PathId, Problem, Sighting, 
 from worker.kind.cells import Cell, body_id, moment, path_id, text
 from worker.outcome import Outcome
 
+_PARTICIPANTS = ("participant_user_id", "participant_user_group_id", "participant_office_id")
+
 
 class Comeback(Kind):
     """In doubt it is looked up among the contact's comebacks, which tell a meeting's time but not who made it."""
@@ -31,8 +33,7 @@ class Comeback(Kind):
 
     def rules(self) -> Iterator[Problem]:
         """Vitec takes one participant only, although its sample names three."""
-        names = ("participant_user_id", "participant_user_group_id", "participant_office_id")
-        for name in [name for name in names if getattr(self, name) is not None][1:]:
+        for name in [name for name in _PARTICIPANTS if self.__dict__[name] is not None][1:]:
             reason = "a user, a group or an office takes part, only one of them may be given"
             yield Problem(name, "second_participant", reason, "Keep one participant and empty the others.")
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, FromClause, Row, String, and_, bindparam, select
 
 from models import Operation, State
+from worker.outbox.composed import composed
 from worker.outbox.content import Change, Content, defer, drop, present, replace, requeue
-from worker.outbox.staging import NewOperation, staged
+from worker.outbox.staging import NewOperation, Rows
 from worker.outbox.store import Outbox
 
 ALREADY_SENT = (
@@ -49,11 +50,17 @@ Key = tuple[str, str]
 
 
 def revise(
-    connection: Connection, box: Outbox, rows: Sequence[NewOperation], *, feed: str, feed_file_id: int | None
+    connection: Connection,
+    box: Outbox,
+    rows: Sequence[NewOperation],
+    given: Rows,
+    *,
+    feed: str,
+    feed_file_id: int | None,
 ) -> dict[Key, Verdict]:
-    """Hold staged rows whose keys are known against their operations, and write what follows."""
+    """Hold those of the given rows whose keys are known against their operations, and write what follows."""
     by_key = {(row.kind, row.source_id): row for row in rows}
-    found = connection.execute(select(*_JUDGED).where(Operation.id.in_(_known(connection, feed)))).all()
+    found = connection.execute(select(*_JUDGED).where(Operation.id.in_(_known(connection, given, feed)))).all()
     verdicts = {(one.kind, one.source_id): _judge(one, by_key[one.kind, one.source_id]) for one in _of(found, by_key)}
     changed = [
         one.id
@@ -87,12 +94,20 @@ _JUDGED = (
 _WRITTEN = frozenset({Verdict.REVISED, Verdict.REQUEUED, Verdict.DEFERRED})
 
 
-def _known(connection: Connection, feed: str) -> list[int]:
-    """The operations of the staged keys, each by its unique key: a join would be planned as a scan of them all."""
-    same = and_(Operation.feed == feed, Operation.kind == staged.c.kind, Operation.source_id == staged.c.source_id)
-    one = select(Operation.id).where(same).correlate(staged).scalar_subquery()
-    found = connection.scalars(select(one).select_from(staged))
+def _known(connection: Connection, given: Rows, feed: str) -> list[int]:
+    """The operations of the given keys, each by its unique key: a join would be planned as a scan of them all."""
+    found = connection.scalars(_found_by_key(given.table), {**given.values, "feed": feed})
     return [id_ for id_ in found if id_ is not None]
+
+
+@composed
+def _found_by_key(rows: FromClause) -> Any:
+    same = and_(
+        Operation.feed == bindparam("feed", type_=String),
+        Operation.kind == rows.c.kind,
+        Operation.source_id == rows.c.source_id,
+    )
+    return select(select(Operation.id).where(same).correlate(rows).scalar_subquery()).select_from(rows)
 
 
 def _judge(found: Row[Any], row: NewOperation) -> Verdict:

@@ -138,13 +138,13 @@ def _rejected(row: Row[Any]) -> Sequence[Any]:
 
 
 def _told_time(moment: datetime | None) -> str | None:
-    return None if moment is None else _as_told(moment.replace(microsecond=0))
+    return None if moment is None else _as_told(moment.timestamp() // 1)
 
 
-# The rows of a chunk were recorded within a second or two.
+# The rows of a chunk were recorded within a second or two. A number is found by a quarter of what a moment costs.
 @lru_cache(maxsize=1024)
-def _as_told(moment: datetime) -> str:
-    return moment.astimezone(_STOCKHOLM).isoformat(timespec="seconds")
+def _as_told(second: float) -> str:
+    return datetime.fromtimestamp(second, _STOCKHOLM).isoformat()
 
 
 def _csv(stream: TextIO) -> _Put:
@@ -156,6 +156,9 @@ def _csv(stream: TextIO) -> _Put:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if type(value) is int:
+        # As JSON has it, without its encoder: 2 µs each.
+        return disarm(str(value))
     return disarm(value if isinstance(value, str) else _dump(value))
 
 
