@@ -1,0 +1,88 @@
+"""The pace of a turn: no slot for a row that is not there."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from models import Scope, State
+from tests import factory
+from tests.delivery.wire import Wire
+from tests.factory import MOMENT
+from tests.outbox.steps import begin, make
+from worker import delivery
+from worker.delivery import pacing
+from worker.delivery.pacing import Pacing
+from worker.outbox import Outbox, lanes, pace
+from worker.outbox.pace import Slots
+from worker.settings import Settings
+
+ANCIENT = MOMENT - timedelta(days=1)
+
+
+@pytest.fixture
+def reserved(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """All slots that are reserved from now on."""
+    found: list[float] = []
+
+    def reserve(*args: Any) -> Slots:
+        slots = pace.reserve(*args)
+        found.extend(slots.offsets)
+        return slots
+
+    monkeypatch.setattr(pacing, "pace", _Pace(reserve))
+    return found
+
+
+class _Pace:
+    useful = staticmethod(pace.useful)
+
+    def __init__(self, reserve: Any) -> None:
+        self.reserve = reserve
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_a_turn_reserves_as_many_slots_as_it_sends_requests(
+    box: Outbox, settings: Settings, reserved: list[float], rows: int
+) -> None:
+    for _ in range(rows):
+        make(box, next_attempt_at=ANCIENT)
+    make(box, next_attempt_at=MOMENT + timedelta(days=3650))
+    with box.read() as connection:
+        key = factory.lane(connection)
+    lanes.wake(box, [(key.customer_id, key.kind)])
+    paced = settings.model_copy(update={"vitec_requests_per_second": 100.0})
+    report = delivery.serve("comeback", box=box, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
+    assert (report.sent, report.ended, len(reserved)) == (rows, "nothing was left", rows)
+
+
+def test_look_ups_need_slots_too(box: Outbox) -> None:
+    make(box, next_attempt_at=ANCIENT)
+    make(box, State.IN_DOUBT, next_attempt_at=ANCIENT)
+    make(box, send_again_until=ANCIENT, next_attempt_at=ANCIENT)
+    make(box, next_attempt_at=MOMENT + timedelta(days=3650))
+    make(box, State.IN_DOUBT, next_attempt_at=ANCIENT, needs_person=True)
+    make(box, customer_id="M2", next_attempt_at=ANCIENT)
+    turn = next(iter(_turns(box)))
+    assert pace.useful(box, turn, 50) == 3
+    assert pace.useful(box, turn, 1) == 3
+
+
+def _turns(box: Outbox) -> list[lanes.Turn]:
+    taken = [begin(box), begin(box)]
+    return [turn for turn in taken if turn.customer_id == factory.CUSTOMER]
+
+
+def test_a_lane_with_nothing_ready_is_told_from_one_that_waits_for_slots(box: Outbox) -> None:
+    make(box, next_attempt_at=ANCIENT)
+    turn = begin(box)
+    slow = Pacing(box, turn, 0.001)
+    assert slow.slots_for(5) == 1
+    other = Pacing(box, turn, 0.001)
+    assert other.slots_for(5) == 0
+    assert other.needs_slot
+    with box.write() as connection:
+        factory.make_hold(connection, Scope.LANE, customer_id=turn.customer_id)
+        connection.exec_driver_sql("DELETE FROM operations")
+    assert Pacing(box, turn, 0.001).slots_for(5) is None
+    assert Pacing(box, turn, 0).slots_for(5) == 5
