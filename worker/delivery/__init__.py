@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import DBAPIError
 
 from worker.delivery.away import database_away
+from worker.delivery.pacing import Pacing
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import Sender, Sending
 from worker.delivery.switch import Reading, Switch
@@ -47,10 +48,9 @@ def serve(
     switch, policy = Switch(), policy_of(settings)
     switch.lease_from(reading, settings.lease)
     sending = Sending(client, policy, switch, threads=settings.vitec_in_flight, by=signed)
-    limits = Limits(
-        settings.vitec_requests_per_second, settings.vitec_timeout, settings.turn_alone, settings.turn_shared
-    )
-    work = Work(box, turn, sending, switch, terms_of(settings), limits, stopping, signed, report)
+    limits = Limits(settings.vitec_timeout, settings.turn_alone, settings.turn_shared)
+    pacing = Pacing(box, turn, settings.vitec_requests_per_second)
+    work = Work(box, turn, sending, switch, pacing, terms_of(settings), limits, stopping, signed, report)
     try:
         report.leftovers = rescue.clear(box, turn, verdict_of(policy), signed)
         work.run()

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,10 +12,11 @@ from models import State
 from worker.decide import SOON, Settlement
 from worker.delivery.away import database_away, patiently, plain, unclear
 from worker.delivery.gathering import gather
+from worker.delivery.pacing import Pacing
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import Errand, Sending
 from worker.delivery.switch import Reading, Switch
-from worker.outbox import lanes, pace, rescue
+from worker.outbox import lanes, rescue
 from worker.outbox.claiming import START, Claimed, Place
 from worker.outbox.exchange import Exchanged, exchange
 from worker.outbox.lanes import Turn
@@ -39,9 +39,8 @@ IDLE_AT_MOST = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How fast a turn may go and how long it may last; durations in seconds."""
+    """How long a turn and its requests may last, in seconds."""
 
-    rate: float = 10.0
     timeout: float = 30.0
     alone: float = 30.0
     shared: float = 2.0
@@ -55,6 +54,7 @@ class Work:
     turn: Turn
     sending: Sending
     switch: Switch
+    pacing: Pacing
     terms: Terms
     limits: Limits
     stopping: Callable[[], bool]
@@ -65,16 +65,13 @@ class Work:
     looked_up: list[LookedUp] = field(default_factory=list)
     unbegun: list[Finished] = field(default_factory=list)
     unwritable: set[int] = field(default_factory=set)
-    slots: deque[float] = field(default_factory=deque)
     ending: str | None = None
     left: bool = False
     """The lane has been given back."""
     began: float = field(default_factory=time.monotonic)
-    _ask_pace_at: float = 0.0
     _ask_others_at: float = 0.0
     _ask_lane_at: float = 0.0
     _pause: float = 0.0
-    _last_start: float = 0.0
     _place: Place = START
     _rewind_at: float = 0.0
 
@@ -119,8 +116,7 @@ class Work:
     def _next_look(self) -> float:
         if self.ending or len(self.busy) >= self.sending.threads:
             return time.monotonic() + 0.25
-        needs_slot = self.limits.rate > 0 and not self.slots
-        return max(self._ask_lane_at, self._ask_pace_at if needs_slot else 0.0)
+        return max(self._ask_lane_at, self.pacing.ask_at if self.pacing.needs_slot else 0.0)
 
     def _consider_ending(self) -> None:
         if self.ending:
@@ -154,11 +150,12 @@ class Work:
             return 0
         if self._pause and self.busy and not self._in_hand() and not self._finds_any():
             return 0
-        if self.limits.rate <= 0:
-            return free
-        if len(self.slots) < free and now >= self._ask_pace_at:
-            self._reserve(free - len(self.slots))
-        return min(free, len(self.slots))
+        slots = self.pacing.slots_for(free)
+        if slots is None:
+            self._rest()
+            if not self.busy:
+                self.ending = "nothing was left"
+        return slots or 0
 
     def _finds_any(self) -> bool:
         """Whether the lane that had nothing has something now: asked by a read, which writes nothing and locks nobody.
@@ -178,18 +175,6 @@ class Work:
     def _rest(self) -> None:
         self._pause = min(2 * self._pause or IDLE, IDLE_AT_MOST)
         self._ask_lane_at = time.monotonic() + self._pause
-
-    def _reserve(self, most: int) -> None:
-        now = time.monotonic()
-        try:
-            slots = pace.reserve(self.box, self.limits.rate, most)
-        except DBAPIError as error:
-            if not database_away(error):
-                raise
-            self._ask_pace_at = now + 0.5
-            return
-        self.slots.extend(now + offset for offset in slots.offsets)
-        self._ask_pace_at = now + slots.wait
 
     def _exchange(self, want: int) -> Exchanged | None:
         """One exchange, repeated while the database is away; None if a value was refused and rows went singly.
@@ -285,7 +270,7 @@ class Work:
             self.ending = self.ending or "the lease was too short"
             return
         now = time.monotonic()
-        starts = [self._start(now) for _ in begun]
+        starts = [self.pacing.start(now) for _ in begun]
         self.busy.update(one.id for one in begun)
         self.report.sent += sum(isinstance(one, Claimed) for one in begun)
         self.report.looked_up += sum(isinstance(one, Doubtful) for one in begun)
@@ -294,10 +279,3 @@ class Work:
         self.sending.start(
             [Errand(one, self.turn.kind, start, deadline) for one, start in zip(begun, starts, strict=True)]
         )
-
-    def _start(self, now: float) -> float:
-        """When the next request may start: at its slot, and slots that an exchange outlasted make no burst."""
-        if self.limits.rate <= 0:
-            return now
-        self._last_start = max(self.slots.popleft(), now, self._last_start + 1 / self.limits.rate)
-        return self._last_start

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-from sqlalchemy import Float, bindparam, select, update
+from sqlalchemy import Float, Integer, bindparam, func, select, update
 
-from models import Environment
+from models import Environment, Operation
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
-from worker.outbox.due import Now
+from worker.outbox.due import Now, doubtful, ready, stale
+from worker.outbox.lanes import Turn
 from worker.outbox.store import Outbox
 
 HORIZON = 0.1
@@ -49,3 +50,29 @@ def _take(now: Now, *, late: bool) -> Any:
     from_here = now if late else Environment.next_slot_at
     taken = later(from_here, bindparam("taken", type_=Float))
     return update(Environment).where(Environment.id == 1).values(next_slot_at=taken)
+
+
+def useful(box: Outbox, turn: Turn, most: int) -> int:
+    """How many slots the turn's lane has a use for: of its operations that are ready to be sent or looked up.
+
+    `most` of each is as good as more. What is reserved and not used is lost to everybody.
+    """
+    with box.read() as connection:
+        return int(connection.scalar(_useful(box.clock.now()), {**turn.own, "most": most}) or 0)
+
+
+@composed
+def _useful(now: Now) -> Any:
+    # Each way to be ready has a partial index of its own.
+    counts = [
+        select(func.count())
+        .select_from(
+            select(Operation.id)
+            .where(Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), which)
+            .limit(bindparam("most", type_=Integer))
+            .subquery()
+        )
+        .scalar_subquery()
+        for which in (ready(now), doubtful(now), stale(now))
+    ]
+    return select(counts[0] + counts[1] + counts[2])
