@@ -117,7 +117,7 @@ def cases(small: int) -> Iterator[Case]:
     for more, rules in (
         ("kinds one after another: ", Rules(kinds_in_turn=False)),
         ("", Rules()),
-        ("slots for ready rows: ", Rules(frugal=True)),
+        ("slots for free threads: ", Rules(frugal=False)),
     ):
         yield _case(at_once, rules, more)
     kinds = replace(day, big=TWO_KINDS, title="20 customers of two kinds have 200,000 rows each")

@@ -23,8 +23,8 @@ class Rules:
     """A ring names its lane: the rule that was not taken."""
     kinds_in_turn: bool = True
     """Dispatch rings the kinds in turn, the one that has waited longest first; else one kind after another."""
-    frugal: bool = False
-    """A turn whose claim emptied its lane reserves no slot until something is found; else it goes on reserving."""
+    frugal: bool = True
+    """A turn reserves a slot for each row that is ready; else for each thread that is free."""
     share: bool = True
     """Living turns divide the in-flight limit; else whoever asks first has all that is free."""
 

@@ -83,17 +83,17 @@ class Work:
             return 0
         if self.rules.rate <= 0:
             return free
-        if self.rules.frugal:
-            free = yield from self._useful(free)
         if len(self.slots) < free and self.time.now >= self.ask_pace_at:
-            yield from self._reserve(free - len(self.slots))
+            useful = (yield from self._useful(free)) if self.rules.frugal else free
+            if useful > len(self.slots):
+                yield from self._reserve(useful - len(self.slots))
         return min(free, len(self.slots))
 
     def _useful(self, free: int) -> Generator[float, None, int]:
-        """The rule proposed: a slot for each row that is ready, and none for a lane that has nothing."""
+        """A slot for each row that is ready, and none for a lane that has nothing."""
         yield self.time.now + self.costs.read
         ready = self.lane.ready(free)
-        if not ready:
+        if not ready and not self.slots:
             self._rest()
             self.ending = not self.busy
         return min(free, ready)

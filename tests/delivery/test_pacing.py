@@ -1,6 +1,6 @@
 """The pace of a turn: no slot for a row that is not there."""
 
-from datetime import timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,7 +8,6 @@ import pytest
 from models import Scope, State
 from tests import factory
 from tests.delivery.wire import Wire
-from tests.factory import MOMENT
 from tests.outbox.steps import begin, make
 from worker import delivery
 from worker.delivery import pacing
@@ -17,7 +16,7 @@ from worker.outbox import Outbox, lanes, pace
 from worker.outbox.pace import Slots
 from worker.settings import Settings
 
-ANCIENT = MOMENT - timedelta(days=1)
+ANCIENT, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2126, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def test_a_turn_reserves_as_many_slots_as_it_sends_requests(
 ) -> None:
     for _ in range(rows):
         make(box, next_attempt_at=ANCIENT)
-    make(box, next_attempt_at=MOMENT + timedelta(days=3650))
+    make(box, next_attempt_at=LATER)
     with box.read() as connection:
         key = factory.lane(connection)
     lanes.wake(box, [(key.customer_id, key.kind)])
@@ -58,19 +57,14 @@ def test_a_turn_reserves_as_many_slots_as_it_sends_requests(
 
 def test_look_ups_need_slots_too(box: Outbox) -> None:
     make(box, next_attempt_at=ANCIENT)
-    make(box, State.IN_DOUBT, next_attempt_at=ANCIENT)
+    make(box, State.IN_DOUBT, next_attempt_at=ANCIENT, needs_person=False)
     make(box, send_again_until=ANCIENT, next_attempt_at=ANCIENT)
-    make(box, next_attempt_at=MOMENT + timedelta(days=3650))
+    make(box, next_attempt_at=LATER)
     make(box, State.IN_DOUBT, next_attempt_at=ANCIENT, needs_person=True)
     make(box, customer_id="M2", next_attempt_at=ANCIENT)
-    turn = next(iter(_turns(box)))
+    (turn,) = (taken for taken in (begin(box), begin(box)) if taken.customer_id == factory.CUSTOMER)
     assert pace.useful(box, turn, 50) == 3
     assert pace.useful(box, turn, 1) == 3
-
-
-def _turns(box: Outbox) -> list[lanes.Turn]:
-    taken = [begin(box), begin(box)]
-    return [turn for turn in taken if turn.customer_id == factory.CUSTOMER]
 
 
 def test_a_lane_with_nothing_ready_is_told_from_one_that_waits_for_slots(box: Outbox) -> None:

@@ -6,6 +6,7 @@ EXCHANGE = "worker/outbox/exchange.py"
 ROOM = "worker/outbox/room.py"
 LANES = "worker/outbox/lanes.py"
 TURN = "worker/delivery/turn.py"
+PACING = "worker/delivery/pacing.py"
 AWAY = "worker/delivery/away.py"
 ENGINE = "worker/outbox/engine.py"
 _LOCKS_TEST = "tests/outbox/test_locks.py::"
@@ -173,10 +174,18 @@ GUARDS = (
     Guard(
         11,
         "without a pace no slot is touched",
-        TURN,
-        "        if self.limits.rate <= 0:\n            return free\n",
+        PACING,
+        "        if self._rate <= 0:\n            return free\n",
         "",
         "tests/delivery/test_ending.py::test_without_a_pace_no_slot_is_touched",
+    ),
+    Guard(
+        11,
+        "no slot is reserved for a row that is not there",
+        PACING,
+        "useful = min(free, pace.useful(self._box, self._turn, free))",
+        "useful = free",
+        "tests/delivery/test_pacing.py::test_a_turn_reserves_as_many_slots_as_it_sends_requests",
     ),
     Guard(
         12,
