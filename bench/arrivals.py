@@ -30,7 +30,7 @@ from worker.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
 COLUMNS = (
@@ -45,6 +45,9 @@ COLUMNS = (
 RATES = (1, 100, 500)
 PROGRAMS = 4
 """Who record at once: one alone does not reach 500 rows a second."""
+
+WARM = 5
+"""Rows that each of them records first, and that do not count: to connect and to compose statements takes its time."""
 
 Moments = list[tuple[int, float]]
 """Operation ids, and when (time.time) each was committed or arrived."""
@@ -64,8 +67,10 @@ def run(chosen: argparse.Namespace) -> int:
         environment["STATE_DIR"] = folder
         for what in (field.celery("worker", "-c", field.PROCESSES), field.celery("beat")):
             stack.enter_context(race.running(what, environment, Path(folder) / f"{what[5]}.log"))
-        # A worker that is still starting would be measured with it.
-        _all_arrived(file, len(_recorded(ground, 1, 1, rung=True)))
+        # A worker that is still starting would be measured with it: each child's first turn takes a second.
+        _recorded(ground, 1, 1, rung=True)
+        _all_arrived(file, 1 + WARM)
+        _measured(ground, file, 20, 60, rung=True)
         for rate, rung in (*((rate, True) for rate in RATES), (1, False)):
             print(f"{rate} rows/s …", file=sys.stderr)
             rows.append(_measured(ground, file, rate, max(rate * seconds, 60), rung=rung))
@@ -76,7 +81,7 @@ def run(chosen: argparse.Namespace) -> int:
 def _measured(ground: field.Ground, file: Path, rate: int, count: int, *, rung: bool) -> list[Any]:
     known = len(_arrived(file))
     committed = _recorded(ground, rate, count, rung=rung)
-    _all_arrived(file, known + count)
+    _all_arrived(file, known + count + WARM * _programs(rate))
     arrived = dict(_arrived(file))
     waited = sorted((arrived[id_] - moment) * 1000 for id_, moment in committed)
     moments = sorted(moment for _, moment in committed)
@@ -99,37 +104,50 @@ def _arrived(file: Path) -> Moments:
 
 
 def _recorded(ground: field.Ground, rate: int, count: int, *, rung: bool) -> Moments:
-    """Record `count` rows at this rate in all; return when each was committed."""
+    """Record `count` rows at this rate in all, after some to warm up; return when each of the `count` was committed."""
     fork = multiprocessing.get_context("fork")
-    programs = 1 if rate < PROGRAMS else PROGRAMS
-    begin = time.monotonic() + 1
-    pipes = []
-    for number in range(programs):
-        mine, theirs = fork.Pipe(duplex=False)
-        share = [begin + n / rate for n in range(number, count, programs)]
-        fork.Process(target=_record, args=(ground, share, rung, theirs)).start()
+    programs, pipes = _programs(rate), []
+    for _ in range(programs):
+        mine, theirs = fork.Pipe()
+        fork.Process(target=_record, args=(ground, rung, theirs)).start()
         theirs.close()
         pipes.append(mine)
+    for pipe in pipes:
+        pipe.recv()
+    begin = time.monotonic() + 1
+    for number, pipe in enumerate(pipes):
+        pipe.send([begin + n / rate for n in range(number, count, programs)])
     return list(itertools.chain.from_iterable(pipe.recv() for pipe in pipes))
 
 
-def _record(ground: field.Ground, moments: Sequence[float], rung: bool, pipe: Connection) -> None:
-    """One program: a row at each of the moments (monotonic), or at once if one has passed."""
+def _programs(rate: int) -> int:
+    return 1 if rate < PROGRAMS else PROGRAMS
+
+
+def _record(ground: field.Ground, rung: bool, pipe: Connection) -> None:
+    """One program: a few rows, then a row at each of the moments (monotonic) it is told, or at once if one has passed."""
     box = Outbox(connect(ground.backlog.url))
     app = bell(Settings(broker_url=SecretStr(ground.broker_url)))
-    found: Moments = []
     with _commits(box) as committed:
-        for number, moment in enumerate(moments):
-            time.sleep(max(0.0, moment - time.monotonic()))
+
+        def record(number: int) -> tuple[int, float]:
             key = f"{time.time_ns()}-{number}"
             customer = f"M{30001 + number % 12}"
             done = enqueue(
                 box, kind=KIND, source_id=key, customer_id=customer, contact_id=f"ADR{key}", date="2026-12-11T09:15"
             )
-            # The last transaction wakes the lane, the one before it recorded the row.
-            found.append((done.id, committed[-2]))
             if rung:
                 ring(app, [KIND])
+            # The last transaction wakes the lane, the one before it recorded the row.
+            return done.id, committed[-2]
+
+        for number in range(WARM):
+            record(number)
+        pipe.send(None)
+        found: Moments = []
+        for number, moment in enumerate(pipe.recv()):
+            time.sleep(max(0.0, moment - time.monotonic()))
+            found.append(record(number))
     pipe.send(found)
     pipe.close()
 

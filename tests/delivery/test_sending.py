@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -200,3 +201,16 @@ def test_closing_waits_for_what_is_on_its_way(switch: Switch) -> None:
     closer.join(20)
     assert ended.is_set()
     assert not closer.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("took", "useful"),
+    [([], 4), ([(0.0008, 0.0004), (0.0005, 0.0004)], 1), ([(0.1, 0.0004)], 4), ([(0.001, 0.0004)], 2)],
+)
+def test_as_many_threads_are_woken_as_fit_a_request_s_time_into_its_cpu_time(
+    monkeypatch: pytest.MonkeyPatch, took: list[tuple[float, float]], useful: int
+) -> None:
+    """By the fastest of the latest: one that was hindered does not wake a second thread in vain."""
+    monkeypatch.setattr(Sending, "_took", deque(took))
+    sending = Sending(Wire(created), Policy(), Switch(), threads=4, by="here:1")
+    assert sending._useful() == useful

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from math import inf
 from typing import ClassVar, Protocol
 
 from models import State
@@ -45,6 +44,9 @@ PATIENCE = 0.05
 """Seconds for which an errand may wait for a thread that was foreseen to be free; then more threads are woken."""
 
 
+LATEST = 20
+"""Of so many errands the fastest tells how many threads are useful."""
+
 UNDECIDED = 60.0
 """Seconds until the next attempt at what was not sent, where the rules themselves have failed."""
 
@@ -57,8 +59,10 @@ class Sending:
     CPU time per request; with one that takes its time, every errand has its thread at once.
     """
 
-    _useful: ClassVar[float] = inf
-    """Of the fastest request among the latest. Remembered from turn to turn: it is a matter of the other side."""
+    _took: ClassVar[deque[tuple[float, float]]] = deque(maxlen=LATEST)
+    """Of the latest errands: the seconds of each, and how many of them its thread worked. It is a matter of the other
+    side, and remembered from turn to turn.
+    """
 
     def __init__(
         self, client: Sender, policy: Policy, switch: Switch, *, threads: int, by: str, jitter: Jitter = full_jitter
@@ -77,8 +81,6 @@ class Sending:
         self._tickets: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._pool: list[threading.Thread] = []
         self._woken_at = 0.0
-        self._took: list[tuple[float, float]] = []
-        """Of each errand that ended lately: its seconds, and how many of them its thread worked."""
         self.threads = threads
 
     @property
@@ -96,7 +98,7 @@ class Sending:
             self._todo.extend(errands)
             if self._todo:
                 self._all_begun.clear()
-            self._wake(max(1, int(min(self._useful, self.threads))))
+            self._wake(self._useful())
 
     def finished(self, timeout: float) -> list[Finished | LookedUp]:
         """What has ended, waiting at most `timeout` s for the first of it."""
@@ -108,11 +110,6 @@ class Sending:
             self._hurry()
             if left <= 0:
                 break
-        took, self._took = self._took, []
-        if took:
-            # The fastest of them was hindered least, and tells best how long the other side takes.
-            seconds, worked = min(took)
-            Sending._useful = seconds / max(worked, 1e-6)
         return found
 
     def close(self) -> None:
@@ -130,6 +127,15 @@ class Sending:
                 found.append(self._done.get_nowait())
         except queue.Empty:
             return found
+
+    def _useful(self) -> int:
+        """How many threads are; all of them while nothing is known."""
+        if not self._took:
+            return self.threads
+        # The fastest was hindered least, and tells best how long the other side takes. Of several: a last one, alone and
+        # beside the next exchange, looked twice as slow, and woke a second thread in vain for every other batch.
+        seconds, worked = min(tuple(self._took))
+        return max(1, min(int(seconds / max(worked, 1e-6)), self.threads))
 
     def _hurry(self) -> None:
         """Wake as many threads again if an errand has waited for longer than was foreseen."""
