@@ -33,7 +33,9 @@ def run(chosen: argparse.Namespace) -> int:
     ):
         ground = field.Ground(backlog.make(postgres.url, target.url), broker.url)
         file = sqlite.make(Path(folder), target.url)
-        contenders = chosen_of(ground, file, chosen.only, quick=chosen.quick)
+        # An answer that takes its time is awaited by as many threads as the worker has: 50 in all.
+        threads = 25 if chosen.latency else 1
+        contenders = chosen_of(ground, file, threads, chosen.only, quick=chosen.quick)
         pids = {"database": postgres.pid, "broker": broker.pid}
         results = measured(contenders, target, rows, rounds, pids, broker.url)
         flush = disk.flush()
@@ -52,10 +54,10 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def chosen_of(
-    ground: field.Ground, file: sqlite.Backlog, only: Sequence[str] | None, *, quick: bool
+    ground: field.Ground, file: sqlite.Backlog, threads: int, only: Sequence[str] | None, *, quick: bool
 ) -> list[Contender]:
     """Who is measured."""
-    mine = [*field.limits(), *field.ours(ground), *field.on_sqlite(file)]
+    mine = [*field.limits(threads), *field.ours(ground), *field.on_sqlite(file)]
     if only is None:
         return mine if quick else [*mine, *field.others(ground)]
     wanted = {"bare", *only}

@@ -50,8 +50,8 @@ def peers_python() -> Path:
     return python
 
 
-def limits() -> list[Contender]:
-    """Sending alone, in as many processes."""
+def limits(threads: int = 1) -> list[Contender]:
+    """Sending alone, in as many processes, with so many threads each."""
     titles = {
         "bare": "bare Session.post(json=) in a loop",
         "without_environment": "the same, trust_env off",
@@ -59,7 +59,7 @@ def limits() -> list[Contender]:
         "client": "the worker's own send path, no queue, no database",
     }
     return [
-        Contender(name, [sys.executable, "-m", "bench.limits", name, PROCESSES, "{count}"], title)
+        Contender(name, [sys.executable, "-m", "bench.limits", name, PROCESSES, str(threads), "{count}"], title)
         for name, title in titles.items()
     ]
 

@@ -38,6 +38,7 @@ COLUMNS = (
 class Situation:
     """What lies in the tables: so many waiting rows in so many lanes, and so many finished ones."""
 
+    name: str
     title: str
     lanes: int = 12
     waiting: int = SMALL
@@ -47,24 +48,26 @@ class Situation:
 def situations(rows: int) -> list[Situation]:
     """Many finished, many waiting, few and many lanes, and all at once."""
     return [
-        Situation(f"10,000 waiting, {rows:,} finished", finished=rows),
-        Situation(f"{rows:,} waiting", waiting=rows),
-        Situation("10,000 waiting in 1 lane", lanes=1),
-        Situation("10,000 waiting in 100 lanes", lanes=100),
-        Situation("20,000 waiting in 10,000 lanes", lanes=10_000, waiting=20_000),
-        Situation(f"{rows:,} waiting in 10,000 lanes", lanes=10_000, waiting=rows),
+        Situation("finished", f"10,000 waiting, {rows:,} finished", finished=rows),
+        Situation("waiting", f"{rows:,} waiting", waiting=rows),
+        Situation("one", "10,000 waiting in 1 lane", lanes=1),
+        Situation("hundred", "10,000 waiting in 100 lanes", lanes=100),
+        Situation("many", "20,000 waiting in 10,000 lanes", lanes=10_000, waiting=20_000),
+        Situation("both", f"{rows:,} waiting in 10,000 lanes", lanes=10_000, waiting=rows),
     ]
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Measure all situations and publish them."""
+    """Measure all situations, or `--only` some, and publish them."""
     rows = chosen.rows or (100_000 if chosen.quick else 1_000_000)
     rounds = chosen.rounds or (1 if chosen.quick else 3)
+    wanted = [one for one in situations(rows) if chosen.only is None or one.name in chosen.only]
+    name = "_".join(["growth", *(chosen.only or [])])
     disk.demand(rows * 2_000)
     with servers.postgres(durable=True) as postgres:
         small = backlog.make(postgres.url, "http://127.0.0.1:9", "small")
-        found = list(_measured(postgres, small, situations(rows), rounds))
-    publish(table(found), circumstances(rows=rows, rounds=rounds), chosen.out)
+        found = list(_measured(postgres, small, wanted, rounds))
+    publish(table(name, found), circumstances(rows=rows, rounds=rounds), chosen.out)
     return 0
 
 
@@ -93,12 +96,12 @@ def _cost(place: Backlog, postgres: int) -> Cost:
         box.engine.dispose()
 
 
-def table(found: Sequence[tuple[str, list[Cost], list[Cost]]]) -> Table:
+def table(name: str, found: Sequence[tuple[str, list[Cost], list[Cost]]]) -> Table:
     """Medians; a ratio is the median of the ratios of the rounds."""
     small = [cost for _, costs, _ in found for cost in costs]
     rows = [_row("10,000 waiting in 12 lanes, the small one", small, small)]
     rows += [_row(title, large, beside) for title, beside, large in found]
-    return Table("growth", COLUMNS, rows)
+    return Table(name, COLUMNS, rows)
 
 
 def _row(title: str, costs: Sequence[Cost], beside: Sequence[Cost]) -> list[str | float]:

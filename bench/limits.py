@@ -1,4 +1,7 @@
-"""The limits: what sending alone costs, without queue and database. `python -m bench.limits HOW PROCESSES COUNT`."""
+"""The limits: what sending alone costs, without queue and database.
+
+`python -m bench.limits HOW PROCESSES THREADS COUNT`; each thread has a session of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -77,15 +81,20 @@ WAYS: dict[str, Callable[[str, int], None]] = {
 
 def main() -> None:
     """Do it in so many processes, then wait to be ended, so that what they cost can be read."""
-    how, processes, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    how, (processes, threads, count) = sys.argv[1], map(int, sys.argv[2:5])
     url = os.environ["VITEC_BASE_URL"]
     for _ in range(processes):
-        multiprocessing.get_context("fork").Process(target=_child, args=(how, url, count // processes)).start()
+        multiprocessing.get_context("fork").Process(target=_child, args=(how, url, threads, count // processes)).start()
     signal.pause()
 
 
-def _child(how: str, url: str, count: int) -> None:
-    WAYS[how](url, count)
+def _child(how: str, url: str, threads: int, count: int) -> None:
+    if threads == 1:
+        WAYS[how](url, count)
+    else:
+        for number in range(threads):
+            share = len(range(number, count, threads))
+            threading.Thread(target=WAYS[how], args=(url, share)).start()
     signal.pause()
 
 
