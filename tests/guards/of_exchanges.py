@@ -183,7 +183,7 @@ GUARDS = (
         11,
         "no slot is reserved for a row that is not there",
         PACING,
-        "useful = min(free, pace.useful(self._box, self._turn, free))",
+        "useful = min(free, pace.useful(self._box, self._turn, free, place))",
         "useful = free",
         "tests/delivery/test_pacing.py::test_a_turn_reserves_as_many_slots_as_it_sends_requests",
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, ExceptionContext, event, update
 
 from models import Event, Operation, State
+from tests.outbox.plans import explained
 from tests.outbox.steps import entries, make, read
 from worker.outbox import Outbox, connect, people
 from worker.outbox.people import Decision
@@ -55,3 +56,16 @@ def test_a_decision_that_lost_against_another_transaction_is_made_once_more(
     assert [(one.id, one.state) for one in report.done] == [(id_, State.PENDING)]
     assert len(lost) == 1
     assert [entry.event for entry in entries(box, id_)].count(Event.DECIDED) == 1
+
+
+def test_whose_remote_id_it_is_is_found_by_its_index(pg_box: Outbox) -> None:
+    """Each decision about a remote id would otherwise read the whole table, while others wait."""
+    owner = make(pg_box, State.SUCCEEDED, remote_id="R1")
+    other = make(pg_box, State.IN_DOUBT)
+    plans = explained(pg_box.engine, "SELECT operations.id", freely=False)
+    with pg_box.write() as connection:
+        (standing,) = people.standing(connection, pg_box.clock.now(), [other])
+        plans.clear()
+        assert people.owner_of(connection, standing, "R1") == owner
+    (plan,) = plans
+    assert "uq_operations_remote_id" in plan, plan

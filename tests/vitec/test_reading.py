@@ -96,7 +96,19 @@ def test_a_body_whose_end_is_told_in_a_doubtful_way_is_not_taken_for_whole(house
     assert type(house.outcome(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\ntrue".encode())) is Unreadable
 
 
-@pytest.mark.parametrize("fields", ["X: " + "x" * 70_000, "\r\n".join(f"X-{n}: y" for n in range(200))])
+def test_blanks_within_a_value_cost_no_more_than_other_signs() -> None:
+    """While a pattern looks for its match, no other thread runs: not the watchdog, and not the one with the lease."""
+    head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X: a" + b" " * 60_000 + b"b\r\n" for _ in range(50)) + b"\r\n"
+    began = time.thread_time()
+    answer, _ = read(Reading, head)
+    assert time.thread_time() - began < 2
+    assert len(answer.headers.get_all("X", [])) == 50
+
+
+@pytest.mark.parametrize(
+    "fields",
+    ["X: " + "x" * 70_000, "\r\n".join(f"X-{n}: y" for n in range(200)), "X: y" + "\r\n y" * 200],
+)
 def test_a_head_larger_than_any_is_not_read_to_its_end(house: House, fields: str) -> None:
     outcome = house.outcome(made("200 OK", b"true", fields))
     assert type(outcome) is Unreadable

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.delivery.away import database_away
 from worker.outbox import pace
+from worker.outbox.claiming import START, Place
 from worker.outbox.lanes import Turn
 from worker.outbox.store import Outbox
 
@@ -28,9 +29,10 @@ class Pacing:
         """Nothing could begin now, for want of a slot."""
         return self._rate > 0 and not self._slots
 
-    def slots_for(self, free: int) -> int | None:
+    def slots_for(self, free: int, place: Place = START) -> int | None:
         """Of so many free threads, how many have a slot. None: the lane has nothing that is ready for one.
 
+        `place`: how far the turn's claims have come.
         None is reserved for a row that is not there. With the database away there are none.
         """
         if self._rate <= 0:
@@ -38,7 +40,7 @@ class Pacing:
         now = time.monotonic()
         if len(self._slots) < free and now >= self.ask_at:
             try:
-                useful = min(free, pace.useful(self._box, self._turn, free))
+                useful = min(free, pace.useful(self._box, self._turn, free, place))
                 if not useful and not self._slots:
                     return None
                 if useful > len(self._slots):

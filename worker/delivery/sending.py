@@ -182,7 +182,8 @@ class Sending:
         finally:
             # After this nothing is written; the main thread may still have to fetch what was put down.
             self._switch.leave()
-            self._took.append((time.monotonic() - started, time.thread_time() - worked))
+            if permit.written:
+                self._took.append((time.monotonic() - started, time.thread_time() - worked))
 
     def _sent(self, claimed: Claimed, errand: Errand, permit: Permit, started: float) -> Finished:
         outcome, status, tries = self._attempt(claimed, errand, permit)

@@ -150,8 +150,9 @@ class Work:
             return 0
         if self._pause and self.busy and not self._in_hand() and not self._finds_any():
             return 0
-        slots = self.pacing.slots_for(free)
-        if slots is None:
+        slots = self.pacing.slots_for(free, self._place)
+        # What is in hand is settled first: it may bring something to do, such as what waited for its success.
+        if slots is None and not self._in_hand():
             self._rest()
             if not self.busy:
                 self.ending = "nothing was left"

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-from sqlalchemy import Float, Integer, bindparam, func, select, update
+from sqlalchemy import Connection, Float, Integer, bindparam, func, select, tuple_, update
 
-from models import Environment, Operation
+from models import Environment, Operation, UtcDateTime
+from models.base import RowId
+from worker.outbox.claiming import START, Place
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
 from worker.outbox.due import Now, doubtful, ready, stale
@@ -52,27 +54,39 @@ def _take(now: Now, *, late: bool) -> Any:
     return update(Environment).where(Environment.id == 1).values(next_slot_at=taken)
 
 
-def useful(box: Outbox, turn: Turn, most: int) -> int:
+def useful(box: Outbox, turn: Turn, most: int, place: Place = START) -> int:
     """How many slots the turn's lane has a use for: of its operations that are ready to be sent or looked up.
 
-    `most` of each is as good as more. What is reserved and not used is lost to everybody.
+    `most` of each is as good as more. Those from `place` on are counted first, as they are claimed first; if there are
+    not enough of them, all. What is reserved and not used is lost to everybody.
     """
     with box.read() as connection:
-        return int(connection.scalar(_useful(box.clock.now()), {**turn.own, "most": most}) or 0)
+        found = _counted(connection, box.clock.now(), turn, most, place)
+        return found if found >= most or not place.id else _counted(connection, box.clock.now(), turn, most, START)
+
+
+def _counted(connection: Connection, now: Now, turn: Turn, most: int, place: Place) -> int:
+    values = {**turn.own, "most": most, "due": place.due, "after": place.id}
+    return int(connection.scalar(_useful(now), values) or 0)
 
 
 @composed
 def _useful(now: Now) -> Any:
+    from_place = tuple_(Operation.next_attempt_at, Operation.id) > tuple_(
+        bindparam("due", type_=UtcDateTime), bindparam("after", type_=RowId)
+    )
     # Each way to be ready has a partial index of its own.
     counts = [
         select(func.count())
         .select_from(
             select(Operation.id)
-            .where(Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), which)
+            .where(
+                Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), *which
+            )
             .limit(bindparam("most", type_=Integer))
             .subquery()
         )
         .scalar_subquery()
-        for which in (ready(now), doubtful(now), stale(now))
+        for which in ((ready(now), from_place), (doubtful(now),), (stale(now),))
     ]
     return select(counts[0] + counts[1] + counts[2])

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, insert, literal, select, update
+from sqlalchemy import Connection, and_, case, func, insert, literal, literal_column, select, update
 from sqlalchemy.orm import aliased
 
 from models import Attempt, Event, Operation, State
@@ -140,7 +140,8 @@ def owner_of(connection: Connection, standing: Standing, remote_id: str) -> int 
             Operation.customer_id == standing.customer_id,
             Operation.remote_id == remote_id,
             Operation.id != standing.id,
-            Operation.kind != "order_token",
+            # Written out, not bound: the unique index of remote ids is found only by constants.
+            literal_column("operations.kind <> 'order_token'"),
         )
     )
 

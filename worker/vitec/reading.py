@@ -8,7 +8,7 @@ from worker.vitec.flight import current
 
 _BLANK = (b"\r\n", b"\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] [1-9][0-9]{2}(?: [^\r\n]*)?\r?\n")
-_FIELD = re.compile(r"([!-9;-~]+):[ \t]*(.*?)[ \t\r\n]*", re.DOTALL)
+_FIELD = re.compile(r"([!-9;-~]+):(.*)", re.DOTALL)
 _LONGEST, _MOST = 65_536, 100
 """Bytes of a line, and lines of a head; `http.client` takes no more either."""
 _OPEN_SINCE = 11
@@ -117,8 +117,8 @@ def _fields(lines: _Lines) -> HTTPMessage:
     What comes after such a line may be anything, as it is to the email package.
     """
     found: list[str] = []
-    for line in iter(lambda: lines.readline(_LONGEST + 1), b""):
-        if len(line) > _LONGEST or len(found) > _MOST:
+    for count, line in enumerate(iter(lambda: lines.readline(_LONGEST + 1), b"")):
+        if len(line) > _LONGEST or count > _MOST:
             raise HeadError("the head of the answer is too large")
         if line in _BLANK:
             break
@@ -133,5 +133,5 @@ def _fields(lines: _Lines) -> HTTPMessage:
         field = _FIELD.fullmatch(text)
         if field is None:
             break
-        message.set_raw(*field.groups())
+        message.set_raw(field[1], field[2].strip(" \t\r\n"))
     return message
