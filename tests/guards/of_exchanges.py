@@ -207,7 +207,7 @@ GUARDS = (
         12,
         "a settlement finds its rows by their ids",
         "worker/outbox/settling.py",
-        "            among(dialect, Operation.id),\n",
+        "            also_among(dialect, Operation.id),\n",
         "",
         f"{_SETTLING_TEST}test_a_settlement_finds_its_rows_by_their_ids_in_a_table_believed_to_be_small",
     ),

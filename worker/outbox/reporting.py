@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from models import FeedFile, Operation, RejectedRow, State
 from worker.outbox.composed import composed
-from worker.outbox.rows import among, as_document, table_of
+from worker.outbox.rows import also_among, among, as_document, table_of
 from worker.outbox.store import Outbox
 
 PAGE = 1_000
@@ -141,7 +141,9 @@ def _still(dialect: str) -> Any:
         select(Operation.id)
         .join(told, as_told)
         .where(
-            among(dialect, Operation.id), cast(Operation.state, Text) == told.c.state, Operation.reported_at.is_(None)
+            also_among(dialect, Operation.id),
+            cast(Operation.state, Text) == told.c.state,
+            Operation.reported_at.is_(None),
         )
         .order_by(Operation.id)
         .with_for_update(key_share=True, of=Operation)

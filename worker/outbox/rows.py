@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Text, any_, bindparam, column, func, literal, select
+from sqlalchemy import ColumnElement, FromClause, Text, any_, bindparam, column, func, literal, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
@@ -43,6 +43,14 @@ def among(dialect: str, id_: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """
     ids = select(table_of(dialect, "named", {"id": RowId}).c.id)
     return id_ == any_(func.array(ids.scalar_subquery())) if dialect == "postgresql" else id_.in_(ids)
+
+
+def also_among(dialect: str, id_: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """The same, beside a join with the document by that id.
+
+    SQLite goes through the document anyway; told so, it would look through all of it for each of its rows.
+    """
+    return among(dialect, id_) if dialect == "postgresql" else true()
 
 
 class as_json(FunctionElement[Any]):  # noqa: N801 (reads as the SQL function it is)

@@ -32,7 +32,7 @@ from worker.decide import Settlement
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
 from worker.outbox.due import Now, claimed
-from worker.outbox.rows import among, as_document, as_json, dump, table_of
+from worker.outbox.rows import also_among, as_document, as_json, dump, table_of
 from worker.outbox.superseding import SENT_BEFORE_CHANGE
 
 
@@ -149,7 +149,7 @@ def _move(dialect: str, now: Now) -> Any:
     return (
         update(Operation)
         .where(
-            among(dialect, Operation.id),
+            also_among(dialect, Operation.id),
             Operation.id == settled.id,
             Operation.attempt == settled.attempt,
             claimed,
