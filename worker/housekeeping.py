@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from worker.outbox import Outbox, expiry, lanes, lost_parents, parents, rescue
+from worker.outbox import Outbox, environments, expiry, lanes, lost_parents, parents, rescue
 from worker.outbox.prune import prune as prune_outbox
 from worker.settings import Settings
 from worker.terms import policy_of, verdict_of
@@ -22,7 +22,7 @@ def dispatch(box: Outbox, ring: Ring) -> dict[str, int]:
     rings = {kind: min(count, MOST_RINGS) for kind, count in lanes.due_kinds(box).items()}
     # In turn: rings expire, and with few processes only the first of them are heard.
     ring([kind for n in range(MOST_RINGS) for kind, count in rings.items() if n < count])
-    lanes.dispatched(box)
+    environments.dispatched(box)
     return rings
 
 

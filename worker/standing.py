@@ -13,7 +13,7 @@ from celery import bootsteps, signals
 from celery.worker.control import Panel
 
 from worker import bootstrap, delivery, housekeeping, logs, rings
-from worker.outbox import Outbox, lanes
+from worker.outbox import Outbox, environments
 from worker.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -120,7 +120,7 @@ def _heard(**_: Any) -> None:
 
 def watch(box: Outbox, settings: Settings, ring: housekeeping.Ring, attention: Attention, now: float) -> bool:
     """Do beat's part if nobody has for a while; return whether it was done."""
-    if not lanes.silent_for(box, SILENT) and now - attention.heard < DEAF:
+    if not environments.silent_for(box, SILENT) and now - attention.heard < DEAF:
         return False
     if now - attention.tidied >= settings.housekeeping_every:
         attention.tidied = now

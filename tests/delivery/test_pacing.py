@@ -1,18 +1,22 @@
 """The pace of a turn: no slot for a row that is not there."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from models import Scope, State
 from tests import factory
 from tests.delivery.wire import Wire
-from tests.outbox.steps import begin, make
+from tests.outbox.plans import explained
+from tests.outbox.steps import begin, make, wake_all
 from worker import delivery
 from worker.delivery import pacing
 from worker.delivery.pacing import Pacing
-from worker.outbox import Outbox, lanes, pace
+from worker.outbox import Outbox, pace
+from worker.outbox.claiming import Place
 from worker.outbox.pace import Slots
 from worker.settings import Settings
 
@@ -47,9 +51,7 @@ def test_a_turn_reserves_as_many_slots_as_it_sends_requests(
     for _ in range(rows):
         make(box, next_attempt_at=ANCIENT)
     make(box, next_attempt_at=LATER)
-    with box.read() as connection:
-        key = factory.lane(connection)
-    lanes.wake(box, [(key.customer_id, key.kind)])
+    wake_all(box)
     paced = settings.model_copy(update={"vitec_requests_per_second": 100.0})
     report = delivery.serve("comeback", box=box, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
     assert (report.sent, report.ended, len(reserved)) == (rows, "nothing was left", rows)
@@ -80,3 +82,37 @@ def test_a_lane_with_nothing_ready_is_told_from_one_that_waits_for_slots(box: Ou
         connection.exec_driver_sql("DELETE FROM operations")
     assert Pacing(box, turn, 0.001).slots_for(5) is None
     assert Pacing(box, turn, 0).slots_for(5) == 5
+
+
+def test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left(box: Outbox, settings: Settings) -> None:
+    """The parent's success, in the same lane, brings its child."""
+    make(box, source_id="P", next_attempt_at=ANCIENT)
+    make(box, after_kind="comeback", after_source_id="P", parent_done=False, next_attempt_at=ANCIENT)
+    wake_all(box)
+    paced = settings.model_copy(update={"vitec_requests_per_second": 100.0})
+    report = delivery.serve("comeback", box=box, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
+    assert (report.sent, report.ended) == (2, "nothing was left")
+
+
+def test_what_lies_before_the_place_is_counted_only_where_there_is_too_little_behind_it(pg_box: Outbox) -> None:
+    """Beside an old snapshot the index keeps an entry of each row that was claimed: they are not stepped over again."""
+    make(pg_box, next_attempt_at=ANCIENT)
+    place = Place(ANCIENT + timedelta(hours=1), 1)
+    for _ in range(2):
+        make(pg_box, next_attempt_at=ANCIENT + timedelta(hours=2))
+    turn = begin(pg_box)
+    asked: list[Any] = []
+    event.listen(pg_box.engine, "before_cursor_execute", lambda *args: asked.append(args[3]["after"]))
+    assert pace.useful(pg_box, turn, 2, place) == 2
+    assert pace.useful(pg_box, turn, 3, place) == 3
+    assert asked == [1, 1, 0]
+
+
+def test_what_is_ready_is_counted_by_the_index_of_what_is_due(pg_box: Outbox) -> None:
+    make(pg_box, next_attempt_at=ANCIENT)
+    turn = begin(pg_box)
+    plans = explained(pg_box.engine, "SELECT (SELECT count", freely=False)
+    pace.useful(pg_box, turn, 5)
+    (plan,) = plans
+    used = set(re.findall(r"(?:using|Bitmap Index Scan on) (\w+operations\w*)", plan))
+    assert used == {"ix_operations_due", "ix_operations_in_doubt", "ix_operations_permitted"}, plan

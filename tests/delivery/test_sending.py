@@ -14,7 +14,7 @@ from worker.decide import Policy
 from worker.delivery import sending as sending_of
 from worker.delivery.sending import Errand, Sending
 from worker.delivery.switch import Reading, Switch
-from worker.errors import Refused, Revoked, Unanswered
+from worker.errors import Barred, Refused, Revoked, Unanswered
 from worker.kind import Answer, Call
 from worker.outbox.claiming import Claimed
 from worker.outbox.settling import Finished
@@ -214,3 +214,22 @@ def test_as_many_threads_are_woken_as_fit_a_request_s_time_into_its_cpu_time(
     monkeypatch.setattr(Sending, "_took", deque(took))
     sending = Sending(Wire(created), Policy(), Switch(), threads=4, by="here:1")
     assert sending._useful() == useful
+
+
+class WithoutLogin:
+    """Sends nothing."""
+
+    def send(self, call: Call, permit: Permit) -> Answer:
+        raise Barred("not sent: no login")
+
+
+def test_only_what_went_on_the_wire_tells_how_long_the_other_side_takes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was refused at once, for want of a login, would let one thread seem enough."""
+    took: deque[tuple[float, float]] = deque()
+    monkeypatch.setattr(Sending, "_took", took)
+    run(WithoutLogin(), errand())
+    assert not took
+    run(Wire(created), errand())
+    assert len(took) == 1

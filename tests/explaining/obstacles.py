@@ -12,7 +12,7 @@ from models import Attempt, Environment, Hold, Lane, Operation, Reason, Scope, S
 from tests import factory
 from tests.factory import MOMENT
 from worker.explaining import Limits
-from worker.outbox import Outbox, lanes, pace
+from worker.outbox import Outbox, environments, lanes, pace
 from worker.outbox.exchange import exchange
 from worker.outbox.hours import SendingHours
 from worker.outbox.lanes import Turn
@@ -166,7 +166,7 @@ def taken(box: Outbox, operation_id: int) -> Taken:
             .where(Operation.id == operation_id)
         ).one()
         registered = connection.scalar(select(Environment.id)) is not None
-    if not registered or lanes.silent_for(box, 60) or not pace.reserve(box, LIMITS.rate, 1).offsets:
+    if not registered or environments.silent_for(box, 60) or not pace.reserve(box, LIMITS.rate, 1).offsets:
         return Taken()
     turn = _turn(box, row)
     if turn is None or turn.customer_id != row.customer_id:

@@ -181,6 +181,14 @@ GUARDS = (
     ),
     Guard(
         11,
+        "what is in hand is settled before a paced turn ends",
+        TURN,
+        "if slots is None and not self._in_hand():",
+        "if slots is None:",
+        "tests/delivery/test_pacing.py::test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left",
+    ),
+    Guard(
+        11,
         "no slot is reserved for a row that is not there",
         PACING,
         "useful = min(free, pace.useful(self._box, self._turn, free, place))",

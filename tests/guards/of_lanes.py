@@ -6,6 +6,7 @@ LANES = "worker/outbox/lanes.py"
 RESCUE = "worker/outbox/rescue.py"
 TURN = "worker/delivery/turn.py"
 _LANES_TEST = "tests/outbox/test_lanes.py::"
+_RINGS_TEST = "tests/outbox/test_rings.py::"
 _RESCUE_TEST = "tests/outbox/test_rescue.py::"
 _ENDING_TEST = "tests/delivery/test_ending.py::"
 
@@ -72,7 +73,7 @@ GUARDS = (
         LANES,
         "            connection.execute(_IN_ORDER, these)\n",
         "",
-        f"{_LANES_TEST}test_no_order_of_enqueuing_and_releasing_loses_a_ring",
+        f"{_RINGS_TEST}test_no_order_of_enqueuing_and_releasing_loses_a_ring",
     ),
     Guard(
         4,
@@ -80,7 +81,7 @@ GUARDS = (
         LANES,
         "connection.scalar(_longest_due(box.clock.now(), connection.dialect.name), open_ones)",
         "None",
-        f"{_LANES_TEST}test_no_order_of_enqueuing_and_releasing_loses_a_ring",
+        f"{_RINGS_TEST}test_no_order_of_enqueuing_and_releasing_loses_a_ring",
     ),
     Guard(
         4,
@@ -110,7 +111,7 @@ GUARDS = (
         5,
         "the main process dispatches when nobody has",
         "worker/standing.py",
-        "if not lanes.silent_for(box, SILENT) and now - attention.heard < DEAF:",
+        "if not environments.silent_for(box, SILENT) and now - attention.heard < DEAF:",
         "if now - attention.heard < DEAF:",
         "tests/test_housekeeping.py::test_the_watch_dispatches_only_when_nobody_has_for_a_while",
     ),
@@ -166,8 +167,8 @@ GUARDS = (
         7,
         "at the start every row in flight is a leftover",
         RESCUE,
-        'bindparam("lane_kind"), in_flight)\n    .order_by(Operation.id)',
-        'bindparam("lane_kind"), in_flight, Operation.claimed_by == 1)\n    .order_by(Operation.id)',
+        "of_named_lane, in_flight)\n    .order_by(Operation.id)",
+        "of_named_lane, in_flight, Operation.claimed_by == 1)\n    .order_by(Operation.id)",
         f"{_RESCUE_TEST}test_at_the_start_of_a_turn_every_row_in_flight_is_a_leftover",
     ),
     Guard(

@@ -49,6 +49,15 @@ def begin(box: Outbox, kind: str = "comeback", lease: float = 45) -> Turn:
     return turn
 
 
+def turn_on_an_empty_lane(box: Outbox) -> Turn:
+    """Take the turn at a lane whose one operation has succeeded."""
+    make(box)
+    turn = begin(box)
+    (claimed,) = claim(box, turn).claimed
+    settle(box, turn, [done(claimed, SUCCESS)])
+    return turn
+
+
 def release(box: Outbox, turn: Turn, *kinds: str) -> str | None:
     """Give the turn back and look once more: the kind, of these or its own, whose lane is due longest."""
     lanes.release(box, turn)

@@ -1,31 +1,22 @@
 """Turns at lanes: who waits, who is taken first, and that no ring is lost."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import update
 
-from models import Attempt, Environment, Lane, Operation, Reason, Scope, State
+from models import Lane, Operation, Reason, Scope, State
 from tests import factory
 from tests.factory import MOMENT
-from tests.outbox.gates import COMMIT, Actor, interleavings, play
-from tests.outbox.steps import SUCCESS, TERMS, begin, claim, done, lane, make, release, settle, wake_all
+from tests.outbox.gates import COMMIT, Actor
+from tests.outbox.steps import SUCCESS, begin, claim, done, lane, make, release, settle, turn_on_an_empty_lane, wake_all
 from worker.outbox import FixedClock, Outbox, lanes
-from worker.outbox.exchange import exchange
 from worker.outbox.lanes import Turn
 
-Way = Callable[[Outbox, Turn], object]
 
-
-def take(box: Outbox, kind: str = "comeback", at_most: int = 1000) -> Turn | None:
-    return lanes.take(box, kind, lease=45, worker="there:2", at_most=at_most)
-
-
-def in_flight(box: Outbox) -> int:
-    with box.read() as connection:
-        return connection.scalars(select(Operation.state)).all().count(State.IN_FLIGHT)
+def take(box: Outbox, kind: str = "comeback") -> Turn | None:
+    return lanes.take(box, kind, lease=45, worker="there:2")
 
 
 def test_the_lane_that_has_waited_longest_is_taken(box: Outbox) -> None:
@@ -184,7 +175,7 @@ NOT_NOW: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("scope", [None, *Scope])
 def test_dispatch_turn_claim_and_last_look_agree(box: Outbox, why: str, scope: Scope | None) -> None:
     """What one of them sees as due and another does not, makes turns that ring each other for ever."""
-    turn = _turn_on_an_empty_lane(box)
+    turn = turn_on_an_empty_lane(box)
     make(box, kind="appointment", source_id="PARENT", next_attempt_at=MOMENT + timedelta(hours=1))
     make(box, **NOT_NOW.get(why, {}))
     with box.write() as connection:
@@ -199,14 +190,6 @@ def test_dispatch_turn_claim_and_last_look_agree(box: Outbox, why: str, scope: S
     assert lanes.due_kinds(box) == ({"comeback": 1} if is_due else {})
     assert lanes.somebody_waits(box) is is_due
     assert (take(box) is not None) is is_due
-
-
-def _turn_on_an_empty_lane(box: Outbox) -> Turn:
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    settle(box, turn, [done(claimed, SUCCESS)])
-    return turn
 
 
 def claim_nothing_else(box: Outbox, turn: Turn) -> bool:
@@ -230,102 +213,6 @@ def test_a_lane_whose_enqueuer_died_before_waking_it_is_found(box: Outbox) -> No
     assert lanes.correct(box) == 1
     assert lane(box).due_at == MOMENT - timedelta(minutes=10)
     assert lanes.correct(box) == 0
-
-
-def test_silence_is_measured_by_the_last_dispatch(box: Outbox, clock: FixedClock) -> None:
-    assert lanes.silent_for(box, 10)
-    lanes.dispatched(box)
-    clock.advance(9)
-    assert not lanes.silent_for(box, 10)
-    clock.advance(1)
-    assert lanes.silent_for(box, 10)
-    with box.write() as connection:
-        connection.execute(update(Environment).values(dispatched_at=None))
-    assert lanes.silent_for(box, 10)
-
-
-def give_up(box: Outbox, turn: Turn) -> None:
-    """The turn's last exchange: it finds nothing to claim, and gives the lane back at once."""
-    exchange(box, turn, [], 5, TERMS, leave=True)
-
-
-WAYS = pytest.mark.parametrize(("way", "steps"), [(lanes.release, 4), (give_up, 7)])
-"""How a turn ends, and how many steps that has with the look afterwards."""
-
-
-@WAYS
-def test_no_order_of_enqueuing_and_releasing_loses_a_ring(
-    pg_box: Outbox, pg_url: str, clock: FixedClock, way: Way, steps: int
-) -> None:
-    """Enqueue: commit, wake, ring. Turn: give back, commit, look, ring. After every order somebody has the lane."""
-    lost = [order for order in interleavings(3, steps) if not _is_served(order, way, pg_box, pg_url, clock)]
-    assert lost == []
-
-
-def _is_served(order: str, way: Way, box: Outbox, url: str, clock: FixedClock) -> bool:
-    turn = _turn_on_an_empty_lane(box)
-    enqueuer = Actor(url, _enqueue, clock)
-    releaser = Actor(url, lambda actor: _give_back(actor, turn, way), clock, lambda what: True)
-    assert enqueuer.go_on() == "commit"
-    releaser.go_on()
-    play(order, enqueuer, releaser)
-    assert [enqueuer.finish(), releaser.finish()].count(True) <= 1
-    # What the last claim found is the turn's own, which then goes on.
-    served = lane(box).token > turn.token or in_flight(box) == 1
-    _empty(box)
-    return bool(served)
-
-
-def _enqueue(actor: Actor) -> bool:
-    with actor.box.write() as connection:
-        factory.make_operation(connection)
-        actor.pause("commit")
-    actor.pause("wake")
-    lanes.wake(actor.box, [(factory.CUSTOMER, "comeback")])
-    actor.pause("ring")
-    return take(actor.box) is not None
-
-
-def _give_back(actor: Actor, turn: Turn, way: Way, at_most: int = 1000) -> bool:
-    way(actor.box, turn)
-    more = lanes.longest_due(actor.box, ["comeback"])
-    actor.stops = lambda what: False
-    return more is not None and take(actor.box, at_most=at_most) is not None
-
-
-@WAYS
-def test_a_ring_that_is_heard_in_vain_is_not_lost(
-    pg_box: Outbox, pg_url: str, clock: FixedClock, way: Way, steps: int
-) -> None:
-    """Only one turn may live: whoever hears the ring for the other lane meanwhile finds it taken up by the first."""
-    lost = [order for order in interleavings(2, steps) if not _is_heard(order, way, pg_box, pg_url, clock)]
-    assert lost == []
-
-
-def _is_heard(order: str, way: Way, box: Outbox, url: str, clock: FixedClock) -> bool:
-    turn = _turn_on_an_empty_lane(box)
-    make(box, customer_id="M2")
-    ringer = Actor(url, _hear_a_ring, clock)
-    releaser = Actor(url, lambda actor: _give_back(actor, turn, way, at_most=1), clock, lambda what: True)
-    assert ringer.go_on() == "wake"
-    releaser.go_on()
-    play(order, ringer, releaser)
-    heard = [ringer.finish(), releaser.finish()].count(True)
-    _empty(box)
-    return heard == 1
-
-
-def _hear_a_ring(actor: Actor) -> bool:
-    actor.pause("wake")
-    lanes.wake(actor.box, [("M2", "comeback")])
-    actor.pause("ring")
-    return take(actor.box, at_most=1) is not None
-
-
-def _empty(box: Outbox) -> None:
-    with box.write() as connection:
-        for table in (Attempt, Operation, Lane):
-            connection.execute(delete(table))
 
 
 def test_a_pause_of_one_lane_leaves_the_kinds_other_lanes_due(box: Outbox) -> None:

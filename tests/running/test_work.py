@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from models import Environment, State
 from tests.processes import celery, until, worker
-from worker.outbox import lanes
+from worker.outbox import environments
 from worker.outbox.environments import register
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_rings_that_a_flush_has_lost_are_made_up_for(office: Office) -> None:
 @pytest.mark.slow
 def test_work_moves_while_beat_is_dead(office: Office) -> None:
     register(office.box, office.sandbox.base_url)
-    lanes.dispatched(office.box)
+    environments.dispatched(office.box)
     made = office.record(5)
     with worker(office.folder, office.settings) as running:
         running.says("ready")

@@ -43,7 +43,6 @@ class Errand:
 PATIENCE = 0.05
 """Seconds for which an errand may wait for a thread that was foreseen to be free; then more threads are woken."""
 
-
 LATEST = 20
 """Of so many errands the fastest tells how many threads are useful."""
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, func, select, tuple_, update
 
 from models import Operation, State, UtcDateTime
 from models.base import RowId
 from worker.outbox.composed import composed
-from worker.outbox.due import Now, in_time, ready, sendable, still
+from worker.outbox.due import Now, in_time, of_named_lane, ready, sendable, still
 from worker.outbox.lanes import Turn
 
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
@@ -27,8 +27,18 @@ class Place:
     id: int = 0
     since: datetime = EARLIEST
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of `after_place`."""
+        return {"due": self.due, "after": self.id}
+
 
 START = Place()
+
+after_place: ColumnElement[bool] = tuple_(Operation.next_attempt_at, Operation.id) > tuple_(
+    bindparam("due", type_=UtcDateTime), bindparam("after", type_=RowId)
+)
+"""The operation comes after the place, in the order of claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ def claim(
 
 
 def _claimed(connection: Connection, now: Now, turn: Turn, most: int, place: Place) -> list[Row[Any]]:
-    values = {**turn.own, "most": most, "due": place.due, "after": place.id}
+    values = {**turn.own, **place.values, "most": most}
     return sorted(connection.execute(_put_in_flight(now), values), key=lambda row: (row.next_attempt_at, row.id))
 
 
@@ -74,11 +84,9 @@ def _put_in_flight(now: Now) -> Any:
     picked = (
         select(Operation.id)
         .where(
-            Operation.customer_id == bindparam("lane_customer"),
-            Operation.kind == bindparam("lane_kind"),
+            of_named_lane,
             ready(now),
-            tuple_(Operation.next_attempt_at, Operation.id)
-            > tuple_(bindparam("due", type_=UtcDateTime), bindparam("after", type_=RowId)),
+            after_place,
         )
         .order_by(Operation.next_attempt_at, Operation.id)
         .limit(bindparam("most", type_=Integer))

@@ -6,7 +6,7 @@ What one of them sees as due, the others see too; otherwise turns would ring eac
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, false, literal_column, or_, select, true
 
 from models import Hold, Lane, Operation, Scope
 
@@ -99,6 +99,12 @@ def held(now: Now) -> ColumnElement[bool]:
 def of_lane(lane: Any = Lane) -> ColumnElement[bool]:
     """The operation belongs to the lane."""
     return and_(Operation.customer_id == lane.customer_id, Operation.kind == lane.kind)
+
+
+of_named_lane: ColumnElement[bool] = and_(
+    Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind")
+)
+"""The operation belongs to the lane that the statement's values name."""
 
 
 def to_ask(now: Now) -> ColumnElement[bool]:

@@ -1,9 +1,10 @@
-"""The row that says to which Vitec environment this database belongs: written once, compared ever after."""
+"""The row of the Vitec environment to which this database belongs, and when its lanes were last rung for."""
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Environment
+from worker.outbox.clock import later
 from worker.outbox.store import Outbox
 
 
@@ -19,3 +20,16 @@ def register(box: Outbox, base_url: str) -> str:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         connection.execute(insert(Environment).values(id=1, base_url=base_url).on_conflict_do_nothing())
         return connection.execute(select(Environment.base_url)).scalar_one()
+
+
+def dispatched(box: Outbox) -> None:
+    """Note that kinds with due lanes have been rung for."""
+    with box.write() as connection:
+        connection.execute(update(Environment).where(Environment.id == 1).values(dispatched_at=box.clock.now()))
+
+
+def silent_for(box: Outbox, seconds: float) -> bool:
+    """Whether nobody has dispatched for so long."""
+    now = box.clock.now()
+    with box.read() as connection:
+        return connection.scalar(select(Environment.dispatched_at > later(now, -seconds))) is not True

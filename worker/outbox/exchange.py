@@ -77,8 +77,7 @@ def exchange(
         mine = lanes.lock(connection, turn)
         moved = _settle(connection, box, now, finished, looked_up, terms)
         freed = parents.free(connection, succeeded(moved)) if environment.children else frozenset()
-        news = [holding.News(one.settlement.hold, one.settlement.health) for one in finished]
-        news += [holding.News(one.hold, one.health) for one in looked_up]
+        news = _news(finished, looked_up)
         if environment.failures_in_row or environment.ended or not all(map(_is_quiet, news)):
             holding.take_notice(connection, now, turn, news, terms.ladders, environment.failures_in_row)
         done = Exchanged(mine=mine, moved=moved, place=place)
@@ -113,6 +112,11 @@ def _lock_environment(now: Now) -> Any:
         .where(Environment.id == 1)
         .with_for_update(key_share=True, of=Environment)
     )
+
+
+def _news(finished: Sequence[Finished], looked_up: Sequence[LookedUp]) -> list[holding.News]:
+    news = [holding.News(one.settlement.hold, one.settlement.health) for one in finished]
+    return news + [holding.News(one.hold, one.health) for one in looked_up]
 
 
 def _is_quiet(news: holding.News) -> bool:

@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from models import Environment, Lane, Operation
+from models import Lane, Operation
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
-from worker.outbox.due import claimable, due, free, in_flight, looked_up, sendable
+from worker.outbox.due import claimable, due, free, in_flight, looked_up, of_named_lane, sendable
 from worker.outbox.rows import as_document, table_of
 from worker.outbox.store import Outbox
 
@@ -81,11 +81,7 @@ def take(box: Outbox, kind: str, *, lease: float, worker: str, at_most: int = 10
     return Turn(row.customer_id, kind, row.function_group, row.token, left)
 
 
-_LEFT = select(
-    select(Operation.id)
-    .where(Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), in_flight)
-    .exists()
-)
+_LEFT = select(select(Operation.id).where(of_named_lane, in_flight).exists())
 
 
 @composed
@@ -287,19 +283,6 @@ def correct(box: Outbox) -> int:
         keys = connection.execute(select(Lane.customer_id, Lane.kind).where(free(now), _forgotten(now, soonest))).all()
     wake(box, [(row.customer_id, row.kind) for row in keys])
     return len(keys)
-
-
-def dispatched(box: Outbox) -> None:
-    """Note that kinds with due lanes have been rung for."""
-    with box.write() as connection:
-        connection.execute(update(Environment).where(Environment.id == 1).values(dispatched_at=box.clock.now()))
-
-
-def silent_for(box: Outbox, seconds: float) -> bool:
-    """Whether nobody has dispatched for so long."""
-    now = box.clock.now()
-    with box.read() as connection:
-        return connection.scalar(select(Environment.dispatched_at > later(now, -seconds))) is not True
 
 
 def has_claimable(box: Outbox, turn: Turn) -> bool:

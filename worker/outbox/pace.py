@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-from sqlalchemy import Connection, Float, Integer, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, Float, Integer, bindparam, func, select, update
 
-from models import Environment, Operation, UtcDateTime
-from models.base import RowId
-from worker.outbox.claiming import START, Place
+from models import Environment, Operation
+from worker.outbox.claiming import START, Place, after_place
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
-from worker.outbox.due import Now, doubtful, ready, stale
+from worker.outbox.due import Now, doubtful, of_named_lane, ready, stale
 from worker.outbox.lanes import Turn
 from worker.outbox.store import Outbox
 
@@ -66,27 +65,19 @@ def useful(box: Outbox, turn: Turn, most: int, place: Place = START) -> int:
 
 
 def _counted(connection: Connection, now: Now, turn: Turn, most: int, place: Place) -> int:
-    values = {**turn.own, "most": most, "due": place.due, "after": place.id}
+    values = {**turn.own, **place.values, "most": most}
     return int(connection.scalar(_useful(now), values) or 0)
 
 
 @composed
 def _useful(now: Now) -> Any:
-    from_place = tuple_(Operation.next_attempt_at, Operation.id) > tuple_(
-        bindparam("due", type_=UtcDateTime), bindparam("after", type_=RowId)
-    )
     # Each way to be ready has a partial index of its own.
     counts = [
         select(func.count())
         .select_from(
-            select(Operation.id)
-            .where(
-                Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), *which
-            )
-            .limit(bindparam("most", type_=Integer))
-            .subquery()
+            select(Operation.id).where(of_named_lane, *which).limit(bindparam("most", type_=Integer)).subquery()
         )
         .scalar_subquery()
-        for which in ((ready(now), from_place), (doubtful(now),), (stale(now),))
+        for which in ((ready(now), after_place), (doubtful(now),), (stale(now),))
     ]
     return select(counts[0] + counts[1] + counts[2])

@@ -5,13 +5,13 @@ A worker that died and a call that was not answered are the same event and take 
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from models import Lane, Operation, State
 from worker.decide import Settlement
 from worker.outbox import intake, lanes, parents
-from worker.outbox.due import Now, abandoned, free, in_flight
+from worker.outbox.due import Now, abandoned, free, in_flight, of_named_lane
 from worker.outbox.evidence import WORKER_DIED
 from worker.outbox.lanes import Turn
 from worker.outbox.settling import Finished, settle, succeeded
@@ -81,7 +81,7 @@ def _settle_left(
 
 _LEFT = (
     select(Operation.id, Operation.attempt, Operation.failures, Operation.max_failures)
-    .where(Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind"), in_flight)
+    .where(of_named_lane, in_flight)
     .order_by(Operation.id)
 )
 

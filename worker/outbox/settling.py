@@ -141,11 +141,6 @@ def _settled(dialect: str) -> FromClause:
 @composed
 def _move(dialect: str, now: Now) -> Any:
     settled = _settled(dialect).c
-    acted_before = Operation.acted_at.is_not(None)
-    target = _target(settled.state, acted_before)
-    succeeded = target == _word(State.SUCCEEDED)
-    acted_twice = and_(acted_before, settled.state == _word(State.SUCCEEDED))
-    superseded = and_(acted_before, func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE)
     return (
         update(Operation)
         .where(
@@ -154,38 +149,48 @@ def _move(dialect: str, now: Now) -> Any:
             Operation.attempt == settled.attempt,
             claimed,
         )
-        .values(
-            state=type_coerce(target, Operation.state.type),
-            claimed_by=None,
-            claimed_at=None,
-            failures=Operation.failures + settled.failures,
-            next_attempt_at=case(
-                (target.in_([_word(State.RETRYABLE), _word(State.IN_DOUBT)]), later(now, settled.delay)),
-                else_=Operation.next_attempt_at,
-            ),
-            remote_id=func.coalesce(Operation.remote_id, settled.remote_id),
-            answer=func.coalesce(type_coerce(as_json(settled.answer), Json), Operation.answer),
-            acted_at=case((acted_before, Operation.acted_at), (or_(succeeded, settled.accepted), now)),
-            accepted=settled.accepted,
-            error_code=case(
-                (acted_twice, _word("acted_twice")),
-                (superseded, _word(SENT_BEFORE_CHANGE)),
-                (succeeded, None),
-                else_=settled.code,
-            ),
-            error_detail=case((succeeded, None), else_=settled.detail),
-            needs_person=or_(acted_twice, superseded, and_(not_(succeeded), settled.needs_person)),
-            doubt_since=case((target == _word(State.IN_DOUBT), now)),
-            absent_since=None,
-            send_again_until=None,
-            # In doubt the wish stays: should it prove to be absent, it is cancelled instead of sent again.
-            cancel_asked=and_(Operation.cancel_asked, target == _word(State.IN_DOUBT)),
-            finalized_at=case((target.in_([_word(state) for state in FINAL]), now)),
-            reported_at=None,
-        )
+        .values(_verdict(settled, now))
         .returning(Operation.id, Operation.state, Operation.revision.is_not(None).label("revised"))
         .execution_options(synchronize_session=False)
     )
+
+
+def _verdict(settled: Any, now: Now) -> dict[str, Any]:
+    """The columns of a row that has come to its verdict, from those of `settled`."""
+    acted_before = Operation.acted_at.is_not(None)
+    target = _target(settled.state, acted_before)
+    succeeded = target == _word(State.SUCCEEDED)
+    acted_twice = and_(acted_before, settled.state == _word(State.SUCCEEDED))
+    superseded = and_(acted_before, func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE)
+    return {
+        "state": type_coerce(target, Operation.state.type),
+        "claimed_by": None,
+        "claimed_at": None,
+        "failures": Operation.failures + settled.failures,
+        "next_attempt_at": case(
+            (target.in_([_word(State.RETRYABLE), _word(State.IN_DOUBT)]), later(now, settled.delay)),
+            else_=Operation.next_attempt_at,
+        ),
+        "remote_id": func.coalesce(Operation.remote_id, settled.remote_id),
+        "answer": func.coalesce(type_coerce(as_json(settled.answer), Json), Operation.answer),
+        "acted_at": case((acted_before, Operation.acted_at), (or_(succeeded, settled.accepted), now)),
+        "accepted": settled.accepted,
+        "error_code": case(
+            (acted_twice, _word("acted_twice")),
+            (superseded, _word(SENT_BEFORE_CHANGE)),
+            (succeeded, None),
+            else_=settled.code,
+        ),
+        "error_detail": case((succeeded, None), else_=settled.detail),
+        "needs_person": or_(acted_twice, superseded, and_(not_(succeeded), settled.needs_person)),
+        "doubt_since": case((target == _word(State.IN_DOUBT), now)),
+        "absent_since": None,
+        "send_again_until": None,
+        # In doubt the wish stays: should it prove to be absent, it is cancelled instead of sent again.
+        "cancel_asked": and_(Operation.cancel_asked, target == _word(State.IN_DOUBT)),
+        "finalized_at": case((target.in_([_word(state) for state in FINAL]), now)),
+        "reported_at": None,
+    }
 
 
 def _target(state: ColumnElement[str], acted_before: ColumnElement[bool]) -> ColumnElement[str]:

@@ -14,7 +14,7 @@ from urllib3.exceptions import NewConnectionError
 
 from worker.failpoints import is_armed, reach
 from worker.vitec.flight import current
-from worker.vitec.reading import Reading
+from worker.vitec.response import MarkedResponse
 
 IDLE_AT_MOST = 2.0
 """Seconds after which a connection is not used again for a POST: Vitec may be closing it this moment."""
@@ -29,7 +29,7 @@ _FIELDS = re.compile(r"(?:[!-9;-~]+: [ -~]*\r\n)+")
 class PlainConnection(HTTPConnection):
     """Connects, then asks for the right to write, then writes head and body at once."""
 
-    response_class = Reading
+    response_class = MarkedResponse
     _pieces: list[bytes] | None = None
     _fields: list[str]
     _last_used = 0.0

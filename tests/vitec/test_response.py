@@ -16,7 +16,7 @@ from tests.vitec.wire import http as made
 from worker.errors import Unanswered, Unreadable
 from worker.vitec.flight import Flight, flying
 from worker.vitec.permit import Permit
-from worker.vitec.reading import Reading
+from worker.vitec.response import MarkedResponse
 
 if TYPE_CHECKING:
     from tests.vitec.conftest import House
@@ -57,7 +57,7 @@ def read(how: type[http.client.HTTPResponse], sent: bytes) -> tuple[http.client.
 @given(HEADS)
 def test_a_head_is_read_as_http_client_reads_it(head: bytes) -> None:
     theirs, _ = read(http.client.HTTPResponse, head)
-    ours, flight = read(Reading, head)
+    ours, flight = read(MarkedResponse, head)
     named = ("version", "status", "code", "reason", "chunked")
     assert [getattr(ours, name) for name in named] == [getattr(theirs, name) for name in named]
     assert [(name, value.strip()) for name, value in ours.headers.items()] == [
@@ -71,7 +71,7 @@ def test_a_head_is_read_as_http_client_reads_it(head: bytes) -> None:
 @given(HEADS, some.integers(min_value=0))
 def test_a_head_that_is_cut_off_is_never_taken_for_a_whole_one(head: bytes, at: int) -> None:
     try:
-        _, flight = read(Reading, head[: at % len(head)])
+        _, flight = read(MarkedResponse, head[: at % len(head)])
     except http.client.HTTPException:
         return
     assert not flight.head
@@ -100,7 +100,7 @@ def test_blanks_within_a_value_cost_no_more_than_other_signs() -> None:
     """While a pattern looks for its match, no other thread runs: not the watchdog, and not the one with the lease."""
     head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X: a" + b" " * 60_000 + b"b\r\n" for _ in range(50)) + b"\r\n"
     began = time.thread_time()
-    answer, _ = read(Reading, head)
+    answer, _ = read(MarkedResponse, head)
     assert time.thread_time() - began < 2
     assert len(answer.headers.get_all("X", [])) == 50
 

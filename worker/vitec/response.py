@@ -42,7 +42,7 @@ class _Lines:
         return getattr(self.file, name)
 
 
-class Reading(HTTPResponse):
+class MarkedResponse(HTTPResponse):
     """An answer that marks on its flight how much of it has really come.
 
     `http.client` takes the end of the connection for the end of the head, so that a head cut off in mid-line looks like
