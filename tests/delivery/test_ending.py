@@ -90,7 +90,7 @@ def test_without_a_pace_no_slot_is_touched(box: Outbox, settings: Settings) -> N
 @pytest.mark.parametrize(
     ("first_statement", "lease_margin"),
     # The second lease is so near to a request's deadline that it is renewed at every claim.
-    [("UPDATE lanes SET token", 15.0), ("SELECT environments.failures_in_row", 5.05)],
+    [("UPDATE lanes SET token", 15.0), ("SELECT lanes.token = ", 5.05)],
     ids=["taken", "renewed"],
 )
 def test_the_lease_is_reckoned_from_before_the_statement_that_began_it(

@@ -20,14 +20,22 @@ GUARDS = (
     Guard(
         8,
         "an exchange locks its lane",
-        LANES,
-        "_LOCK = select(Lane.token).where(own).with_for_update(key_share=True)",
-        "_LOCK = select(Lane.token).where(own)",
+        EXCHANGE,
+        "of=(Environment, Lane)",
+        "of=Environment",
         "tests/outbox/test_rescue.py::test_an_exchange_that_waits_for_a_rescue_claims_nothing",
     ),
     Guard(
         8,
         "without waiting for open imports",
+        EXCHANGE,
+        "key_share=True, of=(Environment, Lane)",
+        "of=(Environment, Lane)",
+        f"{_EXCHANGE_TEST}test_an_open_import_does_not_hold_up_the_exchange",
+    ),
+    Guard(
+        8,
+        "nor does a turn's end wait for them",
         LANES,
         "_LOCK = select(Lane.token).where(own).with_for_update(key_share=True)",
         "_LOCK = select(Lane.token).where(own).with_for_update()",
@@ -53,10 +61,8 @@ GUARDS = (
         8,
         "the environment is locked before the lane",
         EXCHANGE,
-        "        environment = connection.execute(_lock_environment(now)).one()\n"
-        "        mine = lanes.lock(connection, turn)\n",
-        "        mine = lanes.lock(connection, turn)\n"
-        "        environment = connection.execute(_lock_environment(now)).one()\n",
+        "of=(Environment, Lane)",
+        "of=(Lane, Environment)",
         f"{_LOCKS_TEST}test_an_exchange_that_waits_for_the_environment_holds_no_lane_yet",
     ),
     Guard(

@@ -1,5 +1,6 @@
 """The exchange among others, on PostgreSQL: what it locks, in which order, and what it reads only under its locks."""
 
+import re
 from typing import Any
 
 import psycopg
@@ -31,8 +32,8 @@ def test_locks_are_taken_in_one_order_environment_lane_operations(pg_box: Outbox
     (claimed,) = claim(pg_box, turn, want=1).claimed
     statements.clear()
     exchange(pg_box, turn, [done(claimed, SUCCESS)], 5, TERMS)
-    locking = [said for said in statements if "FOR NO KEY UPDATE" in said or said.startswith("UPDATE")]
-    tables = [next(name for name in ("environments", "lanes", "operations") if f" {name}" in said) for said in locking]
+    locking = (re.search(r"FOR NO KEY UPDATE OF ([a-z, ]+)|^UPDATE ([a-z]+)", said) for said in statements)
+    tables = [name for found in locking if found for name in (found[1] or found[2]).strip().split(", ")]
     assert tables == sorted(tables, key=["environments", "lanes", "operations"].index)
     assert {"environments", "lanes", "operations"} <= set(tables)
     assert "FOR UPDATE" not in " ".join(statements)
@@ -84,6 +85,22 @@ def test_a_lease_that_ended_while_the_exchange_waited_claims_nothing(pg_box: Out
         assert slow.go_on() == "blocked"
         while not connection.scalar(text("SELECT lease_until < clock_timestamp() FROM lanes")):
             pass
+    assert slow.finish() == Exchanged(mine=False, moved={})
+    assert read(pg_box, id_).state is State.PENDING
+
+
+@pytest.mark.parametrize("held", ["environments", "lanes"])
+def test_a_lane_that_is_taken_over_while_the_exchange_waits_is_no_longer_its_own(
+    pg_box: Outbox, pg_url: str, clock: FixedClock, held: str
+) -> None:
+    """Whose the lane is, is read from the row as it is once it has been locked."""
+    id_ = make(pg_box)
+    turn = begin(pg_box)
+    slow = Actor(pg_url, lambda actor: claim(actor.box, turn), clock)
+    with pg_box.write() as connection:
+        connection.execute(text(f"SELECT 1 FROM {held} FOR NO KEY UPDATE"))
+        assert slow.go_on() == "blocked"
+        connection.execute(update(Lane).values(token=Lane.token + 1))
     assert slow.finish() == Exchanged(mine=False, moved={})
     assert read(pg_box, id_).state is State.PENDING
 

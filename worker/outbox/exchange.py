@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, bindparam, exists, select
 
-from models import Environment, Hold, State
+from models import Environment, Hold, Lane, State
 from worker.failpoints import reach
 from worker.outbox import holding, intake, lanes, parents
 from worker.outbox.claiming import START, Claimed, Place, claim
@@ -73,13 +73,13 @@ def exchange(
     """
     now = box.clock.now()
     with box.write() as connection:
-        environment = connection.execute(_lock_environment(now)).one()
-        mine = lanes.lock(connection, turn)
+        locked = connection.execute(_lock(now), turn.own).one()
+        mine = bool(locked.mine)
         moved = _settle(connection, box, now, finished, looked_up, terms)
-        freed = parents.free(connection, succeeded(moved)) if environment.children else frozenset()
+        freed = parents.free(connection, succeeded(moved)) if locked.children else frozenset()
         news = _news(finished, looked_up)
-        if environment.failures_in_row or environment.ended or not all(map(_is_quiet, news)):
-            holding.take_notice(connection, now, turn, news, terms.ladders, environment.failures_in_row)
+        if locked.failures_in_row or locked.ended or not all(map(_is_quiet, news)):
+            holding.take_notice(connection, now, turn, news, terms.ladders, locked.failures_in_row)
         done = Exchanged(mine=mine, moved=moved, place=place)
         if mine and want > 0:
             done = _claim(connection, now, turn, want, terms, moved, place)
@@ -104,13 +104,23 @@ def _pass(when: str, finished: Sequence[Finished], done: Exchanged) -> None:
 
 
 @composed
-def _lock_environment(now: Now) -> Any:
+def _lock(now: Now) -> Any:
+    """The environment, then the lane, in this order and whoever's it is. What is told of them is read once they are locked.
+
+    FOR NO KEY UPDATE: as in `lanes.lock`.
+    """
     # Whether any hold has run out, which a good answer would end: one that runs out a moment later, the next one ends.
     ended = exists().where(Hold.until <= now)
     return (
-        select(Environment.failures_in_row, ended.label("ended"), parents.some_wait().label("children"))
+        select(
+            (Lane.token == bindparam("lane_token")).label("mine"),
+            Environment.failures_in_row,
+            ended.label("ended"),
+            parents.some_wait().label("children"),
+        )
+        .join(Lane, lanes.named)
         .where(Environment.id == 1)
-        .with_for_update(key_share=True, of=Environment)
+        .with_for_update(key_share=True, of=(Environment, Lane))
     )
 
 

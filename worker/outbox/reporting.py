@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from models import FeedFile, Operation, RejectedRow, State
 from worker.outbox.composed import composed
-from worker.outbox.rows import also_among, among, as_document, table_of
+from worker.outbox.rows import also_among, among, as_document, as_ids, table_of
 from worker.outbox.store import Outbox
 
 PAGE = 1_000
@@ -122,13 +122,12 @@ def mark_operations(box: Outbox, told: Iterable[Told]) -> int:
 
 def _mark_some(box: Outbox, told: Sequence[Told]) -> int:
     document = as_document([{"id": one.id, "attempt": one.attempt, "state": one.state.value} for one in told])
+    named = as_ids(one.id for one in told)
     with box.write() as connection:
         # Locked in the order of ids first, as everybody locks them.
-        still = connection.scalars(_still(connection.dialect.name), document).all()
+        still = connection.scalars(_still(connection.dialect.name), {**document, **named}).all()
         if still:
-            connection.execute(
-                _mark(connection.dialect.name, box.clock.now()), as_document({"id": id_} for id_ in still)
-            )
+            connection.execute(_mark(connection.dialect.name, box.clock.now()), as_ids(still))
     return len(still)
 
 

@@ -32,7 +32,7 @@ from worker.decide import Settlement
 from worker.outbox.clock import later
 from worker.outbox.composed import composed
 from worker.outbox.due import Now, claimed
-from worker.outbox.rows import also_among, as_document, as_json, dump, table_of
+from worker.outbox.rows import also_among, as_document, as_ids, as_json, dump, table_of
 from worker.outbox.superseding import SENT_BEFORE_CHANGE
 
 
@@ -118,9 +118,9 @@ def settle(connection: Connection, now: Now, finished: Sequence[Finished]) -> di
         return {}
     dialect = connection.dialect.name
     document = as_document(map(_as_row, finished))
-    by_id = {
-        id_: Moved(state, revised) for id_, state, revised in connection.execute(_move(dialect, now), document).all()
-    }
+    named = as_ids(one.id for one in finished)
+    rows = connection.execute(_move(dialect, now), {**document, **named}).all()
+    by_id = {id_: Moved(state, revised) for id_, state, revised in rows}
     if by_id:
         if len(by_id) < len(finished):
             document = as_document(_as_row(one) for one in finished if one.id in by_id)
