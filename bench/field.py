@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import venv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -85,13 +85,15 @@ def ours(ground: Ground) -> list[Contender]:
     """The worker: its turns alone, also with slower commits, and as it ships under Celery."""
     fill, left = ground.backlog.fill, partial(ground.backlog.left, "operations")
     hundred, fifty, five = (settings_of(ground.backlog.url, ground.broker_url, count) for count in (100, 50, 5))
-    slow = {**fifty, "BENCH_FLUSH": "0.001"}
+    slow, one_lane = {**fifty, "BENCH_FLUSH": "0.001"}, replace(ground.backlog, lanes=1)
     turns, worker = [sys.executable, "-m", "bench.turns", PROCESSES], celery("worker", "-c", PROCESSES)
     dispatch = dispatcher(ground)
     return [
         Contender("turns", turns, "turns, 50 in flight", fifty, fill, left),
         # 50 for each process, as the figures were that the aims come from.
         Contender("turns_100", turns, "turns, 100 in flight", hundred, fill, left),
+        # One turn at a time: the second process finds nothing due.
+        Contender("turns_1_lane", turns, "turns, 50 in flight, one single lane", fifty, one_lane.fill, left),
         Contender("turns_flush", turns, "turns, each commit 1 ms longer", slow, fill, left),
         Contender("worker", worker, "worker, 50 in flight", fifty, fill, left, dispatch),
         # Exchanges of at most five rows: slower, so a smaller share is as steady.

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
     ARRAY,
     JSON,
@@ -29,10 +30,13 @@ from models.base import Json, RowId
 
 DOCUMENT, IDS = "document", "ids"
 
+# Kept: `json.dumps` makes one each time.
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 def as_document(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """The parameter that carries the rows."""
-    return {DOCUMENT: json.dumps(list(rows), ensure_ascii=False, separators=(",", ":"))}
+    return {DOCUMENT: to_json(list(rows)).decode()}
 
 
 def as_ids(ids: Iterable[int]) -> dict[str, str]:
@@ -92,7 +96,7 @@ def _as_json_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
 
 def dump(value: Any | None) -> str | None:
     """A value as JSON text for `as_json`; None stays NULL."""
-    return None if value is None else json.dumps(value, ensure_ascii=False)
+    return None if value is None else _ENCODER.encode(value)
 
 
 NOTHING = literal(None)
