@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from models import Reason, Scope, State
 from worker import errors
-from worker.decide import SOON, Backoff, Facts, Policy, decide, full_jitter, outcome_of
+from worker.decide import SOON, UNDECIDED, Backoff, Facts, Policy, decide, full_jitter, outcome_of, undecided
 from worker.errors import VitecError
 from worker.kind import OnDoubt
 from worker.kind.answers import accepted_in_doubt
@@ -162,3 +163,36 @@ def test_a_kind_may_begin_its_backoff_sooner_and_the_office_may_override_its_dou
     assert policy.facts(by_name("order_token"), 1, 2) == Facts(OnDoubt.RESEND, 1, 2, Backoff(2, 100))
     assert policy.facts(by_name("comeback"), 0, 12).on_doubt is OnDoubt.HOLD
     assert {kind.kind for kind in KINDS if policy.facts(kind, 0, 1).on_doubt is OnDoubt.RESEND} == {"order_token"}
+
+
+def test_without_the_rules_what_may_have_been_carried_out_waits_for_a_person_with_all_that_is_known() -> None:
+    for written in (True, False):
+        done = undecided(Succeeded("R1", {"a": 1}), "RuntimeError", written=written, last=True)
+        assert (done.state, done.argued, done.needs_person) == (State.IN_DOUBT, State.IN_DOUBT, True)
+        assert (done.accepted, done.remote_id, done.answer, done.health) == (True, "R1", {"a": 1}, Health.WELL)
+        assert (done.code, done.detail) == ("unforeseen", "RuntimeError")
+        doubt = undecided(InDoubt("x", accepted=True, hold=HOLD, health=Health.ILL), "E", written=written, last=True)
+        assert (doubt.state, doubt.accepted, doubt.hold, doubt.health) == (State.IN_DOUBT, True, HOLD, Health.ILL)
+    refused = undecided(Failed("refused", answer={"x": 1}), "E", written=True, last=False)
+    assert (refused.state, refused.accepted, refused.needs_person) == (State.IN_DOUBT, False, True)
+    assert (refused.detail, refused.answer) == ("E; the outcome was refused", {"x": 1})
+    throttled = undecided(Retryable("throttled", counts=False, hold=HOLD), "E", written=True, last=False)
+    assert (throttled.state, throttled.needs_person, throttled.hold) == (State.IN_DOUBT, True, HOLD)
+
+
+def test_without_the_rules_what_was_not_written_is_tried_again_until_its_budget_ends() -> None:
+    outcome = Retryable("unreachable", hold=HOLD, health=Health.ILL)
+    again = undecided(outcome, "E", written=False, last=False)
+    assert (again.state, again.delay, again.failures) == (State.RETRYABLE, UNDECIDED, 1)
+    assert (again.hold, again.health, again.needs_person) == (HOLD, Health.ILL, False)
+    last = undecided(outcome, "E", written=False, last=True)
+    assert (last.state, last.argued, last.failures, last.hold) == (State.FAILED, State.RETRYABLE, 1, HOLD)
+    costless = undecided(Retryable("unauthorized", counts=False), "E", written=False, last=True)
+    assert (costless.state, costless.failures) == (State.RETRYABLE, 0)
+
+
+def test_without_the_rules_not_even_an_outcome_that_is_none_raises() -> None:
+    """It would take along the answers of the other rows of its turn."""
+    nothing: Any = None
+    lost = undecided(nothing, "AssertionError", written=True, last=False)
+    assert (lost.state, lost.needs_person, lost.code) == (State.IN_DOUBT, True, "unforeseen")

@@ -26,6 +26,9 @@ from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryab
 SOON = 1.0
 """Seconds until a row that was held back for no fault of its own is looked at again; a hold may make it longer."""
 
+UNDECIDED = 60.0
+"""Seconds until the next attempt at what was not sent, where the rules themselves have failed."""
+
 Jitter = Callable[[float], float]
 """Picks a waiting time in seconds, at most its argument."""
 
@@ -173,6 +176,34 @@ def decide(outcome: Outcome, facts: Facts, jitter: Jitter = full_jitter) -> Sett
             )
         case _:
             assert_never(outcome)
+
+
+def undecided(outcome: Outcome, why: str, *, written: bool, last: bool) -> Settlement:
+    """What becomes of a row where the rules themselves have failed: the little that needs none of them.
+
+    `why`: a word without data. `last`: the budget ends with this attempt. Whatever the outcome is, nothing is raised: it
+    would take along the answers of the other rows of its turn.
+    """
+    bare = Settlement(State.IN_DOUBT, State.IN_DOUBT, code="unforeseen", detail=why, needs_person=True)
+    match outcome:
+        case Succeeded(remote_id, answer):
+            bare = replace(bare, accepted=True, remote_id=remote_id, answer=answer, health=Health.WELL)
+        case InDoubt():
+            bare = replace(bare, accepted=outcome.accepted, hold=outcome.hold, health=outcome.health)
+        case Failed(code, _, answer):
+            bare = replace(bare, detail=f"{why}; the outcome was {code}", answer=answer, health=Health.WELL)
+        case Retryable():
+            bare = replace(bare, hold=outcome.hold, health=outcome.health)
+            if not written:
+                bare = replace(
+                    bare,
+                    state=State.FAILED if last and outcome.counts else State.RETRYABLE,
+                    argued=State.RETRYABLE,
+                    needs_person=False,
+                    delay=UNDECIDED,
+                    failures=int(outcome.counts),
+                )
+    return bare
 
 
 def _try_again(

@@ -14,7 +14,7 @@ from worker.decide import Policy
 from worker.delivery import sending as sending_of
 from worker.delivery.sending import Errand, Sending
 from worker.delivery.switch import Reading, Switch
-from worker.errors import Barred, Refused, Revoked, Unanswered
+from worker.errors import Barred, Refused, Unanswered, Unreachable
 from worker.kind import Answer, Call
 from worker.outbox.claiming import Claimed
 from worker.outbox.settling import Finished
@@ -24,8 +24,10 @@ Run = Callable[..., list[Finished]]
 PAYLOAD = {"customer_id": factory.CUSTOMER, **factory.PAYLOADS["comeback"]}
 
 
-def errand(number: int = 1, *, starts: float = 0.0, lasts: float = 30.0, payload: object = None) -> Errand:
-    claimed = Claimed(number, 3, 0, 12, PAYLOAD if payload is None else payload)  # type: ignore[arg-type]
+def errand(
+    number: int = 1, *, starts: float = 0.0, lasts: float = 30.0, payload: object = None, failures: int = 0
+) -> Errand:
+    claimed = Claimed(number, 3, failures, 12, PAYLOAD if payload is None else payload)  # type: ignore[arg-type]
     return Errand(claimed, "comeback", starts, time.monotonic() + lasts)
 
 
@@ -92,22 +94,24 @@ def test_an_error_that_nobody_foresaw_is_judged_by_whether_a_byte_was_written(ru
 
 
 def test_rules_that_fail_lose_no_outcome(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Barred(Wire):
+    class Away(Wire):
         def send(self, call: Call, permit: Permit) -> Answer:
-            raise Revoked("withdrawn")
+            raise Unreachable("nobody there")
 
     def fail(*_: object) -> None:
         raise RuntimeError("Anna Andersson")
 
     monkeypatch.setattr(sending_of, "decide", fail)
     (written,) = run(Wire(), errand())
-    (unwritten,) = run(Barred(), errand())
+    (unwritten,) = run(Away(), errand())
+    (last,) = run(Away(), errand(failures=11))
     assert (written.settlement.state, written.settlement.accepted, written.settlement.needs_person) == (
         State.IN_DOUBT,
         True,
         True,
     )
     assert (unwritten.settlement.state, unwritten.settlement.failures) == (State.RETRYABLE, 1)
+    assert last.settlement.state is State.FAILED
     assert {written.settlement.detail, unwritten.settlement.detail} == {"RuntimeError"}
 
 

@@ -1,12 +1,17 @@
 """Answers that the database refuses: the lane goes on, and nothing that was sent is taken for unsent."""
 
+import json
+
+import pytest
 from sqlalchemy import select, text
 
 from models import Operation, State
 from tests.delivery.test_turn import make, serve, states
 from tests.delivery.wire import Wire, created
 from worker.kind import Answer, Call
+from worker.kinds import by_name
 from worker.outbox import Outbox
+from worker.outcome import Outcome, Succeeded
 from worker.settings import Settings
 from worker.vitec.permit import Permit
 
@@ -26,6 +31,25 @@ def test_an_answer_that_cannot_be_written_does_not_block_the_lane(pg_box: Outbox
         row = connection.execute(select(Operation.__table__).where(Operation.state == State.IN_DOUBT)).one()
     assert (row.error_code, row.accepted, row.needs_person) == ("unwritable", True, True)
     assert row.error_detail is None
+
+
+@pytest.mark.parametrize("unholdable", ["\0", "\ud800"])
+def test_a_text_that_no_database_can_hold_does_not_block_the_lane(
+    pg_box: Outbox, settings: Settings, monkeypatch: pytest.MonkeyPatch, unholdable: str
+) -> None:
+    """What a kind keeps of an answer is data, whatever stands in it."""
+    ids = make(pg_box, 3)
+
+    def keep_all(answer: Answer) -> Outcome:
+        told = json.loads(answer.body)
+        return Succeeded(told, {"text": unholdable if told == f"ID-{ids[1]}.1" else "plain"})
+
+    monkeypatch.setattr(by_name("comeback"), "read", keep_all)
+    serve(pg_box, Wire(), settings)
+    assert states(pg_box) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
+    with pg_box.read() as connection:
+        row = connection.execute(select(Operation.__table__).where(Operation.id == ids[1])).one()
+    assert (row.state, row.error_code, row.accepted, row.needs_person) == (State.IN_DOUBT, "unwritable", True, True)
 
 
 REFUSED = """

@@ -133,8 +133,8 @@ GUARDS = (
         11,
         "counted under the environment's lock",
         EXCHANGE,
-        "        .with_for_update(key_share=True, of=Environment)\n",
-        "",
+        "of=(Environment, Lane)",
+        "of=Lane",
         f"{_LOCKS_TEST}test_two_exchanges_at_once_share_what_the_environment_allows",
     ),
     Guard(

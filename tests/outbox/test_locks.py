@@ -5,11 +5,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event, text, update
+from sqlalchemy import event, select, text, update
 
 from models import Environment, Lane, State
 from tests.outbox.gates import COMMIT, Actor
-from tests.outbox.steps import SUCCESS, TERMS, begin, claim, done, make, read
+from tests.outbox.steps import DOUBT, SUCCESS, TERMS, begin, claim, done, make, read
 from worker.outbox import FixedClock, Outbox, SqlClock, lanes
 from worker.outbox.exchange import Exchanged, exchange
 
@@ -32,8 +32,10 @@ def test_locks_are_taken_in_one_order_environment_lane_operations(pg_box: Outbox
     (claimed,) = claim(pg_box, turn, want=1).claimed
     statements.clear()
     exchange(pg_box, turn, [done(claimed, SUCCESS)], 5, TERMS)
-    locking = (re.search(r"FOR NO KEY UPDATE OF ([a-z, ]+)|^UPDATE ([a-z]+)", said) for said in statements)
-    tables = [name for found in locking if found for name in (found[1] or found[2]).strip().split(", ")]
+    locking = [said for said in statements if "FOR NO KEY UPDATE" in said or said.startswith("UPDATE")]
+    named = [re.search(r"^UPDATE ([a-z]+)|UPDATE OF ([a-z, ]+)|FROM ([a-z]+)(?!.*UPDATE OF)", said) for said in locking]
+    tables = [name for found in named if found for name in str(found[found.lastindex or 0]).strip().split(", ")]
+    assert all(named)
     assert tables == sorted(tables, key=["environments", "lanes", "operations"].index)
     assert {"environments", "lanes", "operations"} <= set(tables)
     assert "FOR UPDATE" not in " ".join(statements)
@@ -87,6 +89,21 @@ def test_a_lease_that_ended_while_the_exchange_waited_claims_nothing(pg_box: Out
             pass
     assert slow.finish() == Exchanged(mine=False, moved={})
     assert read(pg_box, id_).state is State.PENDING
+
+
+def test_failures_are_counted_on_from_what_somebody_else_has_counted_meanwhile(
+    pg_box: Outbox, pg_url: str, clock: FixedClock
+) -> None:
+    make(pg_box)
+    turn = begin(pg_box)
+    (claimed,) = claim(pg_box, turn, want=1).claimed
+    slow = Actor(pg_url, lambda actor: exchange(actor.box, turn, [done(claimed, DOUBT)], 0, TERMS), clock)
+    with pg_box.write() as connection:
+        connection.execute(update(Environment).values(failures_in_row=1))
+        assert slow.go_on() == "blocked"
+    slow.finish()
+    with pg_box.read() as connection:
+        assert connection.scalars(select(Environment.failures_in_row)).one() == 2
 
 
 @pytest.mark.parametrize("held", ["environments", "lanes"])

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeEngine
 
 from worker.outbox import Outbox, SqlClock
-from worker.outbox.reporting import _still
+from worker.outbox.reporting import _mark
 from worker.outbox.rows import as_document, as_json, dump, table_of
 from worker.outbox.settling import _move
 
@@ -47,5 +47,5 @@ def test_an_answer_is_kept_as_the_json_it_was(box: Outbox, value: Any) -> None:
 
 def test_sqlite_goes_through_a_document_once() -> None:
     """Named a second time beside the join, it is read from end to end for each of its rows."""
-    composed = (_move("sqlite", SqlClock().now()), _still("sqlite"))
+    composed = (_move("sqlite", SqlClock().now()), _mark("sqlite", SqlClock().now()))
     assert [str(one.compile(dialect=sqlite.dialect())).count("json_each") for one in composed] == [1, 1]

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
-from models import State
-from worker.decide import Jitter, Policy, Settlement, decide, full_jitter, outcome_of
+from worker.decide import Jitter, Policy, Settlement, decide, full_jitter, outcome_of, undecided
 from worker.delivery.switch import Switch
 from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call, Presence, Sighting
@@ -18,7 +17,7 @@ from worker.kinds import by_name
 from worker.outbox.claiming import Claimed
 from worker.outbox.looking_up import Doubtful, LookedUp
 from worker.outbox.settling import Finished
-from worker.outcome import Health, InDoubt, Outcome, Retryable, Succeeded
+from worker.outcome import Health, InDoubt, Outcome, Retryable
 from worker.vitec.permit import Permit
 
 
@@ -45,9 +44,6 @@ PATIENCE = 0.05
 
 LATEST = 20
 """Of so many errands the fastest tells how many threads are useful."""
-
-UNDECIDED = 60.0
-"""Seconds until the next attempt at what was not sent, where the rules themselves have failed."""
 
 
 class Sending:
@@ -202,14 +198,8 @@ class Sending:
             facts = self._policy.facts(by_name(kind), claimed.failures, claimed.max_failures)
             return decide(outcome, facts, self._jitter)
         except Exception as error:  # noqa: BLE001 (as below; its turn, too, would wait for it for ever)
-            state, code, detail = State.RETRYABLE, "unforeseen", type(error).__name__
-            if not permit.written:
-                return Settlement(state, state, delay=UNDECIDED, failures=1, code=code, detail=detail)
-            state, accepted = State.IN_DOUBT, isinstance(outcome, Succeeded)
-            told = outcome.remote_id if isinstance(outcome, Succeeded) else None
-            return Settlement(
-                state, state, remote_id=told, code=code, detail=detail, accepted=accepted, needs_person=True
-            )
+            last = claimed.failures + 1 >= claimed.max_failures
+            return undecided(outcome, type(error).__name__, written=permit.written, last=last)
 
     def _attempt(self, claimed: Claimed, errand: Errand, permit: Permit) -> tuple[Outcome, int | None, int]:
         """Exactly one outcome, whatever happens: an error nobody foresaw is judged by whether a byte was written."""

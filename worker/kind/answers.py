@@ -18,6 +18,7 @@ UNREADABLE: Final = _Unreadable()
 def value_of(answer: Answer) -> Any:
     """Give the JSON value of the body; UNREADABLE where it is none, is nested too deep or holds NaN or endless digits."""
     try:
+        # As `json.loads` reads bytes.
         return _DECODER.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
     except (ValueError, RecursionError):
         return UNREADABLE

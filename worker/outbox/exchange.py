@@ -105,9 +105,10 @@ def _pass(when: str, finished: Sequence[Finished], done: Exchanged) -> None:
 
 @composed
 def _lock(now: Now) -> Any:
-    """The environment, then the lane, in this order and whoever's it is. What is told of them is read once they are locked.
+    """The environment, then the lane, in this order and whoever's it is. FOR NO KEY UPDATE: as in `lanes.lock`.
 
-    FOR NO KEY UPDATE: as in `lanes.lock`.
+    `mine` and `failures_in_row` are those of the locked rows; `ended` and `children` may be as old as the statement. Nothing
+    here may be compared with the clock.
     """
     # Whether any hold has run out, which a good answer would end: one that runs out a moment later, the next one ends.
     ended = exists().where(Hold.until <= now)

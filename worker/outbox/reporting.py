@@ -12,7 +12,6 @@ from sqlalchemy import (
     Integer,
     Row,
     Text,
-    and_,
     cast,
     literal_column,
     select,
@@ -21,7 +20,7 @@ from sqlalchemy import (
 
 from models import FeedFile, Operation, RejectedRow, State
 from worker.outbox.composed import composed
-from worker.outbox.rows import also_among, among, as_document, as_ids, table_of
+from worker.outbox.rows import also_among, as_document, as_ids, table_of
 from worker.outbox.store import Outbox
 
 PAGE = 1_000
@@ -121,38 +120,31 @@ def mark_operations(box: Outbox, told: Iterable[Told]) -> int:
 
 
 def _mark_some(box: Outbox, told: Sequence[Told]) -> int:
-    document = as_document([{"id": one.id, "attempt": one.attempt, "state": one.state.value} for one in told])
-    named = as_ids(one.id for one in told)
+    # By id, as everybody locks operations.
+    told = sorted(told)
+    document = as_document({"id": one.id, "attempt": one.attempt, "state": one.state.value} for one in told)
+    ids = as_ids(one.id for one in told)
     with box.write() as connection:
-        # Locked in the order of ids first, as everybody locks them.
-        still = connection.scalars(_still(connection.dialect.name), {**document, **named}).all()
-        if still:
-            connection.execute(_mark(connection.dialect.name, box.clock.now()), as_ids(still))
-    return len(still)
-
-
-@composed
-def _still(dialect: str) -> Any:
-    """Those of the document that stand as they were told."""
-    told = table_of(dialect, "told", {"id": BigInteger(), "attempt": Integer(), "state": Text()})
-    as_told = and_(Operation.id == told.c.id, Operation.attempt == told.c.attempt)
-    return (
-        select(Operation.id)
-        .join(told, as_told)
-        .where(
-            also_among(dialect, Operation.id),
-            cast(Operation.state, Text) == told.c.state,
-            Operation.reported_at.is_(None),
-        )
-        .order_by(Operation.id)
-        .with_for_update(key_share=True, of=Operation)
-    )
+        mark = _mark(connection.dialect.name, box.clock.now())
+        return connection.execute(mark, {**document, **ids}).rowcount
 
 
 @composed
 def _mark(dialect: str, now: ColumnElement[datetime]) -> Any:
-    mark = update(Operation).where(among(dialect, Operation.id)).values(reported_at=now)
-    return mark.execution_options(synchronize_session=False)
+    """Those of the document that stand as they were told."""
+    told = table_of(dialect, "told", {"id": BigInteger(), "attempt": Integer(), "state": Text()}).c
+    return (
+        update(Operation)
+        .where(
+            also_among(dialect, Operation.id),
+            Operation.id == told.id,
+            Operation.attempt == told.attempt,
+            cast(Operation.state, Text) == told.state,
+            Operation.reported_at.is_(None),
+        )
+        .values(reported_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def mark_rejected(box: Outbox, ids: Iterable[int]) -> int:

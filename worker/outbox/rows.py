@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
@@ -30,7 +31,7 @@ from models.base import Json, RowId
 
 DOCUMENT, IDS = "document", "ids"
 
-# Kept: `json.dumps` makes one each time.
+# Kept: `json.dumps` makes one for each answer. And Python's own: it writes whatever nesting it could read.
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -40,8 +41,8 @@ def as_document(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def as_ids(ids: Iterable[int]) -> dict[str, str]:
-    """The parameter that names rows, for `among`."""
-    return {IDS: json.dumps(list(ids))}
+    """The parameter that names rows, for `also_among`."""
+    return {IDS: to_json(list(ids)).decode()}
 
 
 def table_of(dialect: str, name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
@@ -56,24 +57,16 @@ def table_of(dialect: str, name: str, columns: Mapping[str, TypeEngine[Any]]) ->
     return select(*picked).select_from(each).subquery(name)
 
 
-def among(dialect: str, id_: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """That the row's id is one of those that are named.
-
-    As an array, for PostgreSQL: it then can do nothing but find the rows by their ids. Joined with the document only, it
-    reads a table that it takes for small from end to end, and goes on doing so for as long as it keeps that plan.
-    """
-    named = bindparam(IDS, type_=Text)
-    if dialect == "postgresql":
-        return id_ == any_(func.translate(named, "[]", "{}").cast(ARRAY(RowId)))
-    return id_.in_(select(func.json_each(named).table_valued("value", name="each_id").c.value))
-
-
 def also_among(dialect: str, id_: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """The same, beside a join with the document by that id.
+    """That the row's id is one of those that are named, beside a join with the document by that id.
 
-    SQLite goes through the document anyway; told so, it would look through all of it for each of its rows.
+    As an array, for PostgreSQL: it then can do nothing but find the rows by their ids, in their order. Joined with the
+    document only, it reads a table that it takes for small from end to end, and goes on doing so for as long as it keeps
+    that plan. SQLite goes through the document anyway; told so, it would look through all of it for each of its rows.
     """
-    return among(dialect, id_) if dialect == "postgresql" else bindparam(IDS, type_=Text).is_not(None)
+    if dialect != "postgresql":
+        return true()
+    return id_ == any_(func.translate(bindparam(IDS, type_=Text), "[]", "{}").cast(ARRAY(RowId)))
 
 
 class as_json(FunctionElement[Any]):  # noqa: N801 (reads as the SQL function it is)

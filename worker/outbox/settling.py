@@ -118,8 +118,8 @@ def settle(connection: Connection, now: Now, finished: Sequence[Finished]) -> di
         return {}
     dialect = connection.dialect.name
     document = as_document(map(_as_row, finished))
-    named = as_ids(one.id for one in finished)
-    rows = connection.execute(_move(dialect, now), {**document, **named}).all()
+    ids = as_ids(one.id for one in finished)
+    rows = connection.execute(_move(dialect, now), {**document, **ids}).all()
     by_id = {id_: Moved(state, revised) for id_, state, revised in rows}
     if by_id:
         if len(by_id) < len(finished):
