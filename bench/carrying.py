@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 import redis
@@ -53,6 +53,11 @@ class Ground:
     redis: redis.Redis
     postgres_pid: int
     redis_pid: int
+
+    def tell(self, statement: LiteralString) -> None:
+        """Run a statement at the database."""
+        with psycopg.connect(backlog.plain(self.url), autocommit=True) as connection:
+            connection.execute(statement)
 
     def read(self, worker_pid: int) -> Reading:
         """All counters now. A session reports what it has done up to a second later, hence the pause."""
@@ -101,23 +106,27 @@ def lines(rows: int, title: str, *, lane_count: int, in_flight: int, children: i
         ground = Ground(load.url, redis.Redis.from_url(broker.url), postgres.pid, broker.pid)
         box, app = Outbox(connect(load.url)), bell(Settings(broker_url=broker.url))
         _drain(box, app, load)
-        load.fill(rows)
+        # Held back until the counters have been read: a quick worker has done most of it by then.
+        ground.tell("UPDATE lanes SET lease_until = clock_timestamp() + interval '1 hour'")
+        load.add(rows)
         before = ground.read(worker.pid)
+        ground.tell("UPDATE lanes SET lease_until = NULL")
         _drain(box, app, load)
         after = ground.read(worker.pid)
         print(rings(200, ground, app), file=sys.stderr)
         box.engine.dispose()
         ground.redis.close()
-    yield _line(title, before, after, rows)
+    yield _line(title, before, after, rows, rows + lane_count)
 
 
-def _line(title: str, before: Reading, after: Reading, rows: int) -> str:
+def _line(title: str, before: Reading, after: Reading, rows: int, in_all: int) -> str:
+    """`rows` were done between the readings; `in_all` lie in the tables."""
     told = (
         f"{(after.commits - before.commits) / rows:.2f}",
         f"{(after.wal - before.wal) / rows:,.0f}",
         f"{(after.database - before.database) * 1000 / rows:.3f}",
         f"{(after.worker - before.worker) * 1000 / rows:.3f}",
-        " + ".join(f"{size / rows:,.0f}" for size in after.sizes),
+        " + ".join(f"{size / in_all:,.0f}" for size in after.sizes),
         f"{after.connections}",
     )
     return f"| {title} | {' | '.join(told)} |"
