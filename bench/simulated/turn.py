@@ -24,8 +24,9 @@ class Work:
         self.me, self.lane = me, lane
         self.began = self.time.now
         self.sent = self.busy = self.unsettled = self.arrived = 0
-        self.listening = self.ending = self.empty = False
+        self.listening = self.ending = False
         self.slots: deque[float] = deque()
+        self.share = self.rules.in_flight
         self.pause = self.ask_pace_at = self.ask_others_at = self.ask_lane_at = self.last_start = 0.0
 
     def run(self) -> Steps:
@@ -83,6 +84,8 @@ class Work:
             return 0
         if self.rules.rate <= 0:
             return free
+        if self.rules.frugal:
+            free = min(free, max(1, self.share - self.busy))
         if len(self.slots) < free and self.time.now >= self.ask_pace_at:
             useful = (yield from self._useful(free)) if self.rules.frugal else free
             if useful > len(self.slots):
@@ -122,9 +125,8 @@ class Work:
         self.world.under_way -= settled
         if want <= 0:
             return
-        room = self.world.room(self.lane)
+        room, self.share = self.world.room(self.lane), self.world.share
         batches = self.lane.claim(min(want, room)) if room > 0 else []
-        self.empty = len(batches) < min(want, max(room, 0))
         if not batches:
             self._rest()
             if room > 0 and not self.busy:
@@ -134,6 +136,8 @@ class Work:
         self.lane.under_way += len(batches)
         self.world.under_way += len(batches)
         self.busy += len(batches)
+        if len(batches) < want or self.busy == self.share:
+            self._rest()
         self.sent += len(batches)
         for batch in batches:
             self.world.send(self, batch, self._start())

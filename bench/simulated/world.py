@@ -75,10 +75,12 @@ class World:
 
     def room(self, lane: Lane) -> int:
         """How many more requests may be under way (`worker.outbox.exchange`)."""
-        free = self.rules.in_flight - self.under_way
-        if not self.rules.share:
-            return free
-        return min(free, -(-self.rules.in_flight // max(1, self.living)) - lane.under_way)
+        return min(self.rules.in_flight - self.under_way, self.share - lane.under_way)
+
+    @property
+    def share(self) -> int:
+        """What each living turn may have under way, the remainder rounded up."""
+        return -(-self.rules.in_flight // max(1, self.living)) if self.rules.share else self.rules.in_flight
 
     def send(self, work: Work, batch: Batch, start: float) -> None:
         """Send one row at that moment; Vitec answers in its time."""

@@ -1,6 +1,7 @@
 """The pace of a turn: no slot for a row that is not there."""
 
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,16 +10,18 @@ from sqlalchemy import event
 
 from models import Scope, State
 from tests import factory
-from tests.delivery.wire import Wire
+from tests.delivery.wire import Wire, created
 from tests.outbox.plans import explained
 from tests.outbox.steps import begin, make, wake_all
 from worker import delivery
 from worker.delivery import pacing
 from worker.delivery.pacing import Pacing
-from worker.outbox import Outbox, pace
+from worker.kind import Answer, Call
+from worker.outbox import Outbox, lanes, pace
 from worker.outbox.claiming import Place
 from worker.outbox.pace import Slots
 from worker.settings import Settings
+from worker.vitec.permit import Permit
 
 ANCIENT, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2126, 1, 1, tzinfo=UTC)
 
@@ -55,6 +58,42 @@ def test_a_turn_reserves_as_many_slots_as_it_sends_requests(
     paced = settings.model_copy(update={"vitec_requests_per_second": 100.0})
     report = delivery.serve("comeback", box=box, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
     assert (report.sent, report.ended, len(reserved)) == (rows, "nothing was left", rows)
+
+
+def test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it(
+    box: Outbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it holds and cannot use is lost to all. That its share has grown it is told by a claim."""
+    make(box, customer_id="M2", next_attempt_at=ANCIENT)
+    wake_all(box)
+    other = lanes.take(box, "comeback", lease=45, worker="there:2")
+    assert other is not None
+    for _ in range(30):
+        make(box, next_attempt_at=ANCIENT)
+    wake_all(box)
+    asked: list[int] = []
+    shared: list[int] = []
+    slots_for = Pacing.slots_for
+
+    def note(self: Pacing, free: int, place: Place) -> int | None:
+        asked.append(free)
+        return slots_for(self, free, place)
+
+    def look(call: Call, permit: Permit) -> Answer:
+        with lock:
+            sent.append(call.request_id)
+            if len(sent) == 10:
+                shared.extend(asked)
+                lanes.release(box, other)
+        return created(call, permit)
+
+    sent, lock = list[str](), threading.Lock()
+    monkeypatch.setattr(Pacing, "slots_for", note)
+    paced = settings.model_copy(update={"vitec_requests_per_second": 1000.0, "vitec_in_flight": 4})
+    report = delivery.serve("comeback", box=box, client=Wire(look), settings=paced, stopping=lambda: False, by="here:1")
+    assert report.sent == 30
+    assert (shared[0], max(shared[1:])) == (4, 2)
+    assert max(asked[len(shared) :]) > 2
 
 
 def test_look_ups_need_slots_too(box: Outbox) -> None:

@@ -25,9 +25,14 @@ class Pacing:
         """When (monotonic) it is worth asking for slots again."""
 
     @property
+    def is_on(self) -> bool:
+        """Whether there is a pace."""
+        return self._rate > 0
+
+    @property
     def needs_slot(self) -> bool:
         """Nothing could begin now, for want of a slot."""
-        return self._rate > 0 and not self._slots
+        return self.is_on and not self._slots
 
     def slots_for(self, free: int, place: Place = START) -> int | None:
         """Of so many free threads, how many have a slot. None: the lane has nothing that is ready for one.
@@ -35,7 +40,7 @@ class Pacing:
         `place`: how far the turn's claims have come.
         None is reserved for a row that is not there. With the database away there are none.
         """
-        if self._rate <= 0:
+        if not self.is_on:
             return free
         now = time.monotonic()
         if len(self._slots) < free and now >= self.ask_at:
@@ -53,7 +58,7 @@ class Pacing:
 
     def start(self, now: float) -> float:
         """When the next request may start: at its slot, and slots that an exchange outlasted make no burst."""
-        if self._rate <= 0:
+        if not self.is_on:
             return now
         self._last_start = max(self._slots.popleft(), now, self._last_start + 1 / self._rate)
         return self._last_start

@@ -74,6 +74,8 @@ class Work:
     _pause: float = 0.0
     _place: Place = START
     _rewind_at: float = 0.0
+    _share: int | None = None
+    """How many may be under way, as the last claim was told."""
 
     def run(self) -> None:
         """Work until there is nothing to do, time is up, or a stop is asked; what is in flight is always awaited."""
@@ -150,13 +152,22 @@ class Work:
             return 0
         if self._pause and self.busy and not self._in_hand() and not self._finds_any():
             return 0
-        slots = self.pacing.slots_for(free, self._place)
+        slots = self.pacing.slots_for(self._usable(free), self._place)
         # What is in hand is settled first: it may bring something to do, such as what waited for its success.
         if slots is None and not self._in_hand():
             self._rest()
             if not self.busy:
                 self.ending = "nothing was left"
         return slots or 0
+
+    def _usable(self, free: int) -> int:
+        """For how many of so many free threads a slot would be of use: as many as the share leaves room for.
+
+        At least one, since only a claim is told that the share has grown. Without a pace nothing is reserved in vain.
+        """
+        if not self.pacing.is_on or self._share is None:
+            return free
+        return min(free, max(1, self._share - len(self.busy)))
 
     def _finds_any(self) -> bool:
         """Whether the lane that had nothing has something now: asked by a read, which writes nothing and locks nobody.
@@ -240,12 +251,9 @@ class Work:
             return
         self._count(done)
         self.left = done.left
-        if not done.mine:
-            self.ending = self.ending or "the lane was taken over"
-        elif done.held:
-            self.ending = self.ending or "the lane is held"
-        elif not done.share and not self.busy:
-            self.ending = self.ending or "it had no share"
+        self.ending = self.ending or self._reason_told(done)
+        if done.share is not None:
+            self._share = done.share
         self._place, now = done.place, time.monotonic()
         if now >= self._rewind_at:
             self._rewind_at, self._place = now + REWIND, START
@@ -256,10 +264,18 @@ class Work:
                 self.ending = self.ending or "nothing was left"
         if begun:
             self._pause = 0.0
-            if len(begun) < want:
+            if len(begun) < want or len(self.busy) + len(begun) == self._share:
                 # No room for more, or nothing more there. What has ended comes with an exchange of its own.
                 self._rest()
             self._hand_over(begun)
+
+    def _reason_told(self, done: Exchanged) -> str | None:
+        """A reason to end that the exchange has found."""
+        if not done.mine:
+            return "the lane was taken over"
+        if done.held:
+            return "the lane is held"
+        return "it had no share" if done.share == 0 and not self.busy else None
 
     def _count(self, done: Exchanged) -> None:
         self.report.states.update(moved.state for moved in done.moved.values())

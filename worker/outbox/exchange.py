@@ -41,8 +41,9 @@ class Exchanged:
     room: int = 0
     place: Place = START
     """From where the next claim may go on."""
-    share: int = 1
-    """0: more turns live than there is room for, and this one would only wait."""
+    share: int | None = None
+    """How many the turn may have under way, if others leave it room. 0: more turns live than there is room for, and this
+    one would only wait. None: nobody looked."""
     left: bool = False
     """The lane was given back, since nothing was there to be claimed."""
 
@@ -172,4 +173,4 @@ def _claim(
         lanes.renew(connection, turn, now, terms.lease)
     asked = claim_look_ups(connection, now, turn, most, terms.look_ups, terms.outlast) if room.to_ask else ()
     claimed, place = claim(connection, now, turn, most - len(asked), replace(place, since=room.since))
-    return Exchanged(True, moved, claimed, asked, renewed=not room.lasts, room=most, place=place)
+    return Exchanged(True, moved, claimed, asked, renewed=not room.lasts, room=most, place=place, share=room.share)
