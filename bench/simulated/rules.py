@@ -24,7 +24,7 @@ class Rules:
     kinds_in_turn: bool = True
     """Dispatch rings the kinds in turn, the one that has waited longest first; else one kind after another."""
     frugal: bool = True
-    """A turn reserves a slot for each row that is ready; else for each thread that is free."""
+    """A turn reserves slots for rows that are ready and that its share leaves room for; else for each free thread."""
     share: bool = True
     """Living turns divide the in-flight limit; else whoever asks first has all that is free."""
 

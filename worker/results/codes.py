@@ -23,8 +23,8 @@ CODES: Final[Mapping[str, Explanation]] = {
         "Every try was without effect, and there are none left.", "See that Vitec can be reached, then requeue it."
     ),
     "unforeseen": Explanation(
-        "The worker failed in a way that nobody foresaw; its log has the time and the error's name.",
-        "Report it, and see with `vitec-sync show` what became of it.",
+        "The worker failed in a way that nobody foresaw.",
+        "Report it with what `vitec-sync show` tells: the error's name stands in its history.",
     ),
     "nobody_notified": Explanation(
         "Vitec says that nobody was notified.", "Check the recipients in the CRM and export it again."
