@@ -89,12 +89,16 @@ def exchange(
                 done = replace(done, left=True)
         _pass("before", finished, done)
     _pass("after", finished, done)
+    _wake_others(box, turn, freed, mine=mine, moved=bool(moved))
+    return done
+
+
+def _wake_others(box: Outbox, turn: Turn, freed: frozenset[lanes.LaneKey], *, mine: bool, moved: bool) -> None:
     own = {(turn.customer_id, turn.kind)}
     # Its own lane a turn sees to itself. Whoever has a lost one now, or had it since, did not see these move.
     woken = freed - own if mine else freed | (own if moved else set())
     if woken:
         lanes.wake(box, woken)
-    return done
 
 
 def _pass(when: str, finished: Sequence[Finished], done: Exchanged) -> None:
