@@ -15,7 +15,8 @@ import redis
 
 from bench import backlog, cpu, field, race
 from tests import servers
-from worker.outbox import Outbox, connect, lanes
+from worker.outbox import Outbox, connect
+from worker.outbox.lanes import turns as lanes
 from worker.rings import EXPIRES, bell, ring
 from worker.settings import Settings
 

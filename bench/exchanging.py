@@ -11,15 +11,17 @@ from bench import cpu
 from bench.backlog import KIND
 from models import State
 from worker.decide import Settlement
-from worker.outbox import Outbox, lanes, rescue
-from worker.outbox.claiming import START
-from worker.outbox.exchange import exchange
-from worker.outbox.room import Terms
-from worker.outbox.settling import Finished
+from worker.outbox.exchange import rescue
+from worker.outbox.exchange.capacity import Terms
+from worker.outbox.exchange.claim import START
+from worker.outbox.exchange.exchange import exchange
+from worker.outbox.exchange.settle import Finished
+from worker.outbox.lanes import turns as lanes
 from worker.outcome import Health
 
 if TYPE_CHECKING:
-    from worker.outbox.lanes import Turn
+    from worker.outbox import Outbox
+    from worker.outbox.lanes.turns import Turn
 
 BATCH = 50
 TURN = 4_000

@@ -19,7 +19,8 @@ from bench.simulated.lanes import Batch, Lane
 from bench.simulated.rules import Costs, Rules
 from bench.simulated.world import World
 from tests import servers
-from worker.outbox import Outbox, connect, lanes
+from worker.outbox import Outbox, connect
+from worker.outbox.lanes import turns as lanes
 from worker.rings import bell, ring
 from worker.settings import Settings
 

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from bench.backlog import plain
 from bench.race import Contender
 from run import ROOT
-from worker.outbox import Outbox, connect, lanes
+from worker.outbox import Outbox, connect
+from worker.outbox.lanes import turns as lanes
 from worker.rings import bell, ring
 from worker.settings import Settings
 

@@ -15,8 +15,9 @@ from run import clean_environment
 from tests import servers
 from worker import bootstrap
 from worker.delivery import turn as turn_of
-from worker.delivery.switch import make_deadly
-from worker.outbox import lanes, rescue
+from worker.delivery.dead_mans_switch import make_deadly
+from worker.outbox.exchange import rescue
+from worker.outbox.lanes import turns as lanes
 
 if TYPE_CHECKING:
     import argparse

@@ -14,7 +14,7 @@ from bench import backlog, cpu, disk, field, race
 from bench.table import Table, circumstances, publish
 from tests import servers
 from worker.outbox import Outbox, connect
-from worker.outbox.prune import STEP, prune
+from worker.outbox.upkeep.prune import STEP, prune
 
 if TYPE_CHECKING:
     import argparse

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import event
 
 from worker import bootstrap, delivery
-from worker.delivery.switch import make_deadly
+from worker.delivery.dead_mans_switch import make_deadly
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

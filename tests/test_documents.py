@@ -9,7 +9,7 @@ import pytest
 from models import FINAL, MOVES, Event, Reason, State
 from run import ROOT
 from worker.kinds import KINDS
-from worker.outbox.people import Verb
+from worker.outbox.operators.decisions import Verb
 
 STATES = (ROOT / "docs" / "state_machine.md").read_text(encoding="utf-8")
 WORDS = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")

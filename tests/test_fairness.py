@@ -17,7 +17,9 @@ from models import Lane as Row
 from tests import factory
 from tests.outbox.steps import release
 from worker import housekeeping
-from worker.outbox import FixedClock, Outbox, connect, lanes, pace
+from worker.outbox import FixedClock, Outbox, connect
+from worker.outbox.exchange import rate_limit as pace
+from worker.outbox.lanes import turns as lanes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

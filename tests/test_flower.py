@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from worker.flower.arranging import is_loopback, logins, wrong_with, wrong_with_login
-from worker.flower.door import opens
+from worker.flower.auth import opens
+from worker.flower.options import is_loopback, logins, wrong_with, wrong_with_login
 from worker.settings import Settings
 
 GOOD = "office:3-grey-herons"

@@ -12,8 +12,8 @@ from models import Environment, Lane, State
 from tests import factory
 from worker import housekeeping
 from worker.outbox import FixedClock, Outbox, connect
+from worker.processes.main_process import DEAF, SILENT, Attention, watch
 from worker.settings import Settings
-from worker.standing import DEAF, SILENT, Attention, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,8 +12,8 @@ from tests import factory
 from tests.factory import MOMENT, make_operation
 from worker import reconciling
 from worker.outbox import FixedClock, Outbox, connect
-from worker.outbox.content import Content
-from worker.outbox.people import TARGETS
+from worker.outbox.operators.decisions import TARGETS
+from worker.outbox.revisions.content import Content
 from worker.reconciling import Cancel, Delivered, Expiry, GiveUp, Report, Requeue, SendAgain, Who
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 import migrations
 from worker import settings as _settings
-from worker.outbox import Outbox, connect, environments
-from worker.outbox.hours import SendingHours
+from worker.outbox import Outbox, connect
+from worker.outbox.database.sending_hours import SendingHours
+from worker.outbox.lanes import environments
 from worker.settings import Settings, SettingsError
 
 if TYPE_CHECKING:

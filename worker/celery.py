@@ -23,7 +23,7 @@ def configuration() -> dict[str, Any]:
     return {
         **rings.configuration(settings),
         "broker_connection_retry_on_startup": True,
-        "worker_consumer": "worker.listening:Consumer",
+        "worker_consumer": "worker.processes.consumer:Consumer",
         # A turn mostly waits for Vitec, whose limits are for all workers together; more children would only idle.
         "worker_concurrency": max(2, min(4, os.cpu_count() or 1)),
         # One ring per child at most waits inside the worker: it would be stale by the time it is heard.
@@ -31,7 +31,7 @@ def configuration() -> dict[str, Any]:
         "worker_disable_rate_limits": True,
         "worker_send_task_events": True,
         "beat_schedule": schedule(settings),
-        "beat_scheduler": "worker.beating:Scheduler",
+        "beat_scheduler": "worker.processes.beat:Scheduler",
         "beat_schedule_filename": str(settings.state_dir / "celerybeat-schedule"),
     }
 
@@ -50,9 +50,11 @@ def schedule(settings: Settings) -> dict[str, Any]:
     }
 
 
-app = Celery("worker", task_cls="worker.listening:Task", include=["worker.tasks", "worker.standing"])
+app = Celery(
+    "worker", task_cls="worker.processes.consumer:Task", include=["worker.tasks", "worker.processes.main_process"]
+)
 app.add_defaults(configuration)
-app.steps["worker"].add("worker.standing:Watch")
+app.steps["worker"].add("worker.processes.main_process:Watch")
 
 # Celery's command line loads Flower's command with all others. Flower takes its options before it imports any module
 # of ours, so what must hold for them is arranged here.

@@ -3,10 +3,16 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from worker.outbox import Outbox, environments, expiry, lanes, lost_parents, parents, rescue
-from worker.outbox.prune import prune as prune_outbox
+from worker.outbox import Outbox
+from worker.outbox.exchange import rescue
+from worker.outbox.lanes import dependencies as parents
+from worker.outbox.lanes import environments
+from worker.outbox.lanes import missing_parents as lost_parents
+from worker.outbox.lanes import turns as lanes
+from worker.outbox.upkeep import expiry
+from worker.outbox.upkeep.prune import prune as prune_outbox
+from worker.policies import policy_of, verdict_of
 from worker.settings import Settings
-from worker.terms import policy_of, verdict_of
 
 MOST_RINGS = 8
 """Rings of one kind in one dispatch: as many turns as can usefully begin before the next."""

@@ -8,10 +8,14 @@ from typing import assert_never
 from sqlalchemy.exc import IntegrityError
 
 from models import FINAL, WAITING, State
-from worker.outbox import Outbox, intake, lanes, parents, people
-from worker.outbox.lanes import LaneKey
-from worker.outbox.people import TARGETS, Decision, Standing, Verb
-from worker.outbox.repeating import repeated
+from worker.outbox import Outbox
+from worker.outbox.database.conflicts import repeated
+from worker.outbox.intake import record as intake
+from worker.outbox.lanes import dependencies as parents
+from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes.turns import LaneKey
+from worker.outbox.operators import decisions as people
+from worker.outbox.operators.decisions import TARGETS, Decision, Standing, Verb
 
 BATCH = 200
 """Operations per transaction: a bulk decision must not hold up the turns that settle the same rows."""

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.kinds import KINDS
-from worker.outbox.hours import SendingHours
+from worker.outbox.database.sending_hours import SendingHours
 
 _KINDS = {kind.kind: kind for kind in KINDS}
 

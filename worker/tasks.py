@@ -8,7 +8,7 @@ import structlog
 
 from worker import bootstrap, delivery, housekeeping, rings
 from worker.celery import app
-from worker.delivery.switch import make_deadly
+from worker.delivery.dead_mans_switch import make_deadly
 from worker.kinds import KINDS
 from worker.settings import SettingsError
 

@@ -1,4 +1,4 @@
-"""Lanes and pace: `worker.outbox.lanes` (wake, take, release) and `worker.outbox.pace`, without a database."""
+"""Lanes and pace: `worker.outbox.lanes.turns` (wake, take, release) and `worker.outbox.exchange.rate_limit`, without a database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from math import floor, inf
 
-from worker.outbox.pace import HORIZON, Slots
+from worker.outbox.exchange.rate_limit import HORIZON, Slots
 
 
 @dataclass(slots=True)

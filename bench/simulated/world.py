@@ -13,8 +13,8 @@ from bench.simulated.rules import Costs, Rules
 from bench.simulated.time import Process, Time
 from bench.simulated.turn import Work
 from worker.housekeeping import MOST_RINGS
+from worker.processes.main_process import DEAF, SILENT
 from worker.rings import EXPIRES
-from worker.standing import DEAF, SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +74,7 @@ class World:
         return self._lock_free_at
 
     def room(self, lane: Lane) -> int:
-        """How many more requests may be under way (`worker.outbox.exchange`)."""
+        """How many more requests may be under way (`worker.outbox.exchange.exchange`)."""
         return min(self.rules.in_flight - self.under_way, self.share - lane.under_way)
 
     @property
@@ -174,7 +174,7 @@ class World:
             yield self.time.now + every
 
     def _watch(self) -> Steps:
-        """`worker.standing.watch`: the main process dispatches if nobody has for a while."""
+        """`worker.processes.main_process.watch`: the main process dispatches if nobody has for a while."""
         while True:
             yield self.time.now + self.rules.dispatch_every
             if self.time.now - self._dispatched > SILENT or self.time.now - self._heard >= DEAF:

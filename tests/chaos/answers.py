@@ -22,8 +22,8 @@ from tests.chaos.result import Result
 from tests.processes import until
 from worker import delivery
 from worker.outbox import Outbox, connect
-from worker.outbox.clock import later
-from worker.outbox.environments import register
+from worker.outbox.database.clock import later
+from worker.outbox.lanes.environments import register
 from worker.sandbox import DOOR_FAULTS, Certificate, Fault, running_sandbox
 from worker.settings import Settings
 

@@ -22,11 +22,11 @@ from sqlalchemy.exc import OperationalError
 from models import Operation, State
 from tests.chaos import feed
 from worker import delivery, failpoints
-from worker.delivery.switch import make_deadly
+from worker.delivery.dead_mans_switch import make_deadly
 from worker.housekeeping import rescue_abandoned
 from worker.importing import enqueue
 from worker.outbox import Outbox, connect
-from worker.outbox.environments import register
+from worker.outbox.lanes.environments import register
 from worker.sandbox import PASSWORD, USER
 from worker.settings import Settings
 from worker.vitec.client import Client

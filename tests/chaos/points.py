@@ -25,7 +25,7 @@ from tests.chaos.result import Result, judged
 from worker.failpoints import POINTS
 from worker.housekeeping import rescue_abandoned
 from worker.outbox import Outbox, connect
-from worker.outbox.environments import register
+from worker.outbox.lanes.environments import register
 from worker.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from models import Reason, Scope, State
 from tests import factory
 from worker.kind.stockholm import STOCKHOLM
-from worker.outbox import lanes
+from worker.outbox.lanes import turns as lanes
 
 if TYPE_CHECKING:
     import pytest

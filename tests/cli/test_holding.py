@@ -12,7 +12,7 @@ from models import Hold, Reason, Scope
 from tests.factory import make_hold, make_lane
 from worker.cli.holding import spans_of
 from worker.kinds import KINDS
-from worker.outbox.pausing import Span
+from worker.outbox.operators.pauses import Span
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell

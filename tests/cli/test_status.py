@@ -11,8 +11,8 @@ import pytest
 from models import Reason, Scope, State
 from tests.factory import MOMENT, make_environment, make_feed_file, make_hold, make_operation
 from worker.cli.status import SLOW, concerns_of
-from worker.outbox import lanes
-from worker.outbox.overview import Overview
+from worker.outbox.lanes import turns as lanes
+from worker.outbox.views.overview import Overview
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from worker.delivery.switch import Reading, Switch, make_deadly
+from worker.delivery.dead_mans_switch import Reading, Switch, make_deadly
 
 LEASE = 0.7
 MARGIN = 0.1

@@ -14,9 +14,10 @@ from run import ROOT
 from tests import factory
 from tests.delivery.test_turn import LONG_AGO, make, serve, states
 from tests.delivery.wire import Wire, created
-from worker.delivery.switch import MARGIN, Switch
+from worker.delivery.dead_mans_switch import MARGIN, Switch
 from worker.kind import Answer, Call
-from worker.outbox import Outbox, connect, lanes
+from worker.outbox import Outbox, connect
+from worker.outbox.lanes import turns as lanes
 from worker.settings import Settings
 from worker.vitec.permit import Permit
 

@@ -13,10 +13,11 @@ from models import Lane, Operation, State
 from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery
-from worker.outbox import Outbox, lanes
+from worker.outbox.lanes import turns as lanes
 
 if TYPE_CHECKING:
     from worker.kind import Answer, Call
+    from worker.outbox import Outbox
     from worker.settings import Settings
     from worker.vitec.permit import Permit
 

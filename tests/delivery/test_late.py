@@ -10,12 +10,13 @@ from tests import factory
 from tests.delivery.test_turn import LONG_AGO, make, serve
 from tests.delivery.wire import Wire, created
 from worker import delivery
-from worker.delivery.switch import LEEWAY, MARGIN, Reading, boot_clock
+from worker.delivery.dead_mans_switch import LEEWAY, MARGIN, Reading, boot_clock
 from worker.errors import Refused
 from worker.kind import Answer, Call
-from worker.outbox import Outbox, rescue
+from worker.outbox import Outbox
+from worker.outbox.exchange import rescue
+from worker.policies import policy_of, verdict_of
 from worker.settings import Settings
-from worker.terms import policy_of, verdict_of
 from worker.vitec.permit import Permit
 
 

@@ -12,12 +12,12 @@ from tests import factory
 from tests.delivery.wire import Wire, created
 from worker.decide import Policy
 from worker.delivery import sending as sending_of
+from worker.delivery.dead_mans_switch import Reading, Switch
 from worker.delivery.sending import Errand, Sending
-from worker.delivery.switch import Reading, Switch
 from worker.errors import Barred, Refused, Unanswered, Unreachable
 from worker.kind import Answer, Call
-from worker.outbox.claiming import Claimed
-from worker.outbox.settling import Finished
+from worker.outbox.exchange.claim import Claimed
+from worker.outbox.exchange.settle import Finished
 from worker.vitec.permit import Permit
 
 Run = Callable[..., list[Finished]]

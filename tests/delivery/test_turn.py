@@ -16,10 +16,11 @@ from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery
 from worker.delivery import TurnReport
-from worker.delivery.away import database_away
+from worker.delivery.database_errors import database_away
 from worker.errors import Barred, Refused, Unanswered, Unreachable
 from worker.kind import Answer, Call
-from worker.outbox import Outbox, lanes
+from worker.outbox import Outbox
+from worker.outbox.lanes import turns as lanes
 from worker.settings import Settings
 from worker.vitec.permit import Permit
 

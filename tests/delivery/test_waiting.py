@@ -14,8 +14,9 @@ from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery, housekeeping
 from worker.errors import Refused
-from worker.outbox import Outbox, lanes
-from worker.outbox.hours import SendingHours, Window
+from worker.outbox import Outbox
+from worker.outbox.database.sending_hours import SendingHours, Window
+from worker.outbox.lanes import turns as lanes
 
 if TYPE_CHECKING:
     from worker.delivery import TurnReport

@@ -12,11 +12,14 @@ from models import Attempt, Environment, Hold, Lane, Operation, Reason, Scope, S
 from tests import factory
 from tests.factory import MOMENT
 from worker.explaining import Limits
-from worker.outbox import Outbox, environments, lanes, pace
-from worker.outbox.exchange import exchange
-from worker.outbox.hours import SendingHours
-from worker.outbox.lanes import Turn
-from worker.outbox.room import Terms
+from worker.outbox import Outbox
+from worker.outbox.database.sending_hours import SendingHours
+from worker.outbox.exchange import rate_limit as pace
+from worker.outbox.exchange.capacity import Terms
+from worker.outbox.exchange.exchange import exchange
+from worker.outbox.lanes import environments
+from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes.turns import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable

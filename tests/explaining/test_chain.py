@@ -17,8 +17,8 @@ from worker import reconciling
 from worker.explaining import Deed, Explanation, explain
 from worker.explaining import reasons as why
 from worker.outbox import Outbox
-from worker.outbox.explaining import DEEP
-from worker.outbox.hours import SendingHours
+from worker.outbox.database.sending_hours import SendingHours
+from worker.outbox.views.explain import DEEP
 from worker.reconciling import Cancel, Delivered, Expiry, GiveUp, Requeue, SendAgain, Who
 
 if TYPE_CHECKING:

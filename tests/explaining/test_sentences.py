@@ -11,7 +11,7 @@ from models import Reason as Because
 from models import Scope, State
 from tests.factory import MOMENT
 from worker.explaining import reasons as why
-from worker.explaining.coming import Coming, Deed
+from worker.explaining.next_step import Coming, Deed
 from worker.explaining.sentences import clock, foretold, noted, said
 
 SOON, TOMORROW = MOMENT + timedelta(minutes=5), MOMENT + timedelta(days=1)

@@ -3,10 +3,10 @@
 from tests.guards.guard import Guard
 
 PERMIT = "worker/vitec/permit.py"
-SWITCH = "worker/delivery/switch.py"
+SWITCH = "worker/delivery/dead_mans_switch.py"
 TURN = "worker/delivery/turn.py"
 _PERMIT_TEST = "tests/vitec/test_permit.py::"
-_SWITCH_TEST = "tests/delivery/test_switch.py::"
+_SWITCH_TEST = "tests/delivery/test_dead_mans_switch.py::"
 _ENDING_TEST = "tests/delivery/test_ending.py::"
 _DEADLY = f"{_SWITCH_TEST}test_a_process_stopped_past_its_lease_dies_before_it_writes_a_byte"
 _HARMLESS = f"{_SWITCH_TEST}test_a_process_that_could_write_nothing_outside_its_lease_lives"
@@ -159,7 +159,7 @@ GUARDS = (
     Guard(
         21,
         "pools that share a process are refused",
-        "worker/standing.py",
+        "worker/processes/main_process.py",
         "    if pool_of(worker) is None:\n",
         "    if worker is None:\n",
         "tests/running/test_refusals.py::test_options_under_which_a_turn_is_not_safe_are_refused",

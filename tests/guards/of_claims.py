@@ -2,10 +2,10 @@
 
 from tests.guards.guard import Guard
 
-CLAIMING = "worker/outbox/claiming.py"
-_EXCHANGE_TEST = "tests/outbox/test_exchange.py::"
-_LOCKS_TEST = "tests/outbox/test_locks.py::"
-_SETTLING_TEST = "tests/outbox/test_settling.py::"
+CLAIMING = "worker/outbox/exchange/claim.py"
+_EXCHANGE_TEST = "tests/outbox/exchange/test_exchange.py::"
+_LOCKS_TEST = "tests/outbox/exchange/test_locks.py::"
+_SETTLING_TEST = "tests/outbox/exchange/test_settle.py::"
 
 GUARDS = (
     Guard(
@@ -27,10 +27,10 @@ GUARDS = (
     Guard(
         12,
         "what has been picked is found by its id",
-        "worker/outbox/due.py",
+        "worker/outbox/predicates.py",
         "return case((condition, true()), else_=false())",
         "return condition",
-        "tests/outbox/test_claiming.py::"
+        "tests/outbox/exchange/test_claim.py::"
         "test_a_claim_finds_by_id_what_it_has_picked_though_postgresql_knows_of_nothing_that_waits",
     ),
     Guard(

@@ -2,10 +2,10 @@
 
 from tests.guards.guard import Guard
 
-EVIDENCE = "worker/outbox/evidence.py"
-SETTLING = "worker/outbox/settling.py"
-_EVIDENCE_TEST = "tests/outbox/test_evidence.py::"
-_NEWS_TEST = "tests/outbox/test_settling.py::test_every_new_verdict_is_news_for_the_crm"
+EVIDENCE = "worker/outbox/exchange/late_answers.py"
+SETTLING = "worker/outbox/exchange/settle.py"
+_EVIDENCE_TEST = "tests/outbox/exchange/test_late_answers.py::"
+_NEWS_TEST = "tests/outbox/exchange/test_settle.py::test_every_new_verdict_is_news_for_the_crm"
 
 GUARDS = (
     Guard(
@@ -14,7 +14,7 @@ GUARDS = (
         SETTLING,
         '"doubt_since": case((target == _word(State.IN_DOUBT), now)),',
         '"doubt_since": case((target == _word(State.IN_DOUBT), Operation.claimed_at)),',
-        "tests/outbox/test_rescue.py::test_the_quiet_time_counts_from_the_rescue_which_is_after_the_lease",
+        "tests/outbox/exchange/test_rescue.py::test_the_quiet_time_counts_from_the_rescue_which_is_after_the_lease",
     ),
     Guard(
         22,
@@ -99,10 +99,10 @@ GUARDS = (
     Guard(
         23,
         "a success of what the CRM has changed since is shown to a person",
-        "worker/outbox/superseding.py",
+        "worker/outbox/revisions/superseded.py",
         "return None if replaced is None or ",
         "return None if replaced is None or replaced or ",
-        "tests/outbox/test_superseding.py::test_a_late_success_of_older_content_is_shown_to_a_person",
+        "tests/outbox/revisions/test_superseded.py::test_a_late_success_of_older_content_is_shown_to_a_person",
     ),
     Guard(
         25,
@@ -110,7 +110,7 @@ GUARDS = (
         SETTLING,
         "        (and_(state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),\n",
         "",
-        "tests/outbox/test_exchange.py::test_cancel_is_honoured_when_nothing_was_written",
+        "tests/outbox/exchange/test_exchange.py::test_cancel_is_honoured_when_nothing_was_written",
     ),
     Guard(
         25,
@@ -118,7 +118,7 @@ GUARDS = (
         SETTLING,
         "and_(state == _word(State.RETRYABLE), Operation.cancel_asked)",
         "Operation.cancel_asked",
-        "tests/outbox/test_exchange.py::test_cancel_is_honoured_when_nothing_was_written",
+        "tests/outbox/exchange/test_exchange.py::test_cancel_is_honoured_when_nothing_was_written",
     ),
     Guard(
         23,
@@ -148,9 +148,9 @@ GUARDS = (
     Guard(
         26,
         "an expiry is news",
-        "worker/outbox/expiry.py",
+        "worker/outbox/upkeep/expiry.py",
         "                reported_at=None,\n",
         "",
-        "tests/outbox/test_expiry.py::test_what_waits_past_its_time_expires_and_is_news",
+        "tests/outbox/upkeep/test_expiry.py::test_what_waits_past_its_time_expires_and_is_news",
     ),
 )

@@ -2,19 +2,19 @@
 
 from tests.guards.guard import Guard
 
-EXCHANGE = "worker/outbox/exchange.py"
-ROOM = "worker/outbox/room.py"
-LANES = "worker/outbox/lanes.py"
+EXCHANGE = "worker/outbox/exchange/exchange.py"
+ROOM = "worker/outbox/exchange/capacity.py"
+LANES = "worker/outbox/lanes/turns.py"
 TURN = "worker/delivery/turn.py"
-PACING = "worker/delivery/pacing.py"
-AWAY = "worker/delivery/away.py"
-ENGINE = "worker/outbox/engine.py"
-_LOCKS_TEST = "tests/outbox/test_locks.py::"
-_EXCHANGE_TEST = "tests/outbox/test_exchange.py::"
-_ENGINE_TEST = "tests/outbox/test_engine.py::"
-_SETTLING_TEST = "tests/outbox/test_settling.py::"
-_PACE_TEST = "tests/outbox/test_pace.py::"
-_ROOM_TEST = "tests/outbox/test_look_up_room.py::"
+PACING = "worker/delivery/rate_limiter.py"
+AWAY = "worker/delivery/database_errors.py"
+ENGINE = "worker/outbox/database/engine.py"
+_LOCKS_TEST = "tests/outbox/exchange/test_locks.py::"
+_EXCHANGE_TEST = "tests/outbox/exchange/test_exchange.py::"
+_ENGINE_TEST = "tests/outbox/database/test_engine.py::"
+_SETTLING_TEST = "tests/outbox/exchange/test_settle.py::"
+_PACE_TEST = "tests/outbox/exchange/test_rate_limit.py::"
+_ROOM_TEST = "tests/outbox/exchange/test_look_up_capacity.py::"
 
 GUARDS = (
     Guard(
@@ -23,7 +23,7 @@ GUARDS = (
         EXCHANGE,
         "of=(Environment, Lane)",
         "of=Environment",
-        "tests/outbox/test_rescue.py::test_an_exchange_that_waits_for_a_rescue_claims_nothing",
+        "tests/outbox/exchange/test_rescue.py::test_an_exchange_that_waits_for_a_rescue_claims_nothing",
     ),
     Guard(
         8,
@@ -44,7 +44,7 @@ GUARDS = (
     Guard(
         8,
         "the lease is compared with the clock at the moment of the look",
-        "worker/outbox/clock.py",
+        "worker/outbox/database/clock.py",
         'return "clock_timestamp()"',
         'return "now()"',
         f"{_LOCKS_TEST}test_a_lease_that_ended_while_the_exchange_waited_claims_nothing",
@@ -76,10 +76,10 @@ GUARDS = (
     Guard(
         9,
         "the clock is the database's",
-        "worker/outbox/clock.py",
+        "worker/outbox/database/clock.py",
         "        return _NOW\n",
         "        return literal(datetime.now(UTC), UtcDateTime())\n",
-        "tests/outbox/test_clock.py::test_the_production_clock_binds_nothing",
+        "tests/outbox/database/test_clock.py::test_the_production_clock_binds_nothing",
     ),
     Guard(
         10,
@@ -111,15 +111,15 @@ GUARDS = (
         ROOM,
         "share - row.own",
         "terms.in_flight",
-        "tests/outbox/test_room.py::test_living_turns_share_what_the_environment_allows",
+        "tests/outbox/exchange/test_capacity.py::test_living_turns_share_what_the_environment_allows",
     ),
     Guard(
         11,
         "no more turns than shares",
-        "worker/outbox/lanes.py",
+        "worker/outbox/lanes/turns.py",
         ', living < bindparam("at_most", type_=Integer))',
         ")",
-        "tests/outbox/test_room.py::test_no_more_turns_live_than_requests_are_allowed_at_once",
+        "tests/outbox/exchange/test_capacity.py::test_no_more_turns_live_than_requests_are_allowed_at_once",
     ),
     Guard(
         11,
@@ -143,7 +143,7 @@ GUARDS = (
         ROOM,
         "    if row.holds and most > 0:\n        most = min(most, _first_goes(connection, now, turn))\n",
         "",
-        "tests/outbox/test_holding.py::test_after_a_hold_one_goes_first_until_a_success",
+        "tests/outbox/exchange/test_holds.py::test_after_a_hold_one_goes_first_until_a_success",
     ),
     Guard(
         11,
@@ -164,7 +164,7 @@ GUARDS = (
     Guard(
         11,
         "no slot is given twice",
-        "worker/outbox/pace.py",
+        "worker/outbox/exchange/rate_limit.py",
         ".where(Environment.id == 1).with_for_update(key_share=True)",
         ".where(Environment.id == 1)",
         f"{_PACE_TEST}test_two_workers_never_get_the_same_slot",
@@ -172,7 +172,7 @@ GUARDS = (
     Guard(
         11,
         "no slot is reserved long before its time",
-        "worker/outbox/pace.py",
+        "worker/outbox/exchange/rate_limit.py",
         "count = min(most, 1 + floor((HORIZON - start) * rate + 1e-6))",
         "count = most",
         f"{_PACE_TEST}test_no_slot_is_reserved_long_before_its_time",
@@ -191,7 +191,7 @@ GUARDS = (
         TURN,
         "if slots is None and not self._in_hand():",
         "if slots is None:",
-        "tests/delivery/test_pacing.py::test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left",
+        "tests/delivery/test_rate_limiter.py::test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left",
     ),
     Guard(
         11,
@@ -199,7 +199,7 @@ GUARDS = (
         TURN,
         "return min(free, max(1, self._share - len(self.busy)))",
         "return free",
-        "tests/delivery/test_pacing.py::test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it",
+        "tests/delivery/test_rate_limiter.py::test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it",
     ),
     Guard(
         11,
@@ -207,7 +207,7 @@ GUARDS = (
         PACING,
         "useful = min(free, pace.useful(self._box, self._turn, free, place))",
         "useful = free",
-        "tests/delivery/test_pacing.py::test_a_turn_reserves_as_many_slots_as_it_sends_requests",
+        "tests/delivery/test_rate_limiter.py::test_a_turn_reserves_as_many_slots_as_it_sends_requests",
     ),
     Guard(
         12,
@@ -228,7 +228,7 @@ GUARDS = (
     Guard(
         12,
         "a settlement finds its rows by their ids",
-        "worker/outbox/settling.py",
+        "worker/outbox/exchange/settle.py",
         "            also_among(dialect, Operation.id),\n",
         "",
         f"{_SETTLING_TEST}test_a_settlement_finds_its_rows_by_their_ids_in_a_table_believed_to_be_small",
@@ -236,7 +236,7 @@ GUARDS = (
     Guard(
         13,
         "a settlement names its attempt",
-        "worker/outbox/settling.py",
+        "worker/outbox/exchange/settle.py",
         "            Operation.attempt == settled.attempt,\n",
         "",
         f"{_SETTLING_TEST}test_only_the_attempt_that_is_named_is_settled",

@@ -2,12 +2,12 @@
 
 from tests.guards.guard import Guard
 
-LANES = "worker/outbox/lanes.py"
-RESCUE = "worker/outbox/rescue.py"
+LANES = "worker/outbox/lanes/turns.py"
+RESCUE = "worker/outbox/exchange/rescue.py"
 TURN = "worker/delivery/turn.py"
-_LANES_TEST = "tests/outbox/test_lanes.py::"
-_RINGS_TEST = "tests/outbox/test_rings.py::"
-_RESCUE_TEST = "tests/outbox/test_rescue.py::"
+_LANES_TEST = "tests/outbox/lanes/test_turns.py::"
+_RINGS_TEST = "tests/outbox/lanes/test_rings.py::"
+_RESCUE_TEST = "tests/outbox/exchange/test_rescue.py::"
 _ENDING_TEST = "tests/delivery/test_ending.py::"
 
 GUARDS = (
@@ -54,7 +54,7 @@ GUARDS = (
     Guard(
         3,
         "what is due is what can be claimed",
-        "worker/outbox/due.py",
+        "worker/outbox/predicates.py",
         "return and_(Lane.due_at <= now, free(now), claimable(now))",
         "return and_(Lane.due_at <= now, free(now))",
         f"{_LANES_TEST}test_dispatch_turn_claim_and_last_look_agree",
@@ -86,10 +86,10 @@ GUARDS = (
     Guard(
         4,
         "a lane is given back early only where nothing is left",
-        "worker/outbox/exchange.py",
+        "worker/outbox/exchange/exchange.py",
         "if leave and done.is_idle:",
         "if leave:",
-        "tests/outbox/test_exchange.py::test_as_long_as_something_may_come_of_it_the_lane_is_kept",
+        "tests/outbox/exchange/test_exchange.py::test_as_long_as_something_may_come_of_it_the_lane_is_kept",
     ),
     Guard(
         5,
@@ -110,7 +110,7 @@ GUARDS = (
     Guard(
         5,
         "the main process dispatches when nobody has",
-        "worker/standing.py",
+        "worker/processes/main_process.py",
         "if not environments.silent_for(box, SILENT) and now - attention.heard < DEAF:",
         "if now - attention.heard < DEAF:",
         "tests/test_housekeeping.py::test_the_watch_dispatches_only_when_nobody_has_for_a_while",
@@ -158,7 +158,7 @@ GUARDS = (
     Guard(
         7,
         "held and paused lanes are rescued too",
-        "worker/outbox/due.py",
+        "worker/outbox/predicates.py",
         "return and_(free(now), left)",
         "return and_(free(now), left, ~held(now))",
         f"{_RESCUE_TEST}test_held_and_paused_lanes_are_rescued_too",

@@ -2,9 +2,9 @@
 
 from tests.guards.guard import Guard
 
-LOOKING_UP = "worker/outbox/looking_up.py"
+LOOKING_UP = "worker/outbox/exchange/look_ups.py"
 DOUBT = "worker/doubt.py"
-_LOOKING_TEST = "tests/outbox/test_looking_up.py::"
+_LOOKING_TEST = "tests/outbox/exchange/test_look_ups.py::"
 _DOUBT_TEST = "tests/test_doubt.py::"
 
 GUARDS = (
@@ -14,7 +14,7 @@ GUARDS = (
         LOOKING_UP,
         "        Operation.attempt == one.attempt,\n        Operation.look_ups == one.look_ups,\n        or_(",
         "        Operation.look_ups == one.look_ups,\n        or_(",
-        "tests/outbox/test_patience.py::test_a_look_up_of_an_earlier_attempt_ends_none_of_a_later_one",
+        "tests/outbox/exchange/test_patience.py::test_a_look_up_of_an_earlier_attempt_ends_none_of_a_later_one",
     ),
     Guard(
         24,
@@ -43,7 +43,7 @@ GUARDS = (
     Guard(
         24,
         "nothing is concluded while another like it is under way",
-        "worker/outbox/doubting.py",
+        "worker/outbox/exchange/rivals.py",
         "other.state.in_([State.IN_FLIGHT, State.IN_DOUBT])",
         "other.state.in_([State.IN_FLIGHT])",
         f"{_LOOKING_TEST}test_nothing_is_concluded_while_another_like_it_is_under_way",
@@ -51,7 +51,7 @@ GUARDS = (
     Guard(
         24,
         "leave to send again grows old",
-        "worker/outbox/due.py",
+        "worker/outbox/predicates.py",
         "or_(Operation.send_again_until.is_(None), Operation.send_again_until > now)",
         "or_(Operation.send_again_until.is_(None), Operation.send_again_until <= now, Operation.send_again_until > now)",
         f"{_LOOKING_TEST}test_a_claim_by_itself_heeds_old_leave",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from worker.outbox import Outbox
-    from worker.outbox.feed_files import Rejected
+    from worker.outbox.intake.feed_files import Rejected
 
 HEADINGS = ("source_id", "customer_id", "contact_id", "date", "note")
 

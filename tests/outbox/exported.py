@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from models import Event, State
 from tests import factory
-from worker.outbox import intake
-from worker.outbox.intake import Known, NewOperation, Verdict
+from worker.outbox.intake import record as intake
+from worker.outbox.intake.record import Known, NewOperation, Verdict
 
 if TYPE_CHECKING:
     from sqlalchemy import Row

@@ -8,16 +8,17 @@ from models import Lane, Operation, State
 from tests import factory
 from worker.decide import Settlement
 from worker.kind import Presence, Sighting
-from worker.outbox import FixedClock, Outbox, lanes
-from worker.outbox.claiming import Claimed
-from worker.outbox.exchange import Exchanged, exchange
-from worker.outbox.looking_up import Doubtful, LookedUp
-from worker.outbox.room import Terms
-from worker.outbox.settling import Finished
+from worker.outbox import FixedClock, Outbox
+from worker.outbox.exchange.capacity import Terms
+from worker.outbox.exchange.claim import Claimed
+from worker.outbox.exchange.exchange import Exchanged, exchange
+from worker.outbox.exchange.look_ups import Doubtful, LookedUp
+from worker.outbox.exchange.settle import Finished
+from worker.outbox.lanes import turns as lanes
 from worker.outcome import Health
 
 if TYPE_CHECKING:
-    from worker.outbox.lanes import Turn
+    from worker.outbox.lanes.turns import Turn
 
 TERMS = Terms(lease=100_000, outlast=35, in_flight=5)
 QUIET, GAP = 900.0, 300.0

@@ -8,12 +8,13 @@ from sqlalchemy import select, update
 from models import Hold, Lane, Operation, State
 from tests import factory
 from worker.decide import Settlement
-from worker.outbox import Outbox, lanes
-from worker.outbox.claiming import Claimed
-from worker.outbox.exchange import Exchanged, exchange
-from worker.outbox.lanes import Turn
-from worker.outbox.room import Terms
-from worker.outbox.settling import Finished
+from worker.outbox import Outbox
+from worker.outbox.exchange.capacity import Terms
+from worker.outbox.exchange.claim import Claimed
+from worker.outbox.exchange.exchange import Exchanged, exchange
+from worker.outbox.exchange.settle import Finished
+from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes.turns import Turn
 from worker.outcome import Health
 
 TERMS = Terms(lease=45, outlast=35, in_flight=5)

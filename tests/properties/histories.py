@@ -17,8 +17,8 @@ from tests.properties.workers import Errand, Violation, Worker, World
 from worker.decide import Backoff, Policy
 from worker.doubt import Patience
 from worker.outbox import FixedClock, Outbox
-from worker.outbox.looking_up import LookUpTerms
-from worker.outbox.room import Terms
+from worker.outbox.exchange.capacity import Terms
+from worker.outbox.exchange.look_ups import LookUpTerms
 from worker.reconciling import Cancel, Delivered, Expiry, GiveUp, Requeue, SendAgain, Wish
 
 QUIET, GAP = 900.0, 300.0

@@ -14,12 +14,17 @@ from tests.properties.vitec import Fate
 from tests.properties.workers import Worker, World, begin
 from worker import reconciling
 from worker.kinds import by_name
-from worker.outbox import expiry, intake, lanes, parents, pausing, rescue
-from worker.outbox.due import looked_up, waiting
-from worker.outbox.intake import NewOperation
-from worker.outbox.pausing import Span
+from worker.outbox.exchange import rescue
+from worker.outbox.intake import record as intake
+from worker.outbox.intake.record import NewOperation
+from worker.outbox.lanes import dependencies as parents
+from worker.outbox.lanes import turns as lanes
+from worker.outbox.operators import pauses as pausing
+from worker.outbox.operators.pauses import Span
+from worker.outbox.predicates import looked_up, waiting
+from worker.outbox.upkeep import expiry
+from worker.policies import verdict_of
 from worker.reconciling import Delivered, GiveUp, SendAgain, Wish
-from worker.terms import verdict_of
 
 KINDS = ("comeback", "viewing_registration", "appointment", "order_token")
 WHO = reconciling.Who("somebody", "so that it is known")

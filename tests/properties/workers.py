@@ -13,20 +13,22 @@ from models import State
 from tests import factory
 from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, answer, error_of
 from worker.decide import SOON, Policy, Settlement, decide, outcome_of
-from worker.delivery.away import plain
-from worker.delivery.switch import MARGIN
+from worker.delivery.database_errors import plain
+from worker.delivery.dead_mans_switch import MARGIN
 from worker.errors import Revoked, VitecError
 from worker.kind import Presence, Sighting
 from worker.kinds import by_name
-from worker.outbox import FixedClock, Outbox, lanes, rescue
-from worker.outbox.claiming import Claimed
-from worker.outbox.exchange import exchange
-from worker.outbox.lanes import Turn
-from worker.outbox.looking_up import Doubtful, LookedUp
-from worker.outbox.room import Terms
-from worker.outbox.settling import Finished
+from worker.outbox import FixedClock, Outbox
+from worker.outbox.exchange import rescue
+from worker.outbox.exchange.capacity import Terms
+from worker.outbox.exchange.claim import Claimed
+from worker.outbox.exchange.exchange import exchange
+from worker.outbox.exchange.look_ups import Doubtful, LookedUp
+from worker.outbox.exchange.settle import Finished
+from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes.turns import Turn
 from worker.outcome import Outcome
-from worker.terms import verdict_of
+from worker.policies import verdict_of
 
 TIMEOUT = 30.0
 

@@ -12,7 +12,7 @@ import pytest
 
 from models import State
 from tests import factory
-from worker.outbox import reporting
+from worker.outbox.views import unreported as reporting
 from worker.results import explained, write_file, write_stream, writing
 from worker.results.codes import CODES
 

@@ -12,13 +12,15 @@ from sqlalchemy import func, select
 from models import Attempt, Operation, State
 from tests import factory
 from tests.processes import until
-from worker.outbox import Outbox, lanes
+from worker.outbox.lanes import turns as lanes
 from worker.sandbox import PASSWORD, USER, Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import redis
+
+    from worker.outbox import Outbox
 
 KINDS = tuple(factory.PAYLOADS)
 

@@ -18,8 +18,8 @@ from sqlalchemy import create_engine, func, select
 from models import Operation, State
 from tests.processes import vitec_sync
 from worker.cli.audit import disagreements
-from worker.cli.demo import FAULTS, LOST_ANSWERS
-from worker.cli.stage import BrokenOff, Stage, broker, clean, program
+from worker.cli.demo.command import FAULTS, LOST_ANSWERS
+from worker.cli.demo.processes import BrokenOff, Stage, broker, clean, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from kombu.entity import Queue
 from kombu.transport import redis as transport
 
 from tests import servers
-from worker.listening import Channel
+from worker.processes.consumer import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from celery.beat import ScheduleEntry
 from models import State
 from tests.processes import celery, worker
 from worker import rings
-from worker.beating import Scheduler
+from worker.processes.beat import Scheduler
 from worker.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 from celery.concurrency import get_implementation
 
 from tests.processes import Process, celery
-from worker import bootstrap, logs, standing
+from worker import bootstrap, logs
+from worker.processes import main_process as standing
 
 if TYPE_CHECKING:
     from tests.running.office import Office

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from models import Environment, State
 from tests.processes import celery, until, worker
-from worker.outbox import environments
-from worker.outbox.environments import register
+from worker.outbox.lanes import environments
+from worker.outbox.lanes.environments import register
 
 if TYPE_CHECKING:
     from tests.running.office import Office

@@ -24,7 +24,7 @@ from worker.errors import (
 )
 from worker.kind import Answer
 from worker.vitec.connection import PlainConnection
-from worker.vitec.flight import Flight, flying
+from worker.vitec.http_attempt import Flight, flying
 from worker.vitec.permit import Permit
 
 AT_MOST = 1 << 20

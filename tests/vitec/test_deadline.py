@@ -13,7 +13,7 @@ from tests.vitec.conftest import POST, House, ended
 from tests.vitec.wire import PATIENCE, Line, http
 from worker.errors import Refused, Unanswered, Unreadable
 from worker.vitec import body
-from worker.vitec.flight import Flight, current
+from worker.vitec.http_attempt import Flight, current
 from worker.vitec.permit import Permit
 from worker.vitec.watchdog import Watchdog
 

@@ -17,7 +17,7 @@ import pytest
 from tests.vitec.conftest import GET, POST, House, ended
 from tests.vitec.wire import PATIENCE, Line, http
 from worker.vitec.connection import PlainConnection
-from worker.vitec.flight import Flight, flying
+from worker.vitec.http_attempt import Flight, flying
 from worker.vitec.permit import Permit
 
 if TYPE_CHECKING:

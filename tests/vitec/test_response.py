@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from tests.vitec.conftest import ended
 from tests.vitec.wire import http as made
 from worker.errors import Unanswered, Unreadable
-from worker.vitec.flight import Flight, flying
+from worker.vitec.http_attempt import Flight, flying
 from worker.vitec.permit import Permit
 from worker.vitec.response import MarkedResponse
 

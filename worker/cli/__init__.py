@@ -27,8 +27,8 @@ ENTRIES = (
     Entry("rejected", "importing:rejected", "List rows that could not be taken in, and why.", _IN_OUT),
     Entry("results", "results:results", "Write what the CRM has not been told yet.", _IN_OUT),
     Entry("status", "status:status", "Tell at a glance whether all is well.", _LOOK),
-    Entry("list", "looking:list_", "List operations, newest first.", _LOOK),
-    Entry("show", "looking:show", "Show all that is known of one operation.", _LOOK),
+    Entry("list", "show:list_", "List operations, newest first.", _LOOK),
+    Entry("show", "show:show", "Show all that is known of one operation.", _LOOK),
     Entry("explain", "explaining:explain_", "Tell why an operation has not been sent, and what helps.", _LOOK),
     Entry("resolve", "deciding:resolve", "Settle an operation in doubt: it is there, send again, or give up.", _DECIDE),
     Entry("requeue", "deciding:requeue", "Send operations after all that ended without success.", _DECIDE),
@@ -36,7 +36,7 @@ ENTRIES = (
     Entry("pause", "holding:pause", "Send nothing for a customer, a kind of its, or at all.", _DECIDE),
     Entry("resume", "holding:resume", "End a pause, or another hold before its time.", _DECIDE),
     Entry("migrate", "admin:migrate", "Make the database's tables, or bring them up to date.", _SET_UP),
-    Entry("demo", "demo:demo", "Run the whole main job here, against a stand-in for Vitec.", _SET_UP),
+    Entry("demo", "demo.command:demo", "Run the whole main job here, against a stand-in for Vitec.", _SET_UP),
     Entry("sandbox", "sandbox:sandbox", "Run a stand-in for Vitec Connect until it is stopped.", _SET_UP),
 )
 _BY_NAME = {entry.name: entry for entry in ENTRIES}

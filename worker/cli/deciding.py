@@ -12,8 +12,8 @@ from worker import bootstrap, logs, reconciling
 from worker.cli import options, terminal
 from worker.cli.terminal import CannotBeDone
 from worker.outbox import Outbox
-from worker.outbox.people import Verb
-from worker.outbox.reading import Filter, ids, show
+from worker.outbox.operators.decisions import Verb
+from worker.outbox.views.operations import Filter, ids, show
 from worker.reconciling import Expiry, Report, Who, Wish
 
 Expires = Annotated[

@@ -9,8 +9,8 @@ from worker import bootstrap
 from worker.cli import options, terminal
 from worker.cli.deciding import AsJson, ring, who
 from worker.kinds import KINDS
-from worker.outbox import pausing
-from worker.outbox.pausing import Span
+from worker.outbox.operators import pauses as pausing
+from worker.outbox.operators.pauses import Span
 
 All = Annotated[bool, typer.Option("--all", help="Everything this database serves.")]
 Customer = Annotated[str | None, typer.Option(help="All function groups of this customer.", show_default=False)]

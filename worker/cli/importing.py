@@ -18,8 +18,8 @@ from worker.cli.options import kind_names
 from worker.feeds import FileRefused
 from worker.importing import DEFAULT_FEED, Listener, Summary, TakenElsewhere, Terms, take_in
 from worker.importing import Progress as Step
-from worker.outbox import reporting
-from worker.outbox.feed_files import Rejected
+from worker.outbox.intake.feed_files import Rejected
+from worker.outbox.views import unreported as reporting
 
 SHOWN = 20
 """Rejected rows printed for each file; `vitec-sync rejected` lists all."""

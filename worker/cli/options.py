@@ -9,7 +9,7 @@ from models import State
 from worker.cli.terminal import CannotBeDone
 from worker.kinds import KINDS
 from worker.outbox import Outbox
-from worker.outbox.reading import Filter, find, reference
+from worker.outbox.views.operations import Filter, find, reference
 
 States = Annotated[list[State] | None, typer.Option("--state", help="Only in this state.", show_default=False)]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only of this kind.", show_default=False)]

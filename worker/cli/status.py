@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 from models import WAITING, Reason, Scope, State
 from worker import bootstrap
 from worker.cli import terminal
-from worker.outbox.overview import Overview, overview
+from worker.outbox.views.overview import Overview, overview
 
 SILENT = timedelta(seconds=60)
 """Without a dispatch for so long, while work is due, no worker and no beat can be running."""

@@ -7,17 +7,18 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
 
-from worker.delivery.away import database_away
-from worker.delivery.pacing import Pacing
+from worker.delivery.database_errors import database_away
+from worker.delivery.dead_mans_switch import Reading, Switch
+from worker.delivery.rate_limiter import Pacing
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import Sender, Sending
-from worker.delivery.switch import Reading, Switch
 from worker.delivery.turn import Limits, Work
 from worker.kinds import KINDS
-from worker.outbox import lanes, rescue
-from worker.outbox.store import Outbox
+from worker.outbox.database.database import Outbox
+from worker.outbox.exchange import rescue
+from worker.outbox.lanes import turns as lanes
+from worker.policies import policy_of, terms_of, verdict_of
 from worker.settings import Settings
-from worker.terms import policy_of, terms_of, verdict_of
 
 __all__ = ["TurnReport", "serve", "this_worker"]
 

@@ -3,8 +3,8 @@
 import time
 
 from worker.delivery.sending import Sending
-from worker.outbox.looking_up import LookedUp
-from worker.outbox.settling import Finished
+from worker.outbox.exchange.look_ups import LookedUp
+from worker.outbox.exchange.settle import Finished
 
 GATHER = 0.004
 """Seconds in which results are gathered before an exchange."""

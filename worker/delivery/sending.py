@@ -10,13 +10,13 @@ from datetime import timedelta
 from typing import ClassVar, Protocol
 
 from worker.decide import Jitter, Policy, Settlement, decide, full_jitter, outcome_of, undecided
-from worker.delivery.switch import Switch
+from worker.delivery.dead_mans_switch import Switch
 from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call, Presence, Sighting
 from worker.kinds import by_name
-from worker.outbox.claiming import Claimed
-from worker.outbox.looking_up import Doubtful, LookedUp
-from worker.outbox.settling import Finished
+from worker.outbox.exchange.claim import Claimed
+from worker.outbox.exchange.look_ups import Doubtful, LookedUp
+from worker.outbox.exchange.settle import Finished
 from worker.outcome import Health, InDoubt, Outcome, Retryable
 from worker.vitec.permit import Permit
 

@@ -10,20 +10,21 @@ from sqlalchemy.exc import DBAPIError
 
 from models import State
 from worker.decide import SOON, Settlement
-from worker.delivery.away import database_away, patiently, plain, unclear
+from worker.delivery.database_errors import database_away, patiently, plain, unclear
+from worker.delivery.dead_mans_switch import Reading, Switch
 from worker.delivery.gathering import gather
-from worker.delivery.pacing import Pacing
+from worker.delivery.rate_limiter import Pacing
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import Errand, Sending
-from worker.delivery.switch import Reading, Switch
-from worker.outbox import lanes, rescue
-from worker.outbox.claiming import START, Claimed, Place
-from worker.outbox.exchange import Exchanged, exchange
-from worker.outbox.lanes import Turn
-from worker.outbox.looking_up import Doubtful, LookedUp
-from worker.outbox.room import Terms
-from worker.outbox.settling import Finished
-from worker.outbox.store import Outbox
+from worker.outbox.database.database import Outbox
+from worker.outbox.exchange import rescue
+from worker.outbox.exchange.capacity import Terms
+from worker.outbox.exchange.claim import START, Claimed, Place
+from worker.outbox.exchange.exchange import Exchanged, exchange
+from worker.outbox.exchange.look_ups import Doubtful, LookedUp
+from worker.outbox.exchange.settle import Finished
+from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes.turns import Turn
 
 log = structlog.get_logger(__name__)
 

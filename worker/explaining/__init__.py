@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models import State
+from worker.explaining.available_commands import Command, commands
 from worker.explaining.chain import Limits, notes_of, reasons_of
-from worker.explaining.changing import Command, commands
-from worker.explaining.coming import Coming, Deed, coming
+from worker.explaining.next_step import Coming, Deed, coming
 from worker.explaining.reasons import Note, Reason
 from worker.outbox import Outbox
-from worker.outbox.explaining import read
+from worker.outbox.views.explain import read
 
 __all__ = ["Coming", "Command", "Deed", "Explanation", "Limits", "Note", "Reason", "explain"]
 

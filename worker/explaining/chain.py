@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from models import FINAL, WAITING, State
 from worker.explaining import reasons
-from worker.outbox.explaining import Facts
-from worker.outbox.pace import HORIZON
+from worker.outbox.exchange.rate_limit import HORIZON
+from worker.outbox.views.explain import Facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import assert_never
 from models import Reason as Because
 from models import Scope, State
 from worker.explaining import reasons
-from worker.explaining.coming import Coming, Deed
+from worker.explaining.next_step import Coming, Deed
 from worker.kind.stockholm import STOCKHOLM
 from worker.results import explained
 

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from worker.feeds.delimited import open_delimited
 from worker.feeds.jsonlines import open_json_lines
+from worker.feeds.sniff import survey
 from worker.feeds.source import BadRow, Feed, FileRefused, Row
-from worker.feeds.surveying import survey
 
 __all__ = ["BadRow", "Feed", "FileRefused", "Row", "open_feed"]
 

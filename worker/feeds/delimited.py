@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 from worker.feeds.formulas import restore
 from worker.feeds.records import PIECE, QuoteError, Record, open_text, records
+from worker.feeds.sniff import Survey, described
 from worker.feeds.source import MAX_CELL, MAX_COLUMNS, MAX_ROW, BadRow, Feed, FileRefused, Row
-from worker.feeds.surveying import Survey, described
 
 _DELIMITERS = ";,\t"
 _TOO_LONG = f"Shorten each cell to {MAX_CELL:,} characters."

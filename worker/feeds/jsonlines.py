@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, TextIO
 
 from worker.feeds.records import open_text
+from worker.feeds.sniff import Survey, described
 from worker.feeds.source import MAX_CELL, MAX_COLUMNS, MAX_ROW, BadRow, Feed, FileRefused, Row
-from worker.feeds.surveying import Survey, described
 
 _ONE_OBJECT = "Write one JSON object a line"
 

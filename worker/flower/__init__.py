@@ -4,6 +4,6 @@ Flower reads its options from the environment, a file and its arguments, in that
 without any, and has the result checked before Flower listens, so no way of giving options goes round it.
 """
 
-from worker.flower.arranging import arrange
+from worker.flower.options import arrange
 
 __all__ = ["arrange"]

@@ -1,8 +1,8 @@
 """Intake: rows of a CRM become operations, bad rows become rejected rows."""
 
 from worker.importing.enqueueing import Enqueued, enqueue
+from worker.importing.import_file import DEFAULT_FEED, Listener, Progress, Summary, TakenElsewhere, take_in
 from worker.importing.rows import Terms
-from worker.importing.taking import DEFAULT_FEED, Listener, Progress, Summary, TakenElsewhere, take_in
 
 __all__ = [
     "DEFAULT_FEED",

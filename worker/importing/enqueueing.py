@@ -9,9 +9,11 @@ from sqlalchemy import bindparam, select
 from models import Operation
 from worker.importing.rows import Terms, make, read_cells
 from worker.kinds import by_name
-from worker.outbox import Outbox, intake, lanes
-from worker.outbox.intake import NewOperation, Verdict
-from worker.outbox.repeating import repeated
+from worker.outbox import Outbox
+from worker.outbox.database.conflicts import repeated
+from worker.outbox.intake import record as intake
+from worker.outbox.intake.record import NewOperation, Verdict
+from worker.outbox.lanes import turns as lanes
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from worker.importing.columns import Columns
 from worker.kind import BadCell, BadCells, Kind, Problem
 from worker.kind.cells import body_id, moment, path_id, read_column
 from worker.kinds import KINDS
-from worker.outbox.feed_files import Rejected
-from worker.outbox.intake import NewOperation
+from worker.outbox.intake.feed_files import Rejected
+from worker.outbox.intake.record import NewOperation
 
 _BY_NAME: Mapping[str, type[Kind]] = {kind.kind: kind for kind in KINDS}
 

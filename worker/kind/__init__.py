@@ -1,9 +1,9 @@
 """What it means to be a kind: the declaration of one of Vitec's calls, as a validated, frozen payload."""
 
+from worker.kind.contract import Answer, Call, OnDoubt, Presence, Sighting
 from worker.kind.declaration import SKEW, Kind, Listed, PathId
 from worker.kind.headings import ROW_FIELDS, fold, row_headings
 from worker.kind.problems import BadCell, BadCells, Problem
-from worker.kind.words import Answer, Call, OnDoubt, Presence, Sighting
 
 __all__ = [
     "ROW_FIELDS",

@@ -4,7 +4,7 @@ import json
 from typing import Any, Final, NoReturn
 
 from worker.kind.cells import LONGEST_ID, is_plain
-from worker.kind.words import Answer, Presence, Sighting
+from worker.kind.contract import Answer, Presence, Sighting
 from worker.outcome import Health, InDoubt, Outcome, Succeeded
 
 

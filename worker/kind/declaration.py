@@ -10,9 +10,9 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError
 
 from worker.kind.cells import PATH_ID, Cell, Reader, path_id, read_column
+from worker.kind.contract import Answer, Call, OnDoubt, Sighting
 from worker.kind.headings import ROW_FIELDS, fold, index, row_headings, spellings
 from worker.kind.problems import BadCell, BadCells, Problem
-from worker.kind.words import Answer, Call, OnDoubt, Sighting
 from worker.outcome import Outcome
 
 SKEW: Final = timedelta(seconds=5)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from worker.kind.answers import is_id, members, unclear, value_of
+from worker.kind.contract import Answer, Presence, Sighting
 from worker.kind.stockholm import possible_moments, read_back_time
-from worker.kind.words import Answer, Presence, Sighting
 
 
 @dataclass(frozen=True, slots=True)

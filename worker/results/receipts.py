@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import IO, Final, Self
 
 from models import State
-from worker.outbox import Outbox, reporting
-from worker.outbox.reporting import Told
+from worker.outbox import Outbox
+from worker.outbox.views import unreported as reporting
+from worker.outbox.views.unreported import Told
 
 _STATES: Final = tuple(State)
 

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 
 from worker.feeds.formulas import disarm
-from worker.outbox import Outbox, reporting
-from worker.outbox.reporting import Told
+from worker.outbox import Outbox
+from worker.outbox.views import unreported as reporting
+from worker.outbox.views.unreported import Told
 from worker.results.codes import explained
 from worker.results.receipts import Receipts, Written
 

@@ -3,9 +3,9 @@
 It knows nothing of the worker, as somebody else's server would not.
 """
 
+from worker.sandbox.access import CLOSED, EXPIRED, FULL, PASSWORD, UNKNOWN, USER, House
 from worker.sandbox.calls import Kind
 from worker.sandbox.faults import DOOR_FAULTS, Fault, Stage
-from worker.sandbox.house import CLOSED, EXPIRED, FULL, PASSWORD, UNKNOWN, USER, House
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import Created, Entry, Ledger
 from worker.sandbox.running import Options, Sandbox, run_sandbox, running_sandbox

@@ -7,10 +7,10 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
+from worker.sandbox.access import CLOSED, EXPIRED, FULL, House, exists
 from worker.sandbox.answers import Answer, Complaint, json_answer, login_refused, message_answer, refused
 from worker.sandbox.binding import Unreadable, Values, bind, parse
 from worker.sandbox.calls import Call, Kind, NoSuchPath, WrongMethod, route
-from worker.sandbox.house import CLOSED, EXPIRED, FULL, House, exists
 from worker.sandbox.validation import complaints_about
 
 #: How the id begins of what a call makes. A ticket is found, not made: its id comes from the token.

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.sandbox.door import LOOPBACK, bind
+from worker.sandbox.access import House
 from worker.sandbox.faults import Fault
-from worker.sandbox.house import House
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import IN_MEMORY, Ledger
+from worker.sandbox.listener import LOOPBACK, bind
 from worker.sandbox.script import Faults, Script, ScriptSource
 from worker.sandbox.server import Certificate, Server
-from worker.sandbox.site import Site
+from worker.sandbox.service import Site
 
 _DEADLINE = 10.0
 _UNTIL_OPENED = 3600.0

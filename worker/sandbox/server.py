@@ -24,13 +24,13 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from worker.sandbox.answers import Answer
 from worker.sandbox.control import control, is_control
-from worker.sandbox.door import Door
 from worker.sandbox.faults import Fault, Stage
 from worker.sandbox.judging import Request
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import Ledger
+from worker.sandbox.listener import Door
 from worker.sandbox.script import Dealt, Faults, Script
-from worker.sandbox.site import Site
+from worker.sandbox.service import Site
 from worker.sandbox.wire import WIRE_FAULTS, Sleep, act_out, reset
 from worker.tls import Socket
 

@@ -14,13 +14,13 @@ from worker.failpoints import reach
 from worker.kind import Answer, Call
 from worker.vitec import body
 from worker.vitec.adapter import Adapter
+from worker.vitec.classify import Heard, verdict
 from worker.vitec.credentials import Credentials, CredentialsError, Login
-from worker.vitec.flight import Flight, WithdrawnError, flying
+from worker.vitec.error_text import words
+from worker.vitec.http_attempt import Flight, WithdrawnError, flying
 from worker.vitec.permit import Permit
 from worker.vitec.retrying import with_tries
-from worker.vitec.verdict import Heard, verdict
 from worker.vitec.watchdog import Watchdog
-from worker.vitec.words import words
 
 # Ids come encoded, from an allow-list; this is the second lock on the same door. A segment of dots would collapse.
 _PATH = re.compile(r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+)*")

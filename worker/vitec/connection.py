@@ -13,7 +13,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
 from worker.failpoints import is_armed, reach
-from worker.vitec.flight import current
+from worker.vitec.http_attempt import current
 from worker.vitec.response import MarkedResponse
 
 IDLE_AT_MOST = 2.0

@@ -4,7 +4,7 @@ import re
 from http.client import HTTPException, HTTPMessage, HTTPResponse, UnknownProtocol
 from typing import Any, BinaryIO
 
-from worker.vitec.flight import current
+from worker.vitec.http_attempt import current
 
 _BLANK = (b"\r\n", b"\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] [1-9][0-9]{2}(?: [^\r\n]*)?\r?\n")

@@ -4,7 +4,7 @@ import threading
 import time
 from math import inf
 
-from worker.vitec.flight import Flight
+from worker.vitec.http_attempt import Flight
 
 
 class Watchdog:

@@ -1,0 +1,108 @@
+"""`vitec-sync list` and `show`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from models import State
+from tests.factory import make_feed_file, make_operation
+from worker.cli.show import masked
+from worker.kinds import KINDS
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Shell
+
+SECRET = "Hennes mamma är sjuk"
+
+
+def test_operations_are_listed_newest_first(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        make_operation(connection, State.FAILED, source_id="old")
+        make_operation(connection, State.IN_DOUBT, source_id="new")
+    lines = shell.run("list").out.splitlines()
+    assert lines[0].split("\t") == ["id", "kind", "source id", "customer", "state", "code", "when"]
+    assert [line.split("\t")[2:6] for line in lines[1:]] == [
+        ["new", "M30001", "in doubt !", "unanswered"],
+        ["old", "M30001", "failed", "refused"],
+    ]
+
+
+def test_filters_narrow_the_list(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        wanted = make_operation(connection, State.FAILED, kind="notification", customer_id="M2")
+        make_operation(connection, State.FAILED, kind="notification")
+        make_operation(connection, State.PENDING, kind="notification", customer_id="M2")
+    ran = shell.run(
+        "list", "--state", "failed", "--kind", "notification", "--customer", "M2", "--code", "refused", "--json"
+    )
+    assert [row["id"] for row in json.loads(ran.out)] == [wanted]
+    assert shell.run("list", "--needs-person").out == "There is no such operation.\n"
+
+
+def test_the_list_goes_on_where_a_page_ended(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        made = [make_operation(connection) for _ in range(3)]
+    page = json.loads(shell.run("list", "--limit", "2", "--json").out)
+    assert [row["id"] for row in page] == made[:0:-1]
+    rest = json.loads(shell.run("list", "--before", str(page[-1]["id"]), "--json").out)
+    assert [row["id"] for row in rest] == made[:1]
+
+
+@pytest.mark.parametrize("words", [("--state", "done"), ("--kind", "comebak"), ("--limit", "0")])
+def test_a_filter_that_cannot_be_is_a_usage_error(shell: Shell, words: tuple[str, str]) -> None:
+    assert shell.run("list", *words).status == 2
+
+
+def test_the_list_holds_no_content(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        make_operation(connection, payload={"note": SECRET})
+    assert SECRET not in shell.run("list").out + shell.run("list", "--json").out
+
+
+def test_an_operation_is_shown_with_its_history_by_number_or_by_the_crms_id(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        file_id = make_feed_file(connection, name="a.csv")
+        made = make_operation(connection, State.FAILED, source_id="A", feed_file_id=file_id, line=7)
+    by_number, by_name = shell.run("show", str(made)), shell.run("show", "comeback:A")
+    assert by_number == by_name
+    for told in ("failed", "Kontakten finns inte", "a.csv, line 7", "sent, HTTP 400", "contact_id\tADR0001"):
+        assert told in by_number.out
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_what_may_be_personal_is_shown_only_when_asked_for(shell: Shell, words: tuple[str, ...]) -> None:
+    content = {"contact_id": "ADR1", "note": SECRET}
+    with shell.box.write() as connection:
+        made = make_operation(connection, State.IN_DOUBT, payload=content, revision={"payload": {"note": SECRET}})
+    shown = shell.run("show", str(made), *words).out
+    assert SECRET not in shown
+    assert "ADR1" in shown
+    assert shell.run("show", str(made), *words, "--reveal").out.count(SECRET) == 2
+
+
+def test_a_text_field_of_any_kind_is_hidden_unless_it_is_known_to_be_plain() -> None:
+    shown = set()
+    for kind in KINDS:
+        filled = dict.fromkeys(kind.model_fields, SECRET)
+        shown |= {name for name, value in masked(filled).items() if value == SECRET}
+    assert shown.isdisjoint({"note", "message", "header", "contact_message", "subject", "location", "data"})
+    assert masked({"sms": True, "reminder_time": 15}) == {"sms": True, "reminder_time": 15}
+    assert masked({"something_new": SECRET}) == {"something_new": "(hidden: --reveal)"}
+
+
+def test_a_blanked_operation_says_so(shell: Shell) -> None:
+    with shell.box.write() as connection:
+        made = make_operation(connection, State.SUCCEEDED, payload=None)
+    assert "Blanked" in shell.run("show", str(made)).out
+    assert json.loads(shell.run("show", str(made), "--json").out)["payload"] is None
+
+
+def test_what_is_not_there_is_told_in_a_line(shell: Shell) -> None:
+    for name in ("4711", "comeback:none"):
+        ran = shell.run("show", name)
+        assert (ran.status, ran.out) == (1, "")
+        assert f"There is no operation {name}" in ran.err
+    assert shell.run("show", "nonsense").status == 2

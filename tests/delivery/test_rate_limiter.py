@@ -1,0 +1,159 @@
+"""The pace of a turn: no slot for a row that is not there."""
+
+import re
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from models import Scope, State
+from tests import factory
+from tests.delivery.wire import Wire, created
+from tests.outbox.plans import explained
+from tests.outbox.steps import begin, make, wake_all
+from worker import delivery
+from worker.delivery import rate_limiter as pacing
+from worker.delivery.rate_limiter import Pacing
+from worker.kind import Answer, Call
+from worker.outbox import Outbox
+from worker.outbox.exchange import rate_limit as pace
+from worker.outbox.exchange.claim import Place
+from worker.outbox.exchange.rate_limit import Slots
+from worker.outbox.lanes import turns as lanes
+from worker.settings import Settings
+from worker.vitec.permit import Permit
+
+ANCIENT, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2126, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def reserved(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """All slots that are reserved from now on."""
+    found: list[float] = []
+
+    def reserve(*args: Any) -> Slots:
+        slots = pace.reserve(*args)
+        found.extend(slots.offsets)
+        return slots
+
+    monkeypatch.setattr(pacing, "pace", _Pace(reserve))
+    return found
+
+
+class _Pace:
+    useful = staticmethod(pace.useful)
+
+    def __init__(self, reserve: Any) -> None:
+        self.reserve = reserve
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_a_turn_reserves_as_many_slots_as_it_sends_requests(
+    box: Outbox, settings: Settings, reserved: list[float], rows: int
+) -> None:
+    for _ in range(rows):
+        make(box, next_attempt_at=ANCIENT)
+    make(box, next_attempt_at=LATER)
+    wake_all(box)
+    paced = settings.model_copy(update={"vitec_requests_per_second": 100.0})
+    report = delivery.serve("comeback", box=box, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
+    assert (report.sent, report.ended, len(reserved)) == (rows, "nothing was left", rows)
+
+
+def test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it(
+    box: Outbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it holds and cannot use is lost to all. That its share has grown it is told by a claim."""
+    make(box, customer_id="M2", next_attempt_at=ANCIENT)
+    wake_all(box)
+    other = lanes.take(box, "comeback", lease=45, worker="there:2")
+    assert other is not None
+    for _ in range(30):
+        make(box, next_attempt_at=ANCIENT)
+    wake_all(box)
+    asked: list[int] = []
+    shared: list[int] = []
+    slots_for = Pacing.slots_for
+
+    def note(self: Pacing, free: int, place: Place) -> int | None:
+        asked.append(free)
+        return slots_for(self, free, place)
+
+    def look(call: Call, permit: Permit) -> Answer:
+        with lock:
+            sent.append(call.request_id)
+            if len(sent) == 10:
+                shared.extend(asked)
+                lanes.release(box, other)
+        return created(call, permit)
+
+    sent, lock = list[str](), threading.Lock()
+    monkeypatch.setattr(Pacing, "slots_for", note)
+    paced = settings.model_copy(update={"vitec_requests_per_second": 1000.0, "vitec_in_flight": 4})
+    report = delivery.serve("comeback", box=box, client=Wire(look), settings=paced, stopping=lambda: False, by="here:1")
+    assert report.sent == 30
+    assert (shared[0], max(shared[1:])) == (4, 2)
+    assert max(asked[len(shared) :]) > 2
+
+
+def test_look_ups_need_slots_too(box: Outbox) -> None:
+    make(box, next_attempt_at=ANCIENT)
+    make(box, State.IN_DOUBT, next_attempt_at=ANCIENT, needs_person=False)
+    make(box, send_again_until=ANCIENT, next_attempt_at=ANCIENT)
+    make(box, next_attempt_at=LATER)
+    make(box, State.IN_DOUBT, next_attempt_at=ANCIENT, needs_person=True)
+    make(box, customer_id="M2", next_attempt_at=ANCIENT)
+    (turn,) = (taken for taken in (begin(box), begin(box)) if taken.customer_id == factory.CUSTOMER)
+    assert pace.useful(box, turn, 50) == 3
+    assert pace.useful(box, turn, 1) == 3
+
+
+def test_a_lane_with_nothing_ready_is_told_from_one_that_waits_for_slots(box: Outbox) -> None:
+    make(box, next_attempt_at=ANCIENT)
+    turn = begin(box)
+    slow = Pacing(box, turn, 0.001)
+    assert slow.slots_for(5) == 1
+    other = Pacing(box, turn, 0.001)
+    assert other.slots_for(5) == 0
+    assert other.needs_slot
+    with box.write() as connection:
+        factory.make_hold(connection, Scope.LANE, customer_id=turn.customer_id)
+        connection.exec_driver_sql("DELETE FROM operations")
+    assert Pacing(box, turn, 0.001).slots_for(5) is None
+    assert Pacing(box, turn, 0).slots_for(5) == 5
+
+
+def test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left(box: Outbox, settings: Settings) -> None:
+    """The parent's success, in the same lane, brings its child."""
+    make(box, source_id="P", next_attempt_at=ANCIENT)
+    make(box, after_kind="comeback", after_source_id="P", parent_done=False, next_attempt_at=ANCIENT)
+    wake_all(box)
+    paced = settings.model_copy(update={"vitec_requests_per_second": 100.0})
+    report = delivery.serve("comeback", box=box, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
+    assert (report.sent, report.ended) == (2, "nothing was left")
+
+
+def test_what_lies_before_the_place_is_counted_only_where_there_is_too_little_behind_it(pg_box: Outbox) -> None:
+    """Beside an old snapshot the index keeps an entry of each row that was claimed: they are not stepped over again."""
+    make(pg_box, next_attempt_at=ANCIENT)
+    place = Place(ANCIENT + timedelta(hours=1), 1)
+    for _ in range(2):
+        make(pg_box, next_attempt_at=ANCIENT + timedelta(hours=2))
+    turn = begin(pg_box)
+    asked: list[Any] = []
+    event.listen(pg_box.engine, "before_cursor_execute", lambda *args: asked.append(args[3]["after"]))
+    assert pace.useful(pg_box, turn, 2, place) == 2
+    assert pace.useful(pg_box, turn, 3, place) == 3
+    assert asked == [1, 1, 0]
+
+
+def test_what_is_ready_is_counted_by_the_index_of_what_is_due(pg_box: Outbox) -> None:
+    make(pg_box, next_attempt_at=ANCIENT)
+    turn = begin(pg_box)
+    plans = explained(pg_box.engine, "SELECT (SELECT count", freely=False)
+    pace.useful(pg_box, turn, 5)
+    (plan,) = plans
+    used = set(re.findall(r"(?:using|Bitmap Index Scan on) (\w+operations\w*)", plan))
+    assert used == {"ix_operations_due", "ix_operations_in_doubt", "ix_operations_permitted"}, plan

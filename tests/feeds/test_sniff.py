@@ -1,0 +1,117 @@
+"""A file is accepted or refused by its bytes, before a row of it is looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.feeds.files import read, refusal, written
+from worker.feeds import open_feed, source
+from worker.feeds import sniff as surveying
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SWEDISH = "Id;Ämne\nA-1;Möte på Åsgatan\n"
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [
+        ("utf-8", "UTF-8"),
+        ("utf-8-sig", "UTF-8"),
+        ("utf-16", "UTF-16"),
+        ("cp1252", "Windows-1252"),
+    ],
+)
+def test_each_encoding_of_an_office_is_recognised(tmp_path: Path, codec: str, name: str) -> None:
+    done = read(written(tmp_path, SWEDISH.encode(codec)))
+    assert done.feed.encoding == name
+    assert done.feed.headings == ("Id", "Ämne")
+    assert done.rows[0].cells == ["A-1", "Möte på Åsgatan"]
+
+
+def test_utf_16_is_read_in_both_byte_orders(tmp_path: Path) -> None:
+    for mark, codec in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        done = read(written(tmp_path, mark + SWEDISH.encode(codec)))
+        assert done.rows[0].cells == ["A-1", "Möte på Åsgatan"]
+
+
+def test_the_hash_and_the_size_are_those_of_the_bytes(tmp_path: Path) -> None:
+    content = SWEDISH.encode("cp1252")
+    feed = read(written(tmp_path, content)).feed
+    assert feed.sha256 == hashlib.sha256(content).hexdigest()
+    assert feed.size == len(content)
+
+
+def test_damaged_utf_8_is_refused_with_its_place_and_not_taken_for_windows_1252(tmp_path: Path) -> None:
+    content = SWEDISH.encode() + b"A-2;M\xf6te\n"
+    assert f"not UTF-8 at byte {content.index(0xF6)}, line 3" in refusal(written(tmp_path, content))
+
+
+def test_a_file_with_the_mark_of_utf_8_must_be_utf_8(tmp_path: Path) -> None:
+    assert "not UTF-8 at byte 9, line 2" in refusal(written(tmp_path, b"\xef\xbb\xbfId;B\na\xe5;b\n"))
+
+
+def test_a_byte_that_neither_encoding_knows_is_refused_with_its_place(tmp_path: Path) -> None:
+    assert "neither UTF-8 nor Windows-1252 at byte 10, line 3" in refusal(written(tmp_path, b"Id;B\n1;\xe5\n2\x81;b\n"))
+
+
+def test_utf_16_that_ends_in_half_a_character_is_refused(tmp_path: Path) -> None:
+    assert "not UTF-16" in refusal(written(tmp_path, SWEDISH.encode("utf-16")[:-1]))
+
+
+def test_a_character_may_lie_across_two_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surveying, "CHUNK", 7)
+    assert read(written(tmp_path, SWEDISH * 3)).feed.encoding == "UTF-8"
+    broken = SWEDISH.encode() + b"A-2;M\xf6te\n"
+    assert f"not UTF-8 at byte {broken.index(0xF6)}, line 3" in refusal(written(tmp_path, broken))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "the file is empty"),
+        (b" \r\n\n", "the file is empty"),
+        (b"\xef\xbb\xbf", "the file is empty"),
+        (b"PK\x03\x04abc", "an Excel workbook or a ZIP archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel workbook"),
+        (b"\x1f\x8b\x08abc", "a compressed file"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"a;b\n1;\x00\n", "the file is binary"),
+        ("a;b\n1;\x00\n".encode("utf-16"), "the file is binary"),
+        ("a;b\n1;2\n".encode("utf-16-le"), "the file is binary"),
+        (b"\x01\x02\x03;x\n1;2\n", "the file is binary"),
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
+    assert why in refusal(written(tmp_path, content))
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surveying, "MAX_BYTES", 10)
+    assert "the file is larger than" in refusal(written(tmp_path, SWEDISH))
+
+
+def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    assert "there is no such file" in refusal(tmp_path / "missing.csv")
+    assert "this is a folder" in refusal(tmp_path)
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert "not a regular file" in refusal(tmp_path / "pipe.csv")
+    assert "cannot be opened" in refusal(tmp_path / ("n" * 300))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, SWEDISH)
+    path.chmod(0)
+    assert "may not be read" in refusal(path)
+
+
+def test_a_file_that_grows_while_it_is_read_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path, SWEDISH)
+    with pytest.raises(source.FileRefused, match="changed while it was read"), open_feed(path):
+        path.write_text(SWEDISH * 2, encoding="utf-8")

@@ -1,0 +1,51 @@
+"""Many rows in one parameter come out of the database as they went in."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Boolean, Float, Integer, Text, select
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.types import TypeEngine
+
+from worker.outbox import Outbox, SqlClock
+from worker.outbox.database.json_tables import as_document, as_json, dump, table_of
+from worker.outbox.exchange.settle import _move
+from worker.outbox.views.unreported import _mark
+
+COLUMNS: dict[str, TypeEngine[Any]] = {"id": Integer(), "text": Text(), "yes": Boolean(), "seconds": Float()}
+ROWS: list[dict[str, Any]] = [
+    {"id": 1, "text": 'Åsa "O\'Neil"\n\t\\ 🏡', "yes": True, "seconds": 0.125},
+    {"id": 2, "text": "", "yes": False, "seconds": 3.0},
+    {"id": 3},
+    {"id": 2**31 - 1, "text": "'; DROP TABLE operations; --"},
+]
+
+
+def test_rows_come_out_as_they_went_in_and_what_is_missing_is_null(box: Outbox) -> None:
+    with box.read() as connection:
+        table = table_of(connection.dialect.name, "given", COLUMNS)
+        found = connection.execute(select(table).order_by(table.c.id), as_document(ROWS)).mappings().all()
+    assert [dict(row) for row in found] == [{**dict.fromkeys(COLUMNS), **row} for row in ROWS]
+
+
+def test_one_row_and_fifty_are_the_same_statement(box: Outbox) -> None:
+    with box.read() as connection:
+        table = table_of(connection.dialect.name, "given", COLUMNS)
+        for count in (1, 50):
+            assert len(connection.execute(select(table), as_document(ROWS[:1] * count)).all()) == count
+
+
+@pytest.mark.parametrize("value", ["R1", "Å\n\"'", {"a": [1, None, True], "ö": {"x": 1.5}}, [], False, 0, None])
+def test_an_answer_is_kept_as_the_json_it_was(box: Outbox, value: Any) -> None:
+    with box.read() as connection:
+        table = table_of(connection.dialect.name, "given", {"answer": Text()})
+        row = {"answer": dump(value)}
+        document = as_document([{key: text for key, text in row.items() if text is not None}])
+        found = connection.execute(select(as_json(table.c.answer)), document)
+        assert found.scalar_one() == value
+
+
+def test_sqlite_goes_through_a_document_once() -> None:
+    """Named a second time beside the join, it is read from end to end for each of its rows."""
+    composed = (_move("sqlite", SqlClock().now()), _mark("sqlite", SqlClock().now()))
+    assert [str(one.compile(dialect=sqlite.dialect())).count("json_each") for one in composed] == [1, 1]

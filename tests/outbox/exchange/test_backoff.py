@@ -1,0 +1,28 @@
+"""How long each reason holds: first so long, doubling each time it comes back, up to its cap."""
+
+import pytest
+
+from models import Reason
+from worker.outbox.exchange.holds import Ladders
+
+HOUR, DAY = 3600.0, 86400.0
+
+
+@pytest.mark.parametrize(
+    ("reason", "rungs"),
+    [
+        (Reason.UNAUTHORIZED, [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY, DAY]),
+        (Reason.FORBIDDEN, [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY, DAY]),
+        (Reason.UNAVAILABLE, [120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0]),
+        (Reason.THROTTLED, [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, HOUR, HOUR]),
+        (Reason.REDIRECTED, [HOUR, 2 * HOUR]),
+    ],
+)
+def test_a_hold_doubles_up_to_its_cap(reason: Reason, rungs: list[float]) -> None:
+    ladder = Ladders().of(reason)
+    assert [ladder.rung(strikes) for strikes in range(1, len(rungs) + 1)] == rungs
+    assert ladder.rung(10_000) == ladder.cap
+
+
+def test_five_failures_in_a_row_are_one_too_many() -> None:
+    assert Ladders().breaker_failures == 5

@@ -1,0 +1,261 @@
+"""Look-ups as rows: when they are due, what they are held against, and what they move (turn.md 22, 24)."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from models import Event, Operation, State
+from tests import factory
+from tests.factory import MOMENT
+from tests.outbox.scene import ABSENT, DOUBT, GAP, QUIET, THERE, UNCLEAR, Scene
+from tests.outbox.steps import begin, make
+from worker.decide import Settlement
+from worker.kind import Sighting
+from worker.outbox import FixedClock, Outbox
+from worker.outbox.exchange.claim import claim
+from worker.outbox.exchange.settle import Finished
+from worker.outbox.lanes import turns as lanes
+
+
+def test_nothing_is_looked_up_in_the_quiet_time(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET - 1)
+    assert scene.exchange(want=5).doubtful == ()
+    clock.advance(1)
+    (doubtful,) = scene.exchange(want=5).doubtful
+    assert (doubtful.id, doubtful.attempt, doubtful.look_ups, doubtful.sent_at) == (id_, 1, 1, MOMENT)
+    assert doubtful.payload["contact_id"] == "ADR0001"
+
+
+def test_a_look_up_that_is_due_makes_its_lane_due(scene: Scene, clock: FixedClock) -> None:
+    scene.doubtful()
+    assert scene.turn is not None
+    lanes.release(scene.box, scene.turn)
+    assert lanes.due_kinds(scene.box) == {}
+    with scene.box.read() as connection:
+        assert factory.lane(connection).due_at == MOMENT + timedelta(seconds=QUIET)
+    clock.advance(QUIET)
+    assert lanes.due_kinds(scene.box) == {"comeback": 1}
+
+
+def test_one_that_is_a_persons_is_not_looked_up(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    with scene.box.write() as connection:
+        connection.execute(update(Operation).where(Operation.id == id_).values(needs_person=True))
+    clock.advance(QUIET)
+    assert scene.exchange(want=5).doubtful == ()
+
+
+def test_what_is_there_has_succeeded(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    scene.look_up(THERE)
+    row = scene.row(id_)
+    assert (row.state, row.remote_id, row.acted_at) == (State.SUCCEEDED, "R1", clock.moment)
+    assert (row.error_code, row.needs_person, row.reported_at) == (None, False, None)
+    entry = scene.history(id_)[-1]
+    assert (entry.event, entry.code, entry.outcome, entry.remote_id) == (Event.LOOKED_UP, "there", "succeeded", "R1")
+
+
+def test_two_absences_with_the_gap_between_allow_one_more_send(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    scene.look_up(ABSENT)
+    assert scene.row(id_).state is State.IN_DOUBT
+    clock.advance(GAP - 1)
+    assert scene.exchange(want=5).doubtful == ()
+    clock.advance(1)
+    scene.look_up(ABSENT)
+    assert scene.row(id_).state is State.RETRYABLE
+    (claimed,) = scene.exchange(want=5).claimed
+    assert (claimed.id, claimed.attempt) == (id_, 2)
+    row = scene.row(id_)
+    assert (row.send_again_until, row.absent_since, row.first_claimed_at) == (None, None, MOMENT)
+
+
+def test_an_unclear_answer_between_two_absences_starts_anew(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    for sighting in (ABSENT, UNCLEAR, ABSENT):
+        scene.look_up(sighting)
+        clock.advance(GAP)
+    assert scene.row(id_).state is State.IN_DOUBT
+    scene.look_up(ABSENT)
+    assert scene.row(id_).state is State.RETRYABLE
+
+
+def test_leave_to_send_again_grows_old(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    result = scene.exchange(want=5)
+    assert result.claimed == ()
+    (doubtful,) = result.doubtful
+    scene.bring(doubtful, ABSENT)
+    assert [claimed.id for claimed in scene.exchange(want=5).claimed] == [id_]
+
+
+def test_a_claim_by_itself_heeds_old_leave(box: Outbox) -> None:
+    """Also where no look-up has taken the row out of its way before."""
+    make(box)
+    make(box, State.RETRYABLE, send_again_until=MOMENT, next_attempt_at=MOMENT)
+    fresh = make(box, State.RETRYABLE, send_again_until=MOMENT + timedelta(seconds=1), next_attempt_at=MOMENT)
+    turn = begin(box)
+    with box.write() as connection:
+        claimed, _ = claim(connection, box.clock.now(), turn, 5)
+    assert [one.id for one in claimed][1:] == [fresh]
+
+
+def test_old_leave_that_is_not_confirmed_is_doubt_again(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    for _ in range(2):
+        scene.look_up(ABSENT)
+        clock.advance(GAP)
+    scene.look_up(UNCLEAR)
+    row = scene.row(id_)
+    assert (row.state, row.send_again_until, row.absent_since) == (State.IN_DOUBT, None, None)
+    assert scene.exchange(want=5).claimed == ()
+
+
+@pytest.mark.parametrize("sighting", [ABSENT, UNCLEAR])
+def test_a_look_up_whose_row_has_moved_on_changes_nothing(scene: Scene, clock: FixedClock, sighting: Sighting) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    (first,) = scene.exchange(want=5).doubtful
+    clock.advance(GAP)
+    (second,) = scene.exchange(want=5).doubtful
+    scene.bring(first, sighting)
+    assert (scene.row(id_).state, scene.row(id_).absent_since) == (State.IN_DOUBT, None)
+    scene.end(id_, State.CANCELLED)
+    scene.bring(second, sighting)
+    assert scene.row(id_).state is State.CANCELLED
+    assert [entry.event for entry in scene.history(id_)] == [Event.SENT]
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.EXPIRED])
+def test_that_it_is_there_is_evidence_also_when_the_row_has_ended(
+    scene: Scene, clock: FixedClock, state: State
+) -> None:
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    (doubtful,) = scene.exchange(want=5).doubtful
+    scene.end(id_, state)
+    scene.bring(doubtful, THERE)
+    row = scene.row(id_)
+    assert (row.state, row.remote_id, row.reported_at) == (State.SUCCEEDED, "R1", None)
+    assert scene.history(id_)[-1].event is Event.LOOKED_UP
+
+
+def test_what_was_to_be_cancelled_is_cancelled_when_it_proves_absent(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    with scene.box.write() as connection:
+        connection.execute(update(Operation).where(Operation.id == id_).values(cancel_asked=True))
+    clock.advance(QUIET)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    scene.look_up(ABSENT)
+    row = scene.row(id_)
+    assert (row.state, row.cancel_asked, row.finalized_at) == (State.CANCELLED, False, clock.moment)
+
+
+def test_old_leave_of_a_row_that_begins_anew_is_not_forgotten_by_all(scene: Scene, clock: FixedClock) -> None:
+    """Whichever waiting state it stands in, old leave is looked up, and the answer counts."""
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    for _ in range(2):
+        scene.look_up(ABSENT)
+        clock.advance(GAP)
+    with scene.box.write() as connection:
+        connection.execute(update(Operation).where(Operation.id == id_).values(state=State.PENDING))
+    scene.look_up(ABSENT)
+    assert [claimed.id for claimed in scene.exchange(want=5).claimed] == [id_]
+
+
+@pytest.mark.parametrize("state", [State.IN_FLIGHT, State.IN_DOUBT])
+def test_nothing_is_concluded_while_another_like_it_is_under_way(scene: Scene, clock: FixedClock, state: State) -> None:
+    id_ = scene.doubtful(match_key="A")
+    if state is State.IN_FLIGHT:
+        scene.make(match_key="A")
+        scene.exchange(want=1)
+    else:
+        scene.make(state, match_key="A", needs_person=True)
+    clock.advance(QUIET)
+    scene.look_up(THERE)
+    assert scene.row(id_).state is State.IN_DOUBT
+
+
+def test_what_others_own_is_handed_to_the_look_up(scene: Scene, clock: FixedClock) -> None:
+    scene.make(State.SUCCEEDED, match_key="A", remote_id="THEIRS")
+    scene.make(State.SUCCEEDED, match_key="B", remote_id="UNRELATED")
+    scene.doubtful(match_key="A")
+    clock.advance(QUIET)
+    (doubtful,) = scene.exchange(want=5).doubtful
+    assert doubtful.known_ids == {"THEIRS"}
+
+
+def test_what_is_there_may_be_that_of_another_whose_id_nobody_knows(scene: Scene, clock: FixedClock) -> None:
+    """A person said of the other that it is there, and could not say under which id."""
+    id_ = scene.doubtful(match_key="A")
+    scene.make(State.SUCCEEDED, match_key="A", remote_id=None)
+    clock.advance(QUIET)
+    scene.look_up(THERE)
+    assert (scene.row(id_).state, scene.row(id_).remote_id) == (State.IN_DOUBT, None)
+
+
+def test_one_whose_id_is_known_stands_in_nobodys_way(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful(match_key="A")
+    scene.make(State.SUCCEEDED, match_key="A", remote_id="THEIRS")
+    clock.advance(QUIET)
+    scene.look_up(THERE)
+    assert (scene.row(id_).state, scene.row(id_).remote_id) == (State.SUCCEEDED, "R1")
+
+
+def test_a_dead_workers_look_up_is_made_again_after_the_gap(scene: Scene, clock: FixedClock) -> None:
+    scene.doubtful()
+    clock.advance(QUIET)
+    assert len(scene.exchange(want=5).doubtful) == 1
+    assert scene.exchange(want=5).doubtful == ()
+    clock.advance(GAP)
+    (doubtful,) = scene.exchange(want=5).doubtful
+    assert doubtful.look_ups == 2
+
+
+def test_an_earlier_look_up_s_answer_is_not_taken_for_the_later_one_s(scene: Scene, clock: FixedClock) -> None:
+    """What a paused worker saw long ago is no second absence."""
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    (earlier,) = scene.exchange(want=5).doubtful
+    clock.advance(GAP)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    before = scene.row(id_)
+    scene.bring(earlier, ABSENT)
+    assert scene.row(id_) == before
+
+
+def test_look_ups_and_sends_share_the_room(scene: Scene, clock: FixedClock) -> None:
+    scene.doubtful()
+    for _ in range(6):
+        scene.make()
+    clock.advance(QUIET)
+    result = scene.exchange(want=5)
+    assert (len(result.doubtful), len(result.claimed)) == (1, 4)
+
+
+def test_a_late_doubt_begins_the_quiet_time_anew(scene: Scene, clock: FixedClock) -> None:
+    """The worker was believed dead, and its attempt ended only later, in doubt too (turn.md 22)."""
+    id_ = scene.make()
+    (claimed,) = scene.exchange(want=1).claimed
+    died = Settlement(State.IN_DOUBT, State.IN_DOUBT, delay=QUIET, code="worker_died")
+    scene.exchange([Finished(claimed.id, claimed.attempt, died, "there:2")])
+    clock.advance(600)
+    scene.exchange([Finished(claimed.id, claimed.attempt, DOUBT, "here:1", written=True)])
+    row = scene.row(id_)
+    assert (row.doubt_since, row.next_attempt_at) == (clock.moment, clock.moment + timedelta(seconds=QUIET))
+    clock.advance(QUIET - 1)
+    assert scene.exchange(want=5).doubtful == ()

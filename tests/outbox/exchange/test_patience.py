@@ -1,0 +1,79 @@
+"""How often Vitec is asked before a person must: each doubt has patience of its own (turn.md 24)."""
+
+from models import State
+from tests.outbox.scene import ABSENT, GAP, QUIET, UNCLEAR, Scene
+from worker import reconciling
+from worker.outbox import FixedClock
+from worker.outbox.exchange.look_ups import Doubtful
+from worker.reconciling import SendAgain, Who
+
+
+def absent_twice(scene: Scene, clock: FixedClock) -> None:
+    """Two look-ups give leave to send again."""
+    clock.advance(QUIET)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    scene.look_up(ABSENT)
+
+
+def in_doubt_again(scene: Scene, id_: int) -> None:
+    """It is sent again, and not answered again."""
+    (claimed,) = scene.exchange(want=1).claimed
+    assert claimed.id == id_
+    scene.unanswered(claimed)
+
+
+def test_a_second_attempt_s_doubt_begins_with_all_the_patience_there_is(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    absent_twice(scene, clock)
+    in_doubt_again(scene, id_)
+    clock.advance(QUIET)
+    for needs_person in (False, False, True):
+        assert not scene.row(id_).needs_person
+        scene.look_up(UNCLEAR)
+        assert scene.row(id_).needs_person is needs_person
+        clock.advance(GAP)
+
+
+def test_so_does_a_doubt_that_old_leave_has_become(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    absent_twice(scene, clock)
+    clock.advance(GAP)
+    for needs_person in (False, False, True):
+        assert scene.row(id_).look_ups < 5
+        scene.look_up(UNCLEAR)
+        assert (scene.row(id_).state, scene.row(id_).needs_person) == (State.IN_DOUBT, needs_person)
+        clock.advance(GAP)
+
+
+def test_look_ups_whose_worker_died_cost_no_patience(scene: Scene, clock: FixedClock) -> None:
+    """They have proven nothing, not even that Vitec's answer is unclear."""
+    id_ = scene.doubtful()
+    clock.advance(QUIET)
+    for _ in range(5):
+        assert len(scene.exchange(want=5).doubtful) == 1
+        clock.advance(GAP)
+    scene.look_up(UNCLEAR)
+    assert (scene.row(id_).look_ups, scene.row(id_).needs_person) == (6, False)
+
+
+def first_look_up(scene: Scene, clock: FixedClock) -> Doubtful:
+    clock.advance(QUIET)
+    (doubtful,) = scene.exchange(want=5).doubtful
+    assert doubtful.look_ups == 1
+    return doubtful
+
+
+def test_a_look_up_of_an_earlier_attempt_ends_none_of_a_later_one(scene: Scene, clock: FixedClock) -> None:
+    """A person's decision lets the numbers begin anew: only with the attempt do they name a look-up."""
+    id_ = scene.doubtful()
+    earlier = first_look_up(scene, clock)
+    reconciling.decide(scene.box, [id_], SendAgain(), Who("anna"))
+    in_doubt_again(scene, id_)
+    later = first_look_up(scene, clock)
+    before = scene.row(id_)
+    scene.bring(earlier, ABSENT)
+    assert scene.row(id_) == before
+    assert before.look_up_until is not None
+    scene.bring(later, ABSENT)
+    assert scene.row(id_).absent_since == clock.moment

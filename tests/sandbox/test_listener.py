@@ -1,0 +1,186 @@
+"""Faults of the door are what a client meets before it has said anything."""
+
+import errno
+import logging
+import select
+import socket
+import ssl
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.sandbox.client import call, connect, request_bytes, send
+from worker.sandbox import Certificate, Fault, Kind, Sandbox, running_sandbox
+from worker.sandbox.listener import bind
+
+FILES = Path(__file__).parent
+CERTIFICATE = Certificate(str(FILES / "certificate.pem"), str(FILES / "key.pem"))
+
+
+@pytest.fixture
+def secure() -> Iterator[Sandbox]:
+    with running_sandbox(tls=CERTIFICATE) as running:
+        yield running
+
+
+def handshake(sandbox: Sandbox, *, trusting: bool, timeout: float = 10) -> bytes:
+    """Speak TLS, send a call, and return the first that comes back."""
+    context = ssl.create_default_context(cafile=CERTIFICATE.chain if trusting else None)
+    with connect(sandbox, timeout) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped:
+        wrapped.sendall(request_bytes())
+        return wrapped.recv(65536)
+
+
+def test_visitors_that_leave_before_the_handshake_are_no_error(
+    secure: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(100):
+        visitor = connect(secure)
+        visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        visitor.close()
+    assert handshake(secure, trusting=True).startswith(b"HTTP/1.1 200 ")
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_refusing_door_refuses_until_it_is_opened(sandbox: Sandbox) -> None:
+    with sandbox.shut(Fault.REFUSE_CONNECTIONS):
+        for _ in range(3):
+            with pytest.raises(ConnectionRefusedError):
+                connect(sandbox)
+    assert call(sandbox, Kind.APPOINTMENT).status == 200
+
+
+def test_a_refusing_door_keeps_its_port_from_others(sandbox: Sandbox) -> None:
+    with sandbox.shut(Fault.REFUSE_CONNECTIONS), socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", sandbox.port))
+
+
+def test_a_hanging_door_lets_nobody_connect(sandbox: Sandbox) -> None:
+    with sandbox.shut(Fault.CONNECT_HANG):
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                connect(sandbox, timeout=0.3)
+    assert call(sandbox, Kind.APPOINTMENT).status == 200
+    assert sandbox.ledger.count() == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.REFUSE_CONNECTIONS, Fault.CONNECT_HANG])
+def test_a_shut_door_opens_by_itself(sandbox: Sandbox, fault: Fault) -> None:
+    sandbox.shut_door(fault, 0.3)
+    with pytest.raises((ConnectionRefusedError, TimeoutError)):
+        connect(sandbox, timeout=0.1)
+    until_open(sandbox)
+    assert call(sandbox, Kind.APPOINTMENT).status == 200
+
+
+def until_open(sandbox: Sandbox) -> None:
+    deadline = monotonic() + 10
+    while monotonic() < deadline:
+        try:
+            connect(sandbox, timeout=0.2).close()
+        except (ConnectionRefusedError, TimeoutError):
+            continue
+        return
+    pytest.fail("the door stayed shut")
+
+
+def test_a_shut_door_says_goodbye_to_those_inside(sandbox: Sandbox) -> None:
+    with connect(sandbox) as inside:
+        inside.sendall(request_bytes())
+        assert b"Connection: close" not in inside.recv(65536)
+        with sandbox.shut(Fault.REFUSE_CONNECTIONS):
+            inside.sendall(request_bytes())
+            assert b"Connection: close" in inside.recv(65536)
+
+
+def test_a_reset_on_accept_comes_before_anything_is_read(sandbox: Sandbox) -> None:
+    # The reset may be there before the connecting call has returned.
+    with sandbox.shut(Fault.RESET_ON_ACCEPT), pytest.raises(ConnectionResetError), connect(sandbox) as connection:
+        connection.recv(1)
+    assert sandbox.ledger.faults() == {"reset_on_accept": 1}
+    assert sandbox.ledger.count() == 0
+
+
+def test_tls_is_spoken_where_there_is_a_certificate(secure: Sandbox) -> None:
+    assert secure.base_url == f"https://127.0.0.1:{secure.port}"
+    assert handshake(secure, trusting=True).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_certificate_that_nobody_vouches_for_ends_the_handshake(secure: Sandbox) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(secure, trusting=False)
+    assert secure.ledger.count() == 0
+
+
+def test_a_tls_failure_is_a_failed_handshake(secure: Sandbox) -> None:
+    with secure.shut(Fault.TLS_FAILURE), pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        handshake(secure, trusting=True)
+    assert (secure.ledger.count(), secure.ledger.faults()) == (0, {"tls_failure": 1})
+    assert handshake(secure, trusting=True).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_tls_hang_is_a_handshake_that_never_ends(secure: Sandbox) -> None:
+    with secure.shut(Fault.TLS_HANG), pytest.raises(TimeoutError):
+        handshake(secure, trusting=True, timeout=0.3)
+    assert (secure.ledger.count(), secure.ledger.faults()) == (0, {"tls_hang": 1})
+
+
+def test_a_truncated_header_is_truncated_over_tls_too(secure: Sandbox) -> None:
+    secure.play([{"fault": "truncated_header"}])
+    assert handshake(secure, trusting=True).endswith(b"\r\nDat")
+
+
+def test_a_reset_is_a_reset_over_tls_too(secure: Sandbox) -> None:
+    """Asked of the socket itself: some versions of the TLS library call a reset an end."""
+    secure.play([{"fault": "reset_after_processing"}])
+    context = ssl.create_default_context(cafile=CERTIFICATE.chain)
+    with connect(secure) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped:
+        wrapped.sendall(request_bytes())
+        cut = select.poll()
+        cut.register(wrapped, select.POLLHUP)
+        assert cut.poll(10_000)
+        assert wrapped.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+    assert secure.ledger.count(applied=True) == 1
+
+
+def test_a_script_can_shut_the_door_behind_a_connection(sandbox: Sandbox) -> None:
+    sandbox.play([{"fault": "refuse_connections", "match": {"nth": 2}, "seconds": 60}])
+    assert call(sandbox, Kind.APPOINTMENT).status == 200
+    assert call(sandbox, Kind.APPOINTMENT).status == 200
+    with pytest.raises(ConnectionRefusedError):
+        connect(sandbox)
+    assert sandbox.ledger.faults() == {"refuse_connections": 1}
+    sandbox.open_door()
+    assert call(sandbox, Kind.APPOINTMENT).status == 200
+
+
+def test_a_script_can_reset_a_connection(sandbox: Sandbox) -> None:
+    sandbox.play([{"fault": "reset_on_accept", "times": 1}])
+    with pytest.raises(ConnectionResetError), connect(sandbox) as connection:
+        connection.recv(1)
+    assert call(sandbox, Kind.APPOINTMENT).status == 200
+
+
+def test_what_is_no_fault_of_the_door_does_not_shut_it(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="no fault of the door"):
+        sandbox.shut_door(Fault.SERVER_ERROR, 1)
+    assert send(sandbox, request_bytes().replace(b"Host", b"Connection: close\r\nHost")).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "::1", "localhost", "192.0.2.1"])
+def test_only_the_loopback_address_is_listened_on(host: str) -> None:
+    with pytest.raises(ValueError, match="only"):
+        bind(0, host)
+
+
+def test_a_port_that_is_taken_is_an_error(sandbox: Sandbox) -> None:
+    with pytest.raises(OSError, match="in use"):
+        bind(sandbox.port)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(OSError, match="in use"):
+            bind(other.getsockname()[1])

@@ -1,0 +1,54 @@
+"""The numbers of an office, as the rules mean them."""
+
+from models import State
+from worker.kind import OnDoubt
+from worker.policies import policy_of, terms_of, verdict_of
+from worker.settings import Settings
+
+
+def test_a_claim_is_only_made_under_a_lease_that_outlasts_the_request_by_the_margin() -> None:
+    terms = terms_of(Settings(vitec_timeout=12))
+    assert (terms.lease, terms.outlast) == (27, 17)
+    assert terms.lease > terms.outlast
+
+
+def test_every_number_about_holds_reaches_its_own_ladder() -> None:
+    ladders = terms_of(
+        Settings(
+            hold_barred=1,
+            hold_barred_cap=2,
+            hold_throttled=3,
+            hold_throttled_cap=4,
+            hold_unavailable=5,
+            hold_unavailable_cap=6,
+            breaker_failures=7,
+            vitec_in_flight=8,
+        )
+    ).ladders
+    pairs = [(ladder.first, ladder.cap) for ladder in (ladders.barred, ladders.throttled, ladders.unavailable)]
+    assert (pairs, ladders.breaker_failures) == ([(1, 2), (3, 4), (5, 6)], 7)
+
+
+def test_the_environments_limit_is_the_settings() -> None:
+    assert terms_of(Settings(vitec_in_flight=8)).in_flight == 8
+
+
+def test_waiting_follows_the_settings() -> None:
+    policy = policy_of(Settings(backoff_first=1, backoff_cap=2, look_up_quiet=3))
+    assert (policy.backoff.first, policy.backoff.cap, policy.quiet) == (1, 2, 3)
+
+
+def test_sending_again_in_doubt_is_only_by_the_setting_that_says_it_may_double() -> None:
+    plain = policy_of(Settings())
+    daring = policy_of(Settings(resend_in_doubt_may_double=("notification",)))
+    assert plain.on_doubt == {}
+    assert daring.on_doubt == {"notification": OnDoubt.RESEND}
+
+
+def test_a_worker_that_died_is_as_a_call_that_was_not_answered() -> None:
+    verdict = verdict_of(policy_of(Settings()))
+    held = verdict("notification", 0, 12)
+    assert (held.state, held.code, held.needs_person) == (State.IN_DOUBT, "worker_died", True)
+    resent = verdict("order_token", 0, 12)
+    assert (resent.state, resent.argued, resent.failures) == (State.RETRYABLE, State.IN_DOUBT, 1)
+    assert verdict("order_token", 11, 12).state is State.FAILED

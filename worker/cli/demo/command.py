@@ -1,0 +1,230 @@
+"""`vitec-sync demo`: the whole main job on this machine, against a stand-in for Vitec that misbehaves a little."""
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import func, or_, select
+
+import worker
+from models import FeedFile, Operation, RejectedRow, State
+from worker.cli import terminal
+from worker.cli.audit import Audit, audit
+from worker.cli.demo.processes import BrokenOff, Stage, answers, broker, clean, program
+from worker.outbox import Outbox, connect
+from worker.outbox.database.clock import later
+from worker.outbox.predicates import in_flight, ready
+from worker.sandbox import PASSWORD, USER
+
+EXPORT = Path(worker.__file__).resolve().parent.parent / "examples" / "export"
+
+FAULTS: list[dict[str, Any]] = [
+    {"fault": "unavailable_retry_after", "seconds": 1, "times": 1, "match": {"nth": 30}},
+    {"fault": "unavailable_retry_after", "seconds": 1, "times": 1, "match": {"nth": 90}},
+    {"fault": "bad_request", "times": 1, "match": {"kind": "comeback", "nth": 4}},
+    {"fault": "close_after_processing", "times": 1, "match": {"kind": "appointment", "nth": 5}},
+]
+LOST_ANSWERS = 1
+"""How many of the faults leave it open whether Vitec has acted."""
+
+PACE = {
+    "VITEC_REQUESTS_PER_SECOND": "200",
+    "VITEC_IN_FLIGHT": "20",
+    "VITEC_TIMEOUT": "10",
+    "DISPATCH_EVERY": "1",
+    "HOUSEKEEPING_EVERY": "1",
+}
+
+DEADLINE = 120.0
+"""Seconds within which the work must be done, on a slow machine too."""
+
+SHOWN = 5
+"""Lines of each list; the commands that are named show the rest."""
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the folder with the database, ledger and logs.")] = False,
+) -> None:
+    """Run the main job from a CRM's export to ids and error states, on this machine alone, in less than a minute.
+
+    A broker, a worker, beat and a stand-in for Vitec are started for it and ended with it. No setting of yours is
+    used, and nothing leaves this machine.
+    """
+    signal.signal(signal.SIGTERM, _stopped)
+    folder = Path(tempfile.mkdtemp(prefix="vitec-sync-demo-"))
+    fine = False
+    try:
+        fine = _play(folder)
+        keep = keep or not fine
+    except BrokenOff as error:
+        terminal.line(f"The demo broke off: {error}", "bold red")
+        keep = True
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    if keep:
+        terminal.line(f"\nKept: {folder}. To look at it with the usual commands:")
+        terminal.line(f"  export DATABASE_URL=sqlite:///{folder}/vitec-sync.db")
+    raise typer.Exit(0 if fine else 1)
+
+
+def _stopped(*_: object) -> None:
+    raise SystemExit(143)
+
+
+def _play(folder: Path) -> bool:
+    terminal.line("The main job, from a CRM's export to Vitec and back, against a stand-in for Vitec.", "bold")
+    with Stage(folder, clean(os.environ)) as stage:
+        try:
+            with _opened(stage) as box:
+                _work(stage, box)
+                return _tell(box, audit(box, folder / "ledger.db"))
+        except BrokenOff:
+            for child in stage.children:
+                terminal.heading(f"The last of {child.name}'s log")
+                terminal.line(child.tail())
+            raise
+
+
+@contextmanager
+def _opened(stage: Stage) -> Iterator[Outbox]:
+    """Start what the worker needs, take the export in, and give the database."""
+    folder = stage.folder
+    if not EXPORT.is_dir():
+        raise BrokenOff(f"there is no example export at {EXPORT}: run it from a checkout of the project")
+    command, port = broker(folder)
+    stage.start("broker", command)
+    (folder / "faults.json").write_text(json.dumps({"rules": FAULTS}), encoding="utf-8")
+    ready_file = folder / "sandbox.url"
+    options = {"--ledger": folder / "ledger.db", "--faults": folder / "faults.json", "--ready-file": ready_file}
+    arguments = [str(part) for option in options.items() for part in option]
+    stage.start("sandbox", [program("vitec-sync"), "sandbox", "--latency", "5ms-25ms", *arguments])
+    database = f"sqlite:///{folder / 'vitec-sync.db'}"
+    stage.environment |= {"STATE_DIR": str(folder), "DATABASE_URL": database, "BROKER_URL": f"redis://127.0.0.1:{port}"}
+    stage.run("migrate", [program("vitec-sync"), "migrate"], seconds=60)
+    stage.wait("the broker", lambda: answers(port), seconds=20)
+    url = stage.wait("the sandbox", lambda: (ready_file.exists() and ready_file.read_text()) or None, seconds=20)
+    stage.environment |= {"VITEC_BASE_URL": url, "VITEC_USERNAME": USER, "VITEC_PASSWORD": PASSWORD, **PACE}
+    terminal.line(f"Broker: Valkey on 127.0.0.1:{port}. Vitec: the sandbox at {url}, told to fail {len(FAULTS)} times.")
+    engine = connect(database)
+    try:
+        yield Outbox(engine)
+    finally:
+        engine.dispose()
+
+
+def _work(stage: Stage, box: Outbox) -> None:
+    """Take in the export and let real worker and beat processes send it."""
+    celery = [program("celery"), "-A", "worker"]
+    stage.start("worker", [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"])
+    stage.start("beat", [*celery, "beat", "--loglevel", "INFO"])
+    files = sorted(str(path) for path in EXPORT.iterdir() if path.suffix in {".csv", ".tsv", ".txt", ".jsonl"})
+    stage.run("import", [program("vitec-sync"), "import", *files], seconds=60, fine=frozenset({0, 3}))
+    with box.read() as connection:
+        recorded = connection.execute(select(func.count()).select_from(Operation)).scalar_one()
+        rejected = connection.execute(select(func.count()).select_from(RejectedRow)).scalar_one()
+    terminal.line(f"Taken in: {len(files)} files, {recorded} rows recorded, {rejected} rejected. Now they are sent.")
+    columns = (TextColumn("Sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=terminal.console(), transient=True, disable=not terminal.on_terminal()) as progress:
+        bar = progress.add_task("sending", total=recorded)
+
+        def look() -> bool | None:
+            left = _left(box)
+            progress.update(bar, completed=recorded - left)
+            return None if left else True
+
+        stage.wait("the end of the work", look, seconds=DEADLINE)
+
+
+def _left(box: Outbox) -> int:
+    """How many operations are being sent, or will be within minutes."""
+    soon = later(box.clock.now(), 600)
+    with box.read() as connection:
+        return connection.execute(
+            select(func.count()).select_from(Operation).where(or_(in_flight, ready(soon)))
+        ).scalar_one()
+
+
+def _tell(box: Outbox, found: Audit) -> bool:
+    """Print what a person wants to see; return whether everything is as it should be."""
+    with box.read() as connection:
+        counted = connection.execute(
+            select(Operation.kind, Operation.state, func.count()).group_by(Operation.kind, Operation.state)
+        ).all()
+    counts = Counter({(kind, state): count for kind, state, count in counted})
+    _tell_counts(counts)
+    _tell_ends(box)
+    _tell_rejected(box)
+    terminal.heading("Does the stand-in's ledger agree?")
+    for problem in found.problems[:SHOWN]:
+        terminal.line(f"No: {problem}", "bold red")
+    doubts = sum(count for (_, state), count in counts.items() if state is State.IN_DOUBT)
+    sent = sum(count for (_, state), count in counts.items() if state is State.SUCCEEDED)
+    fine = bool(sent) and not found.problems and doubts == LOST_ANSWERS
+    if not found.problems:
+        terminal.line(
+            f"Yes, one to one: {found.calls} calls carried out for {found.operations} operations. "
+            f"None twice, none without an operation."
+        )
+    if doubts != LOST_ANSWERS:
+        terminal.line(f"{doubts} operations are in doubt; {LOST_ANSWERS} answer was lost.", "bold red")
+    _tell_on()
+    return fine
+
+
+def _tell_counts(counts: Counter[tuple[str, State]]) -> None:
+    terminal.heading("What became of the rows")
+    columns = (State.SUCCEEDED, State.FAILED, State.IN_DOUBT)
+    rows = []
+    for kind in sorted({kind for kind, _ in counts}):
+        of_kind = {state: counts[kind, state] for state in State}
+        named = [of_kind[state] for state in columns]
+        rows.append((kind, sum(of_kind.values()), *named, sum(of_kind.values()) - sum(named)))
+    terminal.table(("kind", "recorded", "sent", "refused", "in doubt", "not sent"), rows, numbers=range(1, 6))
+
+
+def _tell_ends(box: Outbox) -> None:
+    nth = func.row_number().over(partition_by=Operation.kind, order_by=Operation.id).label("nth")
+    sent = select(Operation.kind, Operation.source_id, Operation.remote_id, nth).where(Operation.remote_id.is_not(None))
+    few = sent.subquery()
+    ended = select(Operation.kind, Operation.source_id, Operation.state, Operation.error_code).where(
+        Operation.error_code.is_not(None), Operation.state != State.SUCCEEDED
+    )
+    with box.read() as connection:
+        ids = connection.execute(select(few.c.kind, few.c.source_id, few.c.remote_id).where(few.c.nth <= 2)).all()
+        others = connection.execute(ended.order_by(Operation.id).limit(3 * SHOWN)).all()
+    terminal.heading("Vitec's ids, as the CRM gets them back (all: vitec-sync results)")
+    terminal.table(("kind", "the CRM's id", "Vitec's id"), ids)
+    terminal.heading("Not sent, and why (more: vitec-sync list, vitec-sync show)")
+    terminal.table(
+        ("kind", "the CRM's id", "state", "why"),
+        [(row.kind, row.source_id, terminal.state(row.state.value), terminal.words(row.error_code)) for row in others],
+    )
+
+
+def _tell_rejected(box: Outbox) -> None:
+    rows = (
+        select(FeedFile.name, RejectedRow.line, RejectedRow.reason, RejectedRow.remedy)
+        .join(FeedFile, FeedFile.id == RejectedRow.feed_file_id)
+        .order_by(RejectedRow.id)
+        .limit(SHOWN)
+    )
+    with box.read() as connection:
+        found = connection.execute(rows).all()
+    terminal.heading("Rows that could not be taken in (all: vitec-sync rejected)")
+    terminal.table(("file", "line", "what is wrong", "what helps"), found, numbers=(1,))
+
+
+def _tell_on() -> None:
+    terminal.heading("Where to look next")
+    terminal.line("README.md: how to point it at Vitec. docs/: states, words, and what to do when.")
+    terminal.line("vitec-sync --help lists the commands; vitec-sync demo --keep leaves a database to try them on.")

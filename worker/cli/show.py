@@ -1,0 +1,203 @@
+"""`vitec-sync list` and `show`: operations, for people to look at."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import RowMapping
+
+from models import FINAL, State
+from worker import bootstrap
+from worker.cli import options, terminal
+from worker.outbox.views.operations import Shown
+from worker.outbox.views.operations import listing as _listing
+from worker.outbox.views.operations import show as _show
+
+
+def list_(
+    state: options.States = None,
+    kind: options.Kinds = None,
+    customer: options.Customers = None,
+    code: options.Codes = None,
+    feed: Annotated[str | None, typer.Option(help="Only this feed's.")] = None,
+    needs_person: Annotated[bool, typer.Option("--needs-person", help="Only those that wait for a person.")] = False,
+    parent_missing: Annotated[
+        bool, typer.Option("--parent-missing", help="Only those that come after one that is not there, or in a circle.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    before: Annotated[int | None, typer.Option(min=1, help="Only with lower numbers: the next page.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List operations, newest first. Filters are combined; each may be given several times."""
+    wanted = options.filter_of(
+        state, kind, customer, code, feed, needs_person=needs_person, parent_missing=parent_missing
+    )
+    rows = _listing(bootstrap.outbox(), wanted, limit=limit, before=before)
+    if as_json:
+        terminal.as_json([terminal.row(row) for row in rows])
+        return
+    if not rows:
+        terminal.line("There is no such operation.")
+        return
+    now = datetime.now(UTC)
+    terminal.table(
+        ("id", "kind", "source id", "customer", "state", "code", "when"), [_listed(row, now) for row in rows]
+    )
+    if len(rows) == limit and terminal.on_terminal():
+        terminal.line(f"There may be more: --before {rows[-1]['id']}", "dim")
+
+
+def _listed(row: RowMapping, now: datetime) -> tuple[object, ...]:
+    flag = " !" if row["needs_person"] else ""
+    state = terminal.state(row["state"].value).append(flag)
+    named = (str(row["id"]), row["kind"], row["source_id"], row["customer_id"])
+    return *named, state, row["error_code"] or "", terminal.moment(_when(row), now=now, seconds=False)
+
+
+def _when(row: RowMapping) -> Any:
+    """Give the moment that matters: when it ended, or when its next attempt is due, or when it was recorded."""
+    waits = row["state"] in {State.PENDING, State.RETRYABLE}
+    return row["finalized_at"] if row["state"] in FINAL else row["next_attempt_at"] if waits else row["created_at"]
+
+
+def show(
+    operation: options.Operation,
+    feed: options.Feed = "crm",
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data: notes, messages, subjects …")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show all that is known of one operation: its content, its history, and what keeps it from being sent.
+
+    What may be personal in the content is masked unless you ask for it with --reveal.
+    """
+    box = bootstrap.outbox()
+    (found,) = options.ids_of(box, [operation], feed)
+    shown = _show(box, found)
+    if shown is None:
+        raise terminal.CannotBeDone(f"There is no operation {operation}: `vitec-sync list` shows those there are.")
+    if as_json:
+        terminal.as_json(_as_data(shown, reveal=reveal))
+    else:
+        _print(shown, reveal=reveal)
+
+
+def _print(shown: Shown, *, reveal: bool) -> None:
+    row = shown.row
+    terminal.line(f"Operation {row['id']}, {row['kind']}:{row['source_id']}", "bold")
+    terminal.pairs(_facts(shown))
+    terminal.heading("Content")
+    if row["payload"] is None:
+        terminal.line("Blanked: its time of keeping is over.", "dim")
+    terminal.pairs(_content(row["payload"], reveal=reveal))
+    if row["revision"] is not None:
+        terminal.heading("New content from the CRM, which waits for the verdict")
+        terminal.pairs(_content(row["revision"].get("payload"), reveal=reveal))
+    if row["answer"] is not None:
+        terminal.heading("Vitec's answer")
+        answer = row["answer"]
+        terminal.pairs(answer.items() if isinstance(answer, dict) else [("answer", answer)])
+    _print_history(shown)
+
+
+def _facts(shown: Shown) -> Iterator[tuple[str, object]]:
+    row = shown.row
+    yield "State", terminal.state(row["state"].value).append(", needs a person" if row["needs_person"] else "")
+    yield "Code", row["error_code"]
+    yield "Vitec's words", row["error_detail"]
+    yield "Remote id", row["remote_id"]
+    yield "Customer", row["customer_id"]
+    yield "Feed", row["feed"]
+    yield "File", None if shown.file is None else f"{shown.file}, line {row['line']}"
+    yield "Attempts", f"{row['attempt']}, {row['failures']} of {row['max_failures']} failures"
+    yield from _times(row)
+    yield "Comes after", _parent(shown)
+    yield "Waited for by", terminal.count(shown.children, "operation") if shown.children else None
+    for hold in shown.holds:
+        until = "somebody resumes it" if hold["until"] is None else terminal.moment(hold["until"])
+        yield "Held", f"{hold['reason']} ({hold['scope']}) until {until}"
+    yield "Cancel asked", "yes" if row["cancel_asked"] else None
+    yield "Accepted", "yes: Vitec said so, only its answer is lost" if row["accepted"] else None
+
+
+def _times(row: RowMapping) -> Iterator[tuple[str, object]]:
+    yield "Recorded", terminal.moment(row["created_at"])
+    yield "Not before", terminal.moment(row["send_after"])
+    if row["state"] in {State.PENDING, State.RETRYABLE}:
+        yield "Next attempt", terminal.moment(row["next_attempt_at"])
+    yield "Too late from", terminal.moment(row["expires_at"])
+    yield "In doubt since", terminal.moment(row["doubt_since"])
+    yield "Ended", terminal.moment(row["finalized_at"])
+    if row["state"] in FINAL | {State.IN_DOUBT}:
+        yield "Told to the CRM", terminal.moment(row["reported_at"]) or "not yet"
+
+
+def _parent(shown: Shown) -> str | None:
+    row, parent = shown.row, shown.parent
+    if row["after_source_id"] is None:
+        return None
+    named = f"{row['after_kind']}:{row['after_source_id']}"
+    return (
+        f"{named}, not known yet" if parent is None else f"{named} ({parent['id']}, {terminal.words(parent['state'])})"
+    )
+
+
+def _print_history(shown: Shown) -> None:
+    terminal.heading("History")
+    if not shown.history:
+        terminal.line("Nothing has been tried yet.", "dim")
+        return
+    terminal.table(
+        ("when", "try", "what", "outcome", "code", "words"),
+        [
+            (
+                terminal.moment(entry["at"]),
+                str(entry["attempt"]),
+                _what(entry),
+                terminal.state(entry["outcome"] or ""),
+                entry["code"] or "",
+                entry["detail"] or entry["remote_id"] or "",
+            )
+            for entry in shown.history
+        ],
+    )
+
+
+def _what(entry: RowMapping) -> str:
+    event = terminal.words(entry["event"])
+    if entry["http_status"] is not None:
+        return f"{event}, HTTP {entry['http_status']}"
+    return f"{event} by {entry['by']}" if entry["event"] == "decided" and entry["by"] else event
+
+
+_PLAIN_ENDS = ("_id", "_at", "date", "_pattern", "_of_weeks", "recipients")
+"""Fields whose text names no person and says nothing of one: ids, times, words of Vitec's own."""
+
+
+def masked(payload: dict[str, Any] | None) -> dict[str, Any]:
+    """Hide whatever text could be personal; a field that is not known to be plain is taken for personal."""
+    return {
+        name: value if not isinstance(value, str | list | dict) or name.endswith(_PLAIN_ENDS) else "(hidden: --reveal)"
+        for name, value in (payload or {}).items()
+    }
+
+
+def _content(payload: dict[str, Any] | None, *, reveal: bool) -> Iterator[tuple[str, object]]:
+    for name, value in ((payload or {}) if reveal else masked(payload)).items():
+        yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _as_data(shown: Shown, *, reveal: bool) -> dict[str, Any]:
+    data = terminal.row(shown.row)
+    if not reveal:
+        data["payload"] = None if data["payload"] is None else masked(data["payload"])
+        if data["revision"] is not None:
+            data["revision"] = {**data["revision"], "payload": masked(data["revision"].get("payload"))}
+    return {
+        **data,
+        "file": shown.file,
+        "parent": None if shown.parent is None else terminal.row(shown.parent),
+        "children": shown.children,
+        "holds": [terminal.row(hold) for hold in shown.holds],
+        "history": [terminal.row(entry, without=["operation_id"]) for entry in shown.history],
+    }

@@ -1,0 +1,116 @@
+"""The room: how many more requests a turn may have under way, read while its lane is locked."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Float, and_, bindparam, func, select, tuple_, union_all
+from sqlalchemy.orm import aliased
+
+from models import Hold, Lane, Operation, UtcDateTime
+from worker.outbox.database.clock import later
+from worker.outbox.database.statements import composed
+from worker.outbox.exchange import holds as holding
+from worker.outbox.exchange.claim import Place
+from worker.outbox.exchange.look_ups import LookUpTerms
+from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes.turns import Turn
+from worker.outbox.predicates import Now, asking, covers, held, in_flight, of_lane, to_ask
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a turn may do. Durations in seconds."""
+
+    lease: float = 45.0
+    outlast: float = 35.0
+    """By how much the lease must outlast a claim: the request's whole deadline and a margin."""
+    in_flight: int = 5
+    """How many requests the environment allows at once, all workers together."""
+    ladders: holding.Ladders = field(default_factory=holding.Ladders)
+    look_ups: LookUpTerms = field(default_factory=LookUpTerms)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    most: int
+    held: bool
+    alive: bool
+    lasts: bool
+    to_ask: bool
+    since: datetime
+    share: int
+    """How many the turn may have under way, if others leave it room."""
+
+
+def room_of(connection: Connection, now: Now, turn: Turn, terms: Terms, place: Place) -> Room:
+    """How many more requests may be under way, and whether the lease still holds; read while the lane is locked.
+
+    After a hold has ended, and until something succeeds, one operation of its scope goes first: sent or looked up.
+    """
+    row = connection.execute(_look(now), {**turn.own, "outlast": terms.outlast, "since": place.since}).one()
+    share = _share(terms.in_flight, row.turns, row.before)
+    most = 0 if row.held else min(terms.in_flight - row.in_flight, share - row.own)
+    if row.holds and most > 0:
+        most = min(most, _first_goes(connection, now, turn))
+    return Room(most, bool(row.held), bool(row.alive), bool(row.lasts), bool(row.to_ask), row.since, share)
+
+
+def _share(in_flight: int, turns: int, before: int) -> int:
+    """What the turn may have under way: living turns share the environment's allowance, the first ones its remainder.
+
+    Without shares the first turn would keep all of it: it claims again in the transaction in which it settles.
+    """
+    each, over = divmod(in_flight, max(1, turns))
+    return each + int(before < over)
+
+
+@composed
+def _look(now: Now) -> Any:
+    # Counted singly: each has a partial index of its own.
+    flying = and_(in_flight, Operation.claimed_at >= bindparam("since", type_=UtcDateTime))
+    sent, asked = (
+        select(func.count()).select_from(Operation).where(some).scalar_subquery() for some in (flying, asking(now))
+    )
+    own_sent = select(func.count()).select_from(Operation).where(of_lane(), flying).correlate(Lane).scalar_subquery()
+    # Counted among those that are asked about: as a condition the lane leads into whatever index begins with it, which
+    # in a table that PostgreSQL believes to be empty was all of one.
+    own_of_these = func.count().filter(of_lane())
+    own_asked = select(own_of_these).select_from(Operation).where(asking(now)).correlate(Lane).scalar_subquery()
+    oldest = select(func.min(Operation.claimed_at)).where(flying).scalar_subquery()
+    other = aliased(Lane, name="other")
+    turns = select(func.count()).select_from(other).where(other.lease_until > now)
+    before = turns.where(tuple_(other.customer_id, other.kind) < tuple_(Lane.customer_id, Lane.kind))
+    return select(
+        (sent + asked).label("in_flight"),
+        (own_sent + own_asked).label("own"),
+        turns.scalar_subquery().label("turns"),
+        before.correlate(Lane).scalar_subquery().label("before"),
+        func.coalesce(oldest, now, type_=UtcDateTime).label("since"),
+        (Lane.lease_until > now).label("alive"),
+        (Lane.lease_until > later(now, bindparam("outlast", type_=Float))).label("lasts"),
+        held(now).label("held"),
+        to_ask(now).label("to_ask"),
+        select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("holds"),
+    ).where(lanes.own)
+
+
+def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
+    """1 if nothing is under way in any scope that comes out of a hold and covers this lane, else 0."""
+    return 0 if connection.scalar(going_first(now), turn.own) is not None else 1
+
+
+@composed
+def going_first(now: Now) -> Any:
+    """One sent or looked up in a scope that comes out of a hold and covers the lane: the others wait for it."""
+    own = aliased(Lane, name="own")
+    one = select(Operation.id, Operation.customer_id, Operation.kind)
+    under_way = union_all(one.where(in_flight), one.where(asking(now))).subquery("under_way")
+    return (
+        select(under_way.c.id)
+        .join(Lane, and_(Lane.customer_id == under_way.c.customer_id, Lane.kind == under_way.c.kind))
+        .join(Hold, and_(Hold.until <= now, covers(Hold, Lane)))
+        .join(own, covers(Hold, own))
+        .where(own.customer_id == bindparam("lane_customer"), own.kind == bindparam("lane_kind"))
+        .limit(1)
+    )

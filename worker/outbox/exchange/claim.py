@@ -1,0 +1,118 @@
+"""The claim: up to so many ready operations of a lane are put in flight, oldest due first."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, func, select, tuple_, update
+
+from models import Operation, State, UtcDateTime
+from models.base import RowId
+from worker.outbox.database.statements import composed
+from worker.outbox.lanes.turns import Turn
+from worker.outbox.predicates import Now, in_time, of_named_lane, ready, sendable, still
+
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far the claims of a turn have come: the last row, and since when what is in flight was claimed.
+
+    While somebody holds an old snapshot, the indexes keep an entry of every row that was claimed since. To begin each
+    time at the start would be to step over all of them, so that claims become slower and slower.
+    """
+
+    due: datetime = EARLIEST
+    id: int = 0
+    since: datetime = EARLIEST
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of `after_place`."""
+        return {"due": self.due, "after": self.id}
+
+
+START = Place()
+
+after_place: ColumnElement[bool] = tuple_(Operation.next_attempt_at, Operation.id) > tuple_(
+    bindparam("due", type_=UtcDateTime), bindparam("after", type_=RowId)
+)
+"""The operation comes after the place, in the order of claims."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An operation that is now in flight and will be sent."""
+
+    id: int
+    attempt: int
+    failures: int
+    max_failures: int
+    payload: dict[str, Any]
+
+
+def claim(
+    connection: Connection, now: Now, turn: Turn, most: int, place: Place = START
+) -> tuple[tuple[Claimed, ...], Place]:
+    """Put up to `most` ready operations of the lane in flight, oldest due first, and say where to go on.
+
+    Those from `place` on come first; if there are not enough of them, the others. The lane is locked.
+    """
+    if most <= 0:
+        return (), place
+    rows = _claimed(connection, now, turn, most, place)
+    if len(rows) == most:
+        return tuple(map(_as_claimed, rows)), replace(place, due=rows[-1].next_attempt_at, id=rows[-1].id)
+    if place.id:
+        rows += _claimed(connection, now, turn, most - len(rows), START)
+    return tuple(map(_as_claimed, rows)), replace(START, since=place.since)
+
+
+def _claimed(connection: Connection, now: Now, turn: Turn, most: int, place: Place) -> list[Row[Any]]:
+    values = {**turn.own, **place.values, "most": most}
+    return sorted(connection.execute(_put_in_flight(now), values), key=lambda row: (row.next_attempt_at, row.id))
+
+
+def _as_claimed(row: Row[Any]) -> Claimed:
+    return Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {})
+
+
+@composed
+def _put_in_flight(now: Now) -> Any:
+    """The ids come from a materialized expression: as a subquery with a limit, another plan may run it once per row."""
+    picked = (
+        select(Operation.id)
+        .where(
+            of_named_lane,
+            ready(now),
+            after_place,
+        )
+        .order_by(Operation.next_attempt_at, Operation.id)
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(key_share=True, skip_locked=True, of=Operation)
+        .cte("picked")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    return (
+        update(Operation)
+        .where(Operation.id.in_(select(picked.c.id)), still(and_(sendable, in_time(now))))
+        .values(
+            state=State.IN_FLIGHT,
+            attempt=Operation.attempt + 1,
+            claimed_by=bindparam("lane_token"),
+            claimed_at=now,
+            first_claimed_at=func.coalesce(Operation.first_claimed_at, now),
+            absent_since=None,
+            send_again_until=None,
+        )
+        .returning(
+            Operation.id,
+            Operation.attempt,
+            Operation.failures,
+            Operation.max_failures,
+            Operation.payload,
+            Operation.next_attempt_at,
+        )
+        .execution_options(synchronize_session=False)
+    )

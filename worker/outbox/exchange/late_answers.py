@@ -1,0 +1,176 @@
+"""Late answers: what became known of an attempt after its row had been settled without it.
+
+Success is evidence for the operation, whichever attempt it belongs to; a certain no is evidence for its own attempt only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, select, type_coerce, update
+
+from models import Attempt, Event, Operation, State
+from models.base import Json
+from worker.outbox.database.clock import later
+from worker.outbox.exchange.settle import Finished, Moved, record
+from worker.outbox.predicates import Now
+from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE, sent_as, take_back
+
+WORKER_DIED = "worker_died"
+"""The code under which a dead turn's attempts are settled, unless its budget was used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Vitec acted on the operation. `lost_code`: it was accepted, but the answer with its id could not be read."""
+
+    id: int
+    remote_id: str | None = None
+    answer: Any | None = None
+    lost_code: str | None = None
+
+
+def late(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+    """Take in answers whose rows had been settled before. Returns the rows that moved because of them.
+
+    An answer that was written after all (its commit had been reported as failed) is recognised and left alone.
+    """
+    moved: dict[int, Moved] = {}
+    for one in finished:
+        if not _overtaken(connection, one):
+            continue
+        record(connection, Event.LATE, now, [one])
+        row = connection.execute(
+            select(
+                Operation.state,
+                Operation.attempt,
+                Operation.remote_id,
+                Operation.cancel_asked,
+                Operation.revision.is_not(None).label("revised"),
+            )
+            .where(Operation.id == one.id)
+            .with_for_update(key_share=True)
+        ).one()
+        state = _take_in(connection, now, row, one)
+        if state is not None:
+            moved[one.id] = Moved(state, row.revised)
+    return moved
+
+
+def _overtaken(connection: Connection, one: Finished) -> bool:
+    """Whether the attempt was settled by somebody else, as a dead worker's, and this answer is not yet on record."""
+    same = (Attempt.operation_id == one.id, Attempt.attempt == one.attempt)
+    # Whoever settles an attempt of its own knows whether it was written; for a dead worker nobody does.
+    died = exists().where(*same, Attempt.event == Event.SENT, Attempt.written.is_(None))
+    known = exists().where(*same, Attempt.event == Event.LATE)
+    return bool(connection.scalar(select(died & ~known)))
+
+
+def _take_in(connection: Connection, now: Now, row: Any, one: Finished) -> State | None:
+    argued = one.settlement.argued
+    in_doubt = row.state is State.IN_DOUBT
+    same_doubt = in_doubt and row.attempt == one.attempt
+    if argued is State.SUCCEEDED or (one.settlement.accepted and not in_doubt):
+        what = one.settlement
+        found = Evidence(one.id, what.remote_id, what.answer, what.code if what.accepted else None)
+        return prove(connection, now, row, found, one.attempt)
+    if same_doubt and argued in (State.RETRYABLE, State.FAILED):
+        return _disprove(connection, now, one, cancel=row.cancel_asked)
+    if same_doubt or one.settlement.accepted:
+        _doubt_anew(connection, now, one, same=same_doubt)
+    return None
+
+
+def _doubt_anew(connection: Connection, now: Now, one: Finished, *, same: bool) -> None:
+    """The attempt ended only now, and in doubt too: the quiet time before a look-up counts from here.
+
+    If it was accepted, so was the operation, whichever attempt the row is in doubt about.
+    """
+    what = one.settlement
+    values: dict[str, Any] = {}
+    if same:
+        values |= {"doubt_since": now, "absent_since": None, "next_attempt_at": later(now, what.delay)}
+    if what.accepted:
+        values |= {"accepted": True, "acted_at": now}
+    connection.execute(update(Operation).where(Operation.id == one.id).values(values))
+
+
+def prove(connection: Connection, now: Now, row: Any, found: Evidence, attempt: int) -> State | None:
+    """There is evidence that Vitec acted on this attempt. The row is locked; `row` has state, attempt and remote_id.
+
+    In flight again: noted, and that attempt's settlement becomes a success. Succeeded already by another attempt: both
+    acted, which a person has to see. Otherwise the operation has succeeded, also if it had been given up; where the
+    answer was lost, under an id that only a person can find out. If what had been sent is not what stands in the row by
+    now, a person has to see that, too.
+    """
+    target = update(Operation).where(Operation.id == found.id)
+    ids = {"remote_id": func.coalesce(Operation.remote_id, found.remote_id)}
+    sent = sent_as(connection, found.id, attempt)
+    if row.state is State.IN_FLIGHT:
+        # The settlement keeps this code, unless both have acted.
+        told = {} if sent is None else {"error_code": SENT_BEFORE_CHANGE}
+        connection.execute(target.values(acted_at=now, **told, **ids))
+        return None
+    if row.state is State.SUCCEEDED:
+        connection.execute(target.values(ids | _once_more(row, found, attempt)))
+        return None
+    _succeed(connection, now, found, found.lost_code if sent is None else SENT_BEFORE_CHANGE)
+    if sent is not None:
+        take_back(connection, now, found.id, sent)
+    return State.SUCCEEDED
+
+
+def _once_more(row: Any, found: Evidence, attempt: int) -> dict[str, Any]:
+    """What the evidence adds to an operation that has succeeded: an answer it lacked, or that two attempts acted."""
+    values: dict[str, Any] = {"answer": func.coalesce(Operation.answer, type_coerce(found.answer, Json))}
+    known = {one for one in (row.remote_id, found.remote_id) if one is not None}
+    if len(known) == 2 or not (row.attempt == attempt or known == {row.remote_id, found.remote_id}):
+        values |= {"needs_person": True, "error_code": "acted_twice", "reported_at": None}
+    return values
+
+
+def _succeed(connection: Connection, now: Now, found: Evidence, code: str | None) -> None:
+    """Whatever it was before; with a code, a person has to see it."""
+    connection.execute(
+        update(Operation)
+        .where(Operation.id == found.id)
+        .values(
+            state=State.SUCCEEDED,
+            acted_at=now,
+            finalized_at=now,
+            remote_id=func.coalesce(found.remote_id, Operation.remote_id),
+            answer=func.coalesce(type_coerce(found.answer, Json), Operation.answer),
+            error_code=code,
+            error_detail=None,
+            needs_person=code is not None,
+            accepted=False,
+            doubt_since=None,
+            absent_since=None,
+            send_again_until=None,
+            cancel_asked=False,
+            reported_at=None,
+        )
+    )
+
+
+def _disprove(connection: Connection, now: Now, one: Finished, *, cancel: bool) -> State:
+    """The attempt surely had no effect. A wish to cancel, which doubt had put off, is honoured now."""
+    what = one.settlement
+    state = State.CANCELLED if cancel and what.state is State.RETRYABLE else what.state
+    connection.execute(
+        update(Operation)
+        .where(Operation.id == one.id)
+        .values(
+            state=state,
+            failures=Operation.failures + what.failures,
+            next_attempt_at=later(now, what.delay),
+            error_code=what.code,
+            error_detail=what.detail,
+            needs_person=False,
+            doubt_since=None,
+            cancel_asked=False,
+            finalized_at=None if state is State.RETRYABLE else now,
+            reported_at=None,
+        )
+    )
+    return state

@@ -1,0 +1,233 @@
+"""What has finished is written: the row's move, guarded by state and attempt, and the attempt beside it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Integer,
+    String,
+    Text,
+    and_,
+    case,
+    func,
+    insert,
+    literal_column,
+    not_,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.types import TypeEngine
+
+from models import FINAL, Attempt, Event, Operation, State
+from models.base import Json, RowId
+from worker.decide import Settlement
+from worker.outbox.database.clock import later
+from worker.outbox.database.json_tables import also_among, as_document, as_ids, as_json, dump, table_of
+from worker.outbox.database.statements import composed
+from worker.outbox.predicates import Now, claimed
+from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An attempt that has ended, and what is to become of its row."""
+
+    id: int
+    attempt: int
+    settlement: Settlement
+    by: str
+    seconds: float | None = None
+    tries: int | None = None
+    written: bool | None = None
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A row that a settlement has moved. `revised`: new content from the CRM waits for this verdict."""
+
+    state: State
+    revised: bool = False
+
+
+def succeeded(moved: Mapping[int, Moved]) -> list[int]:
+    """Those that have succeeded."""
+    return [id_ for id_, what in moved.items() if what.state is State.SUCCEEDED]
+
+
+_COLUMNS: dict[str, TypeEngine[Any]] = {
+    "id": RowId,
+    "attempt": Integer(),
+    "state": Text(),
+    "argued": Text(),
+    "delay": Float(),
+    "failures": Integer(),
+    "remote_id": Text(),
+    "answer": Text(),
+    "code": Text(),
+    "detail": Text(),
+    "accepted": Boolean(),
+    "needs_person": Boolean(),
+    "by": Text(),
+    "seconds": Float(),
+    "tries": Integer(),
+    "written": Boolean(),
+    "http_status": Integer(),
+}
+
+
+def _as_row(finished: Finished) -> dict[str, Any]:
+    what = finished.settlement
+    row = {
+        "id": finished.id,
+        "attempt": finished.attempt,
+        "state": what.state.value,
+        "argued": what.argued.value,
+        "delay": what.delay,
+        "failures": what.failures,
+        "remote_id": what.remote_id,
+        "answer": dump(what.answer),
+        "code": what.code,
+        "detail": what.detail,
+        "accepted": what.accepted,
+        "needs_person": what.needs_person,
+        "by": finished.by,
+        "seconds": finished.seconds,
+        "tries": finished.tries,
+        "written": finished.written,
+        "http_status": finished.http_status,
+    }
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def settle(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+    """Move the rows that are still in flight with this very attempt; returns those that moved, by id.
+
+    A row that did not move was settled before: by us, in a commit that was reported as failed, or as in doubt by
+    whoever believed us dead. `late` sorts those out.
+    """
+    if not finished:
+        return {}
+    dialect = connection.dialect.name
+    document = as_document(map(_as_row, finished))
+    ids = as_ids(one.id for one in finished)
+    rows = connection.execute(_move(dialect, now), {**document, **ids}).all()
+    by_id = {id_: Moved(state, revised) for id_, state, revised in rows}
+    if by_id:
+        if len(by_id) < len(finished):
+            document = as_document(_as_row(one) for one in finished if one.id in by_id)
+        connection.execute(_record(dialect, Event.SENT, now), document)
+    return by_id
+
+
+def _word(word: str) -> ColumnElement[str]:
+    """Written out, not bound: a statement of more than 4,096 characters the driver would take apart each time anew."""
+    return literal_column(f"'{word}'", String)
+
+
+@composed
+def _settled(dialect: str) -> FromClause:
+    return table_of(dialect, "settled", _COLUMNS)
+
+
+@composed
+def _move(dialect: str, now: Now) -> Any:
+    settled = _settled(dialect).c
+    return (
+        update(Operation)
+        .where(
+            also_among(dialect, Operation.id),
+            Operation.id == settled.id,
+            Operation.attempt == settled.attempt,
+            claimed,
+        )
+        .values(_verdict(settled, now))
+        .returning(Operation.id, Operation.state, Operation.revision.is_not(None).label("revised"))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _verdict(settled: Any, now: Now) -> dict[str, Any]:
+    """The columns of a row that has come to its verdict, from those of `settled`."""
+    acted_before = Operation.acted_at.is_not(None)
+    target = _target(settled.state, acted_before)
+    succeeded = target == _word(State.SUCCEEDED)
+    acted_twice = and_(acted_before, settled.state == _word(State.SUCCEEDED))
+    superseded = and_(acted_before, func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE)
+    return {
+        "state": type_coerce(target, Operation.state.type),
+        "claimed_by": None,
+        "claimed_at": None,
+        "failures": Operation.failures + settled.failures,
+        "next_attempt_at": case(
+            (target.in_([_word(State.RETRYABLE), _word(State.IN_DOUBT)]), later(now, settled.delay)),
+            else_=Operation.next_attempt_at,
+        ),
+        "remote_id": func.coalesce(Operation.remote_id, settled.remote_id),
+        "answer": func.coalesce(type_coerce(as_json(settled.answer), Json), Operation.answer),
+        "acted_at": case((acted_before, Operation.acted_at), (or_(succeeded, settled.accepted), now)),
+        "accepted": settled.accepted,
+        "error_code": case(
+            (acted_twice, _word("acted_twice")),
+            (superseded, _word(SENT_BEFORE_CHANGE)),
+            (succeeded, None),
+            else_=settled.code,
+        ),
+        "error_detail": case((succeeded, None), else_=settled.detail),
+        "needs_person": or_(acted_twice, superseded, and_(not_(succeeded), settled.needs_person)),
+        "doubt_since": case((target == _word(State.IN_DOUBT), now)),
+        "absent_since": None,
+        "send_again_until": None,
+        # In doubt the wish stays: should it prove to be absent, it is cancelled instead of sent again.
+        "cancel_asked": and_(Operation.cancel_asked, target == _word(State.IN_DOUBT)),
+        "finalized_at": case((target.in_([_word(state) for state in FINAL]), now)),
+        "reported_at": None,
+    }
+
+
+def _target(state: ColumnElement[str], acted_before: ColumnElement[bool]) -> ColumnElement[str]:
+    """The state that the row comes to, where the attempt spoke for `state`."""
+    return case(
+        # Evidence that came while this attempt was in flight outweighs whatever it brings.
+        (acted_before, _word(State.SUCCEEDED)),
+        (and_(state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),
+        else_=state,
+    )
+
+
+@composed
+def _record(dialect: str, event: Event, now: Now) -> Any:
+    table = _settled(dialect)
+    settled = table.c
+    picked = {
+        "operation_id": settled.id,
+        "attempt": settled.attempt,
+        "event": _word(event),
+        "at": now,
+        "seconds": settled.seconds,
+        "tries": settled.tries,
+        "written": settled.written,
+        "http_status": settled.http_status,
+        "outcome": settled.argued,
+        "code": settled.code,
+        "detail": settled.detail,
+        "remote_id": settled.remote_id,
+        "answer": as_json(settled.answer),
+        "by": settled.by,
+    }
+    return insert(Attempt).from_select(
+        list(picked), select(*picked.values()).select_from(table), include_defaults=False
+    )
+
+
+def record(connection: Connection, event: Event, now: Now, finished: Iterable[Finished]) -> None:
+    """Add history entries without moving anything."""
+    connection.execute(_record(connection.dialect.name, event, now), as_document(map(_as_row, finished)))

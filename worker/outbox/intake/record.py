@@ -1,0 +1,153 @@
+"""New operations are recorded: lanes first, then all rows of a chunk at once, then what the conflicts mean."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    String,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models import Lane, Operation, UtcDateTime
+from models.base import RowId
+from worker.outbox.database.clock import later
+from worker.outbox.database.database import Outbox
+from worker.outbox.database.json_tables import as_json
+from worker.outbox.database.staging import NewOperation, Rows, readable
+from worker.outbox.database.statements import composed
+from worker.outbox.intake.bulk_insert import copy_new
+from worker.outbox.lanes.dependencies import is_done
+from worker.outbox.predicates import Now
+from worker.outbox.revisions.apply import apply_revisions
+from worker.outbox.revisions.judge import Verdict, revise
+
+__all__ = ["Known", "NewOperation", "Recorded", "Verdict", "apply_revisions", "open_lanes", "record"]
+
+BATCH: Mapping[str, int] = {"postgresql": 5_000, "sqlite": 2_000}
+"""Rows per transaction, at most: on SQLite everybody else's writes wait for it."""
+
+_INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+
+def open_lanes(connection: Connection, lanes: Iterable[tuple[str, str, str]]) -> None:
+    """Make the lanes (customer_id, kind, function_group) that are not there yet."""
+    rows = [dict(zip(("customer_id", "kind", "function_group"), lane, strict=True)) for lane in sorted(set(lanes))]
+    if rows:
+        connection.execute(_lane(connection.dialect.name), rows)
+
+
+@composed
+def _lane(dialect: str) -> Any:
+    return _INSERT[dialect](Lane).on_conflict_do_nothing()
+
+
+class Known(Enum):
+    """How many rows of a chunk are recorded already."""
+
+    NONE = auto()
+    SOME = auto()
+    MOST = auto()
+
+
+class Recorded(NamedTuple):
+    """What became of rows: a verdict for each, in their order."""
+
+    verdicts: list[Verdict]
+    ids: list[int]
+    """Of those that were new, in their order; none where no row was expected to be known."""
+
+
+def record(
+    connection: Connection,
+    box: Outbox,
+    rows: Sequence[NewOperation],
+    *,
+    feed: str,
+    feed_file_id: int | None = None,
+    max_failures: int = 12,
+    known: Known = Known.SOME,
+) -> Recorded:
+    """Record a chunk of rows, no key of which occurs twice in it.
+
+    The lanes exist already. Rows whose key is known are not recorded again: see `Verdict` for what happens to them.
+    `known`: how many of them are expected to be. It changes the cost and not the verdicts.
+    """
+    if not rows:
+        return Recorded([], [])
+    if known is Known.NONE and copy_new(
+        connection, box, rows, feed=feed, feed_file_id=feed_file_id, max_failures=max_failures
+    ):
+        return Recorded([Verdict.RECORDED] * len(rows), [])
+    familiar = known is Known.MOST
+    with readable(connection, rows, erasable=familiar) as new:
+        left = len(rows) - (_pass_unchanged(connection, new, feed) if familiar else 0)
+        values = {**new.values, "feed": feed, "feed_file": feed_file_id, "budget": max_failures}
+        fresh = _insert(connection, box.clock.now(), new, values) if left else []
+        ids = [id_ for id_, _, _ in fresh]
+        if len(fresh) == len(rows):
+            return Recorded([Verdict.RECORDED] * len(rows), ids)
+        judged = {(kind, source_id): Verdict.RECORDED for _, kind, source_id in fresh}
+        if len(fresh) < left:
+            others = [row for row in rows if (row.kind, row.source_id) not in judged]
+            judged |= revise(connection, box, others, new, feed=feed, feed_file_id=feed_file_id)
+        return Recorded([judged.get((row.kind, row.source_id), Verdict.UNCHANGED) for row in rows], ids)
+
+
+def _pass_unchanged(connection: Connection, rows: Rows, feed: str) -> int:
+    """Take out of the rows those that say what is recorded already. Returns how many.
+
+    What nobody needs to write is so neither inserted in vain nor read back: a third of the cost.
+    """
+    staged: Any = rows.table
+    same = and_(Operation.feed == feed, Operation.kind == staged.c.kind, Operation.source_id == staged.c.source_id)
+    says_the_same = and_(
+        Operation.payload_hash == staged.c.payload_hash,
+        Operation.customer_id == staged.c.customer_id,
+        Operation.revision.is_(None),
+    )
+    # A subquery that gives a value is run by the unique key for each row: a join would be planned as a scan of them all.
+    unchanged = select(says_the_same).where(same).correlate(staged).scalar_subquery()
+    return connection.execute(delete(staged).where(unchanged)).rowcount
+
+
+def _insert(connection: Connection, now: Now, rows: Rows, values: Mapping[str, Any]) -> Sequence[Any]:
+    """Record the rows whose key is new, in the order of the file, and return their ids and keys."""
+    # All at once: asked for row by row, each passes through three layers on its way here.
+    return connection.execute(_new(connection.dialect.name, now, rows.table), values).all()
+
+
+@composed
+def _new(dialect: str, now: Now, rows: FromClause) -> Any:
+    new, feed = rows.c, bindparam("feed", type_=String)
+    own_expiry = case((new.expires_after.is_not(None), later(now, new.expires_after)))
+    same = ("kind", "customer_id", "source_id", "line", "payload_hash", "match_key", "send_after")
+    picked: dict[str, ColumnElement[Any]] = {name: new[name] for name in (*same, "after_kind", "after_source_id")}
+    picked |= {
+        "feed": feed,
+        "feed_file_id": bindparam("feed_file", type_=RowId),
+        "payload": as_json(new.payload),
+        "max_failures": bindparam("budget", type_=Integer),
+        "next_attempt_at": case((new.send_after > now, new.send_after), else_=now),
+        "expires_at": func.coalesce(new.expires_at, own_expiry, type_=UtcDateTime),
+        "created_at": now,
+        "parent_done": is_done(feed, new.after_kind, new.after_source_id),
+    }
+    # SQLite reads the ON of ON CONFLICT as a join's unless a WHERE stands between.
+    read = select(*picked.values()).where(new.number >= 0).order_by(new.number)
+    return (
+        _INSERT[dialect](Operation)
+        .from_select(list(picked), read, include_defaults=False)
+        .on_conflict_do_nothing(index_elements=["feed", "kind", "source_id"])
+        .returning(Operation.id, Operation.kind, Operation.source_id)
+    )

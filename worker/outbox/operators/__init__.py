@@ -1,0 +1,1 @@
+"""The operators room: decisions of a person about operations, and pauses."""

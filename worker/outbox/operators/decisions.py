@@ -1,0 +1,231 @@
+"""What a person has decided is written: the row's move, guarded by state and attempt, and the decision beside it.
+
+Whether it may be decided so is judged in `worker.reconciling`, from the row as it stands under its lock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, insert, literal, literal_column, select, update
+from sqlalchemy.orm import aliased
+
+from models import Attempt, Event, Operation, State
+from worker.outbox.lanes.dependencies import is_done
+from worker.outbox.predicates import Now, in_time
+
+
+class Verb(StrEnum):
+    """What was decided: the code of the history's entry."""
+
+    REQUEUED = "requeued"
+    CANCELLED = "cancelled"
+    CANCEL_ASKED = "cancel_asked"
+    """In flight: honoured if nothing was written."""
+
+    DELIVERED = "delivered"
+    """It is there at Vitec."""
+
+    SEEN = "seen"
+    """It had succeeded already; a person has looked at what was odd about it."""
+
+    SEND_AGAIN = "send_again"
+    GIVEN_UP = "given_up"
+    """It is not there, and is not wanted any more."""
+
+
+TARGETS: Mapping[Verb, State | None] = {
+    Verb.REQUEUED: State.PENDING,
+    Verb.CANCELLED: State.CANCELLED,
+    Verb.CANCEL_ASKED: None,
+    Verb.DELIVERED: State.SUCCEEDED,
+    Verb.SEEN: None,
+    Verb.SEND_AGAIN: State.RETRYABLE,
+    Verb.GIVEN_UP: State.CANCELLED,
+}
+"""The state to which each decision moves the row; None: it stays where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An operation as it stands under its lock, as far as it decides what may be decided."""
+
+    id: int
+    kind: str
+    customer_id: str
+    source_id: str
+    feed: str
+    state: State
+    attempt: int
+    accepted: bool
+    acted: bool
+    needs_person: bool
+    cancel_asked: bool
+    blanked: bool
+    too_late: bool
+    """Its `expires_at` has passed."""
+    revised: bool
+    """New content from the CRM waits for its verdict."""
+    remote_id: str | None
+    error_code: str | None
+    parent: State | None
+    """The state of the operation it comes after; None: it comes after none, or that one is not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about one operation. `until` replaces its expiry; with `for_ever` it has none any more."""
+
+    verb: Verb
+    by: str
+    reason: str | None = None
+    remote_id: str | None = None
+    until: datetime | None = None
+    for_ever: bool = False
+
+
+def lock(connection: Connection, now: Now, ids: Iterable[int]) -> list[Standing]:
+    """Lock the operations in the order of their ids, and tell how each stands; unknown ids are left out."""
+    wanted = Operation.id.in_(sorted(set(ids)))
+    connection.execute(select(Operation.id).where(wanted).order_by(Operation.id).with_for_update(key_share=True)).all()
+    # What depends on a row must be read after its lock has been waited for.
+    return standing(connection, now, ids)
+
+
+def standing(connection: Connection, now: Now, ids: Iterable[int]) -> list[Standing]:
+    """Tell how the operations stand without locking them, for somebody who only looks; unknown ids are left out."""
+    wanted = Operation.id.in_(sorted(set(ids)))
+    return [Standing(**row) for row in connection.execute(_standings(now).where(wanted)).mappings()]
+
+
+def _standings(now: Now) -> Any:
+    parent = aliased(Operation, name="parent")
+    comes_after = and_(
+        parent.feed == Operation.feed,
+        parent.kind == Operation.after_kind,
+        parent.source_id == Operation.after_source_id,
+    )
+    return (
+        select(
+            Operation.id,
+            Operation.kind,
+            Operation.customer_id,
+            Operation.source_id,
+            Operation.feed,
+            Operation.state,
+            Operation.attempt,
+            Operation.accepted,
+            Operation.acted_at.is_not(None).label("acted"),
+            Operation.needs_person,
+            Operation.cancel_asked,
+            Operation.payload.is_(None).label("blanked"),
+            (~in_time(now)).label("too_late"),
+            Operation.revision.is_not(None).label("revised"),
+            Operation.remote_id,
+            Operation.error_code,
+            parent.state.label("parent"),
+        )
+        .outerjoin(parent, comes_after)
+        .order_by(Operation.id)
+    )
+
+
+def owner_of(connection: Connection, standing: Standing, remote_id: str) -> int | None:
+    """Find another operation of the same kind and customer that has this remote id."""
+    return connection.scalar(
+        select(Operation.id).where(
+            Operation.kind == standing.kind,
+            Operation.customer_id == standing.customer_id,
+            Operation.remote_id == remote_id,
+            Operation.id != standing.id,
+            # Written out, not bound: the unique index of remote ids is found only by constants.
+            literal_column("operations.kind <> 'order_token'"),
+        )
+    )
+
+
+def carry_out(connection: Connection, now: Now, decided: Sequence[tuple[Standing, Decision]]) -> frozenset[int]:
+    """Write the decisions. Returns the ids that moved: a row that stands otherwise by now is left alone, unrecorded."""
+    moved = frozenset(one.id for one, decision in decided if _move(connection, now, one, decision))
+    entries = [_entry(one, decision) for one, decision in decided if one.id in moved]
+    if entries:
+        connection.execute(insert(Attempt).values(at=now), entries)
+    return moved
+
+
+def _move(connection: Connection, now: Now, one: Standing, decision: Decision) -> bool:
+    done = connection.execute(
+        update(Operation)
+        .where(Operation.id == one.id, Operation.state == one.state, Operation.attempt == one.attempt)
+        .values(_columns(now, one, decision))
+        .execution_options(synchronize_session=False)
+    )
+    return done.rowcount == 1
+
+
+def _entry(one: Standing, decision: Decision) -> dict[str, Any]:
+    target = TARGETS[decision.verb]
+    return {
+        "operation_id": one.id,
+        "attempt": one.attempt,
+        "event": Event.DECIDED,
+        "outcome": None if target is None else target.value,
+        "code": decision.verb.value,
+        "detail": decision.reason,
+        "remote_id": decision.remote_id,
+        "by": decision.by,
+    }
+
+
+_FORGOTTEN: Mapping[str, Any] = {
+    "error_code": None,
+    "error_detail": None,
+    "needs_person": False,
+    "accepted": False,
+    "doubt_since": None,
+    "absent_since": None,
+    "send_again_until": None,
+    "cancel_asked": False,
+    "reported_at": None,
+}
+"""What a new verdict leaves behind."""
+
+
+def _columns(now: Now, one: Standing, decision: Decision) -> dict[str, Any]:
+    """Give exactly the columns that the decision changes."""
+    match decision.verb:
+        case Verb.REQUEUED | Verb.SEND_AGAIN:
+            return _sent_again(now, decision)
+        case Verb.CANCELLED | Verb.GIVEN_UP:
+            return {**_FORGOTTEN, "state": State.CANCELLED, "finalized_at": now, "revision": None}
+        case Verb.CANCEL_ASKED:
+            # New content that waits for the verdict would bring the cancelled operation back.
+            return {"cancel_asked": True, "revision": None}
+        case Verb.DELIVERED:
+            return _delivered(now, one, decision)
+        case Verb.SEEN:
+            given = {} if decision.remote_id is None else {"remote_id": decision.remote_id}
+            return {"needs_person": False, "error_code": None, "error_detail": None, "reported_at": None, **given}
+
+
+def _sent_again(now: Now, decision: Decision) -> dict[str, Any]:
+    soonest = case((Operation.send_after > now, Operation.send_after), else_=now)
+    expiry = {"expires_at": decision.until} if decision.for_ever or decision.until is not None else {}
+    anew = {"failures": 0, "look_ups": 0, "looked_up_at": None, "answer": None, "finalized_at": None}
+    # While it had ended, nobody told it of its parent.
+    done = is_done(Operation.feed, Operation.after_kind, Operation.after_source_id)
+    where = {"state": TARGETS[decision.verb], "next_attempt_at": soonest, "parent_done": done}
+    return {**_FORGOTTEN, **anew, **expiry, **where}
+
+
+def _delivered(now: Now, one: Standing, decision: Decision) -> dict[str, Any]:
+    acted = {
+        "acted_at": func.coalesce(Operation.acted_at, now),
+        "remote_id": func.coalesce(literal(decision.remote_id), Operation.remote_id),
+    }
+    if one.state is State.IN_FLIGHT:
+        # Evidence is for the operation: its attempt goes on, and counts as a success whatever it brings.
+        return acted
+    return {**_FORGOTTEN, **acted, "state": State.SUCCEEDED, "finalized_at": now}

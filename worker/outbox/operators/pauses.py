@@ -1,0 +1,90 @@
+"""Scopes that a person holds, and holds that a person ends before their time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models import Environment, Hold, Lane, Reason, Scope
+from worker.outbox.database.database import Outbox
+from worker.outbox.predicates import Now, holding
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a hold covers, by its own columns; the parts that do not apply to its scope are empty."""
+
+    scope: Scope
+    customer_id: str = ""
+    function_group: str = ""
+    kind: str = ""
+
+
+def pause(box: Outbox, spans: Sequence[Span], *, by: str, note: str | None) -> list[Span]:
+    """Hold the spans until somebody resumes them. Returns those that were not paused before; requests in flight end."""
+    now = box.clock.now()
+    with box.write() as connection:
+        _lock(connection)
+        return [span for span in spans if _pause(connection, now, span, by, note)]
+
+
+def resume(box: Outbox, spans: Sequence[Span], reason: Reason = Reason.PAUSED) -> list[Span]:
+    """End the holds of exactly these spans for this reason; returns those that held.
+
+    A pause is gone. Any other reason comes to its time now: one operation goes first, and its answer decides.
+    """
+    now = box.clock.now()
+    mine = and_(Hold.reason == reason, or_(*map(_is, spans)), holding(now))
+    with box.write() as connection:
+        _lock(connection)
+        if reason is Reason.PAUSED:
+            ended = connection.execute(delete(Hold).where(mine).returning(*_PARTS))
+        else:
+            ended = connection.execute(update(Hold).where(mine).values(until=now).returning(*_PARTS))
+        return [Span(*row) for row in ended]
+
+
+def kinds_under(box: Outbox, spans: Sequence[Span]) -> set[str]:
+    """The kinds of the lanes that any of the spans covers: those to ring for when it is over."""
+    with box.read() as connection:
+        return set(connection.scalars(select(Lane.kind).where(or_(*map(_contains, spans))).distinct()))
+
+
+_PARTS = (Hold.scope, Hold.customer_id, Hold.function_group, Hold.kind)
+
+
+def _lock(connection: Connection) -> None:
+    # The environment comes first in the order of locks, and whoever changes holds has it.
+    connection.execute(select(Environment.id).with_for_update(key_share=True))
+
+
+def _is(span: Span) -> ColumnElement[bool]:
+    return and_(
+        Hold.scope == span.scope,
+        Hold.customer_id == span.customer_id,
+        Hold.function_group == span.function_group,
+        Hold.kind == span.kind,
+    )
+
+
+def _contains(span: Span) -> ColumnElement[bool]:
+    match span.scope:
+        case Scope.ENVIRONMENT:
+            return true()
+        case Scope.GROUP:
+            return and_(Lane.customer_id == span.customer_id, Lane.function_group == span.function_group)
+        case Scope.LANE:
+            return and_(Lane.customer_id == span.customer_id, Lane.kind == span.kind)
+
+
+def _pause(connection: Connection, now: Now, span: Span, by: str, note: str | None) -> bool:
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    parts = {
+        "scope": span.scope,
+        "customer_id": span.customer_id,
+        "function_group": span.function_group,
+        "kind": span.kind,
+    }
+    paused = insert(Hold).values(**parts, reason=Reason.PAUSED, since=now, until=None, by=by, note=note)
+    return connection.execute(paused.on_conflict_do_nothing().returning(Hold.id)).first() is not None

@@ -1,0 +1,1 @@
+"""The revisions room: new content from the CRM for operations that are recorded already."""

@@ -1,0 +1,64 @@
+"""What an earlier attempt was sent with, where the CRM has changed its mind since: evidence of it is for that content."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from models import Attempt, Event, Operation, RejectedRow
+from worker.outbox.predicates import Now
+from worker.outbox.revisions.content import THE_CRM
+from worker.outbox.revisions.judge import ALREADY_SENT
+
+SENT_BEFORE_CHANGE = "sent_before_change"
+"""The code of a success whose content is not the one that the CRM has meanwhile put in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentAs:
+    """What the row said when an attempt was sent, as far as it tells one content from another."""
+
+    payload_hash: str
+    match_key: str | None
+
+
+def sent_as(connection: Connection, id_: int, attempt: int) -> SentAs | None:
+    """What the attempt was sent with; None: what stands in the row now. The row is locked.
+
+    Each change of content is in the history, with what it replaced and how many attempts there had been before it.
+    """
+    changed = select(Attempt.replaced).where(
+        Attempt.operation_id == id_,
+        Attempt.event == Event.DECIDED,
+        Attempt.attempt >= attempt,
+        Attempt.replaced.is_not(None),
+    )
+    replaced = connection.scalar(changed.order_by(Attempt.id).limit(1))
+    stands = connection.scalar(select(Operation.payload_hash).where(Operation.id == id_))
+    return None if replaced is None or replaced["payload_hash"] == stands else SentAs(**replaced)
+
+
+def take_back(connection: Connection, now: Now, id_: int, sent: SentAs) -> None:
+    """The new content came too late: the row is known by what was sent again, and the CRM is told.
+
+    So look-ups of others, and exports of either content, are answered as if the change had never taken effect. The
+    content itself is gone; the new one stays on record, and the operation's code says so.
+    """
+    known = {"payload_hash": sent.payload_hash, "match_key": sent.match_key}
+    connection.execute(update(Operation).where(Operation.id == id_).values(known))
+    told = (
+        Operation.feed_file_id,
+        Operation.line,
+        Operation.kind,
+        Operation.customer_id,
+        Operation.source_id,
+        Operation.attempt,
+        Operation.state,
+    )
+    row = connection.execute(select(*told).where(Operation.id == id_)).one()
+    if row.feed_file_id is None or row.line is None:
+        entry = {"attempt": row.attempt, "outcome": row.state.value, "code": ALREADY_SENT[0], "by": THE_CRM}
+        connection.execute(insert(Attempt).values(operation_id=id_, event=Event.DECIDED, at=now, **entry))
+        return
+    named = {name: getattr(row, name) for name in ("feed_file_id", "line", "kind", "customer_id", "source_id")}
+    words = dict(zip(("code", "reason", "remedy"), ALREADY_SENT, strict=True))
+    connection.execute(insert(RejectedRow).values(**named, **words, created_at=now))

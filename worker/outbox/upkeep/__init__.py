@@ -1,0 +1,1 @@
+"""The upkeep room: housekeeping that ends, blanks and marks operations."""

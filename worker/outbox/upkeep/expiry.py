@@ -1,0 +1,107 @@
+"""What waits in vain is ended: too late, or the operation it comes after has ended without success."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, insert, literal, literal_column, select, update
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from models import Attempt, Event, Operation, State
+from worker.outbox.database.database import Outbox
+from worker.outbox.predicates import Now, as_bound, awaiting_parent, still, waiting
+
+BATCH = 500
+"""Rows per transaction, so that no lock lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """Which of the waiting operations end, in which order they are picked, and as what they end."""
+
+    condition: ColumnElement[bool]
+    order: tuple[InstrumentedAttribute[Any], ...]
+    state: State
+    code: str
+
+
+def expire(box: Outbox) -> int:
+    """End waiting operations whose time has run out. Returns how many."""
+    now = box.clock.now()
+    # In the index's own order, since any other lets the database walk the whole table for the first few that match.
+    run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= as_bound(now))
+    return _end_all(box, now, _Ending(run_out, (Operation.expires_at,), State.EXPIRED, "expired"))
+
+
+def orphan(box: Outbox) -> int:
+    """End waiting operations whose parent has ended without success. Returns how many."""
+    parent = aliased(Operation, name="parent")
+    same = and_(
+        parent.feed == Operation.feed,
+        parent.kind == Operation.after_kind,
+        parent.source_id == Operation.after_source_id,
+    )
+    # Each child asks for its parent by the unique key: a join would be planned as a scan of all operations.
+    state = select(parent.state).where(same).correlate(Operation).scalar_subquery()
+    ended = and_(awaiting_parent, state.in_([State.FAILED, State.CANCELLED, State.EXPIRED]))
+    order = (Operation.feed, Operation.after_kind, Operation.after_source_id)
+    return _end_all(box, box.clock.now(), _Ending(ended, order, State.FAILED, "parent_failed"))
+
+
+def _end_all(box: Outbox, now: Now, ending: _Ending) -> int:
+    total = 0
+    while True:
+        with box.write() as connection:
+            count = _end_some(connection, now, ending)
+        total += count
+        if count < BATCH:
+            return total
+
+
+def _end_some(connection: Connection, now: Now, ending: _Ending) -> int:
+    picked = (
+        select(Operation.id)
+        .where(waiting, ending.condition)
+        .order_by(*ending.order)
+        .limit(BATCH)
+        .with_for_update(key_share=True, skip_locked=True, of=Operation)
+        .cte("picked")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    ended = (
+        connection.execute(
+            update(Operation)
+            .where(Operation.id.in_(select(picked.c.id)), still(waiting))
+            .values(
+                state=ending.state,
+                error_code=ending.code,
+                error_detail=None,
+                finalized_at=now,
+                reported_at=None,
+                needs_person=False,
+                # What look-ups once found allows nothing any more: whoever requeues it starts with a clean sheet.
+                absent_since=None,
+                send_again_until=None,
+            )
+            .returning(Operation.id)
+            .execution_options(synchronize_session=False)
+        )
+        .scalars()
+        .all()
+    )
+    if ended:
+        connection.execute(_entries(now, ended, ending))
+    return len(ended)
+
+
+def _entries(now: Now, ids: Any, ending: _Ending) -> Any:
+    picked = {
+        "operation_id": Operation.id,
+        "attempt": Operation.attempt,
+        "event": literal_column(f"'{Event.CLOSED.value}'"),
+        "at": now,
+        "outcome": literal(ending.state.value),
+        "code": literal(ending.code),
+    }
+    return insert(Attempt).from_select(
+        list(picked), select(*picked.values()).where(Operation.id.in_(ids)), include_defaults=False
+    )

@@ -1,0 +1,132 @@
+"""How the whole stands, at a glance: what waits, what is in doubt, what is held, who is at work, what came in."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select
+
+from models import Environment, FeedFile, Hold, Lane, Operation, RejectedRow, State
+from worker.outbox.database.database import Outbox
+from worker.outbox.lanes.missing_parents import lost_since
+from worker.outbox.predicates import (
+    Now,
+    awaiting_parent,
+    claimable,
+    free,
+    held,
+    holding,
+    in_doubt,
+    in_flight,
+    needs_person,
+    sendable,
+)
+
+LATEST_FILES = 5
+
+_UNREPORTED: ColumnElement[bool] = literal_column(
+    "operations.reported_at IS NULL AND (operations.state NOT IN ('pending', 'in_flight', 'retryable')"
+    " OR operations.error_code IN ('parent_missing', 'parent_circle'))"
+)
+"""In the words of its partial index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The state of the house at `at`, by the database's clock. Rows are mappings of their columns."""
+
+    at: datetime
+    base_url: str | None
+    dispatched_at: datetime | None
+    counts: dict[tuple[str, State], int]
+    """By kind and state. Without the final states where they were not asked for: counting those reads every row."""
+    due_since: datetime | None
+    """Since when the lane that waits longest could be served and is not."""
+    due_lanes: int
+    held: int
+    """Waiting operations that some hold keeps back."""
+    need_person: int
+    lost: int
+    """Operations that wait for a parent which is not there, or in a circle."""
+    lost_since: datetime | None
+    """When the oldest of them was recorded."""
+    holds: Sequence[RowMapping]
+    turns: Sequence[RowMapping]
+    files: Sequence[RowMapping]
+    unreported: int
+    """Operations whose present verdict the CRM has not been told."""
+    unreported_rejected: int
+
+
+def overview(box: Outbox, *, finals: bool = True) -> Overview:
+    """Read how everything stands, in one transaction."""
+    now = box.clock.now()
+    with box.read() as connection:
+        environment = connection.execute(select(Environment.base_url, Environment.dispatched_at)).one_or_none()
+        due = connection.execute(
+            select(func.min(Lane.due_at).label("since"), func.count().label("lanes")).where(
+                Lane.due_at <= now, free(now), claimable(now)
+            )
+        ).one()
+        lost, lost_since_ = lost_since(connection)
+        return Overview(
+            at=connection.execute(select(now)).scalar_one(),
+            base_url=environment.base_url if environment else None,
+            dispatched_at=environment.dispatched_at if environment else None,
+            counts=_counts(connection, finals=finals),
+            due_since=due.since,
+            due_lanes=due.lanes,
+            held=_held(connection, now),
+            need_person=_count(connection, needs_person),
+            lost=lost,
+            lost_since=lost_since_,
+            holds=_holds(connection, now),
+            turns=_turns(connection, now),
+            files=_files(connection),
+            unreported=_count(connection, _UNREPORTED),
+            unreported_rejected=connection.scalar(
+                select(func.count()).select_from(RejectedRow).where(RejectedRow.reported_at.is_(None))
+            )
+            or 0,
+        )
+
+
+def _counts(connection: Connection, *, finals: bool) -> dict[tuple[str, State], int]:
+    """Count by kind and state: the living through their partial indexes, the final states by reading every row."""
+    of = select(Operation.kind, Operation.state, func.count().label("number")).group_by(Operation.kind, Operation.state)
+    parts = [of] if finals else [of.where(part) for part in (sendable, awaiting_parent, in_flight, in_doubt)]
+    counts: Counter[tuple[str, State]] = Counter()
+    for part in parts:
+        counts.update({(row.kind, row.state): row.number for row in connection.execute(part)})
+    return dict(counts)
+
+
+def _count(connection: Connection, which: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(Operation).where(which)) or 0
+
+
+def _held(connection: Connection, now: Now) -> int:
+    if connection.scalar(select(Hold.id).where(holding(now)).limit(1)) is None:
+        return 0
+    in_lane = (Operation.customer_id == Lane.customer_id) & (Operation.kind == Lane.kind)
+    return (
+        connection.scalar(select(func.count()).select_from(Lane).join(Operation, in_lane).where(sendable, held(now)))
+        or 0
+    )
+
+
+def _holds(connection: Connection, now: Now) -> Sequence[RowMapping]:
+    """Read all holds, those of people first; `holds` is false where one operation is to go first."""
+    order = (Hold.reason != "paused", Hold.since)
+    return connection.execute(select(Hold.__table__, holding(now).label("holds")).order_by(*order)).mappings().all()
+
+
+def _turns(connection: Connection, now: Now) -> Sequence[RowMapping]:
+    at_work = select(Lane.__table__).where(Lane.lease_until.is_not(None), Lane.lease_until > now)
+    return connection.execute(at_work.order_by(Lane.customer_id, Lane.kind)).mappings().all()
+
+
+def _files(connection: Connection) -> Sequence[RowMapping]:
+    latest = select(FeedFile.__table__).order_by(FeedFile.id.desc()).limit(LATEST_FILES)
+    return connection.execute(latest).mappings().all()

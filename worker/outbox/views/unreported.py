@@ -1,0 +1,166 @@
+"""What the CRM has not been told yet, read page by page, and the mark that it has been told."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Integer,
+    Row,
+    Text,
+    cast,
+    literal_column,
+    select,
+    update,
+)
+
+from models import FeedFile, Operation, RejectedRow, State
+from worker.outbox.database.database import Outbox
+from worker.outbox.database.json_tables import also_among, as_document, as_ids, table_of
+from worker.outbox.database.statements import composed
+
+PAGE = 1_000
+"""Rows read or marked at a time: a reader that is slow to print must not hold a transaction open."""
+
+# Written out, not bound: the partial index is found only by constants.
+_TELLING: ColumnElement[bool] = literal_column(
+    "(operations.state NOT IN ('pending', 'in_flight', 'retryable')"
+    " OR operations.error_code IN ('parent_missing', 'parent_circle'))",
+    Boolean,
+)
+
+
+class Told(NamedTuple):
+    """An operation as the CRM is told of it."""
+
+    id: int
+    attempt: int
+    state: State
+
+
+def operations(box: Outbox, *, feed: str | None = None, everything: bool = False) -> Iterator[Row[Any]]:
+    """Operations whose verdict is new to the CRM, in doubt and waiting in vain included; or all, in whatever state."""
+    query = (
+        select(
+            Operation.id,
+            Operation.feed,
+            Operation.kind,
+            Operation.customer_id,
+            Operation.source_id,
+            Operation.state,
+            Operation.attempt,
+            Operation.remote_id,
+            Operation.answer,
+            Operation.error_code,
+            Operation.error_detail,
+            Operation.created_at,
+            Operation.finalized_at,
+            Operation.line,
+            FeedFile.name.label("file"),
+        )
+        .outerjoin(FeedFile, FeedFile.id == Operation.feed_file_id)
+        .order_by(Operation.id)
+    )
+    if not everything:
+        query = query.where(Operation.reported_at.is_(None), _TELLING)
+    if feed is not None:
+        query = query.where(Operation.feed == feed)
+    return _pages(box, query, Operation.id)
+
+
+def rejected(
+    box: Outbox, *, feed: str | None = None, file: str | None = None, everything: bool = False
+) -> Iterator[Row[Any]]:
+    """Rows that could not be recorded, of which the CRM has not been told; or all of them."""
+    query = (
+        select(
+            RejectedRow.id,
+            FeedFile.feed,
+            RejectedRow.kind,
+            RejectedRow.customer_id,
+            RejectedRow.source_id,
+            RejectedRow.code,
+            RejectedRow.reason,
+            RejectedRow.remedy,
+            RejectedRow.created_at,
+            RejectedRow.line,
+            RejectedRow.column,
+            FeedFile.name.label("file"),
+        )
+        .join(FeedFile, FeedFile.id == RejectedRow.feed_file_id)
+        .order_by(RejectedRow.id)
+    )
+    if not everything:
+        query = query.where(RejectedRow.reported_at.is_(None))
+    if feed is not None:
+        query = query.where(FeedFile.feed == feed)
+    if file is not None:
+        query = query.where(FeedFile.name == file)
+    return _pages(box, query, RejectedRow.id)
+
+
+def _pages(box: Outbox, query: Any, key: Any) -> Iterator[Row[Any]]:
+    last = 0
+    while True:
+        with box.read() as connection:
+            page = connection.execute(query.where(key > last).limit(PAGE)).all()
+        yield from page
+        if len(page) < PAGE:
+            return
+        last = page[-1].id
+
+
+def mark_operations(box: Outbox, told: Iterable[Told]) -> int:
+    """Note that the CRM has been told; an operation that has moved meanwhile stays untold. Returns how many."""
+    return sum(_mark_some(box, some) for some in _batches(told))
+
+
+def _mark_some(box: Outbox, told: Sequence[Told]) -> int:
+    # By id, as everybody locks operations.
+    told = sorted(told)
+    document = as_document({"id": one.id, "attempt": one.attempt, "state": one.state.value} for one in told)
+    ids = as_ids(one.id for one in told)
+    with box.write() as connection:
+        mark = _mark(connection.dialect.name, box.clock.now())
+        return connection.execute(mark, {**document, **ids}).rowcount
+
+
+@composed
+def _mark(dialect: str, now: ColumnElement[datetime]) -> Any:
+    """Those of the document that stand as they were told."""
+    told = table_of(dialect, "told", {"id": BigInteger(), "attempt": Integer(), "state": Text()}).c
+    return (
+        update(Operation)
+        .where(
+            also_among(dialect, Operation.id),
+            Operation.id == told.id,
+            Operation.attempt == told.attempt,
+            cast(Operation.state, Text) == told.state,
+            Operation.reported_at.is_(None),
+        )
+        .values(reported_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def mark_rejected(box: Outbox, ids: Iterable[int]) -> int:
+    """Note that the CRM has been told of these rejected rows. Returns how many."""
+    number = 0
+    for some in _batches(ids):
+        mark = update(RejectedRow).where(RejectedRow.id.in_(some), RejectedRow.reported_at.is_(None))
+        with box.write() as connection:
+            changed = connection.execute(
+                mark.values(reported_at=box.clock.now()).execution_options(synchronize_session=False)
+            )
+            number += changed.rowcount
+    return number
+
+
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while some := list(islice(rest, PAGE)):
+        yield some

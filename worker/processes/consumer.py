@@ -1,0 +1,159 @@
+"""What a worker takes from the broker: a known task's name and nothing else. All other messages are dropped.
+
+Whoever can write to the broker can forge messages. So a message may only ask for a look into the database: it carries
+no arguments, no time limit that would kill a child in mid-turn, no date, and nothing to be called afterwards.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import celery
+import structlog
+from celery import signals
+from celery.exceptions import InvalidTaskError
+from celery.worker import consumer, request
+from kombu.transport import redis, virtual
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_BODY = 1000
+_LONGEST_HEADER = 255
+# What reading something of an unexpected shape can raise; trouble with the connection is none of them.
+_SHAPE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_NOTHING: list[Any] = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+
+
+class Request(request.Request):  # type: ignore[misc]
+    """A task asked for by a message, which carries nothing."""
+
+    def __init__(self, message: Any, **options: Any) -> None:
+        if options.get("decoded") or not carries_nothing(message):
+            raise InvalidTaskError("it carries something")
+        super().__init__(message, **options)
+
+
+class Task(celery.Task):  # type: ignore[misc]
+    """A task without arguments, result or retry, acknowledged before it is begun."""
+
+    abstract = True
+    Request = "worker.processes.consumer:Request"
+    ignore_result = True
+    acks_late = False
+    max_retries = 0
+
+
+def carries_nothing(message: Any) -> bool:
+    """Whether the message is what `send_task(name)` makes: plain JSON without arguments, dates, limits or sequels."""
+    headers = message.headers
+    return (
+        isinstance(headers.get("id"), str)
+        and message.content_type == "application/json"
+        and len(message.body) <= _LONGEST_BODY
+        and json.loads(message.body) == _NOTHING
+        and headers.get("eta") is None
+        and not any(headers.get("timelimit") or ())
+        and not any(headers.get(name) for name in ("shadow", "stamps", "stamped_headers", "replaced_task_nesting"))
+        and headers.get("argsrepr") in {None, "()"}
+        and headers.get("kwargsrepr") in {None, "{}"}
+        and all(len(str(value)) <= _LONGEST_HEADER for value in headers.values())
+    )
+
+
+class Consumer(consumer.Consumer):  # type: ignore[misc]
+    """Celery's consumer, which no message can bring down."""
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
+        """Wrap Celery's handler: whatever a message makes it raise, it is dropped and the next one heard."""
+        handle = super().create_task_handler(*args, **options)
+
+        def on_message(message: Any) -> None:
+            try:
+                handle(message)
+            except _SHAPE as error:
+                self._drop(message, type(error).__name__)
+
+        return on_message
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """Drop what is no task message."""
+        del body
+        self._drop(message, "it is no task message")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Drop a message for a task that does not exist."""
+        del body, exc
+        self._drop(message, "no such task")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Drop a message that carries anything."""
+        del body
+        self._drop(message, str(exc) if isinstance(exc, InvalidTaskError) else type(exc).__name__)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Drop what cannot be decoded, or would have to be unpickled."""
+        self._drop(message, type(exc).__name__)
+
+    def _drop(self, message: Any, why: str) -> None:
+        log.warning("a message was dropped", why=why)
+        message.reject_log_error(log, self.connection_errors)
+
+
+class NoMessage(Exception):  # noqa: N818 (a fact)
+    """What lay in the queue has not the shape of a message."""
+
+
+class Message(virtual.Message):
+    """kombu's message, which says what is wrong with one in one way."""
+
+    def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
+        try:
+            super().__init__(payload, channel=channel, **options)  # type: ignore[no-untyped-call]
+        except _SHAPE as error:
+            raise NoMessage from error
+
+
+class QoS(redis.QoS):
+    """kombu's record of the messages that have been taken and not been begun."""
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Put them back, if there is still a way to the broker.
+
+        A lost connection is closed twice, and the second time it has no address any more: kombu ends the worker by an
+        error then. What is not put back is found by the broker's own rule, an hour later, and is stale.
+        """
+        if self.channel.connection.client is None:
+            self._delivered.clear()
+        else:
+            super().restore_unacked(client)  # type: ignore[no-untyped-call]
+
+
+class Channel(redis.Channel):
+    """kombu's channel to Redis, which drops what it cannot read.
+
+    kombu takes what lies in a list for JSON of its own shape, and lets the error out if it is not: without this, one
+    stray push to the list would end the worker.
+    """
+
+    Message = Message
+    QoS = QoS
+
+    def _brpop_read(self, **options: Any) -> Any:
+        return _read(lambda: super(Channel, self)._brpop_read(**options))  # type: ignore[no-untyped-call]
+
+    def _receive_one(self, c: Any) -> Any:
+        return _read(lambda: super(Channel, self)._receive_one(c))  # type: ignore[no-untyped-call]
+
+
+def _read(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except (NoMessage, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        log.warning("a message was dropped", why=type(error).__name__)
+        return True
+
+
+@signals.worker_init.connect
+def _guard_the_channel(**_: Any) -> None:
+    # kombu has no setting for it.
+    redis.Transport.Channel = Channel
