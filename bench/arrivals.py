@@ -24,8 +24,8 @@ from bench.server import ARRIVALS
 from bench.table import Table, circumstances, publish
 from tests import servers
 from worker.importing import enqueue
-from worker.outbox import Outbox, connect
-from worker.rings import bell, ring
+from worker.outbox import Database, connect
+from worker.rings import publisher, ring
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -126,15 +126,15 @@ def _programs(rate: int) -> int:
 
 def _record(ground: field.Ground, rung: bool, pipe: Connection) -> None:
     """One program: a few rows, then a row at each of the moments (monotonic) it is told, or at once if one has passed."""
-    box = Outbox(connect(ground.backlog.url))
-    app = bell(Settings(broker_url=SecretStr(ground.broker_url)))
-    with _commits(box) as committed:
+    db = Database(connect(ground.backlog.url))
+    app = publisher(Settings(broker_url=SecretStr(ground.broker_url)))
+    with _commits(db) as committed:
 
         def record(number: int) -> tuple[int, float]:
             key = f"{time.time_ns()}-{number}"
             customer = f"M{30001 + number % 12}"
             done = enqueue(
-                box, kind=KIND, source_id=key, customer_id=customer, contact_id=f"ADR{key}", date="2026-12-11T09:15"
+                db, kind=KIND, source_id=key, customer_id=customer, contact_id=f"ADR{key}", date="2026-12-11T09:15"
             )
             if rung:
                 ring(app, [KIND])
@@ -153,10 +153,10 @@ def _record(ground: field.Ground, rung: bool, pipe: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _commits(box: Outbox) -> Iterator[list[float]]:
+def _commits(db: Database) -> Iterator[list[float]]:
     """The moments at which this engine's transactions had been committed."""
     moments: list[float] = []
-    dialect: Any = box.engine.dialect
+    dialect: Any = db.engine.dialect
     commit = dialect.do_commit
 
     def noted(connection: Any) -> None:

@@ -15,9 +15,9 @@ import redis
 
 from bench import backlog, cpu, field, race
 from tests import servers
-from worker.outbox import Outbox, connect
-from worker.outbox.lanes import turns as lanes
-from worker.rings import EXPIRES, bell, ring
+from worker.outbox import Database, connect
+from worker.outbox.lanes import turns
+from worker.rings import EXPIRES, publisher, ring
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,17 +105,17 @@ def lines(rows: int, title: str, *, lane_count: int, in_flight: int, children: i
         command = field.celery("worker", "-c", str(children))
         worker = stack.enter_context(race.running(command, told, folder / "log"))
         ground = Ground(load.url, redis.Redis.from_url(broker.url), postgres.pid, broker.pid)
-        box, app = Outbox(connect(load.url)), bell(Settings(broker_url=broker.url))
-        _drain(box, app, load)
+        db, app = Database(connect(load.url)), publisher(Settings(broker_url=broker.url))
+        _drain(db, app, load)
         # Held back until the counters have been read: a quick worker has done most of it by then.
         ground.tell("UPDATE lanes SET lease_until = clock_timestamp() + interval '1 hour'")
         load.add(rows)
         before = ground.read(worker.pid)
         ground.tell("UPDATE lanes SET lease_until = NULL")
-        _drain(box, app, load)
+        _drain(db, app, load)
         after = ground.read(worker.pid)
         print(rings(200, ground, app), file=sys.stderr)
-        box.engine.dispose()
+        db.engine.dispose()
         ground.redis.close()
     yield _line(title, before, after, rows, rows + lane_count)
 
@@ -133,11 +133,11 @@ def _line(title: str, before: Reading, after: Reading, rows: int, in_all: int) -
     return f"| {title} | {' | '.join(told)} |"
 
 
-def _drain(box: Outbox, app: Any, load: backlog.Backlog) -> None:
+def _drain(db: Database, app: Any, load: backlog.Backlog) -> None:
     """Ring as beat would, until nothing is left."""
     until = time.monotonic() + 180
     while load.left("operations"):
-        ring(app, [kind for kind, count in lanes.due_kinds(box).items() for _ in range(min(count, 8))])
+        ring(app, [kind for kind, count in turns.due_kinds(db).items() for _ in range(min(count, 8))])
         time.sleep(0.1)
         if time.monotonic() > until:
             raise race.Stalled("the worker did not finish in time")

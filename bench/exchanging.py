@@ -12,15 +12,15 @@ from bench.backlog import KIND
 from models import State
 from worker.decide import Settlement
 from worker.outbox.exchange import rescue
-from worker.outbox.exchange.capacity import Terms
-from worker.outbox.exchange.claim import START
+from worker.outbox.exchange.capacity import TurnPolicy
+from worker.outbox.exchange.claim import FROM_START
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.exchange.settle import Finished
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 from worker.outcome import Health
 
 if TYPE_CHECKING:
-    from worker.outbox import Outbox
+    from worker.outbox import Database
     from worker.outbox.lanes.turns import Turn
 
 BATCH = 50
@@ -46,35 +46,35 @@ class Cost:
         return self.client + self.database
 
 
-def cost(box: Outbox, postgres: int, count: int = COUNT) -> Cost:
+def cost(db: Database, postgres: int, count: int = COUNT) -> Cost:
     """Measure `count` operations, after some that warm it up. There must be so many."""
-    drain(box, WARM)
+    drain(db, WARM)
     wall, client, database = time.monotonic(), time.process_time(), cpu.seconds_of(postgres)
-    done = drain(box, count)
+    done = drain(db, count)
     if done < count:
         raise AssertionError(f"only {done} of {count} were there")
     spent = time.monotonic() - wall, time.process_time() - client, cpu.seconds_of(postgres) - database
     return Cost(*(seconds * 1000 / done for seconds in spent))
 
 
-def drain(box: Outbox, count: int) -> int:
+def drain(db: Database, count: int) -> int:
     """Claim and settle about so many operations, in turns at one lane after another; return how many it were."""
     done = 0
-    while done < count and (turn := lanes.take(box, KIND, lease=3600, worker="bench")) is not None:
-        done += serve(box, turn, min(count - done, TURN))
-        lanes.release(box, turn)
+    while done < count and (turn := turns.take_turn(db, KIND, lease=3600, worker="bench")) is not None:
+        done += serve(db, turn, min(count - done, TURN))
+        turns.release_turn(db, turn)
     return done
 
 
-def serve(box: Outbox, turn: Turn, most: int) -> int:
+def serve(db: Database, turn: Turn, most: int) -> int:
     """The exchanges of one turn; what is claimed succeeds at once."""
-    terms, done = Terms(in_flight=BATCH), 0
-    rescue.clear(box, turn, _nobody_died, "bench")
+    terms, done = TurnPolicy(in_flight=BATCH), 0
+    rescue.settle_leftovers(db, turn, _nobody_died, "bench")
     finished: list[Finished] = []
-    place = START
+    place = FROM_START
     while True:
-        exchanged = exchange(box, turn, finished, BATCH if done < most else 0, terms, place=place)
-        done, place = done + len(exchanged.claimed), exchanged.place
+        exchanged = exchange(db, turn, finished, BATCH if done < most else 0, terms, place=place)
+        done, place = done + len(exchanged.claimed), exchanged.cursor
         finished = [_succeeded(one.id, one.attempt) for one in exchanged.claimed]
         if not finished:
             return done

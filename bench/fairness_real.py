@@ -19,9 +19,9 @@ from bench.simulated.lanes import Batch, Lane
 from bench.simulated.rules import Costs, Rules
 from bench.simulated.world import World
 from tests import servers
-from worker.outbox import Outbox, connect
-from worker.outbox.lanes import turns as lanes
-from worker.rings import bell, ring
+from worker.outbox import Database, connect
+from worker.outbox.lanes import turns
+from worker.rings import publisher, ring
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,20 +55,20 @@ class Office:
             for customer in customers:
                 connection.execute(_OPEN, (customer,))
                 connection.execute(_ROWS, {"customer": customer, "rows": rows})
-        came, box = time.time(), Outbox(connect(self.url))
-        lanes.wake(box, [(customer, "comeback") for customer in customers])
-        box.engine.dispose()
-        ring(bell(Settings(broker_url=self.broker_url)), ["comeback"])
+        came, db = time.time(), Database(connect(self.url))
+        turns.wake_lanes(db, [(customer, "comeback") for customer in customers])
+        db.engine.dispose()
+        ring(publisher(Settings(broker_url=self.broker_url)), ["comeback"])
         return came
 
     def commit_takes(self, times: int = 50) -> float:
         """Seconds that waking a lane takes here and now, as a median: two statements and a commit."""
-        took, box = [], Outbox(connect(self.url))
+        took, db = [], Database(connect(self.url))
         for _ in range(times):
             began = time.monotonic()
-            lanes.wake(box, [("W0", "comeback")])
+            turns.wake_lanes(db, [("W0", "comeback")])
             took.append(time.monotonic() - began)
-        box.engine.dispose()
+        db.engine.dispose()
         return quantile(took, 0.5)
 
     def customers_of(self, ids: Sequence[int]) -> dict[int, str]:

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from bench.backlog import plain
 from bench.race import Contender
 from run import ROOT
-from worker.outbox import Outbox, connect
-from worker.outbox.lanes import turns as lanes
-from worker.rings import bell, ring
+from worker.outbox import Database, connect
+from worker.outbox.lanes import turns
+from worker.rings import publisher, ring
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,10 +104,10 @@ def ours(ground: Ground) -> list[Contender]:
 
 def dispatcher(ground: Ground) -> Callable[[], None]:
     """What beat asks for, without waiting for beat."""
-    box, app = Outbox(connect(ground.backlog.url)), bell(Settings(broker_url=SecretStr(ground.broker_url)))
+    db, app = Database(connect(ground.backlog.url)), publisher(Settings(broker_url=SecretStr(ground.broker_url)))
 
     def dispatch() -> None:
-        ring(app, [kind for kind, count in lanes.due_kinds(box).items() for _ in range(min(count, 8))])
+        ring(app, [kind for kind, count in turns.due_kinds(db).items() for _ in range(min(count, 8))])
 
     return dispatch
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bench import backlog, disk, exchanging
 from bench.table import Table, circumstances, publish
 from tests import databases, servers
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 
 if TYPE_CHECKING:
     import argparse
@@ -89,11 +89,11 @@ def _measured(
 
 
 def _cost(place: Backlog, postgres: int) -> Cost:
-    box = Outbox(connect(place.url))
+    db = Database(connect(place.url))
     try:
-        return exchanging.cost(box, postgres)
+        return exchanging.cost(db, postgres)
     finally:
-        box.engine.dispose()
+        db.engine.dispose()
 
 
 def table(name: str, found: Sequence[tuple[str, list[Cost], list[Cost]]]) -> Table:

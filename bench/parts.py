@@ -14,10 +14,10 @@ from bench.table import Table, circumstances, publish
 from run import clean_environment
 from tests import servers
 from worker import bootstrap
-from worker.delivery import turn as turn_of
-from worker.delivery.dead_mans_switch import make_deadly
+from worker.delivery import turn
+from worker.delivery.dead_mans_switch import restore_default_sigalrm
 from worker.outbox.exchange import rescue
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns as lane_turns
 
 if TYPE_CHECKING:
     import argparse
@@ -74,7 +74,7 @@ def _round(place: backlog.Backlog, target: race.Target, postgres: int, rows: int
 
 def _serve_all(pipe: Connection) -> None:
     """A worker's child, until nothing is left."""
-    make_deadly()
+    restore_default_sigalrm()
     spent = Spent(float)
     watch(spent)
     whole, main = time.process_time(), time.thread_time()
@@ -106,16 +106,16 @@ def watch(spent: Spent) -> None:
 
     for module, name, part in _places():
         setattr(module, name, noting(part, getattr(module, name)))
-    dialect = bootstrap.outbox().engine.dialect
+    dialect = bootstrap.database().engine.dialect
     for name in ("do_execute", "do_execute_no_params", "do_commit", "do_rollback", "do_ping"):
         setattr(dialect, name, noting(DRIVER, getattr(dialect, name)))
 
 
 def _places() -> Iterator[tuple[Any, str, str]]:
-    yield turn_of, "exchange", EXCHANGE
-    yield rescue, "clear", AROUND
-    for name in ("take", "release", "somebody_waits", "has_claimable"):
-        yield lanes, name, AROUND
+    yield turn, "exchange", EXCHANGE
+    yield rescue, "settle_leftovers", AROUND
+    for name in ("take_turn", "release_turn", "any_lane_is_due", "has_claimable"):
+        yield lane_turns, name, AROUND
 
 
 def _alone(target: race.Target, rows: int) -> float:

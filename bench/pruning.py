@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from bench import backlog, cpu, disk, field, race
 from bench.table import Table, circumstances, publish
 from tests import servers
-from worker.outbox import Outbox, connect
-from worker.outbox.upkeep.prune import STEP, prune
+from worker.outbox import Database, connect
+from worker.outbox.upkeep.prune import STEP, prune_content
 
 if TYPE_CHECKING:
     import argparse
@@ -77,9 +77,9 @@ def _pruning(url: str) -> Iterator[None]:
 
 
 def _prune_on(url: str) -> None:
-    box = Outbox(connect(url))
+    db = Database(connect(url))
     while True:
-        if not prune(box, OLD):
+        if not prune_content(db, OLD):
             time.sleep(0.1)
 
 
@@ -95,17 +95,17 @@ def _drain(title: str, own: Sequence[Result], alone: Sequence[Result]) -> list[s
 
 
 def _steps(place: Backlog, postgres: int) -> Table:
-    box, taken, blanked = Outbox(connect(place.url)), [], 0
+    db, taken, blanked = Database(connect(place.url)), [], 0
     before = cpu.seconds_of(postgres)
     while True:
         began = time.perf_counter()
-        count = prune(box, OLD, steps=1)
+        count = prune_content(db, OLD, steps=1)
         if not count:
             break
         taken.append((time.perf_counter() - began) * 1000)
         blanked += count
     spent = (cpu.seconds_of(postgres) - before) * 1000 / blanked
-    box.engine.dispose()
+    db.engine.dispose()
     columns = (
         *(("blanked", ",d"), ("transactions", ",d"), ("median, ms", ".1f"), ("longest, ms", ".1f")),
         ("rows/s", ",.0f"),

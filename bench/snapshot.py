@@ -15,7 +15,7 @@ import psycopg
 from bench import backlog, exchanging
 from bench.table import Table, circumstances, publish
 from tests import servers
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 
 if TYPE_CHECKING:
     import argparse
@@ -51,16 +51,16 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _series(url: str, postgres: int, rows: int) -> Iterator[tuple[int, Cost]]:
-    box = Outbox(connect(url))
-    yield 0, exchanging.cost(box, postgres)
+    db = Database(connect(url))
+    yield 0, exchanging.cost(db, postgres)
     with _held(url):
         drained = 0
         for step in range(1, STEPS + 1):
-            drained += exchanging.drain(box, rows * step // STEPS - drained)
-            one = exchanging.cost(box, postgres)
+            drained += exchanging.drain(db, rows * step // STEPS - drained)
+            one = exchanging.cost(db, postgres)
             yield drained, one
             drained += exchanging.WARM + exchanging.COUNT
-    box.engine.dispose()
+    db.engine.dispose()
 
 
 @contextlib.contextmanager

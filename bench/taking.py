@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psycopg
 
-from worker.importing import take_in
-from worker.outbox import Outbox, connect
+from worker.importing import import_file
+from worker.outbox import Database, connect
 from worker.results import write_file
 
 RAW, KEYED, FIRST, AGAIN, RESULTS = "raw COPY", "COPY + ON CONFLICT", "import", "the same again", "results"
@@ -47,10 +47,10 @@ def do(what: str, url: str, file: Path) -> int:
     """Do it, and say with how many rows."""
     if what in {RAW, KEYED}:
         return copied(url, file, key=what == KEYED)
-    box = Outbox(connect(url))
+    db = Database(connect(url))
     if what == RESULTS:
-        return write_file(box, file, form="csv").operations
-    return take_in(box, file, feed="crm" if what in {FIRST, AGAIN} else "tenth").total
+        return write_file(db, file, form="csv").operations
+    return import_file(db, file, feed="crm" if what in {FIRST, AGAIN} else "tenth").total
 
 
 def main() -> None:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import event
 
 from worker import bootstrap, delivery
-from worker.delivery.dead_mans_switch import make_deadly
+from worker.delivery.dead_mans_switch import restore_default_sigalrm
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from worker.delivery import TurnReport
-    from worker.outbox import Outbox
+    from worker.outbox import Database
 
 
 def main() -> None:
@@ -30,8 +30,8 @@ def main() -> None:
 
 def serve_for_ever() -> None:
     """What a prefork child does when its ring is always heard at once."""
-    make_deadly()
-    slow_down(bootstrap.outbox(), float(os.environ.get("BENCH_FLUSH", "0")))
+    restore_default_sigalrm()
+    slow_down(bootstrap.database(), float(os.environ.get("BENCH_FLUSH", "0")))
     while True:
         if serve_once().customer_id is None:
             time.sleep(0.01)
@@ -39,11 +39,11 @@ def serve_for_ever() -> None:
 
 def serve_once() -> TurnReport:
     """One turn, if any lane is due."""
-    box, client, settings = bootstrap.outbox(), bootstrap.client(), bootstrap.settings()
-    return delivery.serve("comeback", box=box, client=client, settings=settings, stopping=lambda: False)
+    db, client, settings = bootstrap.database(), bootstrap.client(), bootstrap.settings()
+    return delivery.serve("comeback", db=db, client=client, settings=settings, stopping=lambda: False)
 
 
-def slow_down(box: Outbox, flush: float) -> None:
+def slow_down(db: Database, flush: float) -> None:
     """Let every commit that has to reach the disk take so many seconds longer, all its locks still held.
 
     This is what a slower disk does to one connection. A real one also lets commits of the same moment share a flush.
@@ -55,7 +55,7 @@ def slow_down(box: Outbox, flush: float) -> None:
             time.sleep(flush)
 
     if flush:
-        event.listen(box.engine, "commit", wait)
+        event.listen(db.engine, "commit", wait)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Json, RowId, UtcDateTime, words
+from models.base import Base, Json, RowId, UtcDateTime, str_enum
 
 
 class Event(StrEnum):
@@ -37,7 +37,7 @@ class Attempt(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     operation_id: Mapped[int] = mapped_column(ForeignKey("operations.id"))
     attempt: Mapped[int] = mapped_column(Integer)
-    event: Mapped[Event] = mapped_column(words(Event, "event"))
+    event: Mapped[Event] = mapped_column(str_enum(Event, "event"))
     at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
     seconds: Mapped[float | None] = mapped_column(Float)
     """How long the request took, from its hand-over to a thread to its end, by a monotonic clock."""

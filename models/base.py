@@ -56,7 +56,7 @@ RowId = BigInteger().with_variant(Integer, "sqlite")
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
-def words(enum: type[Any], name: str) -> Enum:
+def str_enum(enum: type[Any], name: str) -> Enum:
     """A column of one of `enum`'s values, kept as text and checked by the database under `name`."""
     return Enum(
         enum,

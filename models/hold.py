@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Integer, String, Text, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, RowId, UtcDateTime, words
+from models.base import Base, RowId, UtcDateTime, str_enum
 
 
 class Scope(StrEnum):
@@ -38,11 +38,11 @@ class Hold(Base):
     __tablename__ = "holds"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    scope: Mapped[Scope] = mapped_column(words(Scope, "scope"))
+    scope: Mapped[Scope] = mapped_column(str_enum(Scope, "scope"))
     customer_id: Mapped[str] = mapped_column(String(64), server_default="")
     function_group: Mapped[str] = mapped_column(String(40), server_default="")
     kind: Mapped[str] = mapped_column(String(40), server_default="")
-    reason: Mapped[Reason] = mapped_column(words(Reason, "reason"))
+    reason: Mapped[Reason] = mapped_column(str_enum(Reason, "reason"))
     since: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
     until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """NULL: until a person resumes it."""

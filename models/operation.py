@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, Json, RowId, UtcDateTime, words
+from models.base import Base, Json, RowId, UtcDateTime, str_enum
 from models.state import FINAL, State
 
 _FINAL_WORDS = ", ".join(f"'{state.value}'" for state in State if state in FINAL)
@@ -56,7 +56,7 @@ class Operation(Base):
     match_key: Mapped[str | None] = mapped_column(String(200))
     """What a look-up could confuse with another operation of the same kind; None where no look-up exists."""
 
-    state: Mapped[State] = mapped_column(words(State, "state"), server_default=State.PENDING.value)
+    state: Mapped[State] = mapped_column(str_enum(State, "state"), server_default=State.PENDING.value)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
     failures: Mapped[int] = mapped_column(Integer, server_default="0")
     max_failures: Mapped[int] = mapped_column(Integer, server_default="12")

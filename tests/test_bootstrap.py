@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 
-MADE_ONCE = (bootstrap.settings, bootstrap.outbox, bootstrap.client, bootstrap.bell)
+MADE_ONCE = (bootstrap.settings, bootstrap.database, bootstrap.client, bootstrap.publisher)
 URL = "http://127.0.0.1:9"
 
 
@@ -31,8 +31,8 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     _forget()
     yield
-    if bootstrap.outbox.cache_info().currsize:
-        bootstrap.outbox().engine.dispose()
+    if bootstrap.database.cache_info().currsize:
+        bootstrap.database().engine.dispose()
     _forget()
 
 
@@ -120,13 +120,13 @@ def test_a_database_without_tables_is_not_made_into_one(
 def test_an_old_schema_and_a_newer_one_are_told_apart(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
     version = table("alembic_version", column("version_num"))
-    box = bootstrap.outbox()
-    with box.write() as connection:
+    db = bootstrap.database()
+    with db.write() as connection:
         connection.execute(update(version).values(version_num="9999"))
-    bootstrap.outbox.cache_clear()
-    box.engine.dispose()
+    bootstrap.database.cache_clear()
+    db.engine.dispose()
     with pytest.raises(NotReady, match="newer than this program"):
-        bootstrap.outbox()
+        bootstrap.database()
 
 
 def test_wrong_settings_are_named_without_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,17 +165,17 @@ def test_a_forked_child_makes_its_own_connections_and_leaves_its_parents_alone(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", pg_url)
     numbers = table("numbers", column("n"))
-    box = bootstrap.outbox()
-    with box.write() as connection:
+    db = bootstrap.database()
+    with db.write() as connection:
         connection.exec_driver_sql("CREATE TABLE numbers (n integer)")
-    with box.engine.connect() as mine:
+    with db.engine.connect() as mine:
         mine.execute(insert(numbers).values(n=1))
         child = os.fork()
         if child == 0:
-            own = bootstrap.outbox()
+            own = bootstrap.database()
             with own.write() as connection:
                 connection.execute(insert(numbers).values(n=os.getpid()))
-            os._exit(0 if own is not box else 1)
+            os._exit(0 if own is not db else 1)
         assert os.waitpid(child, 0)[1] == 0
         mine.execute(insert(numbers).values(n=2))
         mine.commit()

@@ -8,7 +8,17 @@ import pytest
 
 from models import Reason, Scope, State
 from worker import errors
-from worker.decide import SOON, UNDECIDED, Backoff, Facts, Policy, decide, full_jitter, outcome_of, undecided
+from worker.decide import (
+    FALLBACK_DELAY,
+    SOON,
+    Backoff,
+    DecisionFacts,
+    RetryPolicy,
+    decide,
+    fallback_settlement,
+    full_jitter,
+    outcome_of,
+)
 from worker.errors import VitecError
 from worker.kind import OnDoubt
 from worker.kind.answers import accepted_in_doubt
@@ -23,14 +33,14 @@ def most(seconds: float) -> float:
     return seconds
 
 
-def facts(on_doubt: OnDoubt = OnDoubt.HOLD, failures: int = 0, max_failures: int = 12) -> Facts:
-    return Facts(on_doubt, failures, max_failures, Backoff(30, 21_600))
+def facts(on_doubt: OnDoubt = OnDoubt.HOLD, failures: int = 0, max_failures: int = 12) -> DecisionFacts:
+    return DecisionFacts(on_doubt, failures, max_failures, Backoff(30, 21_600))
 
 
 @pytest.mark.parametrize("on_doubt", list(OnDoubt))
 def test_a_success_is_a_success(on_doubt: OnDoubt) -> None:
     settlement = decide(Succeeded("R1", {"a": 1}), facts(on_doubt), most)
-    assert (settlement.state, settlement.argued) == (State.SUCCEEDED, State.SUCCEEDED)
+    assert (settlement.state, settlement.attempt_state) == (State.SUCCEEDED, State.SUCCEEDED)
     assert (settlement.remote_id, settlement.answer, settlement.health) == ("R1", {"a": 1}, Health.WELL)
     assert (settlement.failures, settlement.code, settlement.needs_person) == (0, None, False)
 
@@ -38,7 +48,7 @@ def test_a_success_is_a_success(on_doubt: OnDoubt) -> None:
 @pytest.mark.parametrize("on_doubt", list(OnDoubt))
 def test_a_refusal_is_final_whatever_the_budget(on_doubt: OnDoubt) -> None:
     settlement = decide(Failed("refused", "Nej", {"x": 1}), facts(on_doubt), most)
-    assert (settlement.state, settlement.argued, settlement.code) == (State.FAILED, State.FAILED, "refused")
+    assert (settlement.state, settlement.attempt_state, settlement.code) == (State.FAILED, State.FAILED, "refused")
     assert (settlement.detail, settlement.answer, settlement.health) == ("Nej", {"x": 1}, Health.WELL)
 
 
@@ -46,7 +56,7 @@ def test_a_refusal_is_final_whatever_the_budget(on_doubt: OnDoubt) -> None:
 @pytest.mark.parametrize(("failures", "delay"), [(0, 30), (1, 60), (4, 480), (10, 21_600)])
 def test_what_surely_did_not_act_is_tried_again_later_and_later(on_doubt: OnDoubt, failures: int, delay: float) -> None:
     settlement = decide(Retryable("unreachable", hold=HOLD, health=Health.ILL), facts(on_doubt, failures), most)
-    assert (settlement.state, settlement.argued) == (State.RETRYABLE, State.RETRYABLE)
+    assert (settlement.state, settlement.attempt_state) == (State.RETRYABLE, State.RETRYABLE)
     assert (settlement.delay, settlement.failures) == (delay, 1)
     assert (settlement.hold, settlement.health) == (HOLD, Health.ILL)
 
@@ -61,7 +71,7 @@ def test_what_does_not_count_costs_nothing_and_never_exhausts(failures: int) -> 
 def test_the_last_try_of_the_budget_fails_and_says_why() -> None:
     assert decide(Retryable("unreachable"), facts(failures=10), most).state is State.RETRYABLE
     settlement = decide(Retryable("unreachable", health=Health.ILL), facts(failures=11), most)
-    assert (settlement.state, settlement.argued, settlement.code) == (State.FAILED, State.RETRYABLE, "exhausted")
+    assert (settlement.state, settlement.attempt_state, settlement.code) == (State.FAILED, State.RETRYABLE, "exhausted")
     assert settlement.detail == "12 tries without effect, the last one: unreachable"
     assert (settlement.failures, settlement.health) == (1, Health.ILL)
 
@@ -72,7 +82,7 @@ def test_the_last_try_of_the_budget_fails_and_says_why() -> None:
 def test_a_doubt_stays_one_however_often_it_was_tried(on_doubt: OnDoubt, failures: int, accepted: bool) -> None:
     outcome = InDoubt("unanswered", "cut", accepted=accepted, hold=HOLD, health=Health.ILL)
     settlement = decide(outcome, facts(on_doubt, failures), most)
-    assert (settlement.state, settlement.argued) == (State.IN_DOUBT, State.IN_DOUBT)
+    assert (settlement.state, settlement.attempt_state) == (State.IN_DOUBT, State.IN_DOUBT)
     assert (settlement.failures, settlement.accepted) == (0, accepted)
     assert (settlement.hold, settlement.health, settlement.code) == (HOLD, Health.ILL, "unanswered")
     assert settlement.needs_person is (on_doubt is OnDoubt.HOLD)
@@ -85,7 +95,7 @@ def test_before_a_look_up_vitec_is_left_in_peace() -> None:
 
 def test_where_twice_is_harmless_a_doubt_is_sent_again_within_the_budget() -> None:
     settlement = decide(InDoubt("unanswered", hold=HOLD, health=Health.ILL), facts(OnDoubt.RESEND), most)
-    assert (settlement.state, settlement.argued) == (State.RETRYABLE, State.IN_DOUBT)
+    assert (settlement.state, settlement.attempt_state) == (State.RETRYABLE, State.IN_DOUBT)
     assert (settlement.failures, settlement.delay, settlement.hold) == (1, 30, HOLD)
     last = decide(InDoubt("unanswered"), facts(OnDoubt.RESEND, failures=11), most)
     assert (last.state, last.code) == (State.FAILED, "exhausted")
@@ -159,40 +169,42 @@ def test_the_backoff_never_passes_its_cap_and_jitter_only_shortens(failures: int
 
 
 def test_a_kind_may_begin_its_backoff_sooner_and_the_office_may_override_its_doubt() -> None:
-    policy = Policy(Backoff(30, 100), on_doubt={"comeback": OnDoubt.HOLD})
-    assert policy.facts(by_name("order_token"), 1, 2) == Facts(OnDoubt.RESEND, 1, 2, Backoff(2, 100))
+    policy = RetryPolicy(Backoff(30, 100), on_doubt={"comeback": OnDoubt.HOLD})
+    assert policy.facts(by_name("order_token"), 1, 2) == DecisionFacts(OnDoubt.RESEND, 1, 2, Backoff(2, 100))
     assert policy.facts(by_name("comeback"), 0, 12).on_doubt is OnDoubt.HOLD
     assert {kind.kind for kind in KINDS if policy.facts(kind, 0, 1).on_doubt is OnDoubt.RESEND} == {"order_token"}
 
 
 def test_without_the_rules_what_may_have_been_carried_out_waits_for_a_person_with_all_that_is_known() -> None:
     for written in (True, False):
-        done = undecided(Succeeded("R1", {"a": 1}), "RuntimeError", written=written, last=True)
-        assert (done.state, done.argued, done.needs_person) == (State.IN_DOUBT, State.IN_DOUBT, True)
+        done = fallback_settlement(Succeeded("R1", {"a": 1}), "RuntimeError", written=written, last=True)
+        assert (done.state, done.attempt_state, done.needs_person) == (State.IN_DOUBT, State.IN_DOUBT, True)
         assert (done.accepted, done.remote_id, done.answer, done.health) == (True, "R1", {"a": 1}, Health.WELL)
         assert (done.code, done.detail) == ("unforeseen", "RuntimeError")
-        doubt = undecided(InDoubt("x", accepted=True, hold=HOLD, health=Health.ILL), "E", written=written, last=True)
+        doubt = fallback_settlement(
+            InDoubt("x", accepted=True, hold=HOLD, health=Health.ILL), "E", written=written, last=True
+        )
         assert (doubt.state, doubt.accepted, doubt.hold, doubt.health) == (State.IN_DOUBT, True, HOLD, Health.ILL)
-    refused = undecided(Failed("refused", answer={"x": 1}), "E", written=True, last=False)
+    refused = fallback_settlement(Failed("refused", answer={"x": 1}), "E", written=True, last=False)
     assert (refused.state, refused.accepted, refused.needs_person) == (State.IN_DOUBT, False, True)
     assert (refused.detail, refused.answer) == ("E; the outcome was refused", {"x": 1})
-    throttled = undecided(Retryable("throttled", counts=False, hold=HOLD), "E", written=True, last=False)
+    throttled = fallback_settlement(Retryable("throttled", counts=False, hold=HOLD), "E", written=True, last=False)
     assert (throttled.state, throttled.needs_person, throttled.hold) == (State.IN_DOUBT, True, HOLD)
 
 
 def test_without_the_rules_what_was_not_written_is_tried_again_until_its_budget_ends() -> None:
     outcome = Retryable("unreachable", hold=HOLD, health=Health.ILL)
-    again = undecided(outcome, "E", written=False, last=False)
-    assert (again.state, again.delay, again.failures) == (State.RETRYABLE, UNDECIDED, 1)
+    again = fallback_settlement(outcome, "E", written=False, last=False)
+    assert (again.state, again.delay, again.failures) == (State.RETRYABLE, FALLBACK_DELAY, 1)
     assert (again.hold, again.health, again.needs_person) == (HOLD, Health.ILL, False)
-    last = undecided(outcome, "E", written=False, last=True)
-    assert (last.state, last.argued, last.failures, last.hold) == (State.FAILED, State.RETRYABLE, 1, HOLD)
-    costless = undecided(Retryable("unauthorized", counts=False), "E", written=False, last=True)
+    last = fallback_settlement(outcome, "E", written=False, last=True)
+    assert (last.state, last.attempt_state, last.failures, last.hold) == (State.FAILED, State.RETRYABLE, 1, HOLD)
+    costless = fallback_settlement(Retryable("unauthorized", counts=False), "E", written=False, last=True)
     assert (costless.state, costless.failures) == (State.RETRYABLE, 0)
 
 
 def test_without_the_rules_not_even_an_outcome_that_is_none_raises() -> None:
     """It would take along the answers of the other rows of its turn."""
     nothing: Any = None
-    lost = undecided(nothing, "AssertionError", written=True, last=False)
+    lost = fallback_settlement(nothing, "AssertionError", written=True, last=False)
     assert (lost.state, lost.needs_person, lost.code) == (State.IN_DOUBT, True, "unforeseen")

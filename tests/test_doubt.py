@@ -6,19 +6,19 @@ import pytest
 
 from models import State
 from worker.doubt import Doubt, Patience, conclude
-from worker.kind import Presence, Sighting
+from worker.kind import LookUpResult, Presence
 
 FIRST = Doubt(
     State.IN_DOUBT, accepted=False, look_ups=1, absent_before=False, contested=False, claimed_by_another=False
 )
 SECOND = replace(FIRST, look_ups=2, absent_before=True)
-THERE = Sighting(Presence.THERE, "one is there", "R1")
-THERE_WITHOUT_ID = Sighting(Presence.THERE, "the slot is there")
-ABSENT = Sighting(Presence.ABSENT, "none is there")
-UNCLEAR = Sighting(Presence.UNCLEAR, "several are there")
+THERE = LookUpResult(Presence.PRESENT, "one is there", "R1")
+THERE_WITHOUT_ID = LookUpResult(Presence.PRESENT, "the slot is there")
+ABSENT = LookUpResult(Presence.ABSENT, "none is there")
+UNCLEAR = LookUpResult(Presence.UNCLEAR, "several are there")
 
 
-def states(sighting: Sighting, doubt: Doubt, *, answered: bool = True) -> tuple[State, bool, bool]:
+def states(sighting: LookUpResult, doubt: Doubt, *, answered: bool = True) -> tuple[State, bool, bool]:
     conclusion = conclude(sighting, doubt, answered=answered, patience=Patience(unclear=3, all=12))
     return conclusion.state, conclusion.absent, conclusion.needs_person
 
@@ -42,13 +42,13 @@ def test_what_was_accepted_is_never_sent_again_however_absent() -> None:
 
 
 @pytest.mark.parametrize("sighting", [THERE, ABSENT, UNCLEAR])
-def test_nothing_is_concluded_while_another_like_it_is_under_way(sighting: Sighting) -> None:
+def test_nothing_is_concluded_while_another_like_it_is_under_way(sighting: LookUpResult) -> None:
     assert states(sighting, replace(SECOND, contested=True)) == (State.IN_DOUBT, False, False)
     assert states(sighting, replace(SECOND, contested=True, look_ups=12)) == (State.IN_DOUBT, False, True)
 
 
 @pytest.mark.parametrize("sighting", [THERE, THERE_WITHOUT_ID])
-def test_what_may_be_anothers_work_is_no_evidence(sighting: Sighting) -> None:
+def test_what_may_be_anothers_work_is_no_evidence(sighting: LookUpResult) -> None:
     doubt = replace(FIRST, claimed_by_another=True)
     assert states(sighting, doubt) == (State.IN_DOUBT, False, False)
     assert states(sighting, replace(doubt, look_ups=3)) == (State.IN_DOUBT, False, True)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from run import ROOT
-from tests.importing.conftest import box, clock
+from tests.importing.conftest import clock, db
 from tests.importing.exports import Ear, operations, taken
 
 if TYPE_CHECKING:
-    from worker.outbox import Outbox
+    from worker.outbox import Database
 
-__all__ = ["box", "clock"]
+__all__ = ["clock", "db"]
 
 FOLDER = ROOT / "examples" / "export"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -31,21 +31,21 @@ def test_every_file_stands_in_the_readme_and_every_shape_occurs() -> None:
 
 @pytest.mark.parametrize(("name", "kind", "rows", "recorded", "rejected"), LINES, ids=[name for name, *_ in LINES])
 def test_a_file_holds_what_the_readme_says(
-    box: Outbox, name: str, kind: str, rows: str, recorded: str, rejected: str
+    db: Database, name: str, kind: str, rows: str, recorded: str, rejected: str
 ) -> None:
     ear = Ear()
-    summary = taken(box, FOLDER / name, ear)
+    summary = taken(db, FOLDER / name, ear)
     assert (summary.total, summary.counts.recorded, summary.counts.rejected) == (
         int(rows),
         int(recorded),
         int(rejected),
     )
-    assert len(operations(box)) == int(recorded)
+    assert len(operations(db)) == int(recorded)
     assert summary.kind == (kind if " " not in kind else None)
     reasons = Counter((row.code, row.column) for row in ear.rejected)
     assert max(reasons.values(), default=1) == 1
 
 
-def test_all_files_together_collide_nowhere(box: Outbox) -> None:
-    counts = [taken(box, FOLDER / name).counts for name, *_ in LINES]
-    assert sum(one.recorded for one in counts) == len(operations(box)) == sum(int(line[3]) for line in LINES)
+def test_all_files_together_collide_nowhere(db: Database) -> None:
+    counts = [taken(db, FOLDER / name).counts for name, *_ in LINES]
+    assert sum(one.recorded for one in counts) == len(operations(db)) == sum(int(line[3]) for line in LINES)

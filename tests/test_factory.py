@@ -9,22 +9,22 @@ import pytest
 
 from models import FINAL, Event, State
 from tests import factory
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def box(database_url: str) -> Iterator[Outbox]:
+def db(database_url: str) -> Iterator[Database]:
     """An outbox at a fresh database."""
     engine = connect(database_url)
-    yield Outbox(engine)
+    yield Database(engine)
     engine.dispose()
 
 
-def test_it_makes_every_state_of_every_kind(box: Outbox) -> None:
-    with box.write() as connection:
+def test_it_makes_every_state_of_every_kind(db: Database) -> None:
+    with db.write() as connection:
         for state in State:
             for kind in factory.GROUPS:
                 row = factory.operation(connection, factory.make_operation(connection, state, kind=kind))
@@ -32,31 +32,31 @@ def test_it_makes_every_state_of_every_kind(box: Outbox) -> None:
                 assert (row.finalized_at is not None) == (state in FINAL)
 
 
-def test_a_row_in_flight_has_a_turn_at_its_lane(box: Outbox) -> None:
-    with box.write() as connection:
+def test_a_row_in_flight_has_a_turn_at_its_lane(db: Database) -> None:
+    with db.write() as connection:
         row = factory.operation(connection, factory.make_operation(connection, State.IN_FLIGHT))
         lane = factory.lane(connection)
     assert row.claimed_by == lane.token
     assert lane.lease_until == factory.MOMENT + timedelta(seconds=45)
 
 
-def test_what_has_been_tried_says_so_in_its_history(box: Outbox) -> None:
-    with box.write() as connection:
+def test_what_has_been_tried_says_so_in_its_history(db: Database) -> None:
+    with db.write() as connection:
         tried = factory.history(connection, factory.make_operation(connection, State.IN_DOUBT))
         untried = factory.history(connection, factory.make_operation(connection, State.PENDING))
     assert [(entry.event, entry.attempt, entry.outcome) for entry in tried] == [(Event.SENT, 1, "in_doubt")]
     assert untried == []
 
 
-def test_every_column_can_be_overridden(box: Outbox) -> None:
-    with box.write() as connection:
+def test_every_column_can_be_overridden(db: Database) -> None:
+    with db.write() as connection:
         made = factory.make_operation(connection, State.FAILED, attempt=7, source_id="X", failures=3)
         row = factory.operation(connection, made)
     assert (row.attempt, row.source_id, row.failures) == (7, "X", 3)
 
 
-def test_the_other_tables_have_their_rows(box: Outbox) -> None:
-    with box.write() as connection:
+def test_the_other_tables_have_their_rows(db: Database) -> None:
+    with db.write() as connection:
         factory.make_environment(connection)
         factory.make_lane(connection)
         hold, rejected = factory.make_hold(connection), factory.make_rejected_row(connection)

@@ -17,9 +17,9 @@ from models import Lane as Row
 from tests import factory
 from tests.outbox.steps import release
 from worker import housekeeping
-from worker.outbox import FixedClock, Outbox, connect
-from worker.outbox.exchange import rate_limit as pace
-from worker.outbox.lanes import turns as lanes
+from worker.outbox import Database, FixedClock, connect
+from worker.outbox.exchange import rate_limit
+from worker.outbox.lanes import turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,32 +31,32 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def box(sqlite_url: str, clock: FixedClock) -> Iterator[Outbox]:
+def db(sqlite_url: str, clock: FixedClock) -> Iterator[Database]:
     engine = connect(sqlite_url)
-    box = Outbox(engine, clock)
-    with box.write() as connection:
+    db = Database(engine, clock)
+    with db.write() as connection:
         factory.make_environment(connection)
-    yield box
+    yield db
     engine.dispose()
 
 
 @pytest.mark.parametrize("rate", [10.0, 50.0, 500.0])
-def test_slots_are_given_as_the_product_gives_them(box: Outbox, clock: FixedClock, rate: float) -> None:
+def test_slots_are_given_as_the_product_gives_them(db: Database, clock: FixedClock, rate: float) -> None:
     simulated, now = Pace(rate), 0.0
-    with box.write() as connection:
+    with db.write() as connection:
         connection.execute(update(Environment).values(next_slot_at=clock.moment))
     for wait, most in ((0.0, 5), (0.0, 2), (0.05, 100), (0.031, 1), (0.4, 3), (0.1, 60), (0.002, 60)):
         clock.advance(wait)
         now += wait
-        ours, theirs = simulated.reserve(now, most), pace.reserve(box, rate, most)
+        ours, theirs = simulated.reserve(now, most), rate_limit.reserve_slots(db, rate, most)
         assert ours.offsets == pytest.approx(theirs.offsets, abs=0.002)
         assert ours.wait == pytest.approx(theirs.wait, abs=0.002)
 
 
-def test_turns_go_round_as_the_product_lets_them(box: Outbox, clock: FixedClock) -> None:
+def test_turns_go_round_as_the_product_lets_them(db: Database, clock: FixedClock) -> None:
     """Four lanes of different length, one row done a turn: the order of turns, and what each last look said."""
     rows, simulated, taken, looks = {"M1": 3, "M2": 1, "M3": 2, "M4": 1}, Lanes(), [], []
-    with box.write() as connection:
+    with db.write() as connection:
         for number, (customer, count) in enumerate(rows.items()):
             for _ in range(count):
                 factory.make_operation(connection, kind="comeback", customer_id=customer)
@@ -67,43 +67,43 @@ def test_turns_go_round_as_the_product_lets_them(box: Outbox, clock: FixedClock)
             simulated.wake(lane, float(number))
     now = 10.0
     clock.advance(now)
-    while (turn := lanes.take(box, "comeback", lease=45, worker="test")) is not None:
+    while (turn := turns.take_turn(db, "comeback", lease=45, worker="test")) is not None:
         lane_taken = simulated.take("comeback")
         assert lane_taken is not None
         taken.append((turn.customer_id, f"M{lane_taken.customer}"))
-        _finish_one(box, turn.customer_id)
+        _finish_one(db, turn.customer_id)
         lane_taken.claim(1)
         clock.advance(1)
         now += 1
-        looks.append((release(box, turn) is not None, simulated.release(lane_taken, now)))
+        looks.append((release(db, turn) is not None, simulated.release(lane_taken, now)))
     assert [real for real, _ in taken] == [ours for _, ours in taken]
     assert [real for real, _ in taken] == ["M1", "M2", "M3", "M4", "M1", "M3", "M1"]
     assert all(real == ours for real, ours in looks)
     assert simulated.take("comeback") is None
 
 
-def _finish_one(box: Outbox, customer_id: str) -> None:
+def _finish_one(db: Database, customer_id: str) -> None:
     from models import Operation, State
 
-    with box.write() as connection:
+    with db.write() as connection:
         which = select(Operation.id).where(Operation.customer_id == customer_id, Operation.state == State.PENDING)
         one = connection.scalars(which.limit(1)).one()
         done = {"state": State.SUCCEEDED, "finalized_at": factory.MOMENT}
         connection.execute(update(Operation).where(Operation.id == one).values(**done))
 
 
-def test_dispatch_rings_in_the_order_in_which_the_product_rings(box: Outbox) -> None:
+def test_dispatch_rings_in_the_order_in_which_the_product_rings(db: Database) -> None:
     counts = {"viewing_registration": 10, "comeback": 2, "order_token": 1}
     # No children: what is rung stays to be seen.
     world = World(Rules(children=0))
-    with box.write() as connection:
+    with db.write() as connection:
         for kind, count in counts.items():
             for number in range(count):
                 factory.make_operation(connection, kind=kind, customer_id=f"M{number}")
                 world.lanes.wake(Lane(number, kind), 0.0)
         connection.execute(update(Row).values(due_at=factory.MOMENT - timedelta(minutes=1)))
     rung: list[str] = []
-    housekeeping.dispatch(box, rung.extend)
+    housekeeping.dispatch(db, rung.extend)
     world.dispatch()
     assert world.rung() == rung
 

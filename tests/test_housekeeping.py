@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 from models import Environment, Lane, State
 from tests import factory
 from worker import housekeeping
-from worker.outbox import FixedClock, Outbox, connect
-from worker.processes.main_process import DEAF, SILENT, Attention, watch
+from worker.outbox import Database, FixedClock, connect
+from worker.processes.main_process import NO_DISPATCH_FOR, NO_MESSAGE_FOR, Attention, watch
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,111 +42,111 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def box(database_url: str, clock: FixedClock) -> Iterator[Outbox]:
+def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
     engine = connect(database_url)
-    box = Outbox(engine, clock)
-    with box.write() as connection:
+    db = Database(engine, clock)
+    with db.write() as connection:
         factory.make_environment(connection)
-    yield box
+    yield db
     engine.dispose()
 
 
-def due(box: Outbox, count: int, kind: str = "comeback") -> None:
+def due(db: Database, count: int, kind: str = "comeback") -> None:
     """Make so many lanes of a kind that wait for a turn."""
-    with box.write() as connection:
+    with db.write() as connection:
         for number in range(count):
             factory.make_operation(connection, kind=kind, customer_id=f"M{number}")
         connection.execute(update(Lane).values(due_at=factory.MOMENT - timedelta(minutes=1)))
 
 
-def dispatched_at(box: Outbox) -> object:
-    with box.read() as connection:
+def dispatched_at(db: Database) -> object:
+    with db.read() as connection:
         return connection.execute(select(Environment.dispatched_at)).scalar_one()
 
 
-def test_dispatch_rings_once_for_each_due_lane_of_a_kind_up_to_eight(box: Outbox) -> None:
-    due(box, 3, "comeback")
-    due(box, 12, "appointment")
+def test_dispatch_rings_once_for_each_due_lane_of_a_kind_up_to_eight(db: Database) -> None:
+    due(db, 3, "comeback")
+    due(db, 12, "appointment")
     bell = Bell()
-    assert housekeeping.dispatch(box, bell) == {"appointment": 8, "comeback": 3}
+    assert housekeeping.dispatch(db, bell) == {"appointment": 8, "comeback": 3}
     assert sorted(bell.rung) == ["appointment"] * 8 + ["comeback"] * 3
-    assert dispatched_at(box) == factory.MOMENT
+    assert dispatched_at(db) == factory.MOMENT
 
 
-def test_dispatch_rings_the_kinds_in_turn_the_longest_due_first(box: Outbox) -> None:
+def test_dispatch_rings_the_kinds_in_turn_the_longest_due_first(db: Database) -> None:
     """Rings expire: with few processes only the first of them are heard, and those must not all be of one kind."""
-    due(box, 3, "appointment")
-    due(box, 2, "comeback")
-    with box.write() as connection:
+    due(db, 3, "appointment")
+    due(db, 2, "comeback")
+    with db.write() as connection:
         sooner = factory.MOMENT - timedelta(hours=1)
         connection.execute(update(Lane).where(Lane.kind == "comeback").values(due_at=sooner))
     bell = Bell()
-    housekeeping.dispatch(box, bell)
+    housekeeping.dispatch(db, bell)
     assert bell.rung == ["comeback", "appointment"] * 2 + ["appointment"]
 
 
-def test_dispatch_with_nothing_due_rings_for_nobody_and_is_noted_all_the_same(box: Outbox) -> None:
+def test_dispatch_with_nothing_due_rings_for_nobody_and_is_noted_all_the_same(db: Database) -> None:
     bell = Bell()
-    assert housekeeping.dispatch(box, bell) == {}
+    assert housekeeping.dispatch(db, bell) == {}
     assert bell.rung == []
-    assert dispatched_at(box) == factory.MOMENT
+    assert dispatched_at(db) == factory.MOMENT
 
 
-def test_a_dispatch_that_the_broker_did_not_take_is_not_noted(box: Outbox) -> None:
-    due(box, 1)
+def test_a_dispatch_that_the_broker_did_not_take_is_not_noted(db: Database) -> None:
+    due(db, 1)
     with pytest.raises(ConnectionError):
-        housekeeping.dispatch(box, Bell(broken=True))
-    assert dispatched_at(box) is None
+        housekeeping.dispatch(db, Bell(broken=True))
+    assert dispatched_at(db) is None
 
 
-def test_the_watch_dispatches_only_when_nobody_has_for_a_while(box: Outbox, clock: FixedClock) -> None:
-    due(box, 1)
-    housekeeping.dispatch(box, Bell())
+def test_the_watch_dispatches_only_when_nobody_has_for_a_while(db: Database, clock: FixedClock) -> None:
+    due(db, 1)
+    housekeeping.dispatch(db, Bell())
     bell, attention = Bell(), Attention(heard=100.0)
-    clock.advance(SILENT - 1)
-    assert not watch(box, SETTINGS, bell, attention, 100.0)
+    clock.advance(NO_DISPATCH_FOR - 1)
+    assert not watch(db, SETTINGS, bell, attention, 100.0)
     assert bell.rung == []
     clock.advance(2)
-    assert watch(box, SETTINGS, bell, attention, 102.0)
+    assert watch(db, SETTINGS, bell, attention, 102.0)
     assert bell.rung == ["comeback"]
-    assert not watch(box, SETTINGS, bell, attention, 103.0)
+    assert not watch(db, SETTINGS, bell, attention, 103.0)
 
 
-def test_the_watch_dispatches_where_others_do_but_no_ring_arrives(box: Outbox) -> None:
-    due(box, 1)
-    housekeeping.dispatch(box, Bell())
+def test_the_watch_dispatches_where_others_do_but_no_ring_arrives(db: Database) -> None:
+    due(db, 1)
+    housekeeping.dispatch(db, Bell())
     bell = Bell()
-    assert not watch(box, SETTINGS, bell, Attention(heard=0.0), DEAF - 1)
-    assert watch(box, SETTINGS, bell, Attention(heard=0.0), DEAF + 1)
+    assert not watch(db, SETTINGS, bell, Attention(heard=0.0), NO_MESSAGE_FOR - 1)
+    assert watch(db, SETTINGS, bell, Attention(heard=0.0), NO_MESSAGE_FOR + 1)
     assert bell.rung == ["comeback"]
 
 
-def test_the_watch_rescues_what_a_dead_turn_left_while_beat_is_dead(box: Outbox, clock: FixedClock) -> None:
-    with box.write() as connection:
+def test_the_watch_rescues_what_a_dead_turn_left_while_beat_is_dead(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
         made = factory.make_operation(connection, State.IN_FLIGHT, kind="appointment")
     clock.advance(3600)
     attention = Attention(heard=0.0)
-    watch(box, SETTINGS, Bell(), attention, 1.0)
-    with box.read() as connection:
+    watch(db, SETTINGS, Bell(), attention, 1.0)
+    with db.read() as connection:
         assert factory.operation(connection, made).state is State.IN_DOUBT
     assert attention.tidied == 1.0
 
 
-def test_expire_ends_what_is_too_late_and_what_waits_in_vain(box: Outbox, clock: FixedClock) -> None:
-    with box.write() as connection:
+def test_expire_ends_what_is_too_late_and_what_waits_in_vain(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
         late = factory.make_operation(connection, expires_at=clock.moment - timedelta(seconds=1))
         factory.make_operation(connection, State.FAILED, source_id="parent")
         child = factory.make_operation(connection, after_kind="comeback", after_source_id="parent")
-    assert housekeeping.expire(box)["expired"] == 1
-    housekeeping.expire(box)
-    with box.read() as connection:
+    assert housekeeping.expire(db)["expired"] == 1
+    housekeeping.expire(db)
+    with db.read() as connection:
         assert factory.operation(connection, late).state is State.EXPIRED
         assert factory.operation(connection, child).state is State.FAILED
 
 
-def test_prune_keeps_to_the_setting(box: Outbox, clock: FixedClock) -> None:
-    with box.write() as connection:
+def test_prune_keeps_to_the_setting(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
         factory.make_operation(connection, State.SUCCEEDED)
     clock.advance(8 * 86400)
-    assert housekeeping.prune(box, SETTINGS) == 0
-    assert housekeeping.prune(box, Settings(blank_after=timedelta(days=7))) == 1
+    assert housekeeping.prune(db, SETTINGS) == 0
+    assert housekeeping.prune(db, Settings(blank_after=timedelta(days=7))) == 1

@@ -2,18 +2,18 @@
 
 from models import State
 from worker.kind import OnDoubt
-from worker.policies import policy_of, terms_of, verdict_of
+from worker.policies import dead_worker_policy, retry_policy, turn_policy
 from worker.settings import Settings
 
 
 def test_a_claim_is_only_made_under_a_lease_that_outlasts_the_request_by_the_margin() -> None:
-    terms = terms_of(Settings(vitec_timeout=12))
+    terms = turn_policy(Settings(vitec_timeout=12))
     assert (terms.lease, terms.outlast) == (27, 17)
     assert terms.lease > terms.outlast
 
 
 def test_every_number_about_holds_reaches_its_own_ladder() -> None:
-    ladders = terms_of(
+    ladders = turn_policy(
         Settings(
             hold_barred=1,
             hold_barred_cap=2,
@@ -30,25 +30,25 @@ def test_every_number_about_holds_reaches_its_own_ladder() -> None:
 
 
 def test_the_environments_limit_is_the_settings() -> None:
-    assert terms_of(Settings(vitec_in_flight=8)).in_flight == 8
+    assert turn_policy(Settings(vitec_in_flight=8)).in_flight == 8
 
 
 def test_waiting_follows_the_settings() -> None:
-    policy = policy_of(Settings(backoff_first=1, backoff_cap=2, look_up_quiet=3))
+    policy = retry_policy(Settings(backoff_first=1, backoff_cap=2, look_up_quiet=3))
     assert (policy.backoff.first, policy.backoff.cap, policy.quiet) == (1, 2, 3)
 
 
 def test_sending_again_in_doubt_is_only_by_the_setting_that_says_it_may_double() -> None:
-    plain = policy_of(Settings())
-    daring = policy_of(Settings(resend_in_doubt_may_double=("notification",)))
+    plain = retry_policy(Settings())
+    daring = retry_policy(Settings(resend_in_doubt_may_double=("notification",)))
     assert plain.on_doubt == {}
     assert daring.on_doubt == {"notification": OnDoubt.RESEND}
 
 
 def test_a_worker_that_died_is_as_a_call_that_was_not_answered() -> None:
-    verdict = verdict_of(policy_of(Settings()))
+    verdict = dead_worker_policy(retry_policy(Settings()))
     held = verdict("notification", 0, 12)
     assert (held.state, held.code, held.needs_person) == (State.IN_DOUBT, "worker_died", True)
     resent = verdict("order_token", 0, 12)
-    assert (resent.state, resent.argued, resent.failures) == (State.RETRYABLE, State.IN_DOUBT, 1)
+    assert (resent.state, resent.attempt_state, resent.failures) == (State.RETRYABLE, State.IN_DOUBT, 1)
     assert verdict("order_token", 11, 12).state is State.FAILED

@@ -11,57 +11,57 @@ from models import FINAL, MOVES, WAITING, Event, State
 from tests import factory
 from tests.factory import MOMENT, make_operation
 from worker import reconciling
-from worker.outbox import FixedClock, Outbox, connect
+from worker.outbox import Database, FixedClock, connect
 from worker.outbox.operators.decisions import TARGETS
 from worker.outbox.revisions.content import Content
-from worker.reconciling import Cancel, Delivered, Expiry, GiveUp, Report, Requeue, SendAgain, Who
+from worker.reconciling import Cancel, Decider, DecisionReport, Delivered, Expiry, GiveUp, Requeue, SendAgain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from worker.reconciling import Wish
 
-ANNA = Who("anna", "looked in the portal")
+ANNA = Decider("anna", "looked in the portal")
 WISHES: tuple[Wish, ...] = (Requeue(), Cancel(), Delivered("R"), SendAgain(), GiveUp())
 LATER = MOMENT + timedelta(days=1)
 
 
 @pytest.fixture
 def clock() -> FixedClock:
-    """The clock of `box`, an hour after the factory's moment."""
+    """The clock of `db`, an hour after the factory's moment."""
     clock = FixedClock()
     clock.advance(3600)
     return clock
 
 
 @pytest.fixture
-def box(database_url: str, clock: FixedClock) -> Iterator[Outbox]:
+def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
     """An outbox whose clock stands still."""
     engine = connect(database_url)
-    yield Outbox(engine, clock)
+    yield Database(engine, clock)
     engine.dispose()
 
 
-def made(box: Outbox, state: State, **overrides: Any) -> int:
+def made(db: Database, state: State, **overrides: Any) -> int:
     """Make an operation that has not expired by itself."""
     if state is State.EXPIRED:
         overrides = {"expires_at": None, **overrides}
-    with box.write() as connection:
+    with db.write() as connection:
         return make_operation(connection, state, **overrides)
 
 
-def row(box: Outbox, id_: int) -> Any:
+def row(db: Database, id_: int) -> Any:
     """Read an operation."""
-    with box.read() as connection:
+    with db.read() as connection:
         return factory.operation(connection, id_)
 
 
-def decide(box: Outbox, id_: int, wish: Wish) -> Report:
+def decide(db: Database, id_: int, wish: Wish) -> DecisionReport:
     """Decide about one operation."""
-    return reconciling.decide(box, [id_], wish, ANNA)
+    return reconciling.carry_out(db, [id_], wish, ANNA)
 
 
-def why(report: Report) -> str:
+def why(report: DecisionReport) -> str:
     """Give the only refusal's reason; nothing was done."""
     assert report.done == ()
     (refusal,) = report.refused
@@ -89,17 +89,19 @@ ALLOWED = {
 
 @pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize("wish", WISHES, ids=lambda wish: type(wish).__name__)
-def test_each_wish_in_each_state_is_carried_out_or_refused_with_a_reason(box: Outbox, wish: Wish, state: State) -> None:
-    id_ = made(box, state)
-    before = row(box, id_)
-    report = decide(box, id_, wish)
+def test_each_wish_in_each_state_is_carried_out_or_refused_with_a_reason(
+    db: Database, wish: Wish, state: State
+) -> None:
+    id_ = made(db, state)
+    before = row(db, id_)
+    report = decide(db, id_, wish)
     expected = ALLOWED.get((type(wish), state))
     if expected is None:
         assert why(report)
-        assert row(box, id_) == before
+        assert row(db, id_) == before
     else:
         assert [(one.id, one.was, one.state) for one in report.done] == [(id_, state, expected)]
-        assert row(box, id_).state is expected
+        assert row(db, id_).state is expected
 
 
 def test_every_decision_is_a_move_of_the_state_machine() -> None:
@@ -108,146 +110,148 @@ def test_every_decision_is_a_move_of_the_state_machine() -> None:
 
 
 @pytest.mark.parametrize("state", sorted({state for _, state in ALLOWED}))
-def test_a_decision_stands_in_the_history_with_who_and_why(box: Outbox, state: State) -> None:
+def test_a_decision_stands_in_the_history_with_who_and_why(db: Database, state: State) -> None:
     for wish in WISHES:
         if (type(wish), state) not in ALLOWED:
             continue
-        id_ = made(box, state)
+        id_ = made(db, state)
         if isinstance(wish, Delivered):
             wish = Delivered(f"R{id_}")  # noqa: PLW2901 (a remote id belongs to one operation)
-        decide(box, id_, wish)
-        with box.read() as connection:
+        decide(db, id_, wish)
+        with db.read() as connection:
             entry = factory.history(connection, id_)[-1]
         assert (entry.event, entry.by, entry.detail) == (Event.DECIDED, "anna", "looked in the portal")
-        assert entry.attempt == row(box, id_).attempt
+        assert entry.attempt == row(db, id_).attempt
         assert entry.code in {verb.value for verb in TARGETS}
 
 
-def test_a_requeued_operation_begins_anew_but_for_the_fence(box: Outbox, clock: FixedClock) -> None:
-    id_ = made(box, State.FAILED, attempt=4, failures=12, reported_at=MOMENT, look_ups=3, answer={"a": 1})
-    assert decide(box, id_, Requeue()).kinds == {"comeback"}
-    after = row(box, id_)
+def test_a_requeued_operation_begins_anew_but_for_the_fence(db: Database, clock: FixedClock) -> None:
+    id_ = made(db, State.FAILED, attempt=4, failures=12, reported_at=MOMENT, look_ups=3, answer={"a": 1})
+    assert decide(db, id_, Requeue()).kinds == {"comeback"}
+    after = row(db, id_)
     assert (after.attempt, after.failures, after.look_ups, after.answer) == (4, 0, 0, None)
     assert (after.error_code, after.error_detail, after.finalized_at, after.reported_at) == (None,) * 4
     assert after.next_attempt_at == clock.moment
 
 
-def test_what_must_wait_is_not_sent_earlier_for_being_requeued(box: Outbox) -> None:
-    id_ = made(box, State.FAILED, send_after=LATER)
-    decide(box, id_, Requeue())
-    assert row(box, id_).next_attempt_at == LATER
+def test_what_must_wait_is_not_sent_earlier_for_being_requeued(db: Database) -> None:
+    id_ = made(db, State.FAILED, send_after=LATER)
+    decide(db, id_, Requeue())
+    assert row(db, id_).next_attempt_at == LATER
 
 
-def test_a_requeued_operation_wakes_its_lane(box: Outbox, clock: FixedClock) -> None:
-    decide(box, made(box, State.FAILED), Requeue())
-    with box.read() as connection:
+def test_a_requeued_operation_wakes_its_lane(db: Database, clock: FixedClock) -> None:
+    decide(db, made(db, State.FAILED), Requeue())
+    with db.read() as connection:
         assert factory.lane(connection).due_at == clock.moment
 
 
 @pytest.mark.parametrize("wish", [Requeue, SendAgain])
 @pytest.mark.parametrize("evidence", [{"accepted": True}, {"acted_at": MOMENT}])
 def test_what_vitec_has_accepted_is_never_sent_again(
-    box: Outbox, wish: type[Requeue | SendAgain], evidence: dict[str, Any]
+    db: Database, wish: type[Requeue | SendAgain], evidence: dict[str, Any]
 ) -> None:
     state = State.FAILED if wish is Requeue else State.IN_DOUBT
-    id_ = made(box, state, **evidence)
-    assert "never sent again" in why(decide(box, id_, wish()))
-    assert row(box, id_).state is state
+    id_ = made(db, state, **evidence)
+    assert "never sent again" in why(decide(db, id_, wish()))
+    assert row(db, id_).state is state
 
 
-def test_a_blanked_operation_cannot_be_sent(box: Outbox) -> None:
-    assert "blanked" in why(decide(box, made(box, State.FAILED, payload=None), Requeue()))
+def test_a_blanked_operation_cannot_be_sent(db: Database) -> None:
+    assert "blanked" in why(decide(db, made(db, State.FAILED, payload=None), Requeue()))
 
 
 @pytest.mark.parametrize(("wish", "state"), [(Requeue, State.EXPIRED), (SendAgain, State.IN_DOUBT)])
-def test_what_has_run_out_of_time_needs_a_new_one(box: Outbox, wish: type[Requeue | SendAgain], state: State) -> None:
+def test_what_has_run_out_of_time_needs_a_new_one(db: Database, wish: type[Requeue | SendAgain], state: State) -> None:
     for expiry, expected in ((Expiry(until=LATER), LATER), (Expiry(never=True), None)):
-        id_ = made(box, state, expires_at=MOMENT)
-        assert "expire at once" in why(decide(box, id_, wish()))
-        assert decide(box, id_, wish(expiry)).done
-        assert row(box, id_).expires_at == expected
+        id_ = made(db, state, expires_at=MOMENT)
+        assert "expire at once" in why(decide(db, id_, wish()))
+        assert decide(db, id_, wish(expiry)).done
+        assert row(db, id_).expires_at == expected
 
 
-def test_an_expiry_still_to_come_stays(box: Outbox) -> None:
-    id_ = made(box, State.FAILED, expires_at=LATER)
-    decide(box, id_, Requeue())
-    assert row(box, id_).expires_at == LATER
+def test_an_expiry_still_to_come_stays(db: Database) -> None:
+    id_ = made(db, State.FAILED, expires_at=LATER)
+    decide(db, id_, Requeue())
+    assert row(db, id_).expires_at == LATER
 
 
-def test_a_child_is_requeued_after_its_parent(box: Outbox) -> None:
-    parent = made(box, State.FAILED, source_id="P")
-    child = made(box, State.FAILED, after_kind="comeback", after_source_id="P")
-    assert "comes after is failed" in why(decide(box, child, Requeue()))
-    decide(box, parent, Requeue())
-    assert decide(box, child, Requeue()).done
+def test_a_child_is_requeued_after_its_parent(db: Database) -> None:
+    parent = made(db, State.FAILED, source_id="P")
+    child = made(db, State.FAILED, after_kind="comeback", after_source_id="P")
+    assert "comes after is failed" in why(decide(db, child, Requeue()))
+    decide(db, parent, Requeue())
+    assert decide(db, child, Requeue()).done
 
 
-def test_cancel_of_a_row_in_flight_is_a_question_that_is_asked_once(box: Outbox) -> None:
-    id_ = made(box, State.IN_FLIGHT, revision={"payload_hash": "x"})
-    decide(box, id_, Cancel())
-    after = row(box, id_)
+def test_cancel_of_a_row_in_flight_is_a_question_that_is_asked_once(db: Database) -> None:
+    id_ = made(db, State.IN_FLIGHT, revision={"payload_hash": "x"})
+    decide(db, id_, Cancel())
+    after = row(db, id_)
     # New content that waits for the verdict would bring the cancelled operation back.
     assert (after.state, after.cancel_asked, after.revision) == (State.IN_FLIGHT, True, None)
-    assert "asked already" in why(decide(box, id_, Cancel()))
+    assert "asked already" in why(decide(db, id_, Cancel()))
 
 
-def test_delivered_keeps_the_id_and_forgets_the_doubt(box: Outbox, clock: FixedClock) -> None:
-    id_ = made(box, State.IN_DOUBT, accepted=True, reported_at=MOMENT)
-    decide(box, id_, Delivered("CAL1"))
-    after = row(box, id_)
+def test_delivered_keeps_the_id_and_forgets_the_doubt(db: Database, clock: FixedClock) -> None:
+    id_ = made(db, State.IN_DOUBT, accepted=True, reported_at=MOMENT)
+    decide(db, id_, Delivered("CAL1"))
+    after = row(db, id_)
     assert (after.state, after.remote_id, after.acted_at) == (State.SUCCEEDED, "CAL1", clock.moment)
     assert (after.needs_person, after.accepted, after.doubt_since, after.error_code) == (False, False, None, None)
     assert (after.finalized_at, after.reported_at) == (clock.moment, None)
 
 
-def test_evidence_for_a_row_in_flight_waits_for_its_attempt(box: Outbox, clock: FixedClock) -> None:
-    id_ = made(box, State.IN_FLIGHT)
-    decide(box, id_, Delivered("CAL1"))
-    after = row(box, id_)
+def test_evidence_for_a_row_in_flight_waits_for_its_attempt(db: Database, clock: FixedClock) -> None:
+    id_ = made(db, State.IN_FLIGHT)
+    decide(db, id_, Delivered("CAL1"))
+    after = row(db, id_)
     assert (after.state, after.acted_at, after.remote_id) == (State.IN_FLIGHT, clock.moment, "CAL1")
     assert after.claimed_by is not None
 
 
-def test_a_remote_id_of_another_operation_is_refused(box: Outbox) -> None:
-    owner = made(box, State.SUCCEEDED, remote_id="CAL1")
-    assert f"operation {owner}" in why(decide(box, made(box, State.IN_DOUBT), Delivered("CAL1")))
+def test_a_remote_id_of_another_operation_is_refused(db: Database) -> None:
+    owner = made(db, State.SUCCEEDED, remote_id="CAL1")
+    assert f"operation {owner}" in why(decide(db, made(db, State.IN_DOUBT), Delivered("CAL1")))
 
 
-def test_another_id_than_vitecs_own_is_refused(box: Outbox) -> None:
-    assert "another id: CAL1" in why(decide(box, made(box, State.IN_DOUBT, remote_id="CAL1"), Delivered("CAL2")))
+def test_another_id_than_vitecs_own_is_refused(db: Database) -> None:
+    assert "another id: CAL1" in why(decide(db, made(db, State.IN_DOUBT, remote_id="CAL1"), Delivered("CAL2")))
 
 
-def test_a_double_that_a_person_has_seen_needs_nobody_any_more(box: Outbox) -> None:
-    id_ = made(box, State.SUCCEEDED, needs_person=True, error_code="acted_twice")
-    decide(box, id_, Delivered())
-    after = row(box, id_)
+def test_a_double_that_a_person_has_seen_needs_nobody_any_more(db: Database) -> None:
+    id_ = made(db, State.SUCCEEDED, needs_person=True, error_code="acted_twice")
+    decide(db, id_, Delivered())
+    after = row(db, id_)
     assert (after.state, after.needs_person, after.error_code) == (State.SUCCEEDED, False, None)
 
 
-def test_a_given_up_operation_drops_the_new_content_that_waited(box: Outbox) -> None:
-    id_ = made(box, State.IN_DOUBT, revision={"payload_hash": "x"})
-    decide(box, id_, GiveUp())
-    assert (row(box, id_).state, row(box, id_).revision) == (State.CANCELLED, None)
+def test_a_given_up_operation_drops_the_new_content_that_waited(db: Database) -> None:
+    id_ = made(db, State.IN_DOUBT, revision={"payload_hash": "x"})
+    decide(db, id_, GiveUp())
+    assert (row(db, id_).state, row(db, id_).revision) == (State.CANCELLED, None)
 
 
-def test_sending_again_sends_the_new_content_that_waited(box: Outbox) -> None:
+def test_sending_again_sends_the_new_content_that_waited(db: Database) -> None:
     payload = {"customer_id": "M30001", "contact_id": "ADR0001", "date": "2026-12-12T09:15:00+01:00"}
     new = Content(payload, "f" * 64, None, None, None, None, None, None, 7)
-    id_ = made(box, State.IN_DOUBT, revision=new.as_revision())
-    decide(box, id_, SendAgain())
-    after = row(box, id_)
+    id_ = made(db, State.IN_DOUBT, revision=new.as_revision())
+    decide(db, id_, SendAgain())
+    after = row(db, id_)
     assert (after.state, after.revision) == (State.RETRYABLE, None)
     assert after.payload == payload
 
 
-def test_an_unknown_number_is_refused(box: Outbox) -> None:
-    assert "no such operation" in why(decide(box, 4711, Cancel()))
+def test_an_unknown_number_is_refused(db: Database) -> None:
+    assert "no such operation" in why(decide(db, 4711, Cancel()))
 
 
-def test_many_are_decided_in_batches_and_each_is_judged_by_itself(box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_are_decided_in_batches_and_each_is_judged_by_itself(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reconciling, "BATCH", 2)
-    ids = [made(box, state) for state in (State.FAILED, State.PENDING, State.CANCELLED, State.SUCCEEDED, State.FAILED)]
-    report = reconciling.decide(box, ids, Requeue(), ANNA)
+    ids = [made(db, state) for state in (State.FAILED, State.PENDING, State.CANCELLED, State.SUCCEEDED, State.FAILED)]
+    report = reconciling.carry_out(db, ids, Requeue(), ANNA)
     assert [one.id for one in report.done] == [ids[0], ids[2], ids[4]]
     assert [one.id for one in report.refused] == [ids[1], ids[3]]
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 import migrations
 from worker import settings as _settings
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.outbox.database.sending_hours import SendingHours
 from worker.outbox.lanes import environments
 from worker.settings import Settings, SettingsError
@@ -58,7 +58,7 @@ def _in_words(error: ValidationError) -> str:
 
 
 @cache
-def outbox() -> Outbox:
+def database() -> Database:
     """The database of this process, reachable and at the schema this program knows; `NotReady` otherwise."""
     try:
         url = make_url(settings().database)
@@ -69,18 +69,18 @@ def outbox() -> Outbox:
     # To connect would make an empty file, which every later command would take for the database.
     if url.get_backend_name() == "sqlite" and not (url.database and os.path.exists(url.database)):  # noqa: PTH110
         raise NotReady(f"There is no database at {url.database} yet: run `vitec-sync migrate`.")
-    box = Outbox(connect(settings().database), hours=SendingHours.of(settings().sending_hours))
+    db = Database(connect(settings().database), hours=SendingHours.of(settings().sending_hours))
     try:
-        _check_schema(box, url.render_as_string(hide_password=True))
+        _check_schema(db, url.render_as_string(hide_password=True))
     except NotReady:
-        box.engine.dispose()
+        db.engine.dispose()
         raise
-    return box
+    return db
 
 
-def _check_schema(box: Outbox, shown_url: str) -> None:
+def _check_schema(db: Database, shown_url: str) -> None:
     try:
-        with box.read() as connection:
+        with db.read() as connection:
             found = migrations.current(connection)
     except SQLAlchemyError as error:
         # Only what the database itself says: other errors may quote what they were given.
@@ -134,7 +134,7 @@ def base_url() -> str:
 
 def register_environment(address: str) -> None:
     """Bind the database to `address` at the first start of a worker; `NotReady` if it belongs to another one."""
-    recorded = environments.register(outbox(), address)
+    recorded = environments.register(database(), address)
     if recorded != address:
         raise NotReady(
             f"This database belongs to {recorded}, but VITEC_BASE_URL is {address}: "
@@ -146,16 +146,16 @@ def check_worker() -> None:
     """Tell at once, by `NotReady` or `SettingsError`, whatever would keep a worker of these settings from working."""
     address = base_url()
     credentials()
-    outbox()
+    database()
     register_environment(address)
 
 
 @cache
-def bell() -> "Celery":
+def publisher() -> "Celery":
     """The app of this process that rings; one call waits for the broker less than 2 s."""
     from worker import rings
 
-    return rings.bell(settings())
+    return rings.publisher(settings())
 
 
 def ring(kinds: Iterable[str]) -> None:
@@ -164,7 +164,7 @@ def ring(kinds: Iterable[str]) -> None:
 
     wanted = sorted(set(kinds))
     try:
-        rings.ring(bell(), wanted)
+        rings.ring(publisher(), wanted)
     except Exception as error:  # noqa: BLE001 (whatever the broker's library raises, the rows are recorded)
         log.warning("the broker did not take a ring; the rows are found later", error=type(error).__name__)
 
@@ -181,9 +181,9 @@ def stopping() -> bool:
 
 def _after_fork() -> None:
     # A connection belongs to one process: the child must neither use its parent's nor say goodbye on it.
-    if outbox.cache_info().currsize:
-        outbox().engine.dispose(close=False)
-    for part in (outbox, client, bell):
+    if database.cache_info().currsize:
+        database().engine.dispose(close=False)
+    for part in (database, client, publisher):
         part.cache_clear()
 
 

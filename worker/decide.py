@@ -26,7 +26,7 @@ from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryab
 SOON = 1.0
 """Seconds until a row that was held back for no fault of its own is looked at again; a hold may make it longer."""
 
-UNDECIDED = 60.0
+FALLBACK_DELAY = 60.0
 """Seconds until the next attempt at what was not sent, where the rules themselves have failed."""
 
 Jitter = Callable[[float], float]
@@ -51,7 +51,7 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DecisionFacts:
     """What the row said at its claim, as far as it decides."""
 
     on_doubt: OnDoubt
@@ -63,7 +63,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RetryPolicy:
     """What the office has configured about waiting and doubt."""
 
     backoff: Backoff = Backoff()
@@ -73,10 +73,10 @@ class Policy:
     on_doubt: Mapping[str, OnDoubt] = field(default_factory=dict)
     """Overrides, by kind."""
 
-    def facts(self, kind: type[Kind], failures: int, max_failures: int) -> Facts:
+    def facts(self, kind: type[Kind], failures: int, max_failures: int) -> DecisionFacts:
         """The facts about an operation of this kind."""
         backoff = self.backoff if kind.backoff_first is None else replace(self.backoff, first=kind.backoff_first)
-        return Facts(self.on_doubt.get(kind.kind, kind.on_doubt), failures, max_failures, backoff, self.quiet)
+        return DecisionFacts(self.on_doubt.get(kind.kind, kind.on_doubt), failures, max_failures, backoff, self.quiet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Settlement:
     """What an outcome does to the row. `argued` is the state the attempt itself spoke for, kept in the history."""
 
     state: State
-    argued: State
+    attempt_state: State
     delay: float = 0.0
     failures: int = 0
     remote_id: str | None = None
@@ -138,7 +138,7 @@ def _unknown_effect(error: EffectUnknown) -> InDoubt:
             return InDoubt(error.code, detail, health=Health.ILL)
 
 
-def decide(outcome: Outcome, facts: Facts, jitter: Jitter = full_jitter) -> Settlement:
+def decide(outcome: Outcome, facts: DecisionFacts, jitter: Jitter = full_jitter) -> Settlement:
     """Turn an outcome into the row's next state. This is the only place where that is decided."""
     match outcome:
         case Succeeded():
@@ -178,7 +178,7 @@ def decide(outcome: Outcome, facts: Facts, jitter: Jitter = full_jitter) -> Sett
             assert_never(outcome)
 
 
-def undecided(outcome: Outcome, why: str, *, written: bool, last: bool) -> Settlement:
+def fallback_settlement(outcome: Outcome, why: str, *, written: bool, last: bool) -> Settlement:
     """What becomes of a row where the rules themselves have failed: the little that needs none of them.
 
     `why`: a word without data. `last`: the budget ends with this attempt. Whatever the outcome is, nothing is raised: it
@@ -198,16 +198,16 @@ def undecided(outcome: Outcome, why: str, *, written: bool, last: bool) -> Settl
                 bare = replace(
                     bare,
                     state=State.FAILED if last and outcome.counts else State.RETRYABLE,
-                    argued=State.RETRYABLE,
+                    attempt_state=State.RETRYABLE,
                     needs_person=False,
-                    delay=UNDECIDED,
+                    delay=FALLBACK_DELAY,
                     failures=int(outcome.counts),
                 )
     return bare
 
 
 def _try_again(
-    outcome: Retryable | InDoubt, argued: State, facts: Facts, jitter: Jitter, *, counts: bool
+    outcome: Retryable | InDoubt, argued: State, facts: DecisionFacts, jitter: Jitter, *, counts: bool
 ) -> Settlement:
     failures = facts.failures + 1
     if counts and failures >= facts.max_failures:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from models import State
-from worker.kind import Presence, Sighting
+from worker.kind import LookUpResult, Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ class Conclusion:
     needs_person: bool = False
 
 
-def conclude(sighting: Sighting, doubt: Doubt, *, answered: bool, patience: Patience) -> Conclusion:
+def conclude(sighting: LookUpResult, doubt: Doubt, *, answered: bool, patience: Patience) -> Conclusion:
     """Draw the conclusion. `answered`: Vitec gave an answer at all; a look-up that failed says nothing of the doubt."""
     if doubt.contested:
         return _still(doubt, "another operation like it is under way: nothing can be concluded", patience.all)
     match sighting.presence:
-        case Presence.THERE if doubt.claimed_by_another:
+        case Presence.PRESENT if doubt.claimed_by_another:
             why = "it is there, but may be what another operation made"
             return _still(doubt, why, patience.unclear)
-        case Presence.THERE:
+        case Presence.PRESENT:
             return Conclusion(State.SUCCEEDED, sighting.why, sighting.remote_id)
         case Presence.ABSENT if doubt.accepted:
             return _still(doubt, f"it was accepted, yet {sighting.why}", patience.unclear)

@@ -8,21 +8,20 @@ from typing import assert_never
 from sqlalchemy.exc import IntegrityError
 
 from models import FINAL, WAITING, State
-from worker.outbox import Outbox
-from worker.outbox.database.conflicts import repeated
-from worker.outbox.intake import record as intake
-from worker.outbox.lanes import dependencies as parents
-from worker.outbox.lanes import turns as lanes
+from worker.outbox import Database
+from worker.outbox.database.conflicts import retry_on_conflict
+from worker.outbox.intake.record import apply_revisions
+from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import LaneKey
-from worker.outbox.operators import decisions as people
-from worker.outbox.operators.decisions import TARGETS, Decision, Standing, Verb
+from worker.outbox.operators import decisions
+from worker.outbox.operators.decisions import TARGETS, Decision, OperationStatus, Verb
 
 BATCH = 200
 """Operations per transaction: a bulk decision must not hold up the turns that settle the same rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Decider:
     """Who decided, and why; both stand in the history for ever."""
 
     by: str
@@ -98,7 +97,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DecisionReport:
     """What became of the decisions, and the kinds to ring for."""
 
     done: tuple[Done, ...] = ()
@@ -109,55 +108,55 @@ class Report:
         """The kinds with something new to do."""
         return frozenset(one.kind for one in self.done if one.state in WAITING)
 
-    def __add__(self, other: "Report") -> "Report":
+    def __add__(self, other: "DecisionReport") -> "DecisionReport":
         """Both, in this order."""
-        return Report(self.done + other.done, self.refused + other.refused)
+        return DecisionReport(self.done + other.done, self.refused + other.refused)
 
 
-_Judged = tuple[Standing, Decision | Refusal]
+_Judged = tuple[OperationStatus, Decision | Refusal]
 
 
-def decide(box: Outbox, ids: Iterable[int], wish: Wish, who: Who) -> Report:
+def carry_out(db: Database, ids: Iterable[int], wish: Wish, who: Decider) -> DecisionReport:
     """Carry out `wish` for each operation that allows it. Each is judged as it stands under its lock, in batches."""
     ordered = sorted(set(ids))
-    report = Report()
+    report = DecisionReport()
     for start in range(0, len(ordered), BATCH):
-        report += _decide_batch(box, ordered[start : start + BATCH], wish, who)
+        report += _decide_batch(db, ordered[start : start + BATCH], wish, who)
     return report
 
 
-def _decide_batch(box: Outbox, ids: Sequence[int], wish: Wish, who: Who) -> Report:
+def _decide_batch(db: Database, ids: Sequence[int], wish: Wish, who: Decider) -> DecisionReport:
     try:
-        judged, moved, freed = repeated(lambda: _decide_once(box, ids, wish, who))
+        judged, moved, freed = retry_on_conflict(lambda: _decide_once(db, ids, wish, who))
     except IntegrityError:
         # Between the look and the write, a settlement gave the same remote id to another operation.
-        return Report(refused=tuple(_taken(id_, None) for id_ in ids))
+        return DecisionReport(refused=tuple(_taken(id_, None) for id_ in ids))
     customers = {one.id: one.customer_id for one, _ in judged}
     report = _report(ids, judged, moved)
-    lanes.wake(box, {(customers[one.id], one.kind) for one in report.done if one.state in WAITING} | freed)
+    turns.wake_lanes(db, {(customers[one.id], one.kind) for one in report.done if one.state in WAITING} | freed)
     return report
 
 
 def _decide_once(
-    box: Outbox, ids: Sequence[int], wish: Wish, who: Who
+    db: Database, ids: Sequence[int], wish: Wish, who: Decider
 ) -> tuple[list[_Judged], frozenset[int], frozenset[LaneKey]]:
     """One whole transaction: what was judged of each, which were moved, and the lanes of what came after them."""
-    now = box.clock.now()
-    with box.write() as connection:
-        standing = people.lock(connection, now, ids)
+    now = db.clock.now()
+    with db.write() as connection:
+        standing = decisions.lock_operations(connection, now, ids)
         owners = {
-            one.id: people.owner_of(connection, one, wish.remote_id)
+            one.id: decisions.owner_of(connection, one, wish.remote_id)
             for one in standing
             if isinstance(wish, Delivered) and wish.remote_id is not None
         }
         judged = [(one, judge(wish, one, who, owners.get(one.id))) for one in standing]
         decided = [(one, verdict) for one, verdict in judged if isinstance(verdict, Decision)]
-        moved = people.carry_out(connection, now, decided)
+        moved = decisions.write_decisions(connection, now, decided)
         revised = [one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)]
         if revised:
-            intake.apply_revisions(connection, box, revised)
+            apply_revisions(connection, db, revised)
         succeeded = [one.id for one, decision in decided if TARGETS[decision.verb] is State.SUCCEEDED]
-        freed = parents.free(connection, moved.intersection(succeeded))
+        freed = dependencies.release_children(connection, moved.intersection(succeeded))
     return judged, moved, freed
 
 
@@ -166,7 +165,7 @@ def _is_the_verdict(decision: Decision) -> bool:
     return decision.verb in {Verb.SEND_AGAIN, Verb.DELIVERED}
 
 
-def _report(ids: Sequence[int], judged: Sequence[_Judged], moved: frozenset[int]) -> Report:
+def _report(ids: Sequence[int], judged: Sequence[_Judged], moved: frozenset[int]) -> DecisionReport:
     known = {one.id for one, _ in judged}
     unknown = [Refusal(id_, "There is no such operation.", "`vitec-sync list` shows those there are.") for id_ in ids]
     refused = [one for one in unknown if one.id not in known]
@@ -179,15 +178,15 @@ def _report(ids: Sequence[int], judged: Sequence[_Judged], moved: frozenset[int]
             done.append(Done(one.id, one.source_id, one.kind, verdict.verb, one.state, state))
         else:
             refused.append(Refusal(one.id, "It changed at this very moment.", "Look at it again, then decide."))
-    return Report(tuple(done), tuple(refused))
+    return DecisionReport(tuple(done), tuple(refused))
 
 
-def _state_after(one: Standing, decision: Decision) -> State:
+def _state_after(one: OperationStatus, decision: Decision) -> State:
     target = TARGETS[decision.verb]
     return one.state if target is None or one.state is State.IN_FLIGHT else target
 
 
-def judge(wish: Wish, one: Standing, who: Who, owner: int | None = None) -> Decision | Refusal:
+def judge(wish: Wish, one: OperationStatus, who: Decider, owner: int | None = None) -> Decision | Refusal:
     """Say what a wish does to an operation that stands so, or why it cannot be. `owner`: who has its remote id."""
     match wish:
         case Requeue():
@@ -204,7 +203,7 @@ def judge(wish: Wish, one: Standing, who: Who, owner: int | None = None) -> Deci
             assert_never(wish)
 
 
-def _requeue(one: Standing, expiry: Expiry, who: Who) -> Decision | Refusal:
+def _requeue(one: OperationStatus, expiry: Expiry, who: Decider) -> Decision | Refusal:
     if one.state not in FINAL:
         remedy = _look(one) if one.state is State.IN_DOUBT else "Wait for it, or cancel it first."
         return Refusal(one.id, f"It has not ended: it is {_said(one.state)}.", remedy)
@@ -213,11 +212,11 @@ def _requeue(one: Standing, expiry: Expiry, who: Who) -> Decision | Refusal:
     return _unsendable(one, expiry) or _again(Verb.REQUEUED, expiry, who)
 
 
-def _send_again(one: Standing, expiry: Expiry, who: Who) -> Decision | Refusal:
+def _send_again(one: OperationStatus, expiry: Expiry, who: Decider) -> Decision | Refusal:
     return _not_in_doubt(one) or _unsendable(one, expiry) or _again(Verb.SEND_AGAIN, expiry, who)
 
 
-def _unsendable(one: Standing, expiry: Expiry) -> Refusal | None:
+def _unsendable(one: OperationStatus, expiry: Expiry) -> Refusal | None:
     """Say why an operation must not, or cannot usefully, be sent."""
     if one.accepted or one.acted:
         remedy = f"If it is there: `resolve {one.id} --delivered`. If it must be made anew: export it under a new id."
@@ -233,11 +232,11 @@ def _unsendable(one: Standing, expiry: Expiry) -> Refusal | None:
     return None
 
 
-def _again(verb: Verb, expiry: Expiry, who: Who) -> Decision:
+def _again(verb: Verb, expiry: Expiry, who: Decider) -> Decision:
     return Decision(verb, who.by, who.reason, until=expiry.until, for_ever=expiry.never)
 
 
-def _cancel(one: Standing, who: Who) -> Decision | Refusal:
+def _cancel(one: OperationStatus, who: Decider) -> Decision | Refusal:
     match one.state:
         case State.PENDING | State.RETRYABLE:
             return Decision(Verb.CANCELLED, who.by, who.reason)
@@ -255,7 +254,7 @@ def _cancel(one: Standing, who: Who) -> Decision | Refusal:
             assert_never(one.state)
 
 
-def _delivered(one: Standing, wish: Delivered, who: Who, owner: int | None) -> Decision | Refusal:
+def _delivered(one: OperationStatus, wish: Delivered, who: Decider, owner: int | None) -> Decision | Refusal:
     if owner is not None:
         return _taken(one.id, owner)
     if one.remote_id is not None and wish.remote_id not in {None, one.remote_id}:
@@ -268,15 +267,15 @@ def _delivered(one: Standing, wish: Delivered, who: Who, owner: int | None) -> D
     return Refusal(one.id, "It has been delivered; that is known.", "There is nothing to resolve.")
 
 
-def _give_up(one: Standing, who: Who) -> Decision | Refusal:
+def _give_up(one: OperationStatus, who: Decider) -> Decision | Refusal:
     return _not_in_doubt(one) or Decision(Verb.GIVEN_UP, who.by, who.reason)
 
 
-def _look(one: Standing) -> str:
+def _look(one: OperationStatus) -> str:
     return f"Look in Vitec, then `vitec-sync resolve {one.id}` with --delivered, --send-again or --give-up."
 
 
-def _not_in_doubt(one: Standing) -> Refusal | None:
+def _not_in_doubt(one: OperationStatus) -> Refusal | None:
     if one.state is State.IN_DOUBT:
         return None
     remedies = {

@@ -56,7 +56,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
-def bell(settings: Settings) -> Celery:
+def publisher(settings: Settings) -> Celery:
     """An app that only rings, for those who hear nothing. One call waits for the broker less than 2 s in all."""
     app = Celery("vitec-sync", set_as_current=False, broker=settings.broker_url.get_secret_value())
     app.conf.update(configuration(settings))

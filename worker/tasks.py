@@ -8,14 +8,14 @@ import structlog
 
 from worker import bootstrap, delivery, housekeeping, rings
 from worker.celery import app
-from worker.delivery.dead_mans_switch import make_deadly
+from worker.delivery.dead_mans_switch import restore_default_sigalrm
 from worker.kinds import KINDS
 from worker.settings import SettingsError
 
 log = structlog.get_logger(__name__)
 
 
-class Stumbled(Exception):  # noqa: N818 (a fact)
+class TaskFailed(Exception):  # noqa: N818 (a fact)
     """A task ended early. The text is the class of what stopped it, since the cause's own text may quote a row."""
 
 
@@ -34,7 +34,7 @@ def task(name: str) -> Callable[[Callable[[], str]], Any]:
                 return "nothing done: not ready, see the worker's log"
             except Exception as error:
                 log.exception("a task ended early", task=name)
-                raise Stumbled(type(error).__name__) from None
+                raise TaskFailed(type(error).__name__) from None
             log.info(line, task=name)
             return line
 
@@ -46,10 +46,10 @@ def task(name: str) -> Callable[[Callable[[], str]], Any]:
 def _ring_of(kind: str) -> Any:
     def serve() -> str:
         # Celery may have put in an action of its own since the last turn.
-        make_deadly()
+        restore_default_sigalrm()
         report = delivery.serve(
             kind,
-            box=bootstrap.outbox(),
+            db=bootstrap.database(),
             client=bootstrap.client(),
             settings=bootstrap.settings(),
             stopping=bootstrap.stopping,
@@ -67,29 +67,29 @@ RINGS = {kind.kind: _ring_of(kind.kind) for kind in KINDS}
 @task("outbox.dispatch")
 def dispatch() -> str:
     """Ring for every kind that has due lanes."""
-    rung = housekeeping.dispatch(bootstrap.outbox(), lambda kinds: rings.ring(bootstrap.bell(), kinds))
-    return told({f"{kind} rung": count for kind, count in rung.items()})
+    rung = housekeeping.dispatch(bootstrap.database(), lambda kinds: rings.ring(bootstrap.publisher(), kinds))
+    return summary({f"{kind} rung": count for kind, count in rung.items()})
 
 
 @task("outbox.rescue")
 def rescue() -> str:
     """Settle what dead turns left in flight."""
-    box, settings = bootstrap.outbox(), bootstrap.settings()
-    return told({"rescued": housekeeping.rescue_abandoned(box, settings, delivery.this_worker())})
+    db, settings = bootstrap.database(), bootstrap.settings()
+    return summary({"rescued": housekeeping.rescue_abandoned(db, settings, delivery.this_worker())})
 
 
 @task("outbox.expire")
 def expire() -> str:
     """End what waits in vain."""
-    return told(housekeeping.expire(bootstrap.outbox(), bootstrap.settings().parent_missing_after))
+    return summary(housekeeping.expire(bootstrap.database(), bootstrap.settings().parent_missing_after))
 
 
 @task("outbox.prune")
 def prune() -> str:
     """Blank the content of what ended long ago."""
-    return told({"blanked": housekeeping.prune(bootstrap.outbox(), bootstrap.settings())})
+    return summary({"blanked": housekeeping.prune(bootstrap.database(), bootstrap.settings())})
 
 
-def told(counts: dict[str, int]) -> str:
+def summary(counts: dict[str, int]) -> str:
     """Counts as one line; those that are 0 are not worth the word."""
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"

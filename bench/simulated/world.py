@@ -13,7 +13,7 @@ from bench.simulated.rules import Costs, Rules
 from bench.simulated.time import Process, Time
 from bench.simulated.turn import Work
 from worker.housekeeping import MOST_RINGS
-from worker.processes.main_process import DEAF, SILENT
+from worker.processes.main_process import NO_DISPATCH_FOR, NO_MESSAGE_FOR
 from worker.rings import EXPIRES
 
 if TYPE_CHECKING:
@@ -177,5 +177,5 @@ class World:
         """`worker.processes.main_process.watch`: the main process dispatches if nobody has for a while."""
         while True:
             yield self.time.now + self.rules.dispatch_every
-            if self.time.now - self._dispatched > SILENT or self.time.now - self._heard >= DEAF:
+            if self.time.now - self._dispatched > NO_DISPATCH_FOR or self.time.now - self._heard >= NO_MESSAGE_FOR:
                 self.dispatch()

@@ -21,7 +21,7 @@ from tests.chaos.meaning import MEANINGS, Effect, Expected, allowed
 from tests.chaos.result import Result
 from tests.processes import until
 from worker import delivery
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.outbox.database.clock import later
 from worker.outbox.lanes.environments import register
 from worker.sandbox import DOOR_FAULTS, Certificate, Fault, running_sandbox
@@ -106,7 +106,7 @@ def _faults(slots: Sequence[Slot]) -> dict[int, str]:
     found: dict[int, str] = {}
     for slot in slots:
         engine = connect(slot.url)
-        with Outbox(engine).read() as connection:
+        with Database(engine).read() as connection:
             rows = connection.execute(select(Operation.id, Operation.feed).where(Operation.feed != NUMBERING))
             found |= {row.id: row.feed for row in rows}
         engine.dispose()
@@ -119,35 +119,35 @@ def _doubted(evidence: Evidence, ids: set[int]) -> int:
 
 def _share(slot: Slot, warm: Warm, cases: Sequence[Case], pipe: int) -> None:
     """In a process of its own, since the stand-in runs as a thread: one fault after another, until none is left."""
-    box = warm.switched(slot.url)
-    register(box, warm.base_url)
+    db = warm.switched(slot.url)
+    register(db, warm.base_url)
     for at in fork.taken(pipe):
         try:
-            problems = _played(cases[at], box, slot.ledger)
+            problems = _played(cases[at], db, slot.ledger)
         except Exception as error:  # noqa: BLE001 (the other faults are still to be met)
             problems = [f"{type(error).__name__}: {error}"]
         cases[at].report.write_text(json.dumps(problems), encoding="utf-8")
 
 
-def _played(case: Case, box: Outbox, ledger: Path) -> list[str]:
+def _played(case: Case, db: Database, ledger: Path) -> list[str]:
     """Let the fault be met. Returns what is wrong afterwards."""
     tls = Certificate(str(TLS / "good.pem"), str(TLS / "good.pem")) if case.fault in TLS_FAULTS else None
     with running_sandbox(ledger=ledger, tls=tls) as sandbox:
         acted = sandbox.ledger.count(applied=True)
         for at, kind in enumerate(feed.KINDS):
             for number in range(case.times):
-                fork.record(box, kind, number * len(feed.KINDS) + at, f"M{at}", source=case.fault)
+                fork.record(db, kind, number * len(feed.KINDS) + at, f"M{at}", source=case.fault)
         settings = SETTINGS.model_copy(update={"vitec_timeout": DEADLINE}) if case.fault in SLOW else SETTINGS
         client = fork.client_for(sandbox.base_url, settings, TLS / "authority.pem" if tls else None)
         with sandbox.shut(case.fault) if case.fault in DOOR_FAULTS else nullcontext():
             if case.fault not in DOOR_FAULTS:
                 sandbox.play([_rule(case.fault)])
-            holds = _meet(box, client, settings)
+            holds = _meet(db, client, settings)
         client.close()
         if case.fault is Fault.ACT_LATE:
             late = acted + case.times * len(feed.KINDS)
             until(lambda: sandbox.ledger.count(applied=True) >= late, seconds=20, why="not all acted late")
-    return [*_holds_wrong(case.fault, holds), *_rows_wrong(case.fault, box)]
+    return [*_holds_wrong(case.fault, holds), *_rows_wrong(case.fault, db)]
 
 
 def _rule(fault: Fault) -> dict[str, Any]:
@@ -155,26 +155,26 @@ def _rule(fault: Fault) -> dict[str, Any]:
     return {"fault": fault, **({} if seconds is None else {"seconds": seconds})}
 
 
-def _meet(box: Outbox, client: Client, settings: Settings) -> list[tuple[str, float]]:
+def _meet(db: Database, client: Client, settings: Settings) -> list[tuple[str, float]]:
     """Take turns until each operation has been tried once. Returns the holds that came, with their seconds."""
     holds: list[tuple[str, float]] = []
     for _ in range(TURNS):
         for kind in feed.KINDS:
-            delivery.serve(kind, box=box, client=client, settings=settings, stopping=lambda: False)
-            holds += _lift(box)
-        with box.read() as connection:
+            delivery.serve(kind, db=db, client=client, settings=settings, stopping=lambda: False)
+            holds += _lift(db)
+        with db.read() as connection:
             if connection.scalar(select(Operation.id).where(Operation.state == State.PENDING).limit(1)) is None:
                 return holds
     return holds
 
 
-def _lift(box: Outbox) -> list[tuple[str, float]]:
+def _lift(db: Database) -> list[tuple[str, float]]:
     """Lift all holds, and put what has been tried so far off that it is not tried again."""
-    with box.write() as connection:
+    with db.write() as connection:
         found = connection.execute(delete(Hold).returning(Hold.reason, Hold.since, Hold.until)).all()
         connection.execute(update(Environment).values(failures_in_row=0))
         tried = (Operation.attempt > 0, Operation.state.in_([State.RETRYABLE, State.IN_DOUBT]))
-        connection.execute(update(Operation).where(*tried).values(next_attempt_at=later(box.clock.now(), 86400)))
+        connection.execute(update(Operation).where(*tried).values(next_attempt_at=later(db.clock.now(), 86400)))
     return [(row.reason, (row.until - row.since).total_seconds()) for row in found]
 
 
@@ -189,9 +189,9 @@ def _holds_wrong(fault: Fault, holds: Sequence[tuple[str, float]]) -> Iterator[s
         yield from (f"Retry-After of 1 s became {seconds} s" for _, seconds in holds if not 0 < seconds <= 3)
 
 
-def _rows_wrong(fault: Fault, box: Outbox) -> Iterator[str]:
+def _rows_wrong(fault: Fault, db: Database) -> Iterator[str]:
     """Operations that are not what the contract says, once each has met the fault once."""
-    with box.read() as connection:
+    with db.read() as connection:
         rows = connection.execute(select(Operation.__table__).where(Operation.feed == fault)).all()
         # The short back-off of an order token may end within its turn; then it has met the fault twice.
         first = (Attempt.event == Event.SENT, Attempt.attempt == 1)

@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 from models import Attempt, Event, Operation, State
 from tests.chaos.checker import Evidence, Request, Row, Tried
 from tests.chaos.meaning import AMBIGUOUS
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.sandbox import Entry, Fault, Ledger
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ NUMBERING = "numbering"
 """The feed of a row that is there only so that those after it are numbered from somewhere."""
 
 
-def rows_of(box: Outbox) -> dict[int, Row]:
+def rows_of(db: Database) -> dict[int, Row]:
     """All operations of a database."""
     decided = exists().where(Attempt.operation_id == Operation.id, Attempt.event == Event.DECIDED)
     columns = select(
@@ -29,10 +29,10 @@ def rows_of(box: Outbox) -> dict[int, Row]:
         Operation.state,
         Operation.attempt,
         Operation.remote_id,
-        (Operation.next_attempt_at > box.clock.now()).label("later"),
+        (Operation.next_attempt_at > db.clock.now()).label("later"),
         decided.label("by_person"),
     )
-    with box.read() as connection:
+    with db.read() as connection:
         found = connection.execute(columns.where(Operation.feed != NUMBERING)).all()
     return {
         row.id: Row(row.id, row.kind, row.state, row.attempt, row.remote_id, bool(row.later), bool(row.by_person))
@@ -40,10 +40,10 @@ def rows_of(box: Outbox) -> dict[int, Row]:
     }
 
 
-def tried_of(box: Outbox) -> list[Tried]:
+def tried_of(db: Database) -> list[Tried]:
     """All attempts proper of a database."""
     columns = (Attempt.operation_id, Attempt.attempt, Attempt.written, Attempt.outcome)
-    with box.read() as connection:
+    with db.read() as connection:
         found = connection.execute(select(*columns).where(Attempt.event == Event.SENT)).all()
     return [Tried(row.operation_id, row.attempt, row.written, row.outcome or "") for row in found]
 
@@ -65,8 +65,8 @@ def gather(urls: Iterable[str], ledgers: Iterable[Path], *, in_flight_at_kills: 
     tried: list[Tried] = []
     for url in urls:
         engine = connect(url, pool_size=1)
-        rows |= rows_of(Outbox(engine))
-        tried += tried_of(Outbox(engine))
+        rows |= rows_of(Database(engine))
+        tried += tried_of(Database(engine))
         engine.dispose()
     requests = [
         Request(entry.request_id, entry.applied, entry.remote_id, complete=entry.fault is None) for entry in entries

@@ -22,10 +22,10 @@ from sqlalchemy.exc import OperationalError
 from models import Operation, State
 from tests.chaos import feed
 from worker import delivery, failpoints
-from worker.delivery.dead_mans_switch import make_deadly
+from worker.delivery.dead_mans_switch import restore_default_sigalrm
 from worker.housekeeping import rescue_abandoned
 from worker.importing import enqueue
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.outbox.lanes.environments import register
 from worker.sandbox import PASSWORD, USER
 from worker.settings import Settings
@@ -62,7 +62,7 @@ def child(work: Callable[[], None]) -> int:
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        make_deadly()
+        restore_default_sigalrm()
         work()
         status = 0
     except BaseException:  # noqa: BLE001 (whatever it is, a child must not run on into its parent's program)
@@ -152,11 +152,11 @@ class Warm:
         self.engine = connect(database_url, pool_size=2)
         event.listen(self.engine, "do_connect", self._redirect)
         self.base_url = base_url
-        box = Outbox(self.engine)
-        register(box, base_url)
+        db = Database(self.engine)
+        register(db, base_url)
         for number, kind in enumerate(feed.KINDS):
-            record(box, kind, number, "M-WARM")
-        self.recover(box, settings, seconds=20, kinds=feed.KINDS)
+            record(db, kind, number, "M-WARM")
+        self.recover(db, settings, seconds=20, kinds=feed.KINDS)
         # Connections are never shared with children.
         self.engine.dispose()
 
@@ -167,31 +167,31 @@ class Warm:
         else:
             parameters["dbname"] = name
 
-    def switched(self, database_url: str) -> Outbox:
+    def switched(self, database_url: str) -> Database:
         """In a child: the engine turned to that database."""
         self._url = database_url
         self.engine.dispose(close=False)
-        return Outbox(self.engine)
+        return Database(self.engine)
 
     def turn(self, database_url: str, kind: str, settings: Settings, plan: str) -> None:
         """One turn, with failpoints."""
         failpoints.arm(plan, self.base_url)
-        box, client = self.switched(database_url), client_for(self.base_url, settings)
-        delivery.serve(kind, box=box, client=client, settings=settings, stopping=lambda: False)
+        db, client = self.switched(database_url), client_for(self.base_url, settings)
+        delivery.serve(kind, db=db, client=client, settings=settings, stopping=lambda: False)
 
-    def recover(self, box: Outbox, settings: Settings, *, seconds: float, kinds: Sequence[str]) -> None:
+    def recover(self, db: Database, settings: Settings, *, seconds: float, kinds: Sequence[str]) -> None:
         """Do what a well worker does, until everything is final or a person's, or the time is up.
 
         No thread is left afterwards, so whoever called may fork again.
         """
         client = client_for(self.base_url, settings)
         until = time.monotonic() + seconds
-        while count_open(box) and time.monotonic() < until:
+        while count_open(db) and time.monotonic() < until:
             # Somebody who has just been killed may still hold a lock for a moment.
             with suppress(OperationalError):
-                rescue_abandoned(box, settings, "recovery:1")
+                rescue_abandoned(db, settings, "recovery:1")
                 found = [
-                    delivery.serve(kind, box=box, client=client, settings=settings, stopping=lambda: False)
+                    delivery.serve(kind, db=db, client=client, settings=settings, stopping=lambda: False)
                     for kind in kinds
                 ]
                 if not any(report.sent for report in found):
@@ -199,13 +199,13 @@ class Warm:
         client.close()
 
 
-def count_open(box: Outbox) -> int:
+def count_open(db: Database) -> int:
     """How many operations are neither final nor a person's."""
-    with box.read() as connection:
+    with db.read() as connection:
         return connection.execute(select(func.count()).select_from(Operation).where(OPEN)).scalar_one()
 
 
-def record(box: Outbox, kind: str, number: int, customer_id: str, source: str = "crm") -> int:
+def record(db: Database, kind: str, number: int, customer_id: str, source: str = "crm") -> int:
     """Record one operation. Returns its id."""
     fields = feed.fields(kind, number)
-    return enqueue(box, kind=kind, source_id=f"CRM-{number}", customer_id=customer_id, feed=source, **fields).id
+    return enqueue(db, kind=kind, source_id=f"CRM-{number}", customer_id=customer_id, feed=source, **fields).id

@@ -25,7 +25,7 @@ from tests.chaos.evidence import NUMBERING, gather
 from tests.chaos.fork import count_open
 from tests.factory import make_operation
 from tests.processes import Late, Process, celery, until, vitec_sync, worker
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.sandbox import PASSWORD, USER
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Stage:
     database_url: str
     base_url: str
     ledger: Path
-    box: Outbox
+    db: Database
     settings: dict[str, str]
     stack: ExitStack
     workers: dict[str, Process] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class Stage:
         return PATIENTLY(self._states)
 
     def _states(self) -> Counter[State]:
-        with self.box.read() as connection:
+        with self.db.read() as connection:
             rows = connection.execute(select(Operation.state, func.count()).group_by(Operation.state)).all()
         return Counter(dict(rows))
 
@@ -196,7 +196,7 @@ class Stage:
         """How many operations are in flight in the turns of these processes."""
         at = (Operation.customer_id == Lane.customer_id) & (Operation.kind == Lane.kind)
         columns = select(Lane.worker, func.count()).select_from(Operation).join(Lane, at)
-        with self.box.read() as connection:
+        with self.db.read() as connection:
             rows = connection.execute(columns.where(Operation.state == State.IN_FLIGHT).group_by(Lane.worker)).all()
         return sum(count for signed, count in rows if signed and int(signed.rpartition(":")[2]) in pids)
 
@@ -204,7 +204,7 @@ class Stage:
         """Wait until everything is final or a person's. Returns how long that took."""
         began = time.monotonic()
         until(
-            lambda: PATIENTLY(count_open, self.box) == 0, seconds=seconds, why=f"after {seconds:.0f} s: {self.states()}"
+            lambda: PATIENTLY(count_open, self.db) == 0, seconds=seconds, why=f"after {seconds:.0f} s: {self.states()}"
         )
         return time.monotonic() - began
 
@@ -255,4 +255,4 @@ def stage(house: House, name: str, **settings: str) -> Iterator[Stage]:
             "VITEC_PASSWORD": PASSWORD,
             **settings,
         }
-        yield Stage(house, folder, url, base_url, ledger, Outbox(engine), told, stack)
+        yield Stage(house, folder, url, base_url, ledger, Database(engine), told, stack)

@@ -110,7 +110,7 @@ def _kill_while_there_is_work(
 
 def untried(scene: Stage) -> int:
     """How many operations have never been claimed."""
-    with scene.box.read() as connection:
+    with scene.db.read() as connection:
         never = select(func.count()).select_from(Operation).where(Operation.attempt == 0)
         return connection.execute(never).scalar_one()
 

@@ -24,7 +24,7 @@ from tests.chaos.house import sandbox
 from tests.chaos.result import Result, judged
 from worker.failpoints import POINTS
 from worker.housekeeping import rescue_abandoned
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.outbox.lanes.environments import register
 from worker.settings import Settings
 
@@ -127,12 +127,12 @@ def _slot(house: House, number: int) -> Slot:
 
 def _share(slot: Slot, warm: Warm, waiting: Sequence[Case], pipe: int) -> None:
     """In a process of its own: one case after another, until none is left."""
-    box, impatient = warm.switched(slot.url), _impatient(slot.url)
-    register(box, warm.base_url)
+    db, impatient = warm.switched(slot.url), _impatient(slot.url)
+    register(db, warm.base_url)
     numbers = itertools.count(slot.first)
     with slot.report.open("a", encoding="utf-8") as report:
         for at in fork.taken(pipe):
-            tries = (_hit(warm, slot.url, (box, impatient), waiting[at], next(numbers)) for _ in range(TRIES))
+            tries = (_hit(warm, slot.url, (db, impatient), waiting[at], next(numbers)) for _ in range(TRIES))
             # If a point is not reached, the machine was too slow for the lease, and the turn gave its rows back.
             hit = next(tries)
             while not hit.reached and (another := next(tries, None)):
@@ -148,24 +148,24 @@ def _told(slot: Slot, waiting: Sequence[Case]) -> Iterator[tuple[Case, Hit]]:
         yield waiting[told["at"]], Hit(told["operation_id"], told["reached"], ending, State(told["state"]))
 
 
-def _hit(warm: Warm, url: str, ways: tuple[Outbox, Outbox], case: Case, number: int) -> Hit:
+def _hit(warm: Warm, url: str, ways: tuple[Database, Database], case: Case, number: int) -> Hit:
     """One case from its operation's recording to its recovery."""
-    box, impatient = ways
-    id_ = fork.record(box, case.kind, number, f"M{number}")
+    db, impatient = ways
+    id_ = fork.record(db, case.kind, number, f"M{number}")
     pid = fork.child(partial(warm.turn, url, case.kind, LEASE, f"{case.point}={case.act}"))
     ending = fork.stopped_or_ended(pid)
     reached = (ending is None) if case.act == "freeze" else (ending == Ending(signal=signal.SIGKILL))
     if reached and case.act == "freeze":
         ending = _continued_past_its_lease(impatient, pid)
     else:
-        _let_the_lease_end(box)
-    warm.recover(box, WELL, seconds=90, kinds=[case.kind])
-    with box.read() as connection:
+        _let_the_lease_end(db)
+    warm.recover(db, WELL, seconds=90, kinds=[case.kind])
+    with db.read() as connection:
         state = connection.execute(select(Operation.state).where(Operation.id == id_)).scalar_one()
     return Hit(id_, reached, ending, State(state))
 
 
-def _continued_past_its_lease(impatient: Outbox, pid: int) -> Ending | None:
+def _continued_past_its_lease(impatient: Database, pid: int) -> Ending | None:
     """Leave it stopped until its lease is over and somebody has taken what was its own; then continue it."""
     time.sleep(LEASE.lease + 0.3)
     # While a stopped transaction holds the lane this fails, as it would for everybody, and is done again later.
@@ -175,18 +175,18 @@ def _continued_past_its_lease(impatient: Outbox, pid: int) -> Ending | None:
     return fork.stopped_or_ended(pid)
 
 
-def _impatient(url: str) -> Outbox:
+def _impatient(url: str) -> Database:
     """A way to the database on which nobody waits for a lock that a stopped process holds."""
     engine = connect(url, pool_size=1, lock_timeout=0.05)
     if engine.dialect.name == "postgresql":
         event.listen(engine, "connect", lambda driver, _: driver.execute("SET lock_timeout = '50ms'"))
-    return Outbox(engine)
+    return Database(engine)
 
 
-def _let_the_lease_end(box: Outbox) -> None:
+def _let_the_lease_end(db: Database) -> None:
     """The dead do not come back, so their leases may end at once."""
-    with box.write() as connection:
-        connection.execute(update(Lane).where(Lane.lease_until.is_not(None)).values(lease_until=box.clock.now()))
+    with db.write() as connection:
+        connection.execute(update(Lane).where(Lane.lease_until.is_not(None)).values(lease_until=db.clock.now()))
 
 
 def _wrong(case: Case, hit: Hit) -> Iterator[str]:

@@ -10,7 +10,7 @@ import typer.testing
 
 from worker import bootstrap, logs
 from worker.cli import app
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ class Ran:
 class Shell:
     """Runs commands against one database; remembers for which kinds was rung."""
 
-    box: Outbox
+    db: Database
     rung: list[str] = field(default_factory=list)
 
     def run(self, *words: str) -> Ran:
@@ -58,7 +58,7 @@ def shell(database_url: str, forget: None, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("COLUMNS", "80")
     engine = connect(database_url)
-    shell = Shell(Outbox(engine))
+    shell = Shell(Database(engine))
     monkeypatch.setattr(bootstrap, "ring", shell.ring)
     # It would write to this test's captured output for the rest of the process.
     monkeypatch.setattr(logs, "configure", lambda *_: None)
@@ -67,7 +67,7 @@ def shell(database_url: str, forget: None, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def _clear() -> None:
-    if bootstrap.outbox.cache_info().currsize:
-        bootstrap.outbox().engine.dispose()
-    for part in (bootstrap.outbox, bootstrap.settings):
+    if bootstrap.database.cache_info().currsize:
+        bootstrap.database().engine.dispose()
+    for part in (bootstrap.database, bootstrap.settings):
         part.cache_clear()

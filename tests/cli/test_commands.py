@@ -87,7 +87,7 @@ def test_migrate_makes_the_database_that_the_other_commands_miss(tmp_path: Path)
 
 
 def test_a_database_of_a_newer_program_is_left_alone(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for command in ("migrate", "status"):
         ran = shell.run(command)
@@ -126,11 +126,11 @@ def test_what_a_database_refuses_is_told_in_a_line_without_the_row(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
-        with shell.box.write() as connection:
+        with shell.db.write() as connection:
             row = {"customer": "Astrid Hemligs", "kind": None}
             connection.execute(text("INSERT INTO lanes (customer_id, kind) VALUES (:customer, :kind)"), row)
 
-    monkeypatch.setattr("worker.cli.status.overview", broken)
+    monkeypatch.setattr("worker.cli.status.read_overview", broken)
     ran = shell.run("status")
     assert (ran.status, ran.out, len(ran.err.splitlines())) == (1, "", 1)
     assert ran.err.startswith("The database refused a statement (IntegrityError: ")
@@ -153,7 +153,7 @@ def test_a_bug_keeps_its_traceback(shell: Shell, monkeypatch: pytest.MonkeyPatch
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("worker.cli.status.overview", broken)
+    monkeypatch.setattr("worker.cli.status.read_overview", broken)
     with pytest.raises(ZeroDivisionError):
         shell.run("status")
 
@@ -162,7 +162,7 @@ def test_an_interrupt_ends_with_130(shell: Shell, monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("worker.cli.status.overview", interrupted)
+    monkeypatch.setattr("worker.cli.status.read_overview", interrupted)
     assert shell.run("status").status == 130
 
 

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 def made(shell: Shell, state: State, **overrides: Any) -> int:
     """Make an operation."""
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         return make_operation(connection, state, **overrides)
 
 
 def state(shell: Shell, id_: int) -> State:
     """Where an operation stands."""
-    with shell.box.read() as connection:
+    with shell.db.read() as connection:
         stands: State = factory.operation(connection, id_).state
     return stands
 
 
 def last(shell: Shell, id_: int) -> Any:
     """Read the newest entry of an operation's history."""
-    with shell.box.read() as connection:
+    with shell.db.read() as connection:
         return factory.history(connection, id_)[-1]
 
 
@@ -124,7 +124,7 @@ def test_some_done_and_some_refused_is_done_in_part(shell: Shell) -> None:
 
 
 def _source(shell: Shell, id_: int) -> str:
-    with shell.box.read() as connection:
+    with shell.db.read() as connection:
         source: str = factory.operation(connection, id_).source_id
     return source
 
@@ -145,7 +145,7 @@ def test_a_new_expiry_is_read_by_stockholms_clock(shell: Shell) -> None:
     id_ = made(shell, State.EXPIRED, expires_at=datetime(2020, 1, 1, tzinfo=UTC))
     assert shell.run("requeue", str(id_)).status == 1
     shell.run("requeue", str(id_), "--expires", "2099-07-01 12:00")
-    with shell.box.read() as connection:
+    with shell.db.read() as connection:
         assert factory.operation(connection, id_).expires_at.isoformat() == "2099-07-01T10:00:00+00:00"
 
 

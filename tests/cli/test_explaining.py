@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from models import Reason, Scope, State
 from tests import factory
 from worker.kind.stockholm import STOCKHOLM
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 
 if TYPE_CHECKING:
     import pytest
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 def make(shell: Shell, state: State = State.PENDING, **overrides: Any) -> int:
     now = datetime.now(UTC)
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         return factory.make_operation(connection, state, now=now, **overrides)
 
 
 def begin(shell: Shell) -> None:
     now = datetime.now(UTC)
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         factory.make_environment(connection, now=now, dispatched_at=now)
 
 
 def test_a_pause_is_told_with_the_command_that_ends_it(shell: Shell) -> None:
     begin(shell)
     made = make(shell)
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         factory.make_hold(connection, Scope.GROUP, reason=Reason.PAUSED, until=None, by="anna", note="moving house")
     ran = shell.run("explain", str(made))
     assert ran.status == 0
@@ -48,7 +48,7 @@ def test_a_pause_is_told_with_the_command_that_ends_it(shell: Shell) -> None:
 def test_with_nothing_in_the_way_that_is_said(shell: Shell) -> None:
     begin(shell)
     made = make(shell)
-    lanes.wake(shell.box, [(factory.CUSTOMER, "comeback")])
+    turns.wake_lanes(shell.db, [(factory.CUSTOMER, "comeback")])
     ran = shell.run("explain", str(made))
     assert "Nothing is in the way" in ran.out
     assert "It is sent: now." in ran.out

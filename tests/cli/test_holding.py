@@ -12,7 +12,7 @@ from models import Hold, Reason, Scope
 from tests.factory import make_hold, make_lane
 from worker.cli.holding import spans_of
 from worker.kinds import KINDS
-from worker.outbox.operators.pauses import Span
+from worker.outbox.operators.pauses import HoldScope
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def holds(shell: Shell) -> list[tuple[Scope, Reason]]:
     """Read what is held."""
-    with shell.box.read() as connection:
+    with shell.db.read() as connection:
         return [(row.scope, row.reason) for row in connection.execute(select(Hold.scope, Hold.reason))]
 
 
@@ -31,9 +31,9 @@ def test_a_customer_is_paused_in_all_its_function_groups() -> None:
 
 
 def test_a_kind_or_a_group_or_everything_can_be_paused() -> None:
-    assert spans_of("M1", "comeback", None, everything=False) == [Span(Scope.LANE, "M1", kind="comeback")]
-    assert spans_of("M1", None, "viewing", everything=False) == [Span(Scope.GROUP, "M1", function_group="viewing")]
-    assert spans_of(None, None, None, everything=True) == [Span(Scope.ENVIRONMENT)]
+    assert spans_of("M1", "comeback", None, everything=False) == [HoldScope(Scope.LANE, "M1", kind="comeback")]
+    assert spans_of("M1", None, "viewing", everything=False) == [HoldScope(Scope.GROUP, "M1", function_group="viewing")]
+    assert spans_of(None, None, None, everything=True) == [HoldScope(Scope.ENVIRONMENT)]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_scope_that_is_not_whole_is_a_usage_error(shell: Shell, words: tuple[s
 
 
 def test_pause_and_resume_undo_each_other_and_ring(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         make_lane(connection)
     scope = ("--customer", "M30001", "--kind", "comeback")
     assert shell.run("pause", *scope, "--note", "semester").out == "M30001, comeback is paused.\n"
@@ -75,7 +75,7 @@ def test_resuming_what_is_not_held_is_told(shell: Shell) -> None:
 
 
 def test_another_hold_can_be_ended_before_its_time(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         make_hold(connection, until=None)
     scope = ("--customer", "M30001", "--group", "crm-contact")
     assert shell.run("resume", *scope).status == 1

@@ -18,7 +18,7 @@ from models import Operation, State
 from tests.cli.conftest import Shell
 from tests.importing.exports import comeback, export, operations
 from worker import bootstrap, logs
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,12 +42,12 @@ class Ran:
 class Office:
     """A database, and the command line on it."""
 
-    box: Outbox
+    db: Database
     url: str
 
     def run(self, *arguments: object) -> Ran:
         """Run the command in this process; rings are only noted down."""
-        ran = Shell(self.box).run(*map(str, arguments))
+        ran = Shell(self.db).run(*map(str, arguments))
         return Ran(ran.status, ran.out, ran.err)
 
     def start(self, *arguments: object, stdout: Any = subprocess.PIPE) -> Ran:
@@ -72,20 +72,20 @@ class Office:
 
 @pytest.fixture
 def office(sqlite_url: str, forget: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    box = Outbox(connect(sqlite_url))
+    db = Database(connect(sqlite_url))
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
-    monkeypatch.setattr(bootstrap, "ring", Shell(box).ring)
+    monkeypatch.setattr(bootstrap, "ring", Shell(db).ring)
     # It would write to this test's captured output for the rest of the process.
     monkeypatch.setattr(logs, "configure", lambda *_: None)
-    yield Office(box, sqlite_url)
-    box.engine.dispose()
+    yield Office(db, sqlite_url)
+    db.engine.dispose()
 
 
 def test_a_good_file_is_taken_in_without_a_broker(office: Office, tmp_path: Path) -> None:
     ran = office.start("import", export(tmp_path, [comeback("C-1"), comeback("C-2")]))
     assert (ran.status, ran.out) == (0, "export.csv (comeback, by its headings): 2 recorded.\n")
     assert "the broker did not take a ring; the rows are found later" in ran.err
-    assert len(operations(office.box)) == 2
+    assert len(operations(office.db)) == 2
 
 
 def test_rejected_rows_are_told_with_line_column_reason_and_remedy(office: Office, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_dry_run_records_nothing_and_says_so(office: Office, tmp_path: Path) -
     ran = office.run("import", "--dry-run", export(tmp_path, [comeback("C-1"), BAD]))
     assert ran.status == 3
     assert "1 recorded, 1 rejected. Dry run: nothing was recorded." in ran.out
-    assert operations(office.box) == []
+    assert operations(office.db) == []
     assert office.run("rejected").out == "There are no rejected rows.\n"
 
 
@@ -157,8 +157,8 @@ def test_a_file_s_words_cannot_command_a_terminal(office: Office, tmp_path: Path
 
 
 def ended(office: Office) -> None:
-    with office.box.write() as connection:
-        values = {"state": State.FAILED, "finalized_at": office.box.clock.now(), "error_code": "refused"}
+    with office.db.write() as connection:
+        values = {"state": State.FAILED, "finalized_at": office.db.clock.now(), "error_code": "refused"}
         connection.execute(update(Operation).values(values))
 
 
@@ -200,10 +200,10 @@ def test_results_that_cannot_be_written_stay_untold(office: Office, tmp_path: Pa
 
 
 def test_without_a_database_it_is_said_at_once(tmp_path: Path) -> None:
-    nowhere = Office(Outbox(connect("sqlite://")), f"sqlite:///{tmp_path / 'missing.db'}")
+    nowhere = Office(Database(connect("sqlite://")), f"sqlite:///{tmp_path / 'missing.db'}")
     for command in (("import", export(tmp_path, [])), ("rejected",), ("results",)):
         ran = nowhere.start(*command)
         assert ran.status == 1
         assert len(ran.err.splitlines()) == 1
         assert "vitec-sync migrate" in ran.err
-    nowhere.box.engine.dispose()
+    nowhere.db.engine.dispose()

@@ -59,9 +59,9 @@ def test_no_command_is_forgotten_here() -> None:
 @pytest.fixture
 def words(shell: Shell, tmp_path: Path) -> dict[str, str]:
     """An operation and a file that commands may name; the database has been found to be in order."""
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         id_ = factory.make_operation(connection, State.IN_DOUBT)
-    bootstrap.outbox()
+    bootstrap.database()
     file = tmp_path / "export.csv"
     file.write_text("source_id,customer_id,contact_id,date\nC-1,M30001,ADR1,2026-12-10 09:00\n", "utf-8")
     return {"id": str(id_), "file": str(file)}

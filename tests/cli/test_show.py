@@ -19,7 +19,7 @@ SECRET = "Hennes mamma är sjuk"
 
 
 def test_operations_are_listed_newest_first(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         make_operation(connection, State.FAILED, source_id="old")
         make_operation(connection, State.IN_DOUBT, source_id="new")
     lines = shell.run("list").out.splitlines()
@@ -31,7 +31,7 @@ def test_operations_are_listed_newest_first(shell: Shell) -> None:
 
 
 def test_filters_narrow_the_list(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         wanted = make_operation(connection, State.FAILED, kind="notification", customer_id="M2")
         make_operation(connection, State.FAILED, kind="notification")
         make_operation(connection, State.PENDING, kind="notification", customer_id="M2")
@@ -43,7 +43,7 @@ def test_filters_narrow_the_list(shell: Shell) -> None:
 
 
 def test_the_list_goes_on_where_a_page_ended(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         made = [make_operation(connection) for _ in range(3)]
     page = json.loads(shell.run("list", "--limit", "2", "--json").out)
     assert [row["id"] for row in page] == made[:0:-1]
@@ -57,13 +57,13 @@ def test_a_filter_that_cannot_be_is_a_usage_error(shell: Shell, words: tuple[str
 
 
 def test_the_list_holds_no_content(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         make_operation(connection, payload={"note": SECRET})
     assert SECRET not in shell.run("list").out + shell.run("list", "--json").out
 
 
 def test_an_operation_is_shown_with_its_history_by_number_or_by_the_crms_id(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         file_id = make_feed_file(connection, name="a.csv")
         made = make_operation(connection, State.FAILED, source_id="A", feed_file_id=file_id, line=7)
     by_number, by_name = shell.run("show", str(made)), shell.run("show", "comeback:A")
@@ -75,7 +75,7 @@ def test_an_operation_is_shown_with_its_history_by_number_or_by_the_crms_id(shel
 @pytest.mark.parametrize("words", [(), ("--json",)])
 def test_what_may_be_personal_is_shown_only_when_asked_for(shell: Shell, words: tuple[str, ...]) -> None:
     content = {"contact_id": "ADR1", "note": SECRET}
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         made = make_operation(connection, State.IN_DOUBT, payload=content, revision={"payload": {"note": SECRET}})
     shown = shell.run("show", str(made), *words).out
     assert SECRET not in shown
@@ -94,7 +94,7 @@ def test_a_text_field_of_any_kind_is_hidden_unless_it_is_known_to_be_plain() -> 
 
 
 def test_a_blanked_operation_says_so(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         made = make_operation(connection, State.SUCCEEDED, payload=None)
     assert "Blanked" in shell.run("show", str(made)).out
     assert json.loads(shell.run("show", str(made), "--json").out)["payload"] is None

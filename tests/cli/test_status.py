@@ -11,7 +11,7 @@ import pytest
 from models import Reason, Scope, State
 from tests.factory import MOMENT, make_environment, make_feed_file, make_hold, make_operation
 from worker.cli.status import SLOW, concerns_of
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 from worker.outbox.views.overview import Overview
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def test_all_is_well_with_an_empty_database(shell: Shell) -> None:
 
 def test_a_full_house_is_told_with_everything_and_status_3(shell: Shell) -> None:
     now = datetime.now(UTC)
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         make_environment(connection, dispatched_at=now)
         make_feed_file(connection, name="a.csv", rejected=2)
         make_hold(connection, now=now)
@@ -106,7 +106,7 @@ BY_HOLD = "vitec-sync resume --customer M30001 --group crm-contact --reason unau
 
 
 def test_json_says_the_same_to_a_program(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         make_operation(connection, State.IN_DOUBT)
         make_operation(connection, State.SUCCEEDED)
     ran = shell.run("status", "--json")
@@ -117,7 +117,7 @@ def test_json_says_the_same_to_a_program(shell: Shell) -> None:
 
 
 def test_who_waits_for_a_parent_that_is_not_there_is_counted(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         make_environment(connection, dispatched_at=datetime.now(UTC))
         make_operation(connection, after_kind="comeback", after_source_id="nobody", created_at=MOMENT)
         make_operation(connection, source_id="other")
@@ -130,9 +130,9 @@ def test_who_waits_for_a_parent_that_is_not_there_is_counted(shell: Shell) -> No
 
 
 def test_work_that_nobody_calls_for_is_told(shell: Shell) -> None:
-    with shell.box.write() as connection:
+    with shell.db.write() as connection:
         make_operation(connection, now=datetime.now(UTC))
-    lanes.wake(shell.box, [("M30001", "comeback")])
+    turns.wake_lanes(shell.db, [("M30001", "comeback")])
     ran = shell.run("status")
     assert ran.status == 3
     assert "no worker calls for it" in ran.out

@@ -6,28 +6,28 @@ from datetime import UTC, datetime
 import pytest
 
 from tests import factory
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.settings import Settings
 
 
 @pytest.fixture
-def box(database_url: str) -> Iterator[Outbox]:
+def db(database_url: str) -> Iterator[Database]:
     """An empty outbox with its environment, by the database's own clock."""
     yield from _open(database_url)
 
 
 @pytest.fixture
-def pg_box(pg_url: str) -> Iterator[Outbox]:
+def pg_db(pg_url: str) -> Iterator[Database]:
     """The same on PostgreSQL only."""
     yield from _open(pg_url)
 
 
-def _open(url: str) -> Iterator[Outbox]:
+def _open(url: str) -> Iterator[Database]:
     engine = connect(url)
-    box = Outbox(engine)
-    with box.write() as connection:
+    db = Database(engine)
+    with db.write() as connection:
         factory.make_environment(connection, now=datetime(2026, 1, 1, tzinfo=UTC))
-    yield box
+    yield db
     engine.dispose()
 
 

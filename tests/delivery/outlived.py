@@ -6,7 +6,7 @@ import threading
 from tests.delivery.wire import Wire
 from worker import delivery
 from worker.kind import Answer, Call
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.settings import Settings
 from worker.vitec.permit import Permit
 
@@ -24,5 +24,5 @@ if __name__ == "__main__":
         return False
 
     settings = Settings(vitec_requests_per_second=0, vitec_timeout=0.2)
-    box = Outbox(connect(sys.argv[1]))
-    delivery.serve("comeback", box=box, client=Wire(never_ends), settings=settings, stopping=break_off)
+    db = Database(connect(sys.argv[1]))
+    delivery.serve("comeback", db=db, client=Wire(never_ends), settings=settings, stopping=break_off)

@@ -9,17 +9,17 @@ import sys
 import threading
 from collections.abc import Callable
 
-from worker.delivery.dead_mans_switch import Reading, Switch, make_deadly
+from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch, restore_default_sigalrm
 
 LEASE = 0.7
 MARGIN = 0.1
 
 
-def entered(count: int = 1, *, lease: float = LEASE) -> Switch:
+def entered(count: int = 1, *, lease: float = LEASE) -> DeadMansSwitch:
     """A switch under a lease that begins now, with so many requests on their way."""
-    switch = Switch(MARGIN)
-    switch.lease_from(Reading.now(), lease)
-    assert switch.enter(count), "the machine is too slow for this lease"
+    switch = DeadMansSwitch(MARGIN)
+    switch.start_lease(ClockReading.now(), lease)
+    assert switch.admit(count), "the machine is too slow for this lease"
     return switch
 
 
@@ -80,7 +80,7 @@ def a_thread_was_the_last(sock: socket.socket) -> None:
 def the_lease_was_renewed(sock: socket.socket) -> None:
     """The timer follows the lease that stands, not the one at the start."""
     switch = entered()
-    switch.lease_from(Reading.now(), 60)
+    switch.start_lease(ClockReading.now(), 60)
     stop()
     if switch.may_write():
         sock.sendall(b"alive")
@@ -88,16 +88,16 @@ def the_lease_was_renewed(sock: socket.socket) -> None:
 
 def a_lease_that_has_ended_lets_nothing_begin(sock: socket.socket) -> None:
     """Stopped before the hand-over: no request begins, and nobody is killed for it."""
-    switch = Switch(MARGIN)
-    switch.lease_from(Reading.now(), LEASE)
+    switch = DeadMansSwitch(MARGIN)
+    switch.start_lease(ClockReading.now(), LEASE)
     stop()
-    sock.sendall(b"a byte outside the lease" if switch.enter(1) else b"alive")
+    sock.sendall(b"a byte outside the lease" if switch.admit(1) else b"alive")
 
 
 def an_alarm_was_caught(sock: socket.socket) -> None:
     """Whatever action somebody gave to SIGALRM before, it ends the process all the same."""
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
-    make_deadly()
+    restore_default_sigalrm()
     checked_then_stopped(sock)
 
 
@@ -117,5 +117,5 @@ SCENES: dict[str, Callable[[socket.socket], None]] = {
 
 if __name__ == "__main__":
     with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as made:
-        make_deadly()
+        restore_default_sigalrm()
         SCENES[sys.argv[1]](made)

@@ -15,7 +15,7 @@ from tests.delivery.test_turn import make, serve, states
 from tests.delivery.wire import Wire
 from tests.outbox import proxy
 from tests.outbox.proxy import Cut
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.settings import Settings
 
 
@@ -26,67 +26,67 @@ def wire_to_database(pg_url: str) -> Iterator[proxy.Wire]:
 
 
 @pytest.fixture
-def cut_box(pg_box: Outbox, wire_to_database: proxy.Wire) -> Iterator[Outbox]:
+def cut_db(pg_db: Database, wire_to_database: proxy.Wire) -> Iterator[Database]:
     """The outbox, over a wire that can be cut."""
-    box = replace(pg_box, engine=connect(wire_to_database.url))
-    yield box
-    box.engine.dispose()
+    db = replace(pg_db, engine=connect(wire_to_database.url))
+    yield db
+    db.engine.dispose()
 
 
-def sent(box: Outbox) -> Counter[Any]:
-    with box.read() as connection:
+def sent(db: Database) -> Counter[Any]:
+    with db.read() as connection:
         return Counter(connection.scalars(select(Attempt.code).where(Attempt.event == Event.SENT)))
 
 
 @pytest.mark.parametrize("cut", list(Cut))
 def test_a_settlement_whose_commit_is_cut_is_written_once(
-    cut_box: Outbox, wire_to_database: proxy.Wire, settings: Settings, cut: Cut
+    cut_db: Database, wire_to_database: proxy.Wire, settings: Settings, cut: Cut
 ) -> None:
-    make(cut_box, 5)
+    make(cut_db, 5)
     client = Wire()
     wire_to_database.arm(cut, b"INSERT INTO attempts")
-    serve(cut_box, client, settings)
+    serve(cut_db, client, settings)
     assert wire_to_database.cuts == 1
-    assert states(cut_box) == {State.SUCCEEDED: 5}
+    assert states(cut_db) == {State.SUCCEEDED: 5}
     assert len(client.calls) == len(set(client.request_ids)) == 5
-    assert sent(cut_box) == {None: 5}
-    with cut_box.read() as connection:
+    assert sent(cut_db) == {None: 5}
+    with cut_db.read() as connection:
         assert [row.needs_person for row in _rows(connection)] == [False] * 5
 
 
 @pytest.mark.parametrize("cut", list(Cut))
 def test_a_claim_whose_commit_is_cut_sends_nothing_that_it_does_not_own(
-    cut_box: Outbox, wire_to_database: proxy.Wire, settings: Settings, cut: Cut
+    cut_db: Database, wire_to_database: proxy.Wire, settings: Settings, cut: Cut
 ) -> None:
-    make(cut_box, 3)
+    make(cut_db, 3)
     client = Wire()
     wire_to_database.arm(cut, b"UPDATE operations SET state=")
-    serve(cut_box, client, settings)
+    serve(cut_db, client, settings)
     assert wire_to_database.cuts == 1
-    assert State.IN_FLIGHT not in states(cut_box)
+    assert State.IN_FLIGHT not in states(cut_db)
     if cut is Cut.APPLIED:
         assert client.calls == []
-        assert sent(cut_box) == {"revoked": 3}
+        assert sent(cut_db) == {"revoked": 3}
     else:
-        assert states(cut_box) == {State.SUCCEEDED: 3}
+        assert states(cut_db) == {State.SUCCEEDED: 3}
         assert sorted(client.request_ids) == sorted(set(client.request_ids))
-    with cut_box.read() as connection:
+    with cut_db.read() as connection:
         assert [row.failures for row in _rows(connection)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("after", ["INSERT INTO attempts", "UPDATE operations SET state="])
 def test_a_backend_that_is_terminated_before_the_commit_loses_nothing(
-    pg_box: Outbox, pg_url: str, settings: Settings, after: str
+    pg_db: Database, pg_url: str, settings: Settings, after: str
 ) -> None:
-    make(pg_box, 5)
+    make(pg_db, 5)
     said: list[str] = []
     killed: list[int] = []
 
-    @event.listens_for(pg_box.engine, "before_cursor_execute")
+    @event.listens_for(pg_db.engine, "before_cursor_execute")
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         said.append(statement)
 
-    @event.listens_for(pg_box.engine, "commit")
+    @event.listens_for(pg_db.engine, "commit")
     def terminate(connection: Any) -> None:
         if not killed and any(statement.startswith(after) for statement in said):
             killed.append(connection.connection.dbapi_connection.info.backend_pid)
@@ -95,11 +95,11 @@ def test_a_backend_that_is_terminated_before_the_commit_loses_nothing(
         said.clear()
 
     client = Wire()
-    serve(pg_box, client, settings)
+    serve(pg_db, client, settings)
     assert len(killed) == 1
-    assert states(pg_box) == {State.SUCCEEDED: 5}
+    assert states(pg_db) == {State.SUCCEEDED: 5}
     assert len(client.calls) == len(set(client.request_ids)) == 5
-    assert sent(pg_box) == {None: 5}
+    assert sent(pg_db) == {None: 5}
 
 
 def _rows(connection: Any) -> list[Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from run import ROOT
 from tests.delivery import stopped
-from worker.delivery.dead_mans_switch import FRESH, MARGIN, Reading, Switch
+from worker.delivery.dead_mans_switch import FRESH, MARGIN, ClockReading, DeadMansSwitch
 
 DEADLY = (
     "checked_then_stopped",
@@ -86,10 +86,10 @@ class Clocks:
     boot: float = 5000.0
     step: float = 0.0
 
-    def __call__(self) -> Reading:
+    def __call__(self) -> ClockReading:
         self.monotonic += self.step
         self.boot += self.step
-        return Reading(self.monotonic, self.boot)
+        return ClockReading(self.monotonic, self.boot)
 
 
 @dataclass
@@ -116,23 +116,23 @@ def timer(monkeypatch: pytest.MonkeyPatch) -> Timer:
 
 
 @pytest.fixture
-def switch(clocks: Clocks, timer: Timer) -> Switch:
-    switch = Switch(clock=clocks)
-    switch.lease_from(clocks(), 45)
+def switch(clocks: Clocks, timer: Timer) -> DeadMansSwitch:
+    switch = DeadMansSwitch(clock=clocks)
+    switch.start_lease(clocks(), 45)
     return switch
 
 
 def test_it_fires_before_the_lease_ends_however_long_the_claim_took(
-    switch: Switch, clocks: Clocks, timer: Timer
+    switch: DeadMansSwitch, clocks: Clocks, timer: Timer
 ) -> None:
     clocks.monotonic += 7
-    assert switch.enter(2)
+    assert switch.admit(2)
     assert timer.set_to == [45 - MARGIN - 7]
 
 
-def test_nothing_is_armed_while_nothing_may_be_written(switch: Switch, timer: Timer) -> None:
+def test_nothing_is_armed_while_nothing_may_be_written(switch: DeadMansSwitch, timer: Timer) -> None:
     assert timer.set_to == []
-    switch.enter(2)
+    switch.admit(2)
     switch.leave()
     assert len(timer.set_to) == 1
     switch.leave()
@@ -141,45 +141,47 @@ def test_nothing_is_armed_while_nothing_may_be_written(switch: Switch, timer: Ti
 
 
 def test_whoever_was_paused_between_arming_and_looking_hands_nothing_over(
-    switch: Switch, clocks: Clocks, timer: Timer
+    switch: DeadMansSwitch, clocks: Clocks, timer: Timer
 ) -> None:
     clocks.step = FRESH + 0.01
-    assert not switch.enter(1)
+    assert not switch.admit(1)
     assert (switch.count, timer.set_to[-1]) == (0, 0)
     clocks.step = 0.001
-    assert switch.enter(1)
+    assert switch.admit(1)
 
 
-def test_a_remainder_of_nothing_never_reaches_the_timer(switch: Switch, clocks: Clocks, timer: Timer) -> None:
+def test_a_remainder_of_nothing_never_reaches_the_timer(switch: DeadMansSwitch, clocks: Clocks, timer: Timer) -> None:
     """It would disarm the timer, under requests that are still on their way."""
-    assert switch.enter(1)
+    assert switch.admit(1)
     armed = list(timer.set_to)
     clocks.monotonic += 45 - MARGIN
-    assert not switch.enter(1)
+    assert not switch.admit(1)
     assert timer.set_to == armed
     assert switch.count == 1
 
 
-def test_a_machine_that_was_suspended_writes_nothing(switch: Switch, clocks: Clocks) -> None:
+def test_a_machine_that_was_suspended_writes_nothing(switch: DeadMansSwitch, clocks: Clocks) -> None:
     """The clock that timers follow stands still meanwhile."""
     assert switch.may_write()
     clocks.boot += 45
     assert not switch.may_write()
-    assert not switch.enter(1)
+    assert not switch.admit(1)
 
 
 def test_without_a_lease_nothing_may_be_written(clocks: Clocks, timer: Timer) -> None:
-    switch = Switch(clock=clocks)
+    switch = DeadMansSwitch(clock=clocks)
     assert not switch.may_write()
-    assert not switch.enter(1)
+    assert not switch.admit(1)
     assert [seconds for seconds in timer.set_to if seconds] == []
 
 
-def test_a_renewed_lease_moves_the_timer_of_what_is_on_its_way(switch: Switch, clocks: Clocks, timer: Timer) -> None:
-    switch.enter(1)
+def test_a_renewed_lease_moves_the_timer_of_what_is_on_its_way(
+    switch: DeadMansSwitch, clocks: Clocks, timer: Timer
+) -> None:
+    switch.admit(1)
     clocks.monotonic += 20
     clocks.boot += 20
-    switch.lease_from(clocks(), 45)
+    switch.start_lease(clocks(), 45)
     assert timer.set_to == [45 - MARGIN, 45 - MARGIN]
     clocks.monotonic += 40
     assert switch.may_write()

@@ -14,77 +14,77 @@ from run import ROOT
 from tests import factory
 from tests.delivery.test_turn import LONG_AGO, make, serve, states
 from tests.delivery.wire import Wire, created
-from worker.delivery.dead_mans_switch import MARGIN, Switch
+from worker.delivery.dead_mans_switch import MARGIN, DeadMansSwitch
 from worker.kind import Answer, Call
-from worker.outbox import Outbox, connect
-from worker.outbox.lanes import turns as lanes
+from worker.outbox import Database, connect
+from worker.outbox.lanes import turns
 from worker.settings import Settings
 from worker.vitec.permit import Permit
 
 
-def test_a_turn_that_is_alone_ends_when_its_time_is_up(box: Outbox, settings: Settings) -> None:
-    make(box, 300)
+def test_a_turn_that_is_alone_ends_when_its_time_is_up(db: Database, settings: Settings) -> None:
+    make(db, 300)
 
     def slowly(call: Call, permit: Permit) -> Answer:
         time.sleep(0.02)
         return created(call, permit)
 
-    report = serve(box, Wire(slowly), settings.model_copy(update={"turn_alone": 0.3, "turn_shared": 0.1}))
+    report = serve(db, Wire(slowly), settings.model_copy(update={"turn_alone": 0.3, "turn_shared": 0.1}))
     assert (report.ended, report.more) == ("its time was up", "comeback")
-    assert State.IN_FLIGHT not in states(box)
+    assert State.IN_FLIGHT not in states(db)
 
 
-def test_a_turn_that_is_alone_does_not_give_way(box: Outbox, settings: Settings) -> None:
-    make(box, 60)
+def test_a_turn_that_is_alone_does_not_give_way(db: Database, settings: Settings) -> None:
+    make(db, 60)
 
     def slowly(call: Call, permit: Permit) -> Answer:
         time.sleep(0.02)
         return created(call, permit)
 
-    report = serve(box, Wire(slowly), settings.model_copy(update={"turn_shared": 0.01}))
-    assert (report.ended, states(box)) == ("nothing was left", {State.SUCCEEDED: 60})
+    report = serve(db, Wire(slowly), settings.model_copy(update={"turn_shared": 0.01}))
+    assert (report.ended, states(db)) == ("nothing was left", {State.SUCCEEDED: 60})
 
 
-def test_a_turn_without_a_share_ends_at_once(box: Outbox, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_without_a_share_ends_at_once(db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two who take at once may both count one turn too few; the lane that comes last has no share then."""
-    make(box, customer_id="M1"), make(box, customer_id="M2")
-    with box.write() as connection:
+    make(db, customer_id="M1"), make(db, customer_id="M2")
+    with db.write() as connection:
         tomorrow = datetime.now(UTC) + timedelta(days=1)
         connection.execute(update(Lane).where(Lane.customer_id == "M1").values(lease_until=tomorrow))
-    take = lanes.take
-    monkeypatch.setattr(lanes, "take", lambda *given, **named: take(*given, **{**named, "at_most": 2}))
-    report = serve(box, Wire(), settings.model_copy(update={"vitec_in_flight": 1, "turn_alone": 20.0}))
+    take = turns.take_turn
+    monkeypatch.setattr(turns, "take_turn", lambda *given, **named: take(*given, **{**named, "at_most": 2}))
+    report = serve(db, Wire(), settings.model_copy(update={"vitec_in_flight": 1, "turn_alone": 20.0}))
     assert (report.customer_id, report.ended, report.sent) == ("M2", "it had no share", 0)
 
 
-def test_a_turn_that_moved_nothing_does_not_ring(box: Outbox, settings: Settings) -> None:
+def test_a_turn_that_moved_nothing_does_not_ring(db: Database, settings: Settings) -> None:
     """It would only be rung again for what it could not do."""
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    with box.write() as connection:
+    with db.write() as connection:
         for _ in range(5):
             factory.make_operation(connection, State.IN_FLIGHT, kind="appointment")
         connection.execute(update(Lane).values(lease_until=tomorrow))
-    make(box, 3)
+    make(db, 3)
     wire = Wire()
-    report = serve(box, wire, settings.model_copy(update={"turn_alone": 0.2}))
+    report = serve(db, wire, settings.model_copy(update={"turn_alone": 0.2}))
     assert (wire.calls, report.sent, report.more) == ([], 0, None)
-    assert states(box) == {State.IN_FLIGHT: 5, State.PENDING: 3}
+    assert states(db) == {State.IN_FLIGHT: 5, State.PENDING: 3}
 
 
-def test_a_stop_that_was_asked_before_takes_no_lane(box: Outbox, settings: Settings) -> None:
-    make(box)
-    report = serve(box, Wire(), settings, lambda: True)
+def test_a_stop_that_was_asked_before_takes_no_lane(db: Database, settings: Settings) -> None:
+    make(db)
+    report = serve(db, Wire(), settings, lambda: True)
     assert report.ended == "a stop was asked"
-    with box.read() as connection:
+    with db.read() as connection:
         assert factory.lane(connection).token == 0
 
 
-def test_without_a_pace_no_slot_is_touched(box: Outbox, settings: Settings) -> None:
-    make(box, 5)
-    with box.read() as connection:
+def test_without_a_pace_no_slot_is_touched(db: Database, settings: Settings) -> None:
+    make(db, 5)
+    with db.read() as connection:
         before = connection.scalars(select(Environment.next_slot_at)).one()
-    serve(box, Wire(), settings)
-    with box.read() as connection:
+    serve(db, Wire(), settings)
+    with db.read() as connection:
         assert connection.scalars(select(Environment.next_slot_at)).one() == before
 
 
@@ -95,28 +95,28 @@ def test_without_a_pace_no_slot_is_touched(box: Outbox, settings: Settings) -> N
     ids=["taken", "renewed"],
 )
 def test_the_lease_is_reckoned_from_before_the_statement_that_began_it(
-    box: Outbox, settings: Settings, first_statement: str, lease_margin: float
+    db: Database, settings: Settings, first_statement: str, lease_margin: float
 ) -> None:
     """What was read after it could be later than the lease's own beginning by as long as the database took."""
-    make(box, 4)
+    make(db, 4)
     said: list[float] = []
     switches: list[tuple[float, float]] = []
     settings = settings.model_copy(update={"lease_margin": lease_margin, "claim_margin": 5.0, "vitec_in_flight": 1})
 
-    @event.listens_for(box.engine, "before_cursor_execute")
+    @event.listens_for(db.engine, "before_cursor_execute")
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith(first_statement):
             said.append(time.monotonic())
 
     def look(call: Call, permit: Permit) -> Answer:
         switch = permit._may_write.__self__  # type: ignore[attr-defined]
-        assert isinstance(switch, Switch)
+        assert isinstance(switch, DeadMansSwitch)
         assert switch._ends is not None
         switches.append((switch._ends.monotonic, said[-1]))
         time.sleep(0.1)
         return created(call, permit)
 
-    serve(box, Wire(look), settings)
+    serve(db, Wire(look), settings)
     assert len(switches) == 4
     lease = settings.vitec_timeout + settings.lease_margin
     assert all(ends <= before + lease - MARGIN for ends, before in switches)
@@ -125,11 +125,11 @@ def test_the_lease_is_reckoned_from_before_the_statement_that_began_it(
 @pytest.mark.processes
 def test_a_turn_whose_thread_will_not_end_ends_the_process(sqlite_url: str) -> None:
     """No turn returns, by any exit, while a thread of it could still write."""
-    box = Outbox(connect(sqlite_url))
-    with box.write() as connection:
+    db = Database(connect(sqlite_url))
+    with db.write() as connection:
         factory.make_environment(connection, now=LONG_AGO)
-    make(box, 1)
-    box.engine.dispose()
+    make(db, 1)
+    db.engine.dispose()
     process = subprocess.Popen([sys.executable, "-m", "tests.delivery.outlived", sqlite_url], cwd=ROOT)
     try:
         assert process.wait(60) == 70

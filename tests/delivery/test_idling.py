@@ -13,11 +13,11 @@ from models import Lane, Operation, State
 from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 
 if TYPE_CHECKING:
     from worker.kind import Answer, Call
-    from worker.outbox import Outbox
+    from worker.outbox import Database
     from worker.settings import Settings
     from worker.vitec.permit import Permit
 
@@ -26,20 +26,20 @@ SLOW = 1.5
 """Seconds that a slow request takes. Looked at every 0.05 s, that is 30 looks; by growing pauses, 6."""
 
 
-def make(box: Outbox) -> int:
+def make(db: Database) -> int:
     """Make a due operation and wake its lane."""
-    with box.write() as connection:
+    with db.write() as connection:
         made = factory.make_operation(connection, next_attempt_at=LONG_AGO)
         keys = [(row.customer_id, row.kind) for row in connection.execute(select(Lane.customer_id, Lane.kind))]
-    lanes.wake(box, keys)
+    turns.wake_lanes(db, keys)
     return made
 
 
-def serve(box: Outbox, wire: Wire, settings: Settings) -> delivery.TurnReport:
-    return delivery.serve("comeback", box=box, client=wire, settings=settings, stopping=lambda: False, by="here:1")
+def serve(db: Database, wire: Wire, settings: Settings) -> delivery.TurnReport:
+    return delivery.serve("comeback", db=db, client=wire, settings=settings, stopping=lambda: False, by="here:1")
 
 
-def counted(box: Outbox) -> Counter[str]:
+def counted(db: Database) -> Counter[str]:
     """How many transactions are begun from now on, and how many exchanges: only they read what has failed in a row."""
     seen: Counter[str] = Counter()
 
@@ -49,14 +49,14 @@ def counted(box: Outbox) -> Counter[str]:
     def execute(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
         seen["exchanges"] += "failures_in_row" in statement
 
-    event.listen(box.engine, "begin", begin)
-    event.listen(box.engine, "before_cursor_execute", execute)
+    event.listen(db.engine, "begin", begin)
+    event.listen(db.engine, "before_cursor_execute", execute)
     return seen
 
 
-def test_a_slow_request_is_awaited_without_a_write_and_with_ever_fewer_looks(box: Outbox, settings: Settings) -> None:
-    make(box)
-    seen = counted(box)
+def test_a_slow_request_is_awaited_without_a_write_and_with_ever_fewer_looks(db: Database, settings: Settings) -> None:
+    make(db)
+    seen = counted(db)
     meanwhile: Counter[str] = Counter()
 
     def slow(call: Call, permit: Permit) -> Answer:
@@ -65,25 +65,25 @@ def test_a_slow_request_is_awaited_without_a_write_and_with_ever_fewer_looks(box
         meanwhile.update(seen - before)
         return created(call, permit)
 
-    assert serve(box, Wire(slow), settings).states == {State.SUCCEEDED: 1}
+    assert serve(db, Wire(slow), settings).states == {State.SUCCEEDED: 1}
     # One exchange finds the lane empty; from then on it is only looked at.
     assert meanwhile["exchanges"] <= 1
     assert 2 <= meanwhile["begun"] <= 10
 
 
-def test_what_is_new_is_seen_while_a_slow_request_is_under_way(box: Outbox, settings: Settings) -> None:
-    make(box)
+def test_what_is_new_is_seen_while_a_slow_request_is_under_way(db: Database, settings: Settings) -> None:
+    make(db)
     both = threading.Barrier(2)
 
     def first_awaits_the_second(call: Call, permit: Permit) -> Answer:
         if call is wire.calls[0]:
             # Long enough for the turn to have looked in vain, and more than once.
             threading.Event().wait(0.3)
-            make(box)
+            make(db)
         both.wait(4)
         return created(call, permit)
 
     wire = Wire(first_awaits_the_second)
-    serve(box, wire, settings)
-    with box.read() as connection:
+    serve(db, wire, settings)
+    with db.read() as connection:
         assert list(connection.scalars(select(Operation.state))) == [State.SUCCEEDED] * 2

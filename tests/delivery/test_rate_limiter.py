@@ -14,14 +14,14 @@ from tests.delivery.wire import Wire, created
 from tests.outbox.plans import explained
 from tests.outbox.steps import begin, make, wake_all
 from worker import delivery
-from worker.delivery import rate_limiter as pacing
-from worker.delivery.rate_limiter import Pacing
+from worker.delivery import rate_limiter
+from worker.delivery.rate_limiter import RateLimiter
 from worker.kind import Answer, Call
-from worker.outbox import Outbox
-from worker.outbox.exchange import rate_limit as pace
-from worker.outbox.exchange.claim import Place
+from worker.outbox import Database
+from worker.outbox.exchange import rate_limit
+from worker.outbox.exchange.claim import ClaimCursor
 from worker.outbox.exchange.rate_limit import Slots
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 from worker.settings import Settings
 from worker.vitec.permit import Permit
 
@@ -34,50 +34,50 @@ def reserved(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []
 
     def reserve(*args: Any) -> Slots:
-        slots = pace.reserve(*args)
+        slots = rate_limit.reserve_slots(*args)
         found.extend(slots.offsets)
         return slots
 
-    monkeypatch.setattr(pacing, "pace", _Pace(reserve))
+    monkeypatch.setattr(rate_limiter, "rate_limit", _Pace(reserve))
     return found
 
 
 class _Pace:
-    useful = staticmethod(pace.useful)
+    count_ready = staticmethod(rate_limit.count_ready)
 
     def __init__(self, reserve: Any) -> None:
-        self.reserve = reserve
+        self.reserve_slots = reserve
 
 
 @pytest.mark.parametrize("rows", [1, 7])
 def test_a_turn_reserves_as_many_slots_as_it_sends_requests(
-    box: Outbox, settings: Settings, reserved: list[float], rows: int
+    db: Database, settings: Settings, reserved: list[float], rows: int
 ) -> None:
     for _ in range(rows):
-        make(box, next_attempt_at=ANCIENT)
-    make(box, next_attempt_at=LATER)
-    wake_all(box)
+        make(db, next_attempt_at=ANCIENT)
+    make(db, next_attempt_at=LATER)
+    wake_all(db)
     paced = settings.model_copy(update={"vitec_requests_per_second": 100.0})
-    report = delivery.serve("comeback", box=box, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
+    report = delivery.serve("comeback", db=db, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
     assert (report.sent, report.ended, len(reserved)) == (rows, "nothing was left", rows)
 
 
 def test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it(
-    box: Outbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it holds and cannot use is lost to all. That its share has grown it is told by a claim."""
-    make(box, customer_id="M2", next_attempt_at=ANCIENT)
-    wake_all(box)
-    other = lanes.take(box, "comeback", lease=45, worker="there:2")
+    make(db, customer_id="M2", next_attempt_at=ANCIENT)
+    wake_all(db)
+    other = turns.take_turn(db, "comeback", lease=45, worker="there:2")
     assert other is not None
     for _ in range(30):
-        make(box, next_attempt_at=ANCIENT)
-    wake_all(box)
+        make(db, next_attempt_at=ANCIENT)
+    wake_all(db)
     asked: list[int] = []
     shared: list[int] = []
-    slots_for = Pacing.slots_for
+    slots_for = RateLimiter.slots_for
 
-    def note(self: Pacing, free: int, place: Place) -> int | None:
+    def note(self: RateLimiter, free: int, place: ClaimCursor) -> int | None:
         asked.append(free)
         return slots_for(self, free, place)
 
@@ -86,74 +86,74 @@ def test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it(
             sent.append(call.request_id)
             if len(sent) == 10:
                 shared.extend(asked)
-                lanes.release(box, other)
+                turns.release_turn(db, other)
         return created(call, permit)
 
     sent, lock = list[str](), threading.Lock()
-    monkeypatch.setattr(Pacing, "slots_for", note)
+    monkeypatch.setattr(RateLimiter, "slots_for", note)
     paced = settings.model_copy(update={"vitec_requests_per_second": 1000.0, "vitec_in_flight": 4})
-    report = delivery.serve("comeback", box=box, client=Wire(look), settings=paced, stopping=lambda: False, by="here:1")
+    report = delivery.serve("comeback", db=db, client=Wire(look), settings=paced, stopping=lambda: False, by="here:1")
     assert report.sent == 30
     assert (shared[0], max(shared[1:])) == (4, 2)
     assert max(asked[len(shared) :]) > 2
 
 
-def test_look_ups_need_slots_too(box: Outbox) -> None:
-    make(box, next_attempt_at=ANCIENT)
-    make(box, State.IN_DOUBT, next_attempt_at=ANCIENT, needs_person=False)
-    make(box, send_again_until=ANCIENT, next_attempt_at=ANCIENT)
-    make(box, next_attempt_at=LATER)
-    make(box, State.IN_DOUBT, next_attempt_at=ANCIENT, needs_person=True)
-    make(box, customer_id="M2", next_attempt_at=ANCIENT)
-    (turn,) = (taken for taken in (begin(box), begin(box)) if taken.customer_id == factory.CUSTOMER)
-    assert pace.useful(box, turn, 50) == 3
-    assert pace.useful(box, turn, 1) == 3
+def test_look_ups_need_slots_too(db: Database) -> None:
+    make(db, next_attempt_at=ANCIENT)
+    make(db, State.IN_DOUBT, next_attempt_at=ANCIENT, needs_person=False)
+    make(db, send_again_until=ANCIENT, next_attempt_at=ANCIENT)
+    make(db, next_attempt_at=LATER)
+    make(db, State.IN_DOUBT, next_attempt_at=ANCIENT, needs_person=True)
+    make(db, customer_id="M2", next_attempt_at=ANCIENT)
+    (turn,) = (taken for taken in (begin(db), begin(db)) if taken.customer_id == factory.CUSTOMER)
+    assert rate_limit.count_ready(db, turn, 50) == 3
+    assert rate_limit.count_ready(db, turn, 1) == 3
 
 
-def test_a_lane_with_nothing_ready_is_told_from_one_that_waits_for_slots(box: Outbox) -> None:
-    make(box, next_attempt_at=ANCIENT)
-    turn = begin(box)
-    slow = Pacing(box, turn, 0.001)
+def test_a_lane_with_nothing_ready_is_told_from_one_that_waits_for_slots(db: Database) -> None:
+    make(db, next_attempt_at=ANCIENT)
+    turn = begin(db)
+    slow = RateLimiter(db, turn, 0.001)
     assert slow.slots_for(5) == 1
-    other = Pacing(box, turn, 0.001)
+    other = RateLimiter(db, turn, 0.001)
     assert other.slots_for(5) == 0
     assert other.needs_slot
-    with box.write() as connection:
+    with db.write() as connection:
         factory.make_hold(connection, Scope.LANE, customer_id=turn.customer_id)
         connection.exec_driver_sql("DELETE FROM operations")
-    assert Pacing(box, turn, 0.001).slots_for(5) is None
-    assert Pacing(box, turn, 0).slots_for(5) == 5
+    assert RateLimiter(db, turn, 0.001).slots_for(5) is None
+    assert RateLimiter(db, turn, 0).slots_for(5) == 5
 
 
-def test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left(box: Outbox, settings: Settings) -> None:
+def test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left(db: Database, settings: Settings) -> None:
     """The parent's success, in the same lane, brings its child."""
-    make(box, source_id="P", next_attempt_at=ANCIENT)
-    make(box, after_kind="comeback", after_source_id="P", parent_done=False, next_attempt_at=ANCIENT)
-    wake_all(box)
+    make(db, source_id="P", next_attempt_at=ANCIENT)
+    make(db, after_kind="comeback", after_source_id="P", parent_done=False, next_attempt_at=ANCIENT)
+    wake_all(db)
     paced = settings.model_copy(update={"vitec_requests_per_second": 100.0})
-    report = delivery.serve("comeback", box=box, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
+    report = delivery.serve("comeback", db=db, client=Wire(), settings=paced, stopping=lambda: False, by="here:1")
     assert (report.sent, report.ended) == (2, "nothing was left")
 
 
-def test_what_lies_before_the_place_is_counted_only_where_there_is_too_little_behind_it(pg_box: Outbox) -> None:
+def test_what_lies_before_the_place_is_counted_only_where_there_is_too_little_behind_it(pg_db: Database) -> None:
     """Beside an old snapshot the index keeps an entry of each row that was claimed: they are not stepped over again."""
-    make(pg_box, next_attempt_at=ANCIENT)
-    place = Place(ANCIENT + timedelta(hours=1), 1)
+    make(pg_db, next_attempt_at=ANCIENT)
+    place = ClaimCursor(ANCIENT + timedelta(hours=1), 1)
     for _ in range(2):
-        make(pg_box, next_attempt_at=ANCIENT + timedelta(hours=2))
-    turn = begin(pg_box)
+        make(pg_db, next_attempt_at=ANCIENT + timedelta(hours=2))
+    turn = begin(pg_db)
     asked: list[Any] = []
-    event.listen(pg_box.engine, "before_cursor_execute", lambda *args: asked.append(args[3]["after"]))
-    assert pace.useful(pg_box, turn, 2, place) == 2
-    assert pace.useful(pg_box, turn, 3, place) == 3
+    event.listen(pg_db.engine, "before_cursor_execute", lambda *args: asked.append(args[3]["after"]))
+    assert rate_limit.count_ready(pg_db, turn, 2, place) == 2
+    assert rate_limit.count_ready(pg_db, turn, 3, place) == 3
     assert asked == [1, 1, 0]
 
 
-def test_what_is_ready_is_counted_by_the_index_of_what_is_due(pg_box: Outbox) -> None:
-    make(pg_box, next_attempt_at=ANCIENT)
-    turn = begin(pg_box)
-    plans = explained(pg_box.engine, "SELECT (SELECT count", freely=False)
-    pace.useful(pg_box, turn, 5)
+def test_what_is_ready_is_counted_by_the_index_of_what_is_due(pg_db: Database) -> None:
+    make(pg_db, next_attempt_at=ANCIENT)
+    turn = begin(pg_db)
+    plans = explained(pg_db.engine, "SELECT (SELECT count", freely=False)
+    rate_limit.count_ready(pg_db, turn, 5)
     (plan,) = plans
     used = set(re.findall(r"(?:using|Bitmap Index Scan on) (\w+operations\w*)", plan))
     assert used == {"ix_operations_due", "ix_operations_in_doubt", "ix_operations_permitted"}, plan

@@ -10,10 +10,10 @@ import pytest
 from models import State
 from tests import factory
 from tests.delivery.wire import Wire, created
-from worker.decide import Policy
+from worker.decide import RetryPolicy
 from worker.delivery import sending as sending_of
-from worker.delivery.dead_mans_switch import Reading, Switch
-from worker.delivery.sending import Errand, Sending
+from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
+from worker.delivery.sending import SendJob, SendPool
 from worker.errors import Barred, Refused, Unanswered, Unreachable
 from worker.kind import Answer, Call
 from worker.outbox.exchange.claim import Claimed
@@ -26,27 +26,27 @@ PAYLOAD = {"customer_id": factory.CUSTOMER, **factory.PAYLOADS["comeback"]}
 
 def errand(
     number: int = 1, *, starts: float = 0.0, lasts: float = 30.0, payload: object = None, failures: int = 0
-) -> Errand:
+) -> SendJob:
     claimed = Claimed(number, 3, failures, 12, PAYLOAD if payload is None else payload)  # type: ignore[arg-type]
-    return Errand(claimed, "comeback", starts, time.monotonic() + lasts)
+    return SendJob(claimed, "comeback", starts, time.monotonic() + lasts)
 
 
 @pytest.fixture
-def switch() -> Switch:
-    made = Switch()
-    made.lease_from(Reading.now(), 60)
+def switch() -> DeadMansSwitch:
+    made = DeadMansSwitch()
+    made.start_lease(ClockReading.now(), 60)
     return made
 
 
 @pytest.fixture
-def run(switch: Switch) -> Iterator[Run]:
+def run(switch: DeadMansSwitch) -> Iterator[Run]:
     """Send errands over a wire, and return what came of them."""
-    opened: list[Sending] = []
+    opened: list[SendPool] = []
 
-    def send(wire: Wire, *errands: Errand) -> list[Finished]:
-        sending = Sending(wire, Policy(), switch, threads=4, by="here:1", jitter=lambda most: most)
+    def send(wire: Wire, *errands: SendJob) -> list[Finished]:
+        sending = SendPool(wire, RetryPolicy(), switch, threads=4, by="here:1", jitter=lambda most: most)
         opened.append(sending)
-        assert switch.enter(len(errands))
+        assert switch.admit(len(errands))
         sending.start(list(errands))
         found: list[Finished] = []
         end = time.monotonic() + 20
@@ -115,16 +115,16 @@ def test_rules_that_fail_lose_no_outcome(run: Run, monkeypatch: pytest.MonkeyPat
     assert {written.settlement.detail, unwritten.settlement.detail} == {"RuntimeError"}
 
 
-def test_all_have_begun_when_the_last_one_has_a_thread(switch: Switch) -> None:
+def test_all_have_begun_when_the_last_one_has_a_thread(switch: DeadMansSwitch) -> None:
     may_end = threading.Event()
 
     def slowly(call: Call, permit: Permit) -> Answer:
         assert may_end.wait(20)
         return created(call, permit)
 
-    sending = Sending(Wire(slowly), Policy(), switch, threads=1, by="here:1")
+    sending = SendPool(Wire(slowly), RetryPolicy(), switch, threads=1, by="here:1")
     seen = [sending.all_begun]
-    assert switch.enter(2)
+    assert switch.admit(2)
     sending.start([errand(1), errand(2)])
     sending.until_all_begun(0.01)
     seen.append(sending.all_begun)
@@ -149,11 +149,11 @@ def test_after_its_deadline_nothing_is_written(run: Run) -> None:
     assert (one.settlement.state, one.settlement.code, one.settlement.failures) == (State.RETRYABLE, "revoked", 0)
 
 
-def test_outside_the_lease_nothing_is_written(run: Run, switch: Switch) -> None:
+def test_outside_the_lease_nothing_is_written(run: Run, switch: DeadMansSwitch) -> None:
     class Slow(Wire):
         def send(self, call: Call, permit: Permit) -> Answer:
             # The lease ends while the connection is being made.
-            switch._ends = Reading(0, 0)
+            switch._ends = ClockReading(0, 0)
             return super().send(call, permit)
 
     wire = Slow()
@@ -174,7 +174,7 @@ def test_nothing_starts_before_its_slot(run: Run) -> None:
     assert all(moment >= slot for moment, slot in zip(sorted(moments), slots, strict=True))
 
 
-def test_the_switch_is_left_by_every_end(run: Run, switch: Switch) -> None:
+def test_the_switch_is_left_by_every_end(run: Run, switch: DeadMansSwitch) -> None:
     def cut(call: Call, permit: Permit) -> Answer:
         raise Unanswered("cut")
 
@@ -187,7 +187,7 @@ def test_the_switch_is_left_by_every_end(run: Run, switch: Switch) -> None:
     assert switch.count == 0
 
 
-def test_closing_waits_for_what_is_on_its_way(switch: Switch) -> None:
+def test_closing_waits_for_what_is_on_its_way(switch: DeadMansSwitch) -> None:
     may_end, ended = threading.Event(), threading.Event()
 
     def slowly(call: Call, permit: Permit) -> Answer:
@@ -195,8 +195,8 @@ def test_closing_waits_for_what_is_on_its_way(switch: Switch) -> None:
         ended.set()
         return created(call, permit)
 
-    sending = Sending(Wire(slowly), Policy(), switch, threads=1, by="here:1")
-    assert switch.enter(1)
+    sending = SendPool(Wire(slowly), RetryPolicy(), switch, threads=1, by="here:1")
+    assert switch.admit(1)
     sending.start([errand()])
     closer = threading.Thread(target=sending.close)
     closer.start()
@@ -215,9 +215,9 @@ def test_as_many_threads_are_woken_as_fit_a_request_s_time_into_its_cpu_time(
     monkeypatch: pytest.MonkeyPatch, took: list[tuple[float, float]], useful: int
 ) -> None:
     """By the fastest of the latest: one that was hindered does not wake a second thread in vain."""
-    monkeypatch.setattr(Sending, "_took", deque(took))
-    sending = Sending(Wire(created), Policy(), Switch(), threads=4, by="here:1")
-    assert sending._useful() == useful
+    monkeypatch.setattr(SendPool, "_recent_timings", deque(took))
+    sending = SendPool(Wire(created), RetryPolicy(), DeadMansSwitch(), threads=4, by="here:1")
+    assert sending._useful_threads() == useful
 
 
 class WithoutLogin:
@@ -232,7 +232,7 @@ def test_only_what_went_on_the_wire_tells_how_long_the_other_side_takes(
 ) -> None:
     """What was refused at once, for want of a login, would let one thread seem enough."""
     took: deque[tuple[float, float]] = deque()
-    monkeypatch.setattr(Sending, "_took", took)
+    monkeypatch.setattr(SendPool, "_recent_timings", took)
     run(WithoutLogin(), errand())
     assert not took
     run(Wire(created), errand())

@@ -16,69 +16,69 @@ from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery
 from worker.delivery import TurnReport
-from worker.delivery.database_errors import database_away
+from worker.delivery.database_errors import is_database_unavailable
 from worker.errors import Barred, Refused, Unanswered, Unreachable
 from worker.kind import Answer, Call
-from worker.outbox import Outbox
-from worker.outbox.lanes import turns as lanes
+from worker.outbox import Database
+from worker.outbox.lanes import turns
 from worker.settings import Settings
 from worker.vitec.permit import Permit
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def make(box: Outbox, count: int = 1, state: State = State.PENDING, **overrides: Any) -> list[int]:
+def make(db: Database, count: int = 1, state: State = State.PENDING, **overrides: Any) -> list[int]:
     """Make due operations and wake their lanes."""
     overrides = {"next_attempt_at": LONG_AGO, **overrides}
-    with box.write() as connection:
+    with db.write() as connection:
         ids = [factory.make_operation(connection, state, **overrides) for _ in range(count)]
         keys = [(row.customer_id, row.kind) for row in connection.execute(select(Lane.customer_id, Lane.kind))]
-    lanes.wake(box, keys)
+    turns.wake_lanes(db, keys)
     return ids
 
 
-def states(box: Outbox) -> Counter[State]:
-    with box.read() as connection:
+def states(db: Database) -> Counter[State]:
+    with db.read() as connection:
         return Counter(connection.scalars(select(Operation.state)))
 
 
-def serve(box: Outbox, wire: Wire, settings: Settings, stopping: Any = lambda: False) -> TurnReport:
-    return delivery.serve("comeback", box=box, client=wire, settings=settings, stopping=stopping, by="here:1")
+def serve(db: Database, wire: Wire, settings: Settings, stopping: Any = lambda: False) -> TurnReport:
+    return delivery.serve("comeback", db=db, client=wire, settings=settings, stopping=stopping, by="here:1")
 
 
-def test_a_turn_empties_its_lane(box: Outbox, settings: Settings) -> None:
-    ids = make(box, 40)
+def test_a_turn_empties_its_lane(db: Database, settings: Settings) -> None:
+    ids = make(db, 40)
     wire = Wire()
-    report = serve(box, wire, settings)
-    assert states(box) == {State.SUCCEEDED: 40}
+    report = serve(db, wire, settings)
+    assert states(db) == {State.SUCCEEDED: 40}
     assert sorted(wire.request_ids) == sorted(f"{id_}.1" for id_ in ids)
     assert (report.sent, report.states, report.more) == (40, {State.SUCCEEDED: 40}, None)
-    with box.read() as connection:
+    with db.read() as connection:
         lane = factory.lane(connection)
     assert (lane.lease_until, lane.worker, lane.due_at) == (None, None, None)
 
 
-def test_every_statement_of_a_turn_is_one_that_the_driver_remembers(pg_box: Outbox, settings: Settings) -> None:
+def test_every_statement_of_a_turn_is_one_that_the_driver_remembers(pg_db: Database, settings: Settings) -> None:
     """Longer ones it takes apart anew each time: a third of a millisecond of every exchange."""
-    make(pg_box, 3)
+    make(pg_db, 3)
     statements: list[str] = []
     note = lambda _c, _cursor, statement, *_: statements.append(statement)  # noqa: E731 (a listener)
-    event.listen(pg_box.engine, "before_cursor_execute", note)
-    serve(pg_box, Wire(), settings)
-    event.remove(pg_box.engine, "before_cursor_execute", note)
+    event.listen(pg_db.engine, "before_cursor_execute", note)
+    serve(pg_db, Wire(), settings)
+    event.remove(pg_db.engine, "before_cursor_execute", note)
     assert len(statements) > 10
     assert max(map(len, statements)) <= MAX_CACHED_STATEMENT_LENGTH
 
 
-def test_no_more_are_in_flight_than_the_environment_allows(box: Outbox, settings: Settings) -> None:
-    make(box, 30)
+def test_no_more_are_in_flight_than_the_environment_allows(db: Database, settings: Settings) -> None:
+    make(db, 30)
     wire = Wire()
-    serve(box, wire, settings)
+    serve(db, wire, settings)
     assert wire.most_at_once <= 5
 
 
-def test_claiming_goes_on_while_a_request_is_in_flight(box: Outbox, settings: Settings) -> None:
-    make(box, 20)
+def test_claiming_goes_on_while_a_request_is_in_flight(db: Database, settings: Settings) -> None:
+    make(db, 20)
     others_done = threading.Event()
 
     def one_waits_for_the_others(call: Call, permit: Permit) -> Answer:
@@ -89,23 +89,23 @@ def test_claiming_goes_on_while_a_request_is_in_flight(box: Outbox, settings: Se
         return created(call, permit)
 
     wire = Wire(one_waits_for_the_others)
-    serve(box, wire, settings)
-    assert states(box) == {State.SUCCEEDED: 20}
+    serve(db, wire, settings)
+    assert states(db) == {State.SUCCEEDED: 20}
 
 
-def test_a_second_ring_does_nothing(box: Outbox, settings: Settings) -> None:
-    make(box, 3)
+def test_a_second_ring_does_nothing(db: Database, settings: Settings) -> None:
+    make(db, 3)
     wire = Wire()
-    serve(box, wire, settings)
-    report = serve(box, wire, settings)
+    serve(db, wire, settings)
+    report = serve(db, wire, settings)
     assert len(wire.calls) == 3
     assert report.summary() == "comeback: nothing was due"
 
 
-def test_the_longest_waiting_lane_is_served_first(box: Outbox, settings: Settings) -> None:
-    make(box, customer_id="M2", next_attempt_at=datetime(2026, 2, 1, tzinfo=UTC))
-    make(box, customer_id="M1", next_attempt_at=datetime(2026, 3, 1, tzinfo=UTC))
-    first, second = serve(box, Wire(), settings), serve(box, Wire(), settings)
+def test_the_longest_waiting_lane_is_served_first(db: Database, settings: Settings) -> None:
+    make(db, customer_id="M2", next_attempt_at=datetime(2026, 2, 1, tzinfo=UTC))
+    make(db, customer_id="M1", next_attempt_at=datetime(2026, 3, 1, tzinfo=UTC))
+    first, second = serve(db, Wire(), settings), serve(db, Wire(), settings)
     assert (first.customer_id, first.more) == ("M2", "comeback")
     assert (second.customer_id, second.more) == ("M1", None)
 
@@ -122,42 +122,42 @@ def test_the_longest_waiting_lane_is_served_first(box: Outbox, settings: Setting
     ],
 )
 def test_each_error_leads_to_its_state(
-    box: Outbox, settings: Settings, error: Exception, state: State, code: str
+    db: Database, settings: Settings, error: Exception, state: State, code: str
 ) -> None:
-    (id_,) = make(box)
+    (id_,) = make(db)
 
     def fail(call: Call, permit: Permit) -> Answer:
         raise error
 
-    serve(box, Wire(fail), settings)
-    with box.read() as connection:
+    serve(db, Wire(fail), settings)
+    with db.read() as connection:
         row = factory.operation(connection, id_)
         (entry,) = factory.history(connection, id_)
     assert (row.state, row.error_code) == (state, code)
     assert (entry.code, entry.event, entry.written) == (code, Event.SENT, True)
 
 
-def test_what_a_dead_turn_left_is_in_doubt_and_not_sent(box: Outbox, settings: Settings) -> None:
-    (waiting,) = make(box)
-    (left,) = make(box, state=State.IN_FLIGHT)
-    with box.write() as connection:
+def test_what_a_dead_turn_left_is_in_doubt_and_not_sent(db: Database, settings: Settings) -> None:
+    (waiting,) = make(db)
+    (left,) = make(db, state=State.IN_FLIGHT)
+    with db.write() as connection:
         connection.execute(update(Lane).values(lease_until=LONG_AGO))
     wire = Wire()
-    report = serve(box, wire, settings)
+    report = serve(db, wire, settings)
     assert wire.request_ids == [f"{waiting}.1"]
     assert report.leftovers == 1
-    with box.read() as connection:
+    with db.read() as connection:
         assert factory.operation(connection, left).state is State.IN_DOUBT
         assert factory.history(connection, left)[-1].code == "worker_died"
 
 
-def test_a_lookup_kind_that_a_dead_turn_left_is_simply_sent_again(box: Outbox, settings: Settings) -> None:
-    make(box, kind="order_token")
-    (left,) = make(box, state=State.IN_FLIGHT, kind="order_token")
-    with box.write() as connection:
+def test_a_lookup_kind_that_a_dead_turn_left_is_simply_sent_again(db: Database, settings: Settings) -> None:
+    make(db, kind="order_token")
+    (left,) = make(db, state=State.IN_FLIGHT, kind="order_token")
+    with db.write() as connection:
         connection.execute(update(Lane).values(lease_until=LONG_AGO))
-    delivery.serve("order_token", box=box, client=Wire(), settings=settings, stopping=lambda: False)
-    with box.read() as connection:
+    delivery.serve("order_token", db=db, client=Wire(), settings=settings, stopping=lambda: False)
+    with db.read() as connection:
         row = factory.operation(connection, left)
         entry = factory.history(connection, left)[0]
     assert (entry.attempt, entry.code, entry.outcome) == (1, "worker_died", "in_doubt")
@@ -165,16 +165,16 @@ def test_a_lookup_kind_that_a_dead_turn_left_is_simply_sent_again(box: Outbox, s
     assert row.state in (State.RETRYABLE, State.SUCCEEDED)
 
 
-def test_a_living_lane_is_nobody_elses(box: Outbox, settings: Settings) -> None:
-    make(box, 2)
-    assert lanes.take(box, "comeback", lease=45, worker="there:2") is not None
+def test_a_living_lane_is_nobody_elses(db: Database, settings: Settings) -> None:
+    make(db, 2)
+    assert turns.take_turn(db, "comeback", lease=45, worker="there:2") is not None
     wire = Wire()
-    assert serve(box, wire, settings).summary() == "comeback: nothing was due"
+    assert serve(db, wire, settings).summary() == "comeback: nothing was due"
     assert wire.calls == []
 
 
-def test_a_stop_lets_what_is_in_flight_finish_and_claims_no_more(box: Outbox, settings: Settings) -> None:
-    make(box, 20)
+def test_a_stop_lets_what_is_in_flight_finish_and_claims_no_more(db: Database, settings: Settings) -> None:
+    make(db, 20)
     asked = threading.Event()
 
     def stop_at_the_first(call: Call, permit: Permit) -> Answer:
@@ -182,31 +182,31 @@ def test_a_stop_lets_what_is_in_flight_finish_and_claims_no_more(box: Outbox, se
         return created(call, permit)
 
     wire = Wire(stop_at_the_first)
-    report = serve(box, wire, settings, asked.is_set)
+    report = serve(db, wire, settings, asked.is_set)
     assert report.ended == "a stop was asked"
-    assert states(box) == {State.SUCCEEDED: len(wire.calls), State.PENDING: 20 - len(wire.calls)}
+    assert states(db) == {State.SUCCEEDED: len(wire.calls), State.PENDING: 20 - len(wire.calls)}
     assert len(wire.calls) <= 10
 
 
-def test_a_turn_gives_way_when_another_lane_waits(box: Outbox, settings: Settings) -> None:
-    make(box, 200, customer_id="M1")
+def test_a_turn_gives_way_when_another_lane_waits(db: Database, settings: Settings) -> None:
+    make(db, 200, customer_id="M1")
 
     def slowly(call: Call, permit: Permit) -> Answer:
         if len(wire.calls) == 5:
-            make(box, customer_id="M2")
+            make(db, customer_id="M2")
         time.sleep(0.02)
         return created(call, permit)
 
     wire = Wire(slowly)
-    report = serve(box, wire, settings.model_copy(update={"turn_shared": 0.2}))
+    report = serve(db, wire, settings.model_copy(update={"turn_shared": 0.2}))
     assert (report.customer_id, report.ended, report.more) == ("M1", "others were waiting", "comeback")
-    assert states(box)[State.PENDING] > 1
+    assert states(db)[State.PENDING] > 1
     # The lane with more to do went to the back of the queue.
-    assert serve(box, Wire(), settings).customer_id == "M2"
+    assert serve(db, Wire(), settings).customer_id == "M2"
 
 
-def test_the_pace_is_kept_by_the_databases_clock(box: Outbox, settings: Settings) -> None:
-    make(box, 11)
+def test_the_pace_is_kept_by_the_databases_clock(db: Database, settings: Settings) -> None:
+    make(db, 11)
     moments: list[float] = []
 
     def note(call: Call, permit: Permit) -> Answer:
@@ -214,20 +214,20 @@ def test_the_pace_is_kept_by_the_databases_clock(box: Outbox, settings: Settings
         return created(call, permit)
 
     paced = settings.model_copy(update={"vitec_requests_per_second": 20.0})
-    serve(box, Wire(note), paced)
+    serve(db, Wire(note), paced)
     assert len(moments) == 11
     # Ten gaps of 50 ms; a slot may be used a little late, but none is given twice.
     assert max(moments) - min(moments) >= 0.45
 
 
 def test_a_database_that_goes_away_with_answers_in_hand_gets_them_when_it_is_back(
-    box: Outbox, settings: Settings
+    db: Database, settings: Settings
 ) -> None:
-    make(box, 5)
+    make(db, 5)
     broken = threading.Event()
     refused: list[str] = []
 
-    @event.listens_for(box.engine, "commit")
+    @event.listens_for(db.engine, "commit")
     def refuse(connection: Any) -> None:
         if broken.is_set():
             refused.append("commit")
@@ -240,19 +240,19 @@ def test_a_database_that_goes_away_with_answers_in_hand_gets_them_when_it_is_bac
         return created(call, permit)
 
     wire = Wire(answer)
-    report = serve(box, wire, settings)
+    report = serve(db, wire, settings)
     assert len(refused) == 4
     assert len(wire.calls) == len(set(wire.request_ids)) == 5
-    assert states(box) == {State.SUCCEEDED: 5}, report.summary()
+    assert states(db) == {State.SUCCEEDED: 5}, report.summary()
 
 
-def test_a_claim_whose_commit_fails_sends_nothing_and_is_given_back(pg_box: Outbox, settings: Settings) -> None:
+def test_a_claim_whose_commit_fails_sends_nothing_and_is_given_back(pg_db: Database, settings: Settings) -> None:
     """The commit is carried out, and then reported as failed: what it claimed must be read back."""
-    make(pg_box, 3)
+    make(pg_db, 3)
     armed = threading.Event()
     armed.set()
 
-    @event.listens_for(pg_box.engine, "commit")
+    @event.listens_for(pg_db.engine, "commit")
     def applied_but_reported_as_failed(connection: Any) -> None:
         if armed.is_set() and _has_claimed(connection):
             armed.clear()
@@ -260,11 +260,11 @@ def test_a_claim_whose_commit_fails_sends_nothing_and_is_given_back(pg_box: Outb
             raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
 
     wire = Wire()
-    serve(pg_box, wire, settings)
+    serve(pg_db, wire, settings)
     assert not armed.is_set()
     assert wire.calls == []
-    assert states(pg_box) == {State.RETRYABLE: 3}
-    with pg_box.read() as connection:
+    assert states(pg_db) == {State.RETRYABLE: 3}
+    with pg_db.read() as connection:
         entries = connection.execute(select(Attempt.code, Attempt.written, Attempt.attempt)).all()
         assert connection.scalars(select(Operation.failures)).all() == [0, 0, 0]
     assert entries == [("revoked", False, 1)] * 3
@@ -279,9 +279,9 @@ def _has_claimed(connection: Any) -> bool:
     )
 
 
-def test_bad_sql_is_not_taken_for_an_absent_database(box: Outbox) -> None:
-    with pytest.raises(Exception) as caught, box.read() as connection:
+def test_bad_sql_is_not_taken_for_an_absent_database(db: Database) -> None:
+    with pytest.raises(Exception) as caught, db.read() as connection:
         connection.execute(text("SELECT * FROM no_such_table"))
     # SQLite reports it as operational; PostgreSQL knows better.
-    if box.engine.dialect.name == "postgresql":
-        assert not database_away(caught.value)
+    if db.engine.dialect.name == "postgresql":
+        assert not is_database_unavailable(caught.value)

@@ -14,9 +14,9 @@ from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery, housekeeping
 from worker.errors import Refused
-from worker.outbox import Outbox
+from worker.outbox import Database
 from worker.outbox.database.sending_hours import SendingHours, Window
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 
 if TYPE_CHECKING:
     from worker.delivery import TurnReport
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def make(box: Outbox, state: State = State.PENDING, **overrides: Any) -> int:
+def make(db: Database, state: State = State.PENDING, **overrides: Any) -> int:
     """Make a due operation and wake its lane."""
-    with box.write() as connection:
+    with db.write() as connection:
         made = factory.make_operation(connection, state, **{"next_attempt_at": LONG_AGO, **overrides})
         keys = [(row.customer_id, row.kind) for row in connection.execute(select(Lane.customer_id, Lane.kind))]
-    lanes.wake(box, keys)
+    turns.wake_lanes(db, keys)
     return made
 
 
-def serve(box: Outbox, wire: Wire, settings: Settings) -> TurnReport:
-    return delivery.serve("comeback", box=box, client=wire, settings=settings, stopping=lambda: False, by="here:1")
+def serve(db: Database, wire: Wire, settings: Settings) -> TurnReport:
+    return delivery.serve("comeback", db=db, client=wire, settings=settings, stopping=lambda: False, by="here:1")
 
 
-def row(box: Outbox, operation_id: int) -> Any:
-    with box.read() as connection:
+def row(db: Database, operation_id: int) -> Any:
+    with db.read() as connection:
         return factory.operation(connection, operation_id)
 
 
@@ -60,9 +60,9 @@ class UntilTold(Window):
         return not self.over.is_set()
 
 
-def test_a_turn_ends_when_its_sending_hours_do(box: Outbox, settings: Settings) -> None:
+def test_a_turn_ends_when_its_sending_hours_do(db: Database, settings: Settings) -> None:
     window = UntilTold(time(8), time(20))
-    limited = Outbox(box.engine, box.clock, SendingHours({"comeback": window}))
+    limited = Database(db.engine, db.clock, SendingHours({"comeback": window}))
     for _ in range(60):
         make(limited)
 
@@ -76,34 +76,34 @@ def test_a_turn_ends_when_its_sending_hours_do(box: Outbox, settings: Settings) 
     report = serve(limited, wire, settings.model_copy(update={"turn_shared": 0.02, "vitec_in_flight": 1}))
     assert report.ended == "its sending hours were over"
     assert 1 <= len(wire.calls) <= 5
-    assert lanes.due_kinds(limited) == {}
+    assert turns.due_kinds(limited) == {}
     assert serve(limited, Wire(), settings).sent == 0
 
 
-def test_a_child_goes_after_its_parent_however_old_it_is(box: Outbox, settings: Settings) -> None:
-    child = make(box, after_kind="comeback", after_source_id="P", next_attempt_at=LONG_AGO - timedelta(days=9))
-    assert serve(box, Wire(), settings).sent == 0
-    parent = make(box, source_id="P")
+def test_a_child_goes_after_its_parent_however_old_it_is(db: Database, settings: Settings) -> None:
+    child = make(db, after_kind="comeback", after_source_id="P", next_attempt_at=LONG_AGO - timedelta(days=9))
+    assert serve(db, Wire(), settings).sent == 0
+    parent = make(db, source_id="P")
     wire = Wire()
-    while serve(box, wire, settings).sent:
+    while serve(db, wire, settings).sent:
         pass
     assert wire.request_ids == [f"{parent}.1", f"{child}.1"]
 
 
-def test_a_child_of_a_refused_parent_is_never_sent_and_says_why(box: Outbox, settings: Settings) -> None:
-    make(box, source_id="P")
-    child = make(box, after_kind="comeback", after_source_id="P")
+def test_a_child_of_a_refused_parent_is_never_sent_and_says_why(db: Database, settings: Settings) -> None:
+    make(db, source_id="P")
+    child = make(db, after_kind="comeback", after_source_id="P")
     wire = Wire(refused)
-    while serve(box, wire, settings).sent:
+    while serve(db, wire, settings).sent:
         pass
     assert len(wire.calls) == 1
-    assert housekeeping.expire(box)["orphaned"] == 1
-    assert (row(box, child).state, row(box, child).error_code) == (State.FAILED, "parent_failed")
-    assert row(box, child).reported_at is None
+    assert housekeeping.expire(db)["orphaned"] == 1
+    assert (row(db, child).state, row(db, child).error_code) == (State.FAILED, "parent_failed")
+    assert row(db, child).reported_at is None
 
 
-def test_a_retry_whose_time_has_run_out_is_not_made(box: Outbox, settings: Settings) -> None:
-    late = make(box, State.RETRYABLE, expires_at=datetime.now(UTC) - timedelta(seconds=1))
-    assert serve(box, Wire(), settings).sent == 0
-    assert housekeeping.expire(box)["expired"] == 1
-    assert row(box, late).state is State.EXPIRED
+def test_a_retry_whose_time_has_run_out_is_not_made(db: Database, settings: Settings) -> None:
+    late = make(db, State.RETRYABLE, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert serve(db, Wire(), settings).sent == 0
+    assert housekeeping.expire(db)["expired"] == 1
+    assert row(db, late).state is State.EXPIRED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import factory
-from worker.outbox import FixedClock, Outbox, connect
+from worker.outbox import Database, FixedClock, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clock() -> FixedClock:
-    """The clock of `box`."""
+    """The clock of `db`."""
     return FixedClock()
 
 
 @pytest.fixture
-def box(database_url: str, clock: FixedClock) -> Iterator[Outbox]:
+def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
     """An empty outbox that has been dispatched for just now."""
     engine = connect(database_url)
-    box = Outbox(engine, clock)
-    with box.write() as connection:
+    db = Database(engine, clock)
+    with db.write() as connection:
         factory.make_environment(connection, dispatched_at=clock.moment)
-    yield box
+    yield db
     engine.dispose()

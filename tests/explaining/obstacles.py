@@ -12,13 +12,12 @@ from models import Attempt, Environment, Hold, Lane, Operation, Reason, Scope, S
 from tests import factory
 from tests.factory import MOMENT
 from worker.explaining import Limits
-from worker.outbox import Outbox
+from worker.outbox import Database
 from worker.outbox.database.sending_hours import SendingHours
-from worker.outbox.exchange import rate_limit as pace
-from worker.outbox.exchange.capacity import Terms
+from worker.outbox.exchange import rate_limit
+from worker.outbox.exchange.capacity import TurnPolicy
 from worker.outbox.exchange.exchange import exchange
-from worker.outbox.lanes import environments
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import environments, turns
 from worker.outbox.lanes.turns import Turn
 
 if TYPE_CHECKING:
@@ -132,9 +131,9 @@ def alone(names: frozenset[str]) -> bool:
     return sum("parent" in name for name in names) <= 1 and not names >= {"too late", "soon too late"}
 
 
-def arrange(box: Outbox, subject: str, names: frozenset[str]) -> tuple[Outbox, int]:
+def arrange(db: Database, subject: str, names: frozenset[str]) -> tuple[Database, int]:
     """Make an empty outbox one with the operation and these obstacles; returns it with its hours, and the id."""
-    with box.write() as connection:
+    with db.write() as connection:
         for table in (Attempt, Operation, Hold, Lane, Environment):
             connection.execute(delete(table))
         factory.make_environment(connection, dispatched_at=MOMENT)
@@ -149,7 +148,7 @@ def arrange(box: Outbox, subject: str, names: frozenset[str]) -> tuple[Outbox, i
             if name in names:
                 happen(connection)
     hours = SendingHours.of({"comeback": CLOSED if "closed" in names else OPEN})
-    return Outbox(box.engine, box.clock, hours), made
+    return Database(db.engine, db.clock, hours), made
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,27 +159,31 @@ class Taken:
     looked_up: tuple[int, ...] = ()
 
 
-def taken(box: Outbox, operation_id: int) -> Taken:
+def taken(db: Database, operation_id: int) -> Taken:
     """Let a worker come, if any is about, take a turn at the operation's lane, and claim one."""
-    with box.read() as connection:
+    with db.read() as connection:
         row = connection.execute(
             select(Lane.__table__)
             .join(Operation, (Operation.customer_id == Lane.customer_id) & (Operation.kind == Lane.kind))
             .where(Operation.id == operation_id)
         ).one()
         registered = connection.scalar(select(Environment.id)) is not None
-    if not registered or environments.silent_for(box, 60) or not pace.reserve(box, LIMITS.rate, 1).offsets:
+    if (
+        not registered
+        or environments.no_dispatch_for(db, 60)
+        or not rate_limit.reserve_slots(db, LIMITS.rate, 1).offsets
+    ):
         return Taken()
-    turn = _turn(box, row)
+    turn = _turn(db, row)
     if turn is None or turn.customer_id != row.customer_id:
         return Taken()
-    done = exchange(box, turn, [], 1, Terms(lease=45, outlast=35, in_flight=LIMITS.in_flight))
-    return Taken(tuple(one.id for one in done.claimed), tuple(one.id for one in done.doubtful))
+    done = exchange(db, turn, [], 1, TurnPolicy(lease=45, outlast=35, in_flight=LIMITS.in_flight))
+    return Taken(tuple(one.id for one in done.claimed), tuple(one.id for one in done.look_ups))
 
 
-def _turn(box: Outbox, lane: Any) -> Turn | None:
+def _turn(db: Database, lane: Any) -> Turn | None:
     if lane.lease_until is None:
-        return lanes.take(box, lane.kind, lease=45, worker="here:1")
+        return turns.take_turn(db, lane.kind, lease=45, worker="here:1")
     # The turn that is at work there ends as soon as the hours do.
-    closed = lanes.is_closed(box, lane.kind)
+    closed = turns.is_outside_hours(db, lane.kind)
     return None if closed else Turn(lane.customer_id, lane.kind, lane.function_group, lane.token)

@@ -37,8 +37,8 @@ GUARDS = (
         12,
         "the claim itself demands that it is in time",
         CLAIMING,
-        "still(and_(sendable, in_time(now)))",
-        "still(sendable)",
+        "without_index(and_(sendable, not_expired(now)))",
+        "without_index(sendable)",
         f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
     ),
     Guard(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from models import FeedFile, Operation, RejectedRow
-from worker.importing import Listener, Summary, take_in
+from worker.importing import ImportListener, ImportSummary, import_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from worker.outbox import Outbox
-    from worker.outbox.intake.feed_files import Rejected
+    from worker.outbox import Database
+    from worker.outbox.intake.feed_files import Rejection
 
 HEADINGS = ("source_id", "customer_id", "contact_id", "date", "note")
 
@@ -45,44 +45,44 @@ def in_chunks_of(rows: int) -> dict[str, int]:
 class Ear:
     """Remembers what it is told."""
 
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
     steps: list[tuple[int, int]] = field(default_factory=list)
     kinds: list[set[str]] = field(default_factory=list)
 
-    def listener(self) -> Listener:
+    def listener(self) -> ImportListener:
         """As `take_in` wants it."""
-        return Listener(
+        return ImportListener(
             progress=lambda done, total: self.steps.append((done, total)),
             rejected=self.rejected.append,
             recorded=lambda kinds: self.kinds.append(set(kinds)),
         )
 
 
-def taken(box: Outbox, path: Path, ear: Ear | None = None, **options: Any) -> Summary:
+def taken(db: Database, path: Path, ear: Ear | None = None, **options: Any) -> ImportSummary:
     """Take the file in."""
-    return take_in(box, path, listener=(ear or Ear()).listener(), **options)
+    return import_file(db, path, listener=(ear or Ear()).listener(), **options)
 
 
-def told(box: Outbox, path: Path, **options: Any) -> list[tuple[int, str | None, str]]:
+def told(db: Database, path: Path, **options: Any) -> list[tuple[int, str | None, str]]:
     """Take the file in, and give line, column and code of what was rejected."""
     ear = Ear()
-    take_in(box, path, listener=ear.listener(), **options)
+    import_file(db, path, listener=ear.listener(), **options)
     return [(row.line, row.column, row.code) for row in ear.rejected]
 
 
-def operations(box: Outbox) -> list[Row[Any]]:
+def operations(db: Database) -> list[Row[Any]]:
     """All operations, in the order in which they were recorded."""
-    with box.read() as connection:
+    with db.read() as connection:
         return list(connection.execute(select(Operation.__table__).order_by(Operation.id)))
 
 
-def rejected_rows(box: Outbox) -> list[Row[Any]]:
+def rejected_rows(db: Database) -> list[Row[Any]]:
     """All rejected rows."""
-    with box.read() as connection:
+    with db.read() as connection:
         return list(connection.execute(select(RejectedRow.__table__).order_by(RejectedRow.id)))
 
 
-def feed_files(box: Outbox) -> list[Row[Any]]:
+def feed_files(db: Database) -> list[Row[Any]]:
     """All feed files."""
-    with box.read() as connection:
+    with db.read() as connection:
         return list(connection.execute(select(FeedFile.__table__).order_by(FeedFile.id)))

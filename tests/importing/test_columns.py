@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from worker.feeds import FileRefused, open_feed
-from worker.importing.columns import Columns, understand
+from worker.importing.columns import Columns, resolve_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ def understood(folder: Path, headings: str, kind: str | None = None) -> Columns:
     path = folder / "export.csv"
     path.write_text(headings + "\n", encoding="utf-8")
     with open_feed(path) as feed:
-        return understand(feed, kind)
+        return resolve_columns(feed, kind)
 
 
 def refused(folder: Path, headings: str, kind: str | None = None) -> str:

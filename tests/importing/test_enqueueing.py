@@ -13,15 +13,15 @@ from tests.importing.exports import operations
 from worker.importing import Enqueued, enqueue
 from worker.kind import BadCells
 from worker.kinds import UnknownKind
-from worker.outbox.intake.record import Verdict
+from worker.outbox.intake.record import IntakeResult
 
 if TYPE_CHECKING:
-    from worker.outbox import FixedClock, Outbox
+    from worker.outbox import Database, FixedClock
 
 
-def comeback(box: Outbox, note: str = "", source_id: str = "P-1", after: str | None = None) -> Enqueued:
+def comeback(db: Database, note: str = "", source_id: str = "P-1", after: str | None = None) -> Enqueued:
     return enqueue(
-        box,
+        db,
         kind="comeback",
         source_id=source_id,
         customer_id="M30001",
@@ -33,39 +33,39 @@ def comeback(box: Outbox, note: str = "", source_id: str = "P-1", after: str | N
     )
 
 
-def test_it_is_recorded_once_and_its_lane_woken(box: Outbox) -> None:
-    first = comeback(box)
-    assert first.verdict is Verdict.RECORDED
-    assert comeback(box) == Enqueued(Verdict.UNCHANGED, first.id)
-    (row,) = operations(box)
+def test_it_is_recorded_once_and_its_lane_woken(db: Database) -> None:
+    first = comeback(db)
+    assert first.verdict is IntakeResult.RECORDED
+    assert comeback(db) == Enqueued(IntakeResult.UNCHANGED, first.id)
+    (row,) = operations(db)
     assert (row.id, row.feed_file_id, row.line) == (first.id, None, None)
     assert row.next_attempt_at == row.send_after == datetime(2026, 12, 5, 9, tzinfo=UTC)
-    with box.read() as connection:
+    with db.read() as connection:
         assert connection.scalar(select(Lane.due_at)) == row.send_after
 
 
-def test_a_child_wakes_its_lane_only_once_its_parent_has_succeeded(box: Outbox) -> None:
-    comeback(box, after="comeback:P-0")
-    (row,) = operations(box)
+def test_a_child_wakes_its_lane_only_once_its_parent_has_succeeded(db: Database) -> None:
+    comeback(db, after="comeback:P-0")
+    (row,) = operations(db)
     assert (row.after_kind, row.after_source_id, row.parent_done) == ("comeback", "P-0", False)
-    with box.read() as connection:
+    with db.read() as connection:
         assert connection.scalar(select(Lane.due_at)) is None
 
 
-def test_new_content_replaces_what_waits(box: Outbox) -> None:
-    comeback(box)
-    assert comeback(box, "new").verdict is Verdict.REVISED
-    assert operations(box)[0].payload["note"] == "new"
+def test_new_content_replaces_what_waits(db: Database) -> None:
+    comeback(db)
+    assert comeback(db, "new").verdict is IntakeResult.REVISED
+    assert operations(db)[0].payload["note"] == "new"
 
 
-def test_a_time_to_expiry_counts_from_the_database_s_clock(box: Outbox, clock: FixedClock) -> None:
-    enqueue(box, kind="order_token", source_id="T-1", customer_id="M1", data="x")
-    assert (operations(box)[0].expires_at - clock.moment).total_seconds() == 3600
+def test_a_time_to_expiry_counts_from_the_database_s_clock(db: Database, clock: FixedClock) -> None:
+    enqueue(db, kind="order_token", source_id="T-1", customer_id="M1", data="x")
+    assert (operations(db)[0].expires_at - clock.moment).total_seconds() == 3600
 
 
-def test_what_cannot_be_meant_is_refused(box: Outbox) -> None:
+def test_what_cannot_be_meant_is_refused(db: Database) -> None:
     with pytest.raises(BadCells, match="contact_id: it is missing"):
-        enqueue(box, kind="comeback", source_id="P-1", customer_id="M30001", date="2026-12-10 09:00")
+        enqueue(db, kind="comeback", source_id="P-1", customer_id="M30001", date="2026-12-10 09:00")
     with pytest.raises(UnknownKind):
-        enqueue(box, kind="valuation", source_id="P-1", customer_id="M30001")
-    assert operations(box) == []
+        enqueue(db, kind="valuation", source_id="P-1", customer_id="M30001")
+    assert operations(db) == []

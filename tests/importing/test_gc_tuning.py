@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from worker.importing.gc_tuning import OBJECTS, TURN, unhindered
+from worker.importing.gc_tuning import OBJECTS, TURN, gc_tuning
 
 
 def _fail() -> None:
@@ -18,7 +18,7 @@ def _fail() -> None:
 
 def test_it_is_set_back_also_after_an_error() -> None:
     before = gc.get_threshold(), sys.getswitchinterval()
-    with pytest.raises(ValueError, match="broken"), unhindered():
+    with pytest.raises(ValueError, match="broken"), gc_tuning():
         _fail()
     assert gc.get_threshold() == before[0]
     assert sys.getswitchinterval() == pytest.approx(before[1])

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.importing.prefetch import ahead
+from worker.importing.prefetch import prefetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def test_items_come_in_their_order_and_all_of_them() -> None:
-    assert list(ahead(iter(range(100)))) == list(range(100))
-    assert list(ahead(iter(()))) == []
+    assert list(prefetch(iter(range(100)))) == list(range(100))
+    assert list(prefetch(iter(()))) == []
 
 
 def test_an_item_is_made_while_the_one_before_is_dealt_with_and_never_two() -> None:
@@ -30,7 +30,7 @@ def test_an_item_is_made_while_the_one_before_is_dealt_with_and_never_two() -> N
                 second.set()
             yield number
 
-    with closing(ahead(items())) as coming:
+    with closing(prefetch(items())) as coming:
         assert next(coming) == 0
         assert second.wait(10)
     assert made == [0, 1]
@@ -41,7 +41,7 @@ def test_what_goes_wrong_comes_in_its_place() -> None:
         yield "good"
         raise ValueError("broken")
 
-    coming = ahead(items())
+    coming = prefetch(items())
     assert next(coming) == "good"
     with pytest.raises(ValueError, match="broken"):
         next(coming)
@@ -57,7 +57,7 @@ def test_whoever_closes_finds_nobody_reading_any_more() -> None:
         ended.set()
         yield 1
 
-    coming = ahead(items())
+    coming = prefetch(items())
     assert next(coming) == 0
     assert begun.wait(10)
     leave.set()

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.golden_files import GOLDEN, cells_of
 from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
-from worker.importing.rows import Reading, Terms, read_row, read_rows
+from worker.importing.rows import IntakeDefaults, ParsedRow, read_row, read_rows
 from worker.kinds import KINDS, Comeback, Notification, OrderToken
-from worker.outbox.intake.feed_files import Rejected
+from worker.outbox.intake.feed_files import Rejection
 from worker.outbox.intake.record import NewOperation
 
 if TYPE_CHECKING:
@@ -26,21 +26,21 @@ GOOD = {"Id": "A-1", "Kund-id": "M30001", "Id på kontakt": "ADR1", "Tid och dat
 MIXED = {"Typ": "comeback", **GOOD, "data": ""}
 
 
-def read(cells: Mapping[str, Any], kind: Any = Comeback, terms: Terms | None = None) -> Reading:
+def read(cells: Mapping[str, Any], kind: Any = Comeback, terms: IntakeDefaults | None = None) -> ParsedRow:
     headings = tuple(cells)
     columns = Columns(headings, kind, headings.index("Typ") if "Typ" in headings else None)
-    return read_row(Row(7, list(cells.values())), columns, terms or Terms())
+    return read_row(Row(7, list(cells.values())), columns, terms or IntakeDefaults())
 
 
-def new(cells: Mapping[str, Any], kind: Any = Comeback, terms: Terms | None = None) -> NewOperation:
+def new(cells: Mapping[str, Any], kind: Any = Comeback, terms: IntakeDefaults | None = None) -> NewOperation:
     found = read(cells, kind, terms).found
     assert isinstance(found, NewOperation), found
     return found
 
 
-def rejected(cells: Mapping[str, Any], kind: Any = Comeback) -> Rejected:
+def rejected(cells: Mapping[str, Any], kind: Any = Comeback) -> Rejection:
     found = read(cells, kind).found
-    assert isinstance(found, Rejected)
+    assert isinstance(found, Rejection)
     return found
 
 
@@ -73,7 +73,7 @@ def test_rows_are_read_together_as_each_by_itself(kind: type[Kind], data: st.Dat
         Row(line, list({**cells, "after": "", "expires_at": None, **changed}.values()))
         for line, changed in enumerate(data.draw(st.lists(changes, min_size=1, max_size=6)), 2)
     ]
-    assert read_rows(rows, columns, Terms()) == [read_row(row, columns, Terms()) for row in rows]
+    assert read_rows(rows, columns, IntakeDefaults()) == [read_row(row, columns, IntakeDefaults()) for row in rows]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,7 +82,7 @@ def test_rows_with_which_nothing_is_wrong_are_read_by_column(kind: type[Kind], m
     monkeypatch.delattr("worker.importing.rows.read_row")
     for at, columns in ((None, Columns(tuple(cells), kind, None)), (0, Columns(("kind", *cells), None, 0))):
         said = list(cells.values()) if at is None else [kind.kind, *cells.values()]
-        found = read_rows([Row(line, said) for line in (2, 3)], columns, Terms())
+        found = read_rows([Row(line, said) for line in (2, 3)], columns, IntakeDefaults())
         assert [(one.line, one.key) for one in found] == [(line, (kind.kind, cells["source_id"])) for line in (2, 3)]
 
 
@@ -125,7 +125,7 @@ def test_the_time_to_expiry_is_the_kind_s_unless_the_settings_say_otherwise() ->
     token = {"source_id": "T", "customer_id": "M1", "data": "x"}
     assert new(GOOD).expires_after is None
     assert new(token, OrderToken).expires_after == 3600
-    short = Terms(expires_after={"order_token": timedelta(minutes=5)})
+    short = IntakeDefaults(expires_after={"order_token": timedelta(minutes=5)})
     assert new(token, OrderToken, short).expires_after == 300
 
 
@@ -183,8 +183,8 @@ def test_a_row_of_its_own_kind_needs_the_columns_of_others_empty() -> None:
 
 def test_what_the_reader_could_not_read_is_rejected_as_it_says() -> None:
     columns = Columns(tuple(GOOD), Comeback, None)
-    found = read_row(BadRow(9, "too_many_cells", "why", "what helps"), columns, Terms())
-    assert found == Reading(9, None, Rejected(9, "too_many_cells", "why", "what helps"))
+    found = read_row(BadRow(9, "too_many_cells", "why", "what helps"), columns, IntakeDefaults())
+    assert found == ParsedRow(9, None, Rejection(9, "too_many_cells", "why", "what helps"))
 
 
 def test_values_of_json_are_read_as_they_are() -> None:

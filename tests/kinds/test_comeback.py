@@ -106,8 +106,8 @@ def test_it_is_looked_up_at_its_contact() -> None:
 
 
 def test_one_meeting_at_the_time_made_since_then_is_ours() -> None:
-    assert found(answer(meeting())) == (Presence.THERE, "CAL1")
-    assert found(answer(meeting(meetingDate="2026-12-09T14:00:00.0000000"))) == (Presence.THERE, "CAL1")
+    assert found(answer(meeting())) == (Presence.PRESENT, "CAL1")
+    assert found(answer(meeting(meetingDate="2026-12-09T14:00:00.0000000"))) == (Presence.PRESENT, "CAL1")
 
 
 def test_no_meeting_is_absent() -> None:
@@ -121,17 +121,17 @@ def test_meetings_at_other_times_are_absent() -> None:
 
 
 def test_a_meeting_made_before_is_not_ours_and_the_skew_is_allowed_for() -> None:
-    assert found(answer(meeting(createdAt="2026-12-01T08:59:55"))) == (Presence.THERE, "CAL1")
+    assert found(answer(meeting(createdAt="2026-12-01T08:59:55"))) == (Presence.PRESENT, "CAL1")
     assert found(answer(meeting(createdAt="2026-12-01T08:59:54.9999999"))) == ABSENT
     late = comeback().find(
         answer(meeting(createdAt="2026-12-01T08:59:00")), sent_at=SENT, known_ids=frozenset(), skew=timedelta(minutes=1)
     )
-    assert late.presence is Presence.THERE
+    assert late.presence is Presence.PRESENT
 
 
 def test_a_meeting_of_another_operation_is_not_ours() -> None:
     assert found(answer(meeting()), known=frozenset({"CAL1"})) == ABSENT
-    assert found(answer(meeting(), meeting(id="CAL2")), known=frozenset({"CAL1"})) == (Presence.THERE, "CAL2")
+    assert found(answer(meeting(), meeting(id="CAL2")), known=frozenset({"CAL1"})) == (Presence.PRESENT, "CAL2")
 
 
 def test_two_candidates_are_unclear() -> None:
@@ -142,11 +142,11 @@ def test_in_the_hour_that_occurs_twice_a_time_of_making_proves_only_what_both_re
     second_pass = datetime(2026, 10, 25, 1, 5, tzinfo=UTC)  # 02:05 winter time; 02:05 summer time was an hour before
     first_pass = second_pass - timedelta(hours=1)
     made = answer(meeting(createdAt="2026-10-25T02:06:00"))
-    assert found(made, sent_at=first_pass) == (Presence.THERE, "CAL1")
+    assert found(made, sent_at=first_pass) == (Presence.PRESENT, "CAL1")
     assert found(made, sent_at=second_pass) == UNCLEAR
     assert found(answer(meeting(createdAt="2026-10-25T02:00:02")), sent_at=first_pass) == UNCLEAR
     assert found(answer(meeting(createdAt="2026-10-25T01:59:59")), sent_at=second_pass) == ABSENT
-    assert found(answer(meeting(createdAt="2026-10-25T03:00:00")), sent_at=second_pass) == (Presence.THERE, "CAL1")
+    assert found(answer(meeting(createdAt="2026-10-25T03:00:00")), sent_at=second_pass) == (Presence.PRESENT, "CAL1")
 
 
 @pytest.mark.parametrize(

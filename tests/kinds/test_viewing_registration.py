@@ -101,8 +101,8 @@ def listing(*entries: Any, status: int = 200) -> Answer:
 
 
 def test_who_stands_at_the_time_slot_is_registered() -> None:
-    assert seen(listing(entry())) is Presence.THERE
-    assert seen(listing(entry(timeSlotId="TID2"), entry())) is Presence.THERE
+    assert seen(listing(entry())) is Presence.PRESENT
+    assert seen(listing(entry(timeSlotId="TID2"), entry())) is Presence.PRESENT
 
 
 def test_a_well_formed_list_without_the_time_slot_is_absent() -> None:

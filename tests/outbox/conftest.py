@@ -6,37 +6,37 @@ import pytest
 
 from tests import factory
 from tests.outbox.scene import Scene
-from worker.outbox import FixedClock, Outbox, connect
+from worker.outbox import Database, FixedClock, connect
 
 
 @pytest.fixture
 def clock() -> FixedClock:
-    """The clock of `box`."""
+    """The clock of `db`."""
     return FixedClock()
 
 
 @pytest.fixture
-def box(database_url: str, clock: FixedClock) -> Iterator[Outbox]:
+def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
     """An empty outbox with its environment."""
     yield from _open(database_url, clock)
 
 
 @pytest.fixture
-def pg_box(pg_url: str, clock: FixedClock) -> Iterator[Outbox]:
+def pg_db(pg_url: str, clock: FixedClock) -> Iterator[Database]:
     """The same on PostgreSQL only, for rules about its locks."""
     yield from _open(pg_url, clock)
 
 
 @pytest.fixture
-def scene(box: Outbox, clock: FixedClock) -> Scene:
+def scene(db: Database, clock: FixedClock) -> Scene:
     """An empty lane, by a clock that the test moves."""
-    return Scene(box, clock)
+    return Scene(db, clock)
 
 
-def _open(url: str, clock: FixedClock) -> Iterator[Outbox]:
+def _open(url: str, clock: FixedClock) -> Iterator[Database]:
     engine = connect(url)
-    box = Outbox(engine, clock)
-    with box.write() as connection:
+    db = Database(engine, clock)
+    with db.write() as connection:
         factory.make_environment(connection)
-    yield box
+    yield db
     engine.dispose()

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from models import Event, State
 from tests import factory
-from worker.outbox.intake import record as intake
-from worker.outbox.intake.record import Known, NewOperation, Verdict
+from worker.outbox.intake.record import IntakeResult, KnownShare, NewOperation, open_lanes, record_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
 
-    from worker.outbox import Outbox
+    from worker.outbox import Database
 
 WAITING = [State.PENDING, State.RETRYABLE]
 UNDECIDED = [State.IN_FLIGHT, State.IN_DOUBT]
@@ -34,29 +33,31 @@ def row(note: str = "new", source_id: str = "C-1", **more: Any) -> NewOperation:
     return NewOperation(source_id=source_id, **values)
 
 
-def made(box: Outbox, state: State, **overrides: Any) -> int:
-    with box.write() as connection:
+def made(db: Database, state: State, **overrides: Any) -> int:
+    with db.write() as connection:
         hashed = {"source_id": "C-1", "payload_hash": "hash of old", **overrides}
         return factory.make_operation(connection, state, **hashed)
 
 
-def record(box: Outbox, *rows: NewOperation, file: int | None = None, known: Known = Known.SOME) -> list[Verdict]:
-    with box.write() as connection:
-        intake.open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
-        return intake.record(connection, box, rows, feed="crm", feed_file_id=file, known=known).verdicts
+def record(
+    db: Database, *rows: NewOperation, file: int | None = None, known: KnownShare = KnownShare.SOME
+) -> list[IntakeResult]:
+    with db.write() as connection:
+        open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
+        return record_rows(connection, db, rows, feed="crm", feed_file_id=file, known=known).verdicts
 
 
-def operation(box: Outbox, id_: int) -> Row[Any]:
-    with box.read() as connection:
+def operation(db: Database, id_: int) -> Row[Any]:
+    with db.read() as connection:
         return factory.operation(connection, id_)
 
 
-def last_entry(box: Outbox, id_: int) -> tuple[Event, str | None, str | None, str | None, int]:
-    with box.read() as connection:
+def last_entry(db: Database, id_: int) -> tuple[Event, str | None, str | None, str | None, int]:
+    with db.read() as connection:
         entry = factory.history(connection, id_)[-1]
     return entry.event, entry.outcome, entry.code, entry.by, entry.attempt
 
 
-def a_file(box: Outbox) -> int:
-    with box.write() as connection:
+def a_file(db: Database) -> int:
+    with db.write() as connection:
         return factory.make_feed_file(connection)

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import event, make_url
 
-from worker.outbox import Clock, Outbox, connect
+from worker.outbox import Clock, Database, connect
 
 PATIENCE = 20.0
 COMMIT = "COMMIT"
@@ -32,7 +32,7 @@ class Actor:
         clock: Clock,
         stops: Callable[[str], bool] = _nowhere,
     ) -> None:
-        self.box = Outbox(connect(url, pool_size=1), clock)
+        self.db = Database(connect(url, pool_size=1), clock)
         self.stops = stops
         self.at: str | None = None
         self.result: Any = None
@@ -43,9 +43,9 @@ class Actor:
         self._running = False
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
         self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        event.listen(self.box.engine, "connect", self._note_pid)
-        event.listen(self.box.engine, "before_cursor_execute", self._before_statement)
-        event.listen(self.box.engine, "commit", lambda connection: self._before(COMMIT))
+        event.listen(self.db.engine, "connect", self._note_pid)
+        event.listen(self.db.engine, "before_cursor_execute", self._before_statement)
+        event.listen(self.db.engine, "commit", lambda connection: self._before(COMMIT))
         self._thread.start()
         self.rest()
 
@@ -108,7 +108,7 @@ class Actor:
         return self.result
 
     def close(self) -> None:
-        self.box.engine.dispose()
+        self.db.engine.dispose()
 
     def _run(self, work: Callable[["Actor"], Any]) -> None:
         try:

@@ -7,37 +7,37 @@ from sqlalchemy import select, update
 from models import Lane, Operation, State
 from tests import factory
 from worker.decide import Settlement
-from worker.kind import Presence, Sighting
-from worker.outbox import FixedClock, Outbox
-from worker.outbox.exchange.capacity import Terms
+from worker.kind import LookUpResult, Presence
+from worker.outbox import Database, FixedClock
+from worker.outbox.exchange.capacity import TurnPolicy
 from worker.outbox.exchange.claim import Claimed
-from worker.outbox.exchange.exchange import Exchanged, exchange
-from worker.outbox.exchange.look_ups import Doubtful, LookedUp
+from worker.outbox.exchange.exchange import ExchangeResult, exchange
+from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 from worker.outcome import Health
 
 if TYPE_CHECKING:
     from worker.outbox.lanes.turns import Turn
 
-TERMS = Terms(lease=100_000, outlast=35, in_flight=5)
+TERMS = TurnPolicy(lease=100_000, outlast=35, in_flight=5)
 QUIET, GAP = 900.0, 300.0
 DOUBT = Settlement(State.IN_DOUBT, State.IN_DOUBT, delay=QUIET, code="unanswered", health=Health.WELL)
-ABSENT = Sighting(Presence.ABSENT, "none is there")
-THERE = Sighting(Presence.THERE, "one is there", "R1")
-UNCLEAR = Sighting(Presence.UNCLEAR, "several are there")
+ABSENT = LookUpResult(Presence.ABSENT, "none is there")
+THERE = LookUpResult(Presence.PRESENT, "one is there", "R1")
+UNCLEAR = LookUpResult(Presence.UNCLEAR, "several are there")
 
 
 class Scene:
     """A lane of comebacks under one long turn."""
 
-    def __init__(self, box: Outbox, clock: FixedClock) -> None:
-        self.box = box
+    def __init__(self, db: Database, clock: FixedClock) -> None:
+        self.db = db
         self.clock = clock
         self.turn: Turn | None = None
 
     def make(self, state: State = State.PENDING, **overrides: Any) -> int:
-        with self.box.write() as connection:
+        with self.db.write() as connection:
             return factory.make_operation(connection, state, now=self.clock.moment, **overrides)
 
     def doubtful(self, **overrides: Any) -> int:
@@ -52,37 +52,37 @@ class Scene:
         """Its request was written, and no answer came."""
         self.exchange([Finished(claimed.id, claimed.attempt, DOUBT, "here:1", written=True)])
 
-    def exchange(self, finished: Any = (), want: int = 0, looked_up: Any = ()) -> Exchanged:
+    def exchange(self, finished: Any = (), want: int = 0, looked_up: Any = ()) -> ExchangeResult:
         if self.turn is None:
-            with self.box.read() as connection:
+            with self.db.read() as connection:
                 keys = [(row.customer_id, row.kind) for row in connection.execute(select(Lane.customer_id, Lane.kind))]
-            lanes.wake(self.box, keys)
-            self.turn = lanes.take(self.box, "comeback", lease=TERMS.lease, worker="here:1")
+            turns.wake_lanes(self.db, keys)
+            self.turn = turns.take_turn(self.db, "comeback", lease=TERMS.lease, worker="here:1")
             assert self.turn is not None
-        return exchange(self.box, self.turn, finished, want, TERMS, looked_up)
+        return exchange(self.db, self.turn, finished, want, TERMS, looked_up)
 
-    def look_up(self, sighting: Sighting, *, answered: bool = True) -> Doubtful:
+    def look_up(self, sighting: LookUpResult, *, answered: bool = True) -> ClaimedLookUp:
         """Make the one look-up that is due."""
-        (doubtful,) = self.exchange(want=5).doubtful
+        (doubtful,) = self.exchange(want=5).look_ups
         self.bring(doubtful, sighting, answered=answered)
         return doubtful
 
-    def bring(self, doubtful: Doubtful, sighting: Sighting, *, answered: bool = True) -> Exchanged:
-        asked = LookedUp(
+    def bring(self, doubtful: ClaimedLookUp, sighting: LookUpResult, *, answered: bool = True) -> ExchangeResult:
+        asked = FinishedLookUp(
             doubtful.id, doubtful.attempt, doubtful.look_ups, sighting, answered, "here:1", 0.1, http_status=200
         )
         return self.exchange(looked_up=[asked])
 
     def end(self, id_: int, state: State) -> None:
         """Somebody ended the operation meanwhile."""
-        with self.box.write() as connection:
+        with self.db.write() as connection:
             values = {"state": state, "finalized_at": self.clock.moment, "reported_at": self.clock.moment}
             connection.execute(update(Operation).where(Operation.id == id_).values(values))
 
     def row(self, id_: int) -> Any:
-        with self.box.read() as connection:
+        with self.db.read() as connection:
             return factory.operation(connection, id_)
 
     def history(self, id_: int) -> list[Any]:
-        with self.box.read() as connection:
+        with self.db.read() as connection:
             return factory.history(connection, id_)

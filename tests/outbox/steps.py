@@ -8,16 +8,16 @@ from sqlalchemy import select, update
 from models import Hold, Lane, Operation, State
 from tests import factory
 from worker.decide import Settlement
-from worker.outbox import Outbox
-from worker.outbox.exchange.capacity import Terms
+from worker.outbox import Database
+from worker.outbox.exchange.capacity import TurnPolicy
 from worker.outbox.exchange.claim import Claimed
-from worker.outbox.exchange.exchange import Exchanged, exchange
+from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.settle import Finished
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import Turn
 from worker.outcome import Health
 
-TERMS = Terms(lease=45, outlast=35, in_flight=5)
+TERMS = TurnPolicy(lease=45, outlast=35, in_flight=5)
 
 SUCCESS = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R1", answer="R1", health=Health.WELL)
 RETRY = Settlement(State.RETRYABLE, State.RETRYABLE, delay=30, failures=1, code="unreachable")
@@ -29,81 +29,81 @@ REFUSAL = Settlement(State.FAILED, State.FAILED, code="refused", detail="Nej", h
 DIED = Settlement(State.IN_DOUBT, State.IN_DOUBT, code="worker_died", needs_person=True, health=Health.ILL)
 
 
-def make(box: Outbox, state: State = State.PENDING, **overrides: Any) -> int:
+def make(db: Database, state: State = State.PENDING, **overrides: Any) -> int:
     """Make one operation."""
-    with box.write() as connection:
+    with db.write() as connection:
         return factory.make_operation(connection, state, **overrides)
 
 
-def wake_all(box: Outbox) -> None:
+def wake_all(db: Database) -> None:
     """Wake every lane."""
-    with box.read() as connection:
+    with db.read() as connection:
         keys = [(row.customer_id, row.kind) for row in connection.execute(select(Lane.customer_id, Lane.kind))]
-    lanes.wake(box, keys)
+    turns.wake_lanes(db, keys)
 
 
-def begin(box: Outbox, kind: str = "comeback", lease: float = 45) -> Turn:
+def begin(db: Database, kind: str = "comeback", lease: float = 45) -> Turn:
     """Wake every lane and take the turn at the first."""
-    wake_all(box)
-    turn = lanes.take(box, kind, lease=lease, worker="here:1")
+    wake_all(db)
+    turn = turns.take_turn(db, kind, lease=lease, worker="here:1")
     assert turn is not None
     return turn
 
 
-def turn_on_an_empty_lane(box: Outbox) -> Turn:
+def turn_on_an_empty_lane(db: Database) -> Turn:
     """Take the turn at a lane whose one operation has succeeded."""
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    settle(box, turn, [done(claimed, SUCCESS)])
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, SUCCESS)])
     return turn
 
 
-def release(box: Outbox, turn: Turn, *kinds: str) -> str | None:
+def release(db: Database, turn: Turn, *kinds: str) -> str | None:
     """Give the turn back and look once more: the kind, of these or its own, whose lane is due longest."""
-    lanes.release(box, turn)
-    return lanes.longest_due(box, {turn.kind, *kinds})
+    turns.release_turn(db, turn)
+    return turns.longest_due_kind(db, {turn.kind, *kinds})
 
 
-def read(box: Outbox, operation_id: int) -> Any:
+def read(db: Database, operation_id: int) -> Any:
     """Read the operation's row."""
-    with box.read() as connection:
+    with db.read() as connection:
         return factory.operation(connection, operation_id)
 
 
-def lane(box: Outbox, customer_id: str = factory.CUSTOMER, kind: str = "comeback") -> Any:
+def lane(db: Database, customer_id: str = factory.CUSTOMER, kind: str = "comeback") -> Any:
     """Read the lane's row."""
-    with box.read() as connection:
+    with db.read() as connection:
         return factory.lane(connection, customer_id, kind)
 
 
-def entries(box: Outbox, operation_id: int) -> list[Any]:
+def entries(db: Database, operation_id: int) -> list[Any]:
     """Read the operation's history."""
-    with box.read() as connection:
+    with db.read() as connection:
         return factory.history(connection, operation_id)
 
 
-def holds(box: Outbox) -> list[Any]:
+def holds(db: Database) -> list[Any]:
     """Read all holds."""
-    with box.read() as connection:
+    with db.read() as connection:
         return list(connection.execute(select(Hold.__table__).order_by(Hold.id)).all())
 
 
-def change(box: Outbox, operation_id: int | None = None, **values: Any) -> None:
+def change(db: Database, operation_id: int | None = None, **values: Any) -> None:
     """Set columns of one operation, or of all."""
     target = update(Operation) if operation_id is None else update(Operation).where(Operation.id == operation_id)
-    with box.write() as connection:
+    with db.write() as connection:
         connection.execute(target.values(values))
 
 
-def claim(box: Outbox, turn: Turn, want: int = 5, terms: Terms = TERMS) -> Exchanged:
+def claim(db: Database, turn: Turn, want: int = 5, terms: TurnPolicy = TERMS) -> ExchangeResult:
     """An exchange that only claims."""
-    return exchange(box, turn, [], want, terms)
+    return exchange(db, turn, [], want, terms)
 
 
-def settle(box: Outbox, turn: Turn, finished: Iterable[Finished]) -> Exchanged:
+def settle(db: Database, turn: Turn, finished: Iterable[Finished]) -> ExchangeResult:
     """An exchange that only settles."""
-    return exchange(box, turn, list(finished), 0, TERMS)
+    return exchange(db, turn, list(finished), 0, TERMS)
 
 
 def done(claimed: Claimed, settlement: Settlement) -> Finished:

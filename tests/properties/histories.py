@@ -14,11 +14,11 @@ from tests.properties.office import KINDS, Office
 from tests.properties.truth import check, check_at_rest
 from tests.properties.vitec import Fate, Vitec
 from tests.properties.workers import Errand, Violation, Worker, World
-from worker.decide import Backoff, Policy
+from worker.decide import Backoff, RetryPolicy
 from worker.doubt import Patience
-from worker.outbox import FixedClock, Outbox
-from worker.outbox.exchange.capacity import Terms
-from worker.outbox.exchange.look_ups import LookUpTerms
+from worker.outbox import Database, FixedClock
+from worker.outbox.exchange.capacity import TurnPolicy
+from worker.outbox.exchange.look_ups import LookUpPolicy
 from worker.reconciling import Cancel, Delivered, Expiry, GiveUp, Requeue, SendAgain, Wish
 
 QUIET, GAP = 900.0, 300.0
@@ -62,9 +62,9 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         what = self.conditions
         clock = FixedClock()
-        policy = Policy(Backoff(30.0, 300.0), quiet=what.quiet)
-        terms = Terms(in_flight=3, look_ups=LookUpTerms(what.gap, Patience(unclear=3, all=6)))
-        self.office = Office(World(Outbox(self.engine, clock), clock, Vitec(), policy, terms, what.switch))
+        policy = RetryPolicy(Backoff(30.0, 300.0), quiet=what.quiet)
+        terms = TurnPolicy(in_flight=3, look_ups=LookUpPolicy(what.gap, Patience(unclear=3, all=6)))
+        self.office = Office(World(Database(self.engine, clock), clock, Vitec(), policy, terms, what.switch))
         self.office.clear()
         self.standing: dict[int, Any] = {}
         self.sound = True

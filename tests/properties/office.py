@@ -15,19 +15,17 @@ from tests.properties.workers import Worker, World, begin
 from worker import reconciling
 from worker.kinds import by_name
 from worker.outbox.exchange import rescue
-from worker.outbox.intake import record as intake
-from worker.outbox.intake.record import NewOperation
-from worker.outbox.lanes import dependencies as parents
-from worker.outbox.lanes import turns as lanes
-from worker.outbox.operators import pauses as pausing
-from worker.outbox.operators.pauses import Span
-from worker.outbox.predicates import looked_up, waiting
+from worker.outbox.intake.record import NewOperation, open_lanes, record_rows
+from worker.outbox.lanes import dependencies, turns
+from worker.outbox.operators import pauses
+from worker.outbox.operators.pauses import HoldScope
+from worker.outbox.predicates import can_be_looked_up, waiting
 from worker.outbox.upkeep import expiry
-from worker.policies import verdict_of
+from worker.policies import dead_worker_policy
 from worker.reconciling import Delivered, GiveUp, SendAgain, Wish
 
 KINDS = ("comeback", "viewing_registration", "appointment", "order_token")
-WHO = reconciling.Who("somebody", "so that it is known")
+WHO = reconciling.Decider("somebody", "so that it is known")
 LONGEST = 400
 """Rounds in which everything must have come to rest."""
 
@@ -61,21 +59,21 @@ class Office:
 
     def clear(self) -> None:
         """Empty the database, but for its environment."""
-        with self.world.box.write() as connection:
+        with self.world.db.write() as connection:
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(delete(table))
             factory.make_environment(connection, now=self.world.now)
 
     def arrive(self, row: NewOperation, *, bell: bool) -> None:
         """A row comes from the CRM. Without the bell its enqueuer died between the commit and the waking."""
-        box = self.world.box
-        with box.write() as connection:
-            intake.open_lanes(connection, [(row.customer_id, row.kind, factory.GROUPS[row.kind])])
-        with box.write() as connection:
-            intake.record(connection, box, [row], feed="crm", max_failures=3)
+        db = self.world.db
+        with db.write() as connection:
+            open_lanes(connection, [(row.customer_id, row.kind, factory.GROUPS[row.kind])])
+        with db.write() as connection:
+            record_rows(connection, db, [row], feed="crm", max_failures=3)
         if bell:
-            lanes.wake(box, [(row.customer_id, row.kind)])
-        with box.read() as connection:
+            turns.wake_lanes(db, [(row.customer_id, row.kind)])
+        with db.read() as connection:
             self.operations = list(connection.scalars(select(Operation.id).order_by(Operation.id)))
 
     def row(self, kind: str, like: int, words: str, **more: Any) -> NewOperation:
@@ -90,7 +88,7 @@ class Office:
 
     def due(self) -> dict[str, int]:
         """The kinds that a dispatcher would ring for."""
-        return lanes.due_kinds(self.world.box)
+        return turns.due_kinds(self.world.db)
 
     def ring(self, kind: str, *, dies_at_once: bool = False) -> Worker | None:
         """A bell rings, and somebody hears it."""
@@ -111,12 +109,12 @@ class Office:
             for doubtful in list(worker.asking):
                 worker.look(doubtful, 0.0)
             worker.exchange(0)
-        lanes.release(self.world.box, worker.turn)
+        turns.release_turn(self.world.db, worker.turn)
         self.workers.remove(worker)
 
     def decide(self, operation: int, wish: Wish) -> None:
         """A person decides. If what the person says of Vitec is not so, what follows is the person's doing."""
-        report = reconciling.decide(self.world.box, [operation], wish, WHO)
+        report = reconciling.carry_out(self.world.db, [operation], wish, WHO)
         vitec, now = self.world.vitec, self.world.now
         wrong = {
             SendAgain: vitec.will_act(operation),
@@ -127,7 +125,7 @@ class Office:
             self._excuse(operation)
 
     def _excuse(self, operation: int) -> None:
-        with self.world.box.read() as connection:
+        with self.world.db.read() as connection:
             one = factory.operation(connection, operation)
             alike = select(Operation.id).where(
                 Operation.customer_id == one.customer_id,
@@ -138,24 +136,24 @@ class Office:
 
     def pause(self, kind: str) -> None:
         """A person pauses a lane."""
-        pausing.pause(self.world.box, [self._span(kind)], by="somebody", note=None)
+        pauses.pause(self.world.db, [self._span(kind)], by="somebody", note=None)
 
     def resume(self, kind: str) -> None:
         """A person resumes it."""
-        pausing.resume(self.world.box, [self._span(kind)])
+        pauses.resume(self.world.db, [self._span(kind)])
 
     @staticmethod
-    def _span(kind: str) -> Span:
-        return Span(Scope.LANE, factory.CUSTOMER, kind=kind)
+    def _span(kind: str) -> HoldScope:
+        return HoldScope(Scope.LANE, factory.CUSTOMER, kind=kind)
 
     def housekeep(self) -> None:
         """Beat's chores, all but the ringing."""
-        box = self.world.box
-        rescue.rescue(box, verdict_of(self.world.policy), "beat:1")
-        expiry.expire(box)
-        expiry.orphan(box)
-        parents.correct(box)
-        lanes.correct(box)
+        db = self.world.db
+        rescue.rescue_lanes(db, dead_worker_policy(self.world.policy), "beat:1")
+        expiry.expire_overdue(db)
+        expiry.fail_orphans(db)
+        dependencies.release_missed(db)
+        turns.wake_missed(db)
 
     def pass_time(self, seconds: float) -> None:
         """Time passes for everybody; a paused process notices only what the kernel does to it."""
@@ -191,7 +189,7 @@ class Office:
 
     def _standing(self) -> list[Any]:
         what = (Operation.id, Operation.state, Operation.attempt, Operation.look_ups)
-        with self.world.box.read() as connection:
+        with self.world.db.read() as connection:
             return list(connection.execute(select(*what).order_by(Operation.id)).all())
 
     def wait(self) -> None:
@@ -202,16 +200,16 @@ class Office:
 
     def _next_moment(self) -> datetime | None:
         """When something is next to be expected."""
-        now, box = self.world.now, self.world.box
+        now, db = self.world.now, self.world.db
         moments = union_all(
             select(Operation.next_attempt_at.label("at")).where(waiting),
-            select(Operation.next_attempt_at).where(looked_up()),
+            select(Operation.next_attempt_at).where(can_be_looked_up()),
             select(Operation.expires_at).where(waiting),
             select(Operation.send_again_until).where(waiting),
             select(Lane.lease_until),
             select(Hold.until),
         ).subquery()
-        with box.read() as connection:
+        with db.read() as connection:
             found: datetime | None = connection.scalar(select(func.min(moments.c.at)).where(moments.c.at > now))
         pending = [one.acts_at for one in self.world.vitec.requests if one.acts_at is not None and one.acts_at > now]
         return min([*pending, *([found] if found else [])], default=None)
@@ -222,6 +220,6 @@ class Office:
         after = (parent.c.kind == Operation.after_kind) & (parent.c.source_id == Operation.after_source_id)
         hindered = Operation.after_kind.is_not(None) & (parent.c.state.is_distinct_from(State.SUCCEEDED))
         persons = (Operation.state == State.IN_DOUBT) & Operation.needs_person
-        with self.world.box.read() as connection:
+        with self.world.db.read() as connection:
             left = select(Operation.id).outerjoin(parent, after).where(Operation.finalized_at.is_(None))
             return list(connection.scalars(left.where(~persons, ~(waiting & hindered))))

@@ -15,7 +15,7 @@ HARMLESS = "order_token"
 
 def check(office: Office, before: dict[int, tuple[State, int]]) -> dict[int, tuple[State, int]]:
     """Hold every operation against the truth; returns where each stands, for the next check."""
-    with office.world.box.read() as connection:
+    with office.world.db.read() as connection:
         rows = connection.execute(select(Operation.__table__).order_by(Operation.id)).all()
     for row in rows:
         _hold_against_truth(office, row)
@@ -64,7 +64,7 @@ def check_at_rest(office: Office) -> None:
 
 def _standing(office: Office) -> list[Any]:
     columns = (Operation.id, Operation.kind, Operation.state, Operation.next_attempt_at, Operation.error_code)
-    with office.world.box.read() as connection:
+    with office.world.db.read() as connection:
         return list(connection.execute(select(*columns).where(Operation.finalized_at.is_(None))).all())
 
 
@@ -73,7 +73,7 @@ def _check_trail(office: Office) -> None:
     written = [(request.operation, request.attempt) for request in office.world.vitec.requests]
     if len(written) != len(set(written)):
         raise Violation("an attempt was written twice")
-    with office.world.box.read() as connection:
+    with office.world.db.read() as connection:
         sent = select(Attempt.operation_id, Attempt.attempt, Attempt.written).where(Attempt.event == Event.SENT)
         known = {(row.operation_id, row.attempt): row.written for row in connection.execute(sent)}
     for key in written:

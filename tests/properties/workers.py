@@ -12,23 +12,23 @@ from sqlalchemy.exc import IntegrityError
 from models import State
 from tests import factory
 from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, answer, error_of
-from worker.decide import SOON, Policy, Settlement, decide, outcome_of
-from worker.delivery.database_errors import plain
+from worker.decide import SOON, RetryPolicy, Settlement, decide, outcome_of
+from worker.delivery.database_errors import as_unwritable
 from worker.delivery.dead_mans_switch import MARGIN
 from worker.errors import Revoked, VitecError
-from worker.kind import Presence, Sighting
+from worker.kind import LookUpResult, Presence
 from worker.kinds import by_name
-from worker.outbox import FixedClock, Outbox
+from worker.outbox import Database, FixedClock
 from worker.outbox.exchange import rescue
-from worker.outbox.exchange.capacity import Terms
+from worker.outbox.exchange.capacity import TurnPolicy
 from worker.outbox.exchange.claim import Claimed
 from worker.outbox.exchange.exchange import exchange
-from worker.outbox.exchange.look_ups import Doubtful, LookedUp
+from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import Turn
 from worker.outcome import Outcome
-from worker.policies import verdict_of
+from worker.policies import dead_worker_policy
 
 TIMEOUT = 30.0
 
@@ -41,11 +41,11 @@ class Violation(AssertionError):  # noqa: N818 (it is what the tests are for, no
 class World:
     """What all workers share."""
 
-    box: Outbox
+    db: Database
     clock: FixedClock
     vitec: Vitec
-    policy: Policy
-    terms: Terms
+    policy: RetryPolicy
+    terms: TurnPolicy
     switch: bool = True
     """Whether the dead man's switch is there."""
 
@@ -75,9 +75,9 @@ class Worker:
     paused: bool = False
     ending: bool = False
     errands: list[Errand] = field(default_factory=list)
-    asking: list[Doubtful] = field(default_factory=list)
+    asking: list[ClaimedLookUp] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
-    looked_up: list[LookedUp] = field(default_factory=list)
+    looked_up: list[FinishedLookUp] = field(default_factory=list)
 
     @property
     def under_way(self) -> int:
@@ -97,38 +97,38 @@ class Worker:
         """Settle and claim. `lost_commit`: it was carried out, and reported as failed."""
         world = self.world
         try:
-            done = exchange(world.box, self.turn, self.finished, want, world.terms, self.looked_up)
+            done = exchange(world.db, self.turn, self.finished, want, world.terms, self.looked_up)
         except IntegrityError:
             self._one_by_one()
             return
         if lost_commit:
             known = frozenset(errand.claimed.id for errand in self.errands) | {one.id for one in self.finished}
-            left = rescue.not_handed_over(world.box, self.turn, known)
+            left = rescue.not_handed_over(world.db, self.turn, known)
             self.finished += [_unsent(id_, attempt, self.name) for id_, attempt in left]
             return
         self.finished.clear()
         self.looked_up.clear()
         if done.renewed:
             self.lease_ends = world.now + timedelta(seconds=world.terms.lease - MARGIN)
-        self.ending |= not done.mine or done.held
+        self.ending |= not done.owns_lane or done.held
         deadline = world.now + timedelta(seconds=TIMEOUT)
         self.errands += [Errand(one, deadline) for one in done.claimed]
-        self.asking += done.doubtful
+        self.asking += done.look_ups
 
     def _one_by_one(self) -> None:
         """The database refused a value: each by itself, and what still cannot be written as a plain doubt."""
         for one in self.finished:
             if not self._written([one], []):
-                assert self._written([plain(one)], []), "a plain doubt can always be written"
+                assert self._written([as_unwritable(one)], []), "a plain doubt can always be written"
         for asked in self.looked_up:
             self._written([], [asked])
         self.finished.clear()
         self.looked_up.clear()
         self.ending = True
 
-    def _written(self, finished: list[Finished], looked_up: list[LookedUp]) -> bool:
+    def _written(self, finished: list[Finished], looked_up: list[FinishedLookUp]) -> bool:
         try:
-            exchange(self.world.box, self.turn, finished, 0, self.world.terms, looked_up)
+            exchange(self.world.db, self.turn, finished, 0, self.world.terms, looked_up)
         except IntegrityError:
             return False
         return True
@@ -151,7 +151,7 @@ class Worker:
         )
 
     def _owns_lane(self) -> bool:
-        with self.world.box.read() as connection:
+        with self.world.db.read() as connection:
             lane = factory.lane(connection, self.turn.customer_id, self.turn.kind)
         lives: bool = lane.lease_until is not None and lane.lease_until > self.world.now
         return lives and lane.token == self.turn.token
@@ -178,11 +178,11 @@ class Worker:
         self.errands.remove(errand)
         self.finished.append(Finished(claimed.id, claimed.attempt, settlement, self.name, 0.1, 1, written))
 
-    def look(self, doubtful: Doubtful, stale: float | None) -> None:
+    def look(self, doubtful: ClaimedLookUp, stale: float | None) -> None:
         """Ask Vitec, which shows how things were `stale` seconds ago; None: no answer that proves anything."""
         self.asking.remove(doubtful)
         if stale is None:
-            sighting = Sighting(Presence.UNCLEAR, "no answer")
+            sighting = LookUpResult(Presence.UNCLEAR, "no answer")
         else:
             asked = by_name(self.turn.kind).from_payload(doubtful.payload)
             as_of = self.world.now - timedelta(seconds=stale)
@@ -191,16 +191,16 @@ class Worker:
             sighting = asked.find(shown, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
         answered = stale is not None
         self.looked_up.append(
-            LookedUp(doubtful.id, doubtful.attempt, doubtful.look_ups, sighting, answered, self.name, 0.1)
+            FinishedLookUp(doubtful.id, doubtful.attempt, doubtful.look_ups, sighting, answered, self.name, 0.1)
         )
 
 
 def begin(world: World, kind: str, name: str, *, dies_at_once: bool = False) -> Worker | None:
     """Hear a ring: take the turn at the lane that has waited longest, and put in doubt what a dead turn left."""
-    turn = lanes.take(world.box, kind, lease=world.terms.lease, worker=name)
+    turn = turns.take_turn(world.db, kind, lease=world.terms.lease, worker=name)
     if turn is None or dies_at_once:
         return None
-    rescue.clear(world.box, turn, verdict_of(world.policy), name)
+    rescue.settle_leftovers(world.db, turn, dead_worker_policy(world.policy), name)
     return Worker(world, turn, name, world.now + timedelta(seconds=world.terms.lease - MARGIN))
 
 

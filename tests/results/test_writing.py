@@ -12,22 +12,22 @@ import pytest
 
 from models import State
 from tests import factory
-from worker.outbox.views import unreported as reporting
-from worker.results import explained, write_file, write_stream, writing
+from worker.outbox.views import unreported
+from worker.results import explain_code, write_file, write_stream, writing
 from worker.results.codes import CODES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.outbox import Outbox
+    from worker.outbox import Database
 
 TICKET = {"orderId": "ORD1", "hasExpired": False}
 
 
 @pytest.fixture
-def week(box: Outbox) -> Outbox:
+def week(db: Database) -> Database:
     """A succeeded, a failed, a doubtful and a waiting operation, a ticket, and a rejected row."""
-    with box.write() as connection:
+    with db.write() as connection:
         factory.make_operation(connection, State.SUCCEEDED, source_id="OK", remote_id="CAL1", attempt=2)
         factory.make_operation(
             connection, State.FAILED, source_id="=NO()", error_code="refused", error_detail="-Felaktigt datum"
@@ -40,22 +40,22 @@ def week(box: Outbox) -> Outbox:
         factory.make_rejected_row(
             connection, source_id="BAD", line=7, column="Datum", reason="why", remedy="what helps"
         )
-    return box
+    return db
 
 
-def as_csv(box: Outbox, **options: Any) -> list[dict[str, str]]:
+def as_csv(db: Database, **options: Any) -> list[dict[str, str]]:
     stream = io.StringIO(newline="")
-    write_stream(box, stream, form="csv", **options)
+    write_stream(db, stream, form="csv", **options)
     return list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
 
 
-def as_json(box: Outbox, **options: Any) -> list[dict[str, Any]]:
+def as_json(db: Database, **options: Any) -> list[dict[str, Any]]:
     stream = io.StringIO()
-    write_stream(box, stream, form="jsonl", **options)
+    write_stream(db, stream, form="jsonl", **options)
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_every_verdict_comes_once_under_the_crm_s_own_id(week: Outbox) -> None:
+def test_every_verdict_comes_once_under_the_crm_s_own_id(week: Database) -> None:
     rows = as_csv(week)
     assert [(row["part"], row["source_id"], row["state"]) for row in rows] == [
         ("operation", "OK", "succeeded"),
@@ -67,7 +67,7 @@ def test_every_verdict_comes_once_under_the_crm_s_own_id(week: Outbox) -> None:
     assert as_csv(week) == []
 
 
-def test_a_row_tells_what_came_of_it(week: Outbox) -> None:
+def test_a_row_tells_what_came_of_it(week: Database) -> None:
     ok, failed, _, ticket, bad = as_json(week)
     assert list(ok) == list(writing.COLUMNS)
     assert (ok["remote_id"], ok["attempts"], ok["kind"], ok["customer_id"]) == ("CAL1", 2, "comeback", "M30001")
@@ -79,13 +79,13 @@ def test_a_row_tells_what_came_of_it(week: Outbox) -> None:
     assert (bad["error_text"], bad["remedy"]) == ("why", "what helps")
 
 
-def test_cells_that_a_spreadsheet_would_run_are_disarmed_in_csv_only(week: Outbox) -> None:
+def test_cells_that_a_spreadsheet_would_run_are_disarmed_in_csv_only(week: Database) -> None:
     failed = as_csv(week, everything=True)[1]
     assert (failed["source_id"], failed["error_detail"]) == ("'=NO()", "'-Felaktigt datum")
     assert as_json(week)[1]["source_id"] == "=NO()"
 
 
-def test_all_shows_everything_and_marks_nothing(week: Outbox) -> None:
+def test_all_shows_everything_and_marks_nothing(week: Database) -> None:
     as_csv(week)
     everything = [row["source_id"] for row in as_csv(week, everything=True)]
     assert everything == ["OK", "'=NO()", "DOUBT", "WAITS", "TICKET", "BAD"]
@@ -99,13 +99,13 @@ class Broken(io.StringIO):
         raise BrokenPipeError
 
 
-def test_nothing_is_marked_that_could_not_be_written(week: Outbox) -> None:
+def test_nothing_is_marked_that_could_not_be_written(week: Database) -> None:
     with pytest.raises(BrokenPipeError):
         write_stream(week, Broken(), form="csv")
     assert len(as_csv(week)) == 5
 
 
-def test_a_file_appears_whole_and_is_then_marked(week: Outbox, tmp_path: Path) -> None:
+def test_a_file_appears_whole_and_is_then_marked(week: Database, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     path = folder / "results.csv"
@@ -118,7 +118,7 @@ def test_a_file_appears_whole_and_is_then_marked(week: Outbox, tmp_path: Path) -
 
 
 def test_a_file_that_breaks_off_leaves_the_old_one_and_no_mark(
-    week: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    week: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
@@ -137,16 +137,18 @@ def test_a_file_that_breaks_off_leaves_the_old_one_and_no_mark(
     assert len(as_csv(week)) == 5
 
 
-def test_a_verdict_that_changes_while_it_is_written_comes_again(week: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = reporting.mark_operations
+def test_a_verdict_that_changes_while_it_is_written_comes_again(
+    week: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = unreported.mark_operations_reported
 
-    def late(box: Outbox, those: Any) -> int:
-        with box.write() as connection:
+    def late(db: Database, those: Any) -> int:
+        with db.write() as connection:
             connection.exec_driver_sql("UPDATE operations SET attempt = attempt + 1 WHERE source_id = 'DOUBT'")
-        return told(box, those)
+        return told(db, those)
 
     with monkeypatch.context() as patch:
-        patch.setattr(reporting, "mark_operations", late)
+        patch.setattr(unreported, "mark_operations_reported", late)
         as_csv(week)
     assert [row["source_id"] for row in as_csv(week)] == ["DOUBT"]
 
@@ -160,5 +162,5 @@ def test_every_code_is_explained_in_a_sentence_with_a_remedy() -> None:
     for explanation in CODES.values():
         assert explanation.text.endswith(".")
         assert explanation.remedy.endswith(".")
-    assert explained(None).text == ""
-    assert "brand_new" in explained("brand_new").text
+    assert explain_code(None).text == ""
+    assert "brand_new" in explain_code("brand_new").text

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from tests.running.office import Office, told
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.sandbox import running_sandbox
 
 if TYPE_CHECKING:
@@ -36,5 +36,5 @@ def _open(database_url: str, broker_url: str, folder: Path) -> Iterator[Office]:
     engine = connect(database_url)
     with running_sandbox() as sandbox, redis.Redis.from_url(broker_url) as broker:
         settings = told(folder, database_url, broker_url, sandbox.base_url)
-        yield Office(folder, settings, Outbox(engine), broker, sandbox)
+        yield Office(folder, settings, Database(engine), broker, sandbox)
     engine.dispose()

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from models import Attempt, Operation, State
 from tests import factory
 from tests.processes import until
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 from worker.sandbox import PASSWORD, USER, Sandbox
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import redis
 
-    from worker.outbox import Outbox
+    from worker.outbox import Database
 
 KINDS = tuple(factory.PAYLOADS)
 
@@ -31,32 +31,32 @@ class Office:
 
     folder: Path
     settings: dict[str, str]
-    box: Outbox
+    db: Database
     broker: redis.Redis
     sandbox: Sandbox
 
     def record(self, count: int, *, customers: int = 3, **overrides: Any) -> list[int]:
         """Record so many operations of all kinds in turn, as an import would, without ringing. Returns their ids."""
         made, keys = [], set()
-        with self.box.write() as connection:
+        with self.db.write() as connection:
             for number in range(count):
                 kind = overrides.get("kind", KINDS[number % len(KINDS)])
                 customer_id = f"M3000{number % customers}"
                 row = {"kind": kind, "customer_id": customer_id, **overrides}
                 made.append(factory.make_operation(connection, now=datetime.now(UTC), **row))
                 keys.add((customer_id, kind))
-        lanes.wake(self.box, keys)
+        turns.wake_lanes(self.db, keys)
         return made
 
     def states(self) -> Counter[State]:
         """How many operations stand in each state."""
-        with self.box.read() as connection:
+        with self.db.read() as connection:
             rows = connection.execute(select(Operation.state, func.count()).group_by(Operation.state)).all()
         return Counter(dict(rows))
 
     def attempts(self) -> int:
         """How many entries the history has."""
-        with self.box.read() as connection:
+        with self.db.read() as connection:
             return connection.execute(select(func.count()).select_from(Attempt)).scalar_one()
 
     def all_succeed(self, count: int, *, seconds: float = 40) -> None:

@@ -147,7 +147,7 @@ def test_what_the_bell_publishes_is_a_plain_ring(office: Office) -> None:
     office.record(1, kind="comeback")
     with worker(office.folder, {**office.settings, "DISPATCH_EVERY": "600"}) as running:
         running.says("ready")
-        rings.ring(rings.bell(Settings(broker_url=office.settings["BROKER_URL"])), ["comeback"])
+        rings.ring(rings.publisher(Settings(broker_url=office.settings["BROKER_URL"])), ["comeback"])
         office.all_succeed(1)
         assert "dropped" not in running.output
 
@@ -165,7 +165,7 @@ def test_a_ring_that_nobody_heard_in_time_is_not_answered(office: Office) -> Non
 
 
 def test_rings_that_nobody_hears_do_not_pile_up(office: Office) -> None:
-    app = rings.bell(Settings(broker_url=office.settings["BROKER_URL"]))
+    app = rings.publisher(Settings(broker_url=office.settings["BROKER_URL"]))
     for _ in range(3):
         rings.ring(app, ["comeback", "appointment"] * 30)
     assert office.broker.llen(rings.QUEUE) == rings.WAITING_AT_MOST

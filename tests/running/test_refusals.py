@@ -11,7 +11,7 @@ from celery.concurrency import get_implementation
 
 from tests.processes import Process, celery
 from worker import bootstrap, logs
-from worker.processes import main_process as standing
+from worker.processes import main_process
 
 if TYPE_CHECKING:
     from tests.running.office import Office
@@ -62,12 +62,12 @@ def chosen(**options: object) -> SimpleNamespace:
     ],
 )
 def test_options_under_which_a_turn_is_not_safe_are_refused(options: dict[str, object], why: str) -> None:
-    assert why in str(standing.wrong_with(chosen(**options)))
+    assert why in str(main_process.wrong_with(chosen(**options)))
 
 
 @pytest.mark.parametrize("pool", ["prefork", "solo", get_implementation("prefork"), get_implementation("solo")])
 def test_prefork_and_solo_are_let_in(pool: object) -> None:
-    assert standing.wrong_with(chosen(pool_cls=pool)) is None
+    assert main_process.wrong_with(chosen(pool_cls=pool)) is None
 
 
 def said(process: Process) -> str:
@@ -89,11 +89,11 @@ def test_a_child_does_not_wait_long_for_somebody_who_reads_no_more(monkeypatch: 
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     monkeypatch.setattr(billiard.pool.time, "sleep", slept.append)
     monkeypatch.setattr(billiard.pool, "GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT", 300)
-    standing._refuse(chosen())
+    main_process._refuse(chosen())
     child = billiard.pool.Worker.__new__(billiard.pool.Worker)
     child.on_ready_counter = billiard.Value("i")
     assert not child._ensure_messages_consumed(completed=1)
-    assert 0 < sum(slept) <= standing.UNREAD
+    assert 0 < sum(slept) <= main_process.UNREAD_RESULT_WAIT
 
 
 def test_without_shared_memory_a_worker_takes_the_solo_pool(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_without_shared_memory_a_worker_takes_the_solo_pool(monkeypatch: pytest.
     worker = chosen()
     monkeypatch.setattr(bootstrap, "check_worker", lambda: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
-    assert standing.can_share_memory()
+    assert main_process.can_share_memory()
     monkeypatch.setattr(billiard, "Lock", refuse)
-    standing._refuse(worker)
+    main_process._refuse(worker)
     assert (worker.pool_cls, worker.concurrency) == ("solo", 1)

@@ -62,8 +62,8 @@ def test_rings_that_a_flush_has_lost_are_made_up_for(office: Office) -> None:
 
 @pytest.mark.slow
 def test_work_moves_while_beat_is_dead(office: Office) -> None:
-    register(office.box, office.sandbox.base_url)
-    environments.dispatched(office.box)
+    register(office.db, office.sandbox.base_url)
+    environments.note_dispatch(office.db)
     made = office.record(5)
     with worker(office.folder, office.settings) as running:
         running.says("ready")
@@ -113,7 +113,7 @@ def test_a_worker_lives_through_the_broker_being_away(office: Office, redis_serv
 def test_the_first_worker_binds_the_database_to_its_environment(office: Office) -> None:
     with worker(office.folder, office.settings) as running:
         running.says("ready")
-    with office.box.read() as connection:
+    with office.db.read() as connection:
         assert connection.scalars(select(Environment.base_url)).all() == [office.sandbox.base_url]
 
 

@@ -24,7 +24,7 @@ from worker.errors import (
 )
 from worker.kind import Answer
 from worker.vitec.connection import PlainConnection
-from worker.vitec.http_attempt import Flight, flying
+from worker.vitec.http_attempt import HttpAttempt, bound_to_thread
 from worker.vitec.permit import Permit
 
 AT_MOST = 1 << 20
@@ -168,8 +168,8 @@ def test_a_2xx_that_is_not_complete_was_accepted_and_is_unreadable(house: House,
 def test_a_body_that_ends_too_early_is_noticed_without_urllib3(house: House) -> None:
     """`http.client` lets it pass, and urllib3 notices only if it reads the length in the same way."""
     wire = house.answering(http("200 OK", b"tr", length=4), close=True)
-    flight = Flight(Permit(time.monotonic() + 10), time.monotonic() + 10, "GET")
-    with flying(flight):
+    flight = HttpAttempt(Permit(time.monotonic() + 10), time.monotonic() + 10, "GET")
+    with bound_to_thread(flight):
         connection = PlainConnection("localhost", wire.port, timeout=10)
         connection.request("GET", "/", preload_content=False)
         response = connection.getresponse()

@@ -13,7 +13,7 @@ from tests.vitec.conftest import POST, House, ended
 from tests.vitec.wire import PATIENCE, Line, http
 from worker.errors import Refused, Unanswered, Unreadable
 from worker.vitec import body
-from worker.vitec.http_attempt import Flight, current
+from worker.vitec.http_attempt import HttpAttempt, current_attempt
 from worker.vitec.permit import Permit
 from worker.vitec.watchdog import Watchdog
 
@@ -116,7 +116,7 @@ def test_an_answer_that_is_whole_in_spite_of_the_cut_is_still_unknown(
     read = body.read
 
     def late(stream: body.Stream, encoding: str | None) -> bytes:
-        current().expire()
+        current_attempt().expire()
         return read(stream, encoding)
 
     monkeypatch.setattr(body, "read", late)
@@ -130,7 +130,7 @@ def test_a_connection_that_is_back_in_the_pool_is_not_cut(house: House, monkeypa
 
     def early(stream: body.Stream, encoding: str | None) -> bytes:
         data = read(stream, encoding)
-        current().expire()
+        current_attempt().expire()
         return data
 
     monkeypatch.setattr(body, "read", early)
@@ -180,8 +180,8 @@ def test_one_cut_does_not_touch_the_others(house: House) -> None:
 
 def test_an_earlier_deadline_that_comes_later_wakes_the_watchdog() -> None:
     watchdog = Watchdog()
-    late = Flight(Permit(time.monotonic() + 600), time.monotonic() + 600, "POST")
-    soon = Flight(Permit(time.monotonic() + 600), time.monotonic() + 0.1, "POST")
+    late = HttpAttempt(Permit(time.monotonic() + 600), time.monotonic() + 600, "POST")
+    soon = HttpAttempt(Permit(time.monotonic() + 600), time.monotonic() + 0.1, "POST")
     watchdog.watch(late)
     watchdog.watch(soon)
     _until(lambda: soon.permit.revoked)
@@ -191,9 +191,9 @@ def test_an_earlier_deadline_that_comes_later_wakes_the_watchdog() -> None:
 
 
 def test_a_flight_that_has_landed_is_not_cut() -> None:
-    flight = Flight(Permit(time.monotonic() + 60), time.monotonic() + 60, "POST")
+    flight = HttpAttempt(Permit(time.monotonic() + 60), time.monotonic() + 60, "POST")
     assert flight.permit.use()
-    flight.land()
+    flight.end()
     flight.expire()
     assert not flight.cut
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.vitec.error_text import words
+from worker.vitec.error_text import error_text
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,17 @@ from worker.vitec.error_text import words
     ],
 )
 def test_the_words_of(body: bytes, expected: str | None) -> None:
-    assert words(body) == expected
+    assert error_text(body) == expected
 
 
 def test_deep_nesting_that_parses_is_survived() -> None:
     body = ('{"modelState":' + '{"a":' * 300 + '"b"' + "}" * 301).encode()
-    assert len(words(body) or "") <= 500
+    assert len(error_text(body) or "") <= 500
 
 
 @given(st.binary(max_size=200) | st.builds(lambda text: json.dumps({"message": text}).encode(), st.text()))
 def test_anything_gives_one_clean_line_that_a_database_takes(body: bytes) -> None:
-    found = words(body)
+    found = error_text(body)
     if found is not None:
         assert 0 < len(found) <= 500
         assert found.isprintable() or "\u00a0" in found or " " in found

@@ -17,7 +17,7 @@ import pytest
 from tests.vitec.conftest import GET, POST, House, ended
 from tests.vitec.wire import PATIENCE, Line, http
 from worker.vitec.connection import PlainConnection
-from worker.vitec.http_attempt import Flight, flying
+from worker.vitec.http_attempt import HttpAttempt, bound_to_thread
 from worker.vitec.permit import Permit
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def test_cookies_are_neither_kept_nor_sent(house: House) -> None:
 def test_the_sockets_options_are_set_before_the_first_byte(house: House) -> None:
     wire = house.answering(OK)
     asked: list[tuple[bytes, int, float]] = []
-    with flying(Flight(Permit(time.monotonic() + 60), time.monotonic() + 60, "POST")):
+    with bound_to_thread(HttpAttempt(Permit(time.monotonic() + 60), time.monotonic() + 60, "POST")):
         connection = PlainConnection("localhost", wire.port)
         connection.request("POST", "/", b"{}", {"Content-Length": "2"})
         linger = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)

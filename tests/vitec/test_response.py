@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from tests.vitec.conftest import ended
 from tests.vitec.wire import http as made
 from worker.errors import Unanswered, Unreadable
-from worker.vitec.http_attempt import Flight, flying
+from worker.vitec.http_attempt import HttpAttempt, bound_to_thread
 from worker.vitec.permit import Permit
 from worker.vitec.response import MarkedResponse
 
@@ -46,9 +46,9 @@ class Wire:
         return io.BytesIO(self._sent)
 
 
-def read(how: type[http.client.HTTPResponse], sent: bytes) -> tuple[http.client.HTTPResponse, Flight]:
-    flight = Flight(Permit(time.monotonic() + 10), time.monotonic() + 10, "POST")
-    with flying(flight):
+def read(how: type[http.client.HTTPResponse], sent: bytes) -> tuple[http.client.HTTPResponse, HttpAttempt]:
+    flight = HttpAttempt(Permit(time.monotonic() + 10), time.monotonic() + 10, "POST")
+    with bound_to_thread(flight):
         answer = how(cast("Any", Wire(sent)), method="POST")
         answer.begin()
     return answer, flight

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from models import Operation, State
-from worker.outbox import Outbox
+from worker.outbox import Database
 from worker.sandbox.ledger import Ledger
 
 _REPEATABLE = "order_token"
@@ -27,13 +27,13 @@ class Audit:
     problems: tuple[str, ...]
 
 
-def audit(box: Outbox, ledger: Path) -> Audit:
+def audit(db: Database, ledger: Path) -> Audit:
     """Compare every operation with every call, by the request id that both have kept."""
     carried_out = defaultdict(list)
     with Ledger(ledger) as book:
         for entry in book.applied():
             carried_out[_operation_id(entry.request_id)].append(entry.remote_id)
-    with box.read() as connection:
+    with db.read() as connection:
         rows = connection.execute(select(*(getattr(Operation, name) for name in _COMPARED))).all()
     problems = [*disagreements(rows, carried_out)]
     calls = sum(len(calls) for calls in carried_out.values())

@@ -11,10 +11,10 @@ from models import FINAL, WAITING, State
 from worker import bootstrap, logs, reconciling
 from worker.cli import options, terminal
 from worker.cli.terminal import CannotBeDone
-from worker.outbox import Outbox
+from worker.outbox import Database
 from worker.outbox.operators.decisions import Verb
-from worker.outbox.views.operations import Filter, ids, show
-from worker.reconciling import Expiry, Report, Who, Wish
+from worker.outbox.views.operations import OperationFilter, iterate_ids, read_operation
+from worker.reconciling import Decider, DecisionReport, Expiry, Wish
 
 Expires = Annotated[
     str | None,
@@ -77,34 +77,34 @@ def cancel(
 
 def _decide(
     named: Sequence[str] | None,
-    wanted: Filter,
+    wanted: OperationFilter,
     states: frozenset[State],
     feed: str,
     wish: Wish,
-    who: Who,
+    who: Decider,
     *,
     yes: bool,
     as_json: bool,
 ) -> None:
-    box = bootstrap.outbox()
+    db = bootstrap.database()
     if bool(named) is not wanted.is_empty:
         raise typer.BadParameter("name operations, or give a filter (--state, --kind, --customer, --code); not both")
     if named:
-        chosen = options.ids_of(box, named, feed)
+        chosen = options.ids_of(db, named, feed)
     else:
-        chosen = list(ids(box, _narrowed(wanted, states, feed)))
+        chosen = list(iterate_ids(db, _narrowed(wanted, states, feed)))
         if not chosen:
             raise CannotBeDone("No operation is to be decided: none is found by that filter.")
         _ask(f"{_imperative(wish)} {terminal.count(len(chosen), 'operation')}?", yes=yes)
-    _tell(reconciling.decide(box, chosen, wish, who), as_json=as_json)
+    _tell(reconciling.carry_out(db, chosen, wish, who), as_json=as_json)
 
 
-def _narrowed(wanted: Filter, states: frozenset[State], feed: str) -> Filter:
+def _narrowed(wanted: OperationFilter, states: frozenset[State], feed: str) -> OperationFilter:
     """Keep the filter to the states that allow the decision, so that it does not list thousands of refusals."""
     impossible = wanted.states - states
     if impossible:
         raise typer.BadParameter(f"only {', '.join(sorted(states))} can be chosen so", param_hint="--state")
-    return Filter(wanted.states or states, wanted.kinds, wanted.customers, wanted.codes, feed)
+    return OperationFilter(wanted.states or states, wanted.kinds, wanted.customers, wanted.codes, feed)
 
 
 def _imperative(wish: Wish) -> str:
@@ -133,13 +133,13 @@ def resolve(
     wish = _answer(remote_id, _expiry(expires), delivered=delivered, send_again=send_again, give_up=give_up)
     if not (reason or "").strip():
         raise typer.BadParameter("say how you know it; it stands in the history", param_hint="--reason")
-    box = bootstrap.outbox()
-    (found,) = options.ids_of(box, [operation], feed)
+    db = bootstrap.database()
+    (found,) = options.ids_of(db, [operation], feed)
     if not isinstance(wish, reconciling.Delivered):
-        _show_evidence(box, found)
+        _show_evidence(db, found)
         question = "Send it again" if isinstance(wish, reconciling.SendAgain) else "Give it up"
         _ask(f"{question}? If it is at Vitec after all, this is wrong.", yes=yes)
-    _tell(reconciling.decide(box, [found], wish, who(by, reason)), as_json=as_json)
+    _tell(reconciling.carry_out(db, [found], wish, who(by, reason)), as_json=as_json)
 
 
 def _answer(remote_id: str | None, expiry: Expiry, *, delivered: bool, send_again: bool, give_up: bool) -> Wish:
@@ -162,9 +162,9 @@ def _remote_id(text: str | None) -> str | None:
     return text
 
 
-def _show_evidence(box: Outbox, operation_id: int) -> None:
+def _show_evidence(db: Database, operation_id: int) -> None:
     """Put before the person's eyes what is known, on standard error, before they say yes."""
-    shown = show(box, operation_id)
+    shown = read_operation(db, operation_id)
     for entry in shown.history if shown else ():
         status = f", HTTP {entry['http_status']}" if entry["http_status"] is not None else ""
         wrote = {True: "written", False: "nothing written", None: "not known whether written"}[entry["written"]]
@@ -181,13 +181,13 @@ def _ask(question: str, *, yes: bool) -> None:
         raise CannotBeDone("Nothing was changed.")
 
 
-def who(by: str | None, reason: str | None) -> Who:
+def who(by: str | None, reason: str | None) -> Decider:
     """Say who decides: `by`, else the login. What people wrote loses what would command a terminal."""
     try:
         name = by or getpass.getuser()
     except (OSError, KeyError):
         raise typer.BadParameter("your login has no name here: say who decides", param_hint="--by") from None
-    return Who(terminal.clean(name).strip()[:100], terminal.clean(reason).strip() or None if reason else None)
+    return Decider(terminal.clean(name).strip()[:100], terminal.clean(reason).strip() or None if reason else None)
 
 
 def _expiry(text: str | None) -> Expiry:
@@ -210,7 +210,7 @@ def ring(kinds: Iterable[str]) -> None:
     bootstrap.ring(kinds)
 
 
-def _tell(report: Report, *, as_json: bool) -> None:
+def _tell(report: DecisionReport, *, as_json: bool) -> None:
     ring(report.kinds)
     if as_json:
         terminal.as_json(_as_data(report))
@@ -225,7 +225,7 @@ def _tell(report: Report, *, as_json: bool) -> None:
         raise typer.Exit(3 if report.done else 1)
 
 
-def _as_data(report: Report) -> dict[str, object]:
+def _as_data(report: DecisionReport) -> dict[str, object]:
     return {
         "done": [
             {

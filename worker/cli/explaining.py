@@ -23,11 +23,11 @@ def explain_(
 
     The reasons stand in the order in which they must fall away. Nothing is changed.
     """
-    box = bootstrap.outbox()
-    (found,) = options.ids_of(box, [operation], feed)
+    db = bootstrap.database()
+    (found,) = options.ids_of(db, [operation], feed)
     configured = bootstrap.settings()
     limits = Limits(rate=configured.vitec_requests_per_second, in_flight=configured.vitec_in_flight)
-    explanation = explain(box, found, limits)
+    explanation = explain(db, found, limits)
     if explanation is None:
         raise terminal.CannotBeDone(f"There is no operation {operation}: `vitec-sync list` shows those there are.")
     if as_json:

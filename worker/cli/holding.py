@@ -9,8 +9,8 @@ from worker import bootstrap
 from worker.cli import options, terminal
 from worker.cli.deciding import AsJson, ring, who
 from worker.kinds import KINDS
-from worker.outbox.operators import pauses as pausing
-from worker.outbox.operators.pauses import Span
+from worker.outbox.operators import pauses
+from worker.outbox.operators.pauses import HoldScope
 
 All = Annotated[bool, typer.Option("--all", help="Everything this database serves.")]
 Customer = Annotated[str | None, typer.Option(help="All function groups of this customer.", show_default=False)]
@@ -32,7 +32,7 @@ def pause(
     """Send nothing more until it is resumed. Requests that are in flight end, and waiting costs nothing of the budget."""
     spans = spans_of(customer, kind, group, everything=everything)
     decided = who(by, note)
-    paused = pausing.pause(bootstrap.outbox(), spans, by=decided.by, note=decided.reason)
+    paused = pauses.pause(bootstrap.database(), spans, by=decided.by, note=decided.reason)
     if as_json:
         terminal.as_json({"paused": [_as_data(span) for span in paused]})
         return
@@ -49,10 +49,10 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """End a pause. Or end another hold before its time: then one operation goes first, and its answer decides."""
-    box = bootstrap.outbox()
+    db = bootstrap.database()
     spans = spans_of(customer, kind, group, everything=everything)
-    ended = pausing.resume(box, spans, reason)
-    ring(pausing.kinds_under(box, ended) if ended else ())
+    ended = pauses.resume(db, spans, reason)
+    ring(pauses.kinds_under(db, ended) if ended else ())
     if as_json:
         terminal.as_json({"resumed": [_as_data(span) for span in ended]})
     elif not ended:
@@ -62,25 +62,25 @@ def resume(
         terminal.line(f"{name_of(span)} {ends}.")
 
 
-def spans_of(customer: str | None, kind: str | None, group: str | None, *, everything: bool) -> list[Span]:
+def spans_of(customer: str | None, kind: str | None, group: str | None, *, everything: bool) -> list[HoldScope]:
     """Make the scopes that the options name."""
     if everything is (customer is not None) or (everything and (kind or group)) or (kind and group):
         raise typer.BadParameter("give --all, or --customer, perhaps with --kind or with --group")
     if everything:
-        return [Span(Scope.ENVIRONMENT)]
+        return [HoldScope(Scope.ENVIRONMENT)]
     customer_id = (customer or "").strip()
     if not customer_id:
         raise typer.BadParameter("it is empty", param_hint="--customer")
     if kind is not None:
         (name,) = options.kind_names([kind])
-        return [Span(Scope.LANE, customer_id, kind=name)]
+        return [HoldScope(Scope.LANE, customer_id, kind=name)]
     groups = sorted({one.function_group for one in KINDS})
     if group is not None and group not in groups:
         raise typer.BadParameter(f"there is no such group; there are {', '.join(groups)}", param_hint="--group")
-    return [Span(Scope.GROUP, customer_id, function_group=name) for name in groups if group in {None, name}]
+    return [HoldScope(Scope.GROUP, customer_id, function_group=name) for name in groups if group in {None, name}]
 
 
-def name_of(span: Span) -> str:
+def name_of(span: HoldScope) -> str:
     """Say what a scope covers, as people say it."""
     match span.scope:
         case Scope.ENVIRONMENT:
@@ -91,7 +91,7 @@ def name_of(span: Span) -> str:
             return f"{span.customer_id}, {terminal.words(span.kind)}"
 
 
-def _as_data(span: Span) -> dict[str, str]:
+def _as_data(span: HoldScope) -> dict[str, str]:
     return {
         "scope": span.scope.value,
         "customer_id": span.customer_id,

@@ -16,10 +16,10 @@ from worker import bootstrap, logs
 from worker.cli import terminal
 from worker.cli.options import kind_names
 from worker.feeds import FileRefused
-from worker.importing import DEFAULT_FEED, Listener, Summary, TakenElsewhere, Terms, take_in
+from worker.importing import DEFAULT_FEED, ImportedElsewhere, ImportListener, ImportSummary, IntakeDefaults, import_file
 from worker.importing import Progress as Step
-from worker.outbox.intake.feed_files import Rejected
-from worker.outbox.views import unreported as reporting
+from worker.outbox.intake.feed_files import Rejection
+from worker.outbox.views import unreported
 
 SHOWN = 20
 """Rejected rows printed for each file; `vitec-sync rejected` lists all."""
@@ -71,11 +71,11 @@ class _Report:
     """What became of one file."""
 
     path: Path
-    summary: Summary | None = None
+    summary: ImportSummary | None = None
     refused: str | None = None
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
 
-    def add(self, row: Rejected) -> None:
+    def add(self, row: Rejection) -> None:
         """Keep the first rejected rows."""
         if len(self.rejected) < KEPT:
             self.rejected.append(row)
@@ -100,10 +100,10 @@ class _Report:
 def _taken_in(path: Path, asked: _Asked, bell: "_Bell") -> _Report:
     report = _Report(path)
     with _progress(path, asked) as step:
-        listener = Listener(progress=step, rejected=report.add, recorded=bell)
+        listener = ImportListener(progress=step, rejected=report.add, recorded=bell)
         try:
-            report.summary = take_in(
-                bootstrap.outbox(),
+            report.summary = import_file(
+                bootstrap.database(),
                 path,
                 kind=asked.kind,
                 feed=asked.feed,
@@ -111,17 +111,17 @@ def _taken_in(path: Path, asked: _Asked, bell: "_Bell") -> _Report:
                 terms=_terms(),
                 listener=listener,
             )
-        except (FileRefused, TakenElsewhere) as error:
+        except (FileRefused, ImportedElsewhere) as error:
             report.refused = str(error)
     if not asked.as_json:
         _show(report, asked)
     return report
 
 
-def _terms() -> Terms:
+def _terms() -> IntakeDefaults:
     settings = bootstrap.settings()
     own = {"order_token": settings.order_token_expires, "notification": settings.notification_expires}
-    return Terms(max_failures=settings.max_failures, expires_after=own)
+    return IntakeDefaults(max_failures=settings.max_failures, expires_after=own)
 
 
 class _Bell:
@@ -199,7 +199,7 @@ def rejected(
 ) -> None:
     """List rows that could not be taken in: where each stands, what is wrong, and what helps. Exit status 0 or 3."""
     name = None if file is None else Path(file).name
-    found = reporting.rejected(bootstrap.outbox(), feed=feed, file=name, everything=True)
+    found = unreported.unreported_rejections(bootstrap.database(), feed=feed, file=name, everything=True)
     rows = [terminal.row(row._mapping, without=("id",)) for row in islice(found, limit)]  # noqa: SLF001 (public there)
     if as_json:
         terminal.as_json(rows)

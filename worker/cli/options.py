@@ -8,8 +8,8 @@ import typer
 from models import State
 from worker.cli.terminal import CannotBeDone
 from worker.kinds import KINDS
-from worker.outbox import Outbox
-from worker.outbox.views.operations import Filter, find, reference
+from worker.outbox import Database
+from worker.outbox.views.operations import OperationFilter, find_ids, parse_reference
 
 States = Annotated[list[State] | None, typer.Option("--state", help="Only in this state.", show_default=False)]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only of this kind.", show_default=False)]
@@ -43,9 +43,9 @@ def filter_of(
     *,
     needs_person: bool = False,
     parent_missing: bool = False,
-) -> Filter:
+) -> OperationFilter:
     """Make the filter that the options describe."""
-    return Filter(
+    return OperationFilter(
         states=frozenset(states or ()),
         kinds=kind_names(kinds),
         customers=frozenset(customers or ()),
@@ -56,15 +56,15 @@ def filter_of(
     )
 
 
-def ids_of(box: Outbox, named: Sequence[str], feed: str) -> list[int]:
+def ids_of(db: Database, named: Sequence[str], feed: str) -> list[int]:
     """Find the operations that a person named; `CannotBeDone` says which there is not."""
     references = []
     for text in named:
-        read = reference(text)
+        read = parse_reference(text)
         if read is None:
             raise typer.BadParameter(f"{text!r} is neither a number nor KIND:ID", param_hint="OPERATION")
         references.append(read)
-    found = find(box, references, feed)
+    found = find_ids(db, references, feed)
     for text, id_ in zip(named, found, strict=True):
         if id_ is None:
             where = "" if text.isdigit() else f" in feed {feed}"

@@ -40,12 +40,12 @@ def results(
     taken in. The column `part` tells the two apart. An operation comes again when its verdict changes.
     """
     chosen = _form(form, output, as_json=as_json)
-    box = bootstrap.outbox()
+    db = bootstrap.database()
     try:
         if output is None:
-            write_stream(box, _stream(), form=chosen, feed=feed, everything=everything)
+            write_stream(db, _stream(), form=chosen, feed=feed, everything=everything)
         else:
-            terminal.line(_summary(output, write_file(box, output, form=chosen, feed=feed, everything=everything)))
+            terminal.line(_summary(output, write_file(db, output, form=chosen, feed=feed, everything=everything)))
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -10,9 +10,9 @@ from sqlalchemy import RowMapping
 from models import FINAL, State
 from worker import bootstrap
 from worker.cli import options, terminal
-from worker.outbox.views.operations import Shown
-from worker.outbox.views.operations import listing as _listing
-from worker.outbox.views.operations import show as _show
+from worker.outbox.views.operations import OperationDetails
+from worker.outbox.views.operations import list_operations as _listing
+from worker.outbox.views.operations import read_operation as _show
 
 
 def list_(
@@ -33,7 +33,7 @@ def list_(
     wanted = options.filter_of(
         state, kind, customer, code, feed, needs_person=needs_person, parent_missing=parent_missing
     )
-    rows = _listing(bootstrap.outbox(), wanted, limit=limit, before=before)
+    rows = _listing(bootstrap.database(), wanted, limit=limit, before=before)
     if as_json:
         terminal.as_json([terminal.row(row) for row in rows])
         return
@@ -71,9 +71,9 @@ def show(
 
     What may be personal in the content is masked unless you ask for it with --reveal.
     """
-    box = bootstrap.outbox()
-    (found,) = options.ids_of(box, [operation], feed)
-    shown = _show(box, found)
+    db = bootstrap.database()
+    (found,) = options.ids_of(db, [operation], feed)
+    shown = _show(db, found)
     if shown is None:
         raise terminal.CannotBeDone(f"There is no operation {operation}: `vitec-sync list` shows those there are.")
     if as_json:
@@ -82,7 +82,7 @@ def show(
         _print(shown, reveal=reveal)
 
 
-def _print(shown: Shown, *, reveal: bool) -> None:
+def _print(shown: OperationDetails, *, reveal: bool) -> None:
     row = shown.row
     terminal.line(f"Operation {row['id']}, {row['kind']}:{row['source_id']}", "bold")
     terminal.pairs(_facts(shown))
@@ -100,7 +100,7 @@ def _print(shown: Shown, *, reveal: bool) -> None:
     _print_history(shown)
 
 
-def _facts(shown: Shown) -> Iterator[tuple[str, object]]:
+def _facts(shown: OperationDetails) -> Iterator[tuple[str, object]]:
     row = shown.row
     yield "State", terminal.state(row["state"].value).append(", needs a person" if row["needs_person"] else "")
     yield "Code", row["error_code"]
@@ -132,7 +132,7 @@ def _times(row: RowMapping) -> Iterator[tuple[str, object]]:
         yield "Told to the CRM", terminal.moment(row["reported_at"]) or "not yet"
 
 
-def _parent(shown: Shown) -> str | None:
+def _parent(shown: OperationDetails) -> str | None:
     row, parent = shown.row, shown.parent
     if row["after_source_id"] is None:
         return None
@@ -142,7 +142,7 @@ def _parent(shown: Shown) -> str | None:
     )
 
 
-def _print_history(shown: Shown) -> None:
+def _print_history(shown: OperationDetails) -> None:
     terminal.heading("History")
     if not shown.history:
         terminal.line("Nothing has been tried yet.", "dim")
@@ -187,7 +187,7 @@ def _content(payload: dict[str, Any] | None, *, reveal: bool) -> Iterator[tuple[
         yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _as_data(shown: Shown, *, reveal: bool) -> dict[str, Any]:
+def _as_data(shown: OperationDetails, *, reveal: bool) -> dict[str, Any]:
     data = terminal.row(shown.row)
     if not reveal:
         data["payload"] = None if data["payload"] is None else masked(data["payload"])

@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 from models import WAITING, Reason, Scope, State
 from worker import bootstrap
 from worker.cli import terminal
-from worker.outbox.views.overview import Overview, overview
+from worker.outbox.views.overview import Overview, read_overview
 
 SILENT = timedelta(seconds=60)
 """Without a dispatch for so long, while work is due, no worker and no beat can be running."""
@@ -46,7 +46,7 @@ def status(
 
     Exit status 0: it is; 3: a person is needed. Counting what has ended reads all operations; `--live` does not.
     """
-    seen = overview(bootstrap.outbox(), finals=not live)
+    seen = read_overview(bootstrap.database(), finals=not live)
     concerns = list(concerns_of(seen))
     if as_json:
         terminal.as_json(_as_data(seen, concerns))

@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
 
-from worker.delivery.database_errors import database_away
-from worker.delivery.dead_mans_switch import Reading, Switch
-from worker.delivery.rate_limiter import Pacing
+from worker.delivery.database_errors import is_database_unavailable
+from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
+from worker.delivery.rate_limiter import RateLimiter
 from worker.delivery.report import TurnReport
-from worker.delivery.sending import Sender, Sending
-from worker.delivery.turn import Limits, Work
+from worker.delivery.sending import Sender, SendPool
+from worker.delivery.turn import TurnLoop, TurnTimes
 from worker.kinds import KINDS
-from worker.outbox.database.database import Outbox
+from worker.outbox.database.database import Database
 from worker.outbox.exchange import rescue
-from worker.outbox.lanes import turns as lanes
-from worker.policies import policy_of, terms_of, verdict_of
+from worker.outbox.lanes import turns
+from worker.policies import dead_worker_policy, retry_policy, turn_policy
 from worker.settings import Settings
 
 __all__ = ["TurnReport", "serve", "this_worker"]
@@ -29,7 +29,7 @@ def this_worker() -> str:
 
 
 def serve(
-    kind: str, *, box: Outbox, client: Sender, settings: Settings, stopping: Callable[[], bool], by: str | None = None
+    kind: str, *, db: Database, client: Sender, settings: Settings, stopping: Callable[[], bool], by: str | None = None
 ) -> TurnReport:
     """Serve the due lane of this kind that has waited longest, for one turn; nothing due costs one empty SELECT.
 
@@ -41,19 +41,19 @@ def serve(
         report.ended = "a stop was asked"
         return report
     signed = by or this_worker()
-    reading = Reading.now()
-    turn = lanes.take(box, kind, lease=settings.lease, worker=signed, at_most=settings.vitec_in_flight)
+    reading = ClockReading.now()
+    turn = turns.take_turn(db, kind, lease=settings.lease, worker=signed, at_most=settings.vitec_in_flight)
     if turn is None:
         return report
     report.customer_id = turn.customer_id
-    switch, policy = Switch(), policy_of(settings)
-    switch.lease_from(reading, settings.lease)
-    sending = Sending(client, policy, switch, threads=settings.vitec_in_flight, by=signed)
-    limits = Limits(settings.vitec_timeout, settings.turn_alone, settings.turn_shared)
-    pacing = Pacing(box, turn, settings.vitec_requests_per_second)
-    work = Work(box, turn, sending, switch, pacing, terms_of(settings), limits, stopping, signed, report)
+    switch, policy = DeadMansSwitch(), retry_policy(settings)
+    switch.start_lease(reading, settings.lease)
+    sending = SendPool(client, policy, switch, threads=settings.vitec_in_flight, by=signed)
+    limits = TurnTimes(settings.vitec_timeout, settings.turn_alone, settings.turn_shared)
+    pacing = RateLimiter(db, turn, settings.vitec_requests_per_second)
+    work = TurnLoop(db, turn, sending, switch, pacing, turn_policy(settings), limits, stopping, signed, report)
     try:
-        report.leftovers = rescue.clear(box, turn, verdict_of(policy), signed)
+        report.leftovers = rescue.settle_leftovers(db, turn, dead_worker_policy(policy), signed)
         work.run()
     finally:
         try:
@@ -61,19 +61,19 @@ def serve(
         finally:
             sending.close()
             report.seconds = time.monotonic() - work.began
-            report.ended = work.ending or "it broke off"
-            _give_back(box, work)
+            report.ended = work.end_reason or "it broke off"
+            _give_back(db, work)
     return report
 
 
-def _give_back(box: Outbox, work: Work) -> None:
+def _give_back(db: Database, work: TurnLoop) -> None:
     """Release the lane; with the database away the lease ends by itself."""
     try:
-        if not work.left:
-            lanes.release(box, work.turn)
-        more = lanes.longest_due(box, {kind.kind for kind in KINDS})
+        if not work.released:
+            turns.release_turn(db, work.turn)
+        more = turns.longest_due_kind(db, {kind.kind for kind in KINDS})
     except DBAPIError as error:
-        if not database_away(error):
+        if not is_database_unavailable(error):
             raise
         return
     # A turn that moved nothing does not ring: it would only be rung again for what it could not do.

@@ -31,29 +31,29 @@ _BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """One moment by two clocks: the one that timers follow, and the one that goes on while the machine sleeps."""
 
     monotonic: float
     boot: float
 
     @classmethod
-    def now(cls) -> "Reading":
+    def now(cls) -> "ClockReading":
         """Read both clocks."""
         return cls(time.monotonic(), boot_clock())
 
 
-class Switch:
+class DeadMansSwitch:
     """Counts the requests that may be written and keeps the timer armed while there are any.
 
     Armed in the main thread; disarmed by whichever thread brings the count to nothing, under the counter's lock: the
     main thread may be waiting for the database, and a worker that only holds answers must not be killed.
     """
 
-    def __init__(self, margin: float = MARGIN, clock: Callable[[], Reading] = Reading.now) -> None:
+    def __init__(self, margin: float = MARGIN, clock: Callable[[], ClockReading] = ClockReading.now) -> None:
         self._lock = threading.Lock()
         self._count = 0
-        self._ends: Reading | None = None
+        self._ends: ClockReading | None = None
         self._margin = margin
         self._clock = clock
 
@@ -63,18 +63,18 @@ class Switch:
         return self._count
 
     @property
-    def latest(self) -> float:
+    def write_deadline(self) -> float:
         """When (monotonic) the last request must have ended, so that its answer is in hand before the timer fires."""
         return -inf if self._ends is None else self._ends.monotonic - LEEWAY
 
-    def lease_from(self, reading: Reading, lease: float) -> None:
+    def start_lease(self, reading: ClockReading, lease: float) -> None:
         """The lease was begun by a statement sent after `reading`: it ends `lease` s after it, or a little later."""
         with self._lock:
-            self._ends = Reading(reading.monotonic + lease - self._margin, reading.boot + lease - self._margin)
+            self._ends = ClockReading(reading.monotonic + lease - self._margin, reading.boot + lease - self._margin)
             if self._count:
                 self._arm()
 
-    def enter(self, count: int) -> bool:
+    def admit(self, count: int) -> bool:
         """Let so many requests begin. False: not enough of the lease is left, or this process was paused just now."""
         with self._lock:
             self._count += count
@@ -111,6 +111,6 @@ class Switch:
         return self._clock().monotonic - before.monotonic < FRESH
 
 
-def make_deadly() -> None:
+def restore_default_sigalrm() -> None:
     """Give SIGALRM its default action, which ends the process. Main thread only; Celery may have put in its own."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -2,8 +2,8 @@
 
 import time
 
-from worker.delivery.sending import Sending
-from worker.outbox.exchange.look_ups import LookedUp
+from worker.delivery.sending import SendPool
+from worker.outbox.exchange.look_ups import FinishedLookUp
 from worker.outbox.exchange.settle import Finished
 
 GATHER = 0.004
@@ -13,7 +13,7 @@ GATHER_AT_MOST = 0.05
 """Seconds after which results are written, also while there is enough to do without them."""
 
 
-def gather(sending: Sending, pause: float, busy: int) -> list[Finished | LookedUp]:
+def gather(sending: SendPool, pause: float, busy: int) -> list[Finished | FinishedLookUp]:
     """What has ended, waiting at most `pause` s for the first of it; `busy`: how many have not been fetched yet."""
     found = sending.finished(pause)
     if found and len(found) < busy:

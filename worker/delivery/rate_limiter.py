@@ -5,18 +5,18 @@ from collections import deque
 
 from sqlalchemy.exc import DBAPIError
 
-from worker.delivery.database_errors import database_away
-from worker.outbox.database.database import Outbox
-from worker.outbox.exchange import rate_limit as pace
-from worker.outbox.exchange.claim import START, Place
+from worker.delivery.database_errors import is_database_unavailable
+from worker.outbox.database.database import Database
+from worker.outbox.exchange import rate_limit
+from worker.outbox.exchange.claim import FROM_START, ClaimCursor
 from worker.outbox.lanes.turns import Turn
 
 
-class Pacing:
+class RateLimiter:
     """`rate`: requests per second of the whole environment; 0: no pace, and nothing is asked."""
 
-    def __init__(self, box: Outbox, turn: Turn, rate: float) -> None:
-        self._box = box
+    def __init__(self, db: Database, turn: Turn, rate: float) -> None:
+        self._db = db
         self._turn = turn
         self._rate = rate
         self._slots: deque[float] = deque()
@@ -34,7 +34,7 @@ class Pacing:
         """Nothing could begin now, for want of a slot."""
         return self.is_on and not self._slots
 
-    def slots_for(self, free: int, place: Place = START) -> int | None:
+    def slots_for(self, free: int, place: ClaimCursor = FROM_START) -> int | None:
         """Of so many free threads, how many have a slot. None: the lane has nothing that is ready for one.
 
         `place`: how far the turn's claims have come.
@@ -45,18 +45,18 @@ class Pacing:
         now = time.monotonic()
         if len(self._slots) < free and now >= self.ask_at:
             try:
-                useful = min(free, pace.useful(self._box, self._turn, free, place))
+                useful = min(free, rate_limit.count_ready(self._db, self._turn, free, place))
                 if not useful and not self._slots:
                     return None
                 if useful > len(self._slots):
                     self._reserve(useful - len(self._slots))
             except DBAPIError as error:
-                if not database_away(error):
+                if not is_database_unavailable(error):
                     raise
                 self.ask_at = now + 0.5
         return min(free, len(self._slots))
 
-    def start(self, now: float) -> float:
+    def next_start(self, now: float) -> float:
         """When the next request may start: at its slot, and slots that an exchange outlasted make no burst."""
         if not self.is_on:
             return now
@@ -65,6 +65,6 @@ class Pacing:
 
     def _reserve(self, most: int) -> None:
         now = time.monotonic()
-        slots = pace.reserve(self._box, self._rate, most)
+        slots = rate_limit.reserve_slots(self._db, self._rate, most)
         self._slots.extend(now + offset for offset in slots.offsets)
         self.ask_at = now + slots.wait

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
-from worker.decide import Jitter, Policy, Settlement, decide, full_jitter, outcome_of, undecided
-from worker.delivery.dead_mans_switch import Switch
+from worker.decide import Jitter, RetryPolicy, Settlement, decide, fallback_settlement, full_jitter, outcome_of
+from worker.delivery.dead_mans_switch import DeadMansSwitch
 from worker.errors import Refused, VitecError
-from worker.kind import Answer, Call, Presence, Sighting
+from worker.kind import Answer, Call, LookUpResult, Presence
 from worker.kinds import by_name
 from worker.outbox.exchange.claim import Claimed
-from worker.outbox.exchange.look_ups import Doubtful, LookedUp
+from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
 from worker.outcome import Health, InDoubt, Outcome, Retryable
 from worker.vitec.permit import Permit
@@ -30,23 +30,23 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class SendJob:
     """What is to be sent or looked up, and the moments (monotonic, s) at which it may start and must have ended."""
 
-    what: Claimed | Doubtful
+    what: Claimed | ClaimedLookUp
     kind: str
     starts: float
     deadline: float
 
 
-PATIENCE = 0.05
+WAIT_FOR_THREAD = 0.05
 """Seconds for which an errand may wait for a thread that was foreseen to be free; then more threads are woken."""
 
-LATEST = 20
+TIMINGS_KEPT = 20
 """Of so many errands the fastest tells how many threads are useful."""
 
 
-class Sending:
+class SendPool:
     """The threads of a turn. Between errands they are parked and write nothing; no more are woken than are useful.
 
     While one thread waits for its answer another can work, but only one works at a time. So as many are useful as fit
@@ -54,22 +54,29 @@ class Sending:
     CPU time per request; with one that takes its time, every errand has its thread at once.
     """
 
-    _took: ClassVar[deque[tuple[float, float]]] = deque(maxlen=LATEST)
+    _recent_timings: ClassVar[deque[tuple[float, float]]] = deque(maxlen=TIMINGS_KEPT)
     """Of the latest errands: the seconds of each, and how many of them its thread worked. It is a matter of the other
     side, and remembered from turn to turn.
     """
 
     def __init__(
-        self, client: Sender, policy: Policy, switch: Switch, *, threads: int, by: str, jitter: Jitter = full_jitter
+        self,
+        client: Sender,
+        policy: RetryPolicy,
+        switch: DeadMansSwitch,
+        *,
+        threads: int,
+        by: str,
+        jitter: Jitter = full_jitter,
     ) -> None:
         self._client = client
         self._policy = policy
         self._switch = switch
         self._by = by
         self._jitter = jitter
-        self._done: queue.SimpleQueue[Finished | LookedUp] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Finished | FinishedLookUp] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._todo: deque[Errand] = deque()
+        self._todo: deque[SendJob] = deque()
         self._all_begun = threading.Event()
         self._all_begun.set()
         self._awake = 0
@@ -87,22 +94,22 @@ class Sending:
         """Wait until no errand waits for a thread, for `timeout` s at most."""
         self._all_begun.wait(timeout)
 
-    def start(self, errands: list[Errand]) -> None:
+    def start(self, errands: list[SendJob]) -> None:
         """Send these. The switch has let them in."""
         with self._lock:
             self._todo.extend(errands)
             if self._todo:
                 self._all_begun.clear()
-            self._wake(self._useful())
+            self._wake(self._useful_threads())
 
-    def finished(self, timeout: float) -> list[Finished | LookedUp]:
+    def finished(self, timeout: float) -> list[Finished | FinishedLookUp]:
         """What has ended, waiting at most `timeout` s for the first of it."""
-        found: list[Finished | LookedUp] = []
+        found: list[Finished | FinishedLookUp] = []
         until = time.monotonic() + timeout
         while not found:
             left = until - time.monotonic()
-            found = self._fetched(min(left, PATIENCE) if self._todo else left)
-            self._hurry()
+            found = self._fetched(min(left, WAIT_FOR_THREAD) if self._todo else left)
+            self._wake_more()
             if left <= 0:
                 break
         return found
@@ -114,8 +121,8 @@ class Sending:
         for thread in self._pool:
             thread.join()
 
-    def _fetched(self, timeout: float) -> list[Finished | LookedUp]:
-        found: list[Finished | LookedUp] = []
+    def _fetched(self, timeout: float) -> list[Finished | FinishedLookUp]:
+        found: list[Finished | FinishedLookUp] = []
         try:
             found.append(self._done.get(timeout=timeout) if timeout > 0 else self._done.get_nowait())
             while True:
@@ -123,19 +130,19 @@ class Sending:
         except queue.Empty:
             return found
 
-    def _useful(self) -> int:
+    def _useful_threads(self) -> int:
         """How many threads are; all of them while nothing is known."""
-        if not self._took:
+        if not self._recent_timings:
             return self.threads
         # The fastest was hindered least, and tells best how long the other side takes. Of several: a last one, alone and
         # beside the next exchange, looked twice as slow, and woke a second thread in vain for every other batch.
-        seconds, worked = min(tuple(self._took))
+        seconds, worked = min(tuple(self._recent_timings))
         return max(1, min(int(seconds / max(worked, 1e-6)), self.threads))
 
-    def _hurry(self) -> None:
+    def _wake_more(self) -> None:
         """Wake as many threads again if an errand has waited for longer than was foreseen."""
         with self._lock:
-            if self._todo and time.monotonic() - self._woken_at > PATIENCE:
+            if self._todo and time.monotonic() - self._woken_at > WAIT_FOR_THREAD:
                 self._wake(2 * self._awake)
 
     def _wake(self, count: int) -> None:
@@ -155,7 +162,7 @@ class Sending:
             while (errand := self._next()) is not None:
                 self._run(errand)
 
-    def _next(self) -> Errand | None:
+    def _next(self) -> SendJob | None:
         with self._lock:
             if self._todo:
                 errand = self._todo.popleft()
@@ -165,22 +172,22 @@ class Sending:
             self._awake -= 1
             return None
 
-    def _run(self, errand: Errand) -> None:
+    def _run(self, errand: SendJob) -> None:
         permit = Permit(errand.deadline, self._switch.may_write)
         started, worked = time.monotonic(), time.thread_time()
         try:
             match errand.what:
                 case Claimed():
                     self._done.put(self._sent(errand.what, errand, permit, started))
-                case Doubtful():
+                case ClaimedLookUp():
                     self._done.put(self._looked_up(errand.what, errand, permit, started))
         finally:
             # After this nothing is written; the main thread may still have to fetch what was put down.
             self._switch.leave()
             if permit.written:
-                self._took.append((time.monotonic() - started, time.thread_time() - worked))
+                self._recent_timings.append((time.monotonic() - started, time.thread_time() - worked))
 
-    def _sent(self, claimed: Claimed, errand: Errand, permit: Permit, started: float) -> Finished:
+    def _sent(self, claimed: Claimed, errand: SendJob, permit: Permit, started: float) -> Finished:
         outcome, status, tries = self._attempt(claimed, errand, permit)
         return Finished(
             claimed.id,
@@ -199,9 +206,9 @@ class Sending:
             return decide(outcome, facts, self._jitter)
         except Exception as error:  # noqa: BLE001 (as below; its turn, too, would wait for it for ever)
             last = claimed.failures + 1 >= claimed.max_failures
-            return undecided(outcome, type(error).__name__, written=permit.written, last=last)
+            return fallback_settlement(outcome, type(error).__name__, written=permit.written, last=last)
 
-    def _attempt(self, claimed: Claimed, errand: Errand, permit: Permit) -> tuple[Outcome, int | None, int]:
+    def _attempt(self, claimed: Claimed, errand: SendJob, permit: Permit) -> tuple[Outcome, int | None, int]:
         """Exactly one outcome, whatever happens: an error nobody foresaw is judged by whether a byte was written."""
         try:
             kind = by_name(errand.kind)
@@ -214,9 +221,9 @@ class Sending:
         except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
             return _unforeseen(error, permit), None, 1
 
-    def _looked_up(self, doubtful: Doubtful, errand: Errand, permit: Permit, started: float) -> LookedUp:
+    def _looked_up(self, doubtful: ClaimedLookUp, errand: SendJob, permit: Permit, started: float) -> FinishedLookUp:
         sighting, outcome, answered, status = self._ask(doubtful, errand, permit)
-        return LookedUp(
+        return FinishedLookUp(
             doubtful.id,
             doubtful.attempt,
             doubtful.look_ups,
@@ -230,23 +237,25 @@ class Sending:
         )
 
     def _ask(
-        self, doubtful: Doubtful, errand: Errand, permit: Permit
-    ) -> tuple[Sighting, Outcome | None, bool, int | None]:
+        self, doubtful: ClaimedLookUp, errand: SendJob, permit: Permit
+    ) -> tuple[LookUpResult, Outcome | None, bool, int | None]:
         """The sighting; what an error means for its scope; whether Vitec answered; the status."""
         try:
             operation = by_name(errand.kind).from_payload(doubtful.payload)
             call = operation.look_up_call(f"{doubtful.id}.{doubtful.attempt}.{doubtful.look_ups}")
             if call is None:
-                return Sighting(Presence.UNCLEAR, "Vitec cannot be asked about this kind"), None, True, None
+                return LookUpResult(Presence.UNCLEAR, "Vitec cannot be asked about this kind"), None, True, None
             _wait_until(errand.starts)
             answer = self._client.send(call, permit)
             skew = timedelta(seconds=self._policy.skew)
             found = operation.find(answer, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
         except VitecError as error:
-            sighting = Sighting(Presence.UNCLEAR, f"the look-up brought no answer that proves anything ({error.code})")
+            sighting = LookUpResult(
+                Presence.UNCLEAR, f"the look-up brought no answer that proves anything ({error.code})"
+            )
             return sighting, outcome_of(error), isinstance(error, Refused), error.status
         except Exception as error:  # noqa: BLE001 (as above)
-            return Sighting(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), None, True, None
+            return LookUpResult(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), None, True, None
         else:
             return found, None, True, answer.status
 

@@ -10,20 +10,20 @@ from sqlalchemy.exc import DBAPIError
 
 from models import State
 from worker.decide import SOON, Settlement
-from worker.delivery.database_errors import database_away, patiently, plain, unclear
-from worker.delivery.dead_mans_switch import Reading, Switch
+from worker.delivery.database_errors import as_unclear, as_unwritable, is_database_unavailable, retry_until_available
+from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
 from worker.delivery.gathering import gather
-from worker.delivery.rate_limiter import Pacing
+from worker.delivery.rate_limiter import RateLimiter
 from worker.delivery.report import TurnReport
-from worker.delivery.sending import Errand, Sending
-from worker.outbox.database.database import Outbox
+from worker.delivery.sending import SendJob, SendPool
+from worker.outbox.database.database import Database
 from worker.outbox.exchange import rescue
-from worker.outbox.exchange.capacity import Terms
-from worker.outbox.exchange.claim import START, Claimed, Place
-from worker.outbox.exchange.exchange import Exchanged, exchange
-from worker.outbox.exchange.look_ups import Doubtful, LookedUp
+from worker.outbox.exchange.capacity import TurnPolicy
+from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed
+from worker.outbox.exchange.exchange import ExchangeResult, exchange
+from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import Turn
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ IDLE_AT_MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TurnTimes:
     """How long a turn and its requests may last, in seconds."""
 
     timeout: float = 30.0
@@ -48,32 +48,32 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Work:
+class TurnLoop:
     """The loop of one turn. Owned by the process's main thread, the only one that talks to the database."""
 
-    box: Outbox
+    db: Database
     turn: Turn
-    sending: Sending
-    switch: Switch
-    pacing: Pacing
-    terms: Terms
-    limits: Limits
+    sending: SendPool
+    switch: DeadMansSwitch
+    pacing: RateLimiter
+    terms: TurnPolicy
+    limits: TurnTimes
     stopping: Callable[[], bool]
-    by: str
+    worker_id: str
     report: TurnReport
-    busy: set[int] = field(default_factory=set)
+    in_flight: set[int] = field(default_factory=set)
     unsettled: list[Finished] = field(default_factory=list)
-    looked_up: list[LookedUp] = field(default_factory=list)
+    looked_up: list[FinishedLookUp] = field(default_factory=list)
     unbegun: list[Finished] = field(default_factory=list)
     unwritable: set[int] = field(default_factory=set)
-    ending: str | None = None
-    left: bool = False
+    end_reason: str | None = None
+    released: bool = False
     """The lane has been given back."""
     began: float = field(default_factory=time.monotonic)
     _ask_others_at: float = 0.0
     _ask_lane_at: float = 0.0
     _pause: float = 0.0
-    _place: Place = START
+    _place: ClaimCursor = FROM_START
     _rewind_at: float = 0.0
     _share: int | None = None
     """How many may be under way, as the last claim was told."""
@@ -86,26 +86,26 @@ class Work:
             want = self._want()
             if self._in_hand() or want:
                 self._apply(self._exchange(want), want)
-            if self.ending and not self.busy and not self._in_hand():
+            if self.end_reason and not self.in_flight and not self._in_hand():
                 return
 
     def drain(self) -> None:
         """Wait until no thread can write any more. A thread that outlives its deadline ends the process instead."""
         patience = time.monotonic() + self.limits.timeout + 5.0
         while self.switch.count and time.monotonic() < patience:
-            self._put_by(self.sending.finished(IDLE))
+            self._collect(self.sending.finished(IDLE))
         if self.switch.count:
             os._exit(70)
-        self._put_by(self.sending.finished(0))
+        self._collect(self.sending.finished(0))
         while self._in_hand():
             self._apply(self._exchange(0), 0)
 
     def _in_hand(self) -> bool:
         return bool(self.unsettled or self.looked_up)
 
-    def _put_by(self, found: list[Finished | LookedUp]) -> None:
+    def _collect(self, found: list[Finished | FinishedLookUp]) -> None:
         for one in found:
-            self.busy.discard(one.id)
+            self.in_flight.discard(one.id)
             if isinstance(one, Finished):
                 self.unsettled.append(one)
             else:
@@ -114,51 +114,51 @@ class Work:
     def _gather(self) -> None:
         """Collect results; wait for the first one only as long as there is nothing better to do."""
         pause = max(0.0, min(self._next_look() - time.monotonic(), 0.25))
-        self._put_by(gather(self.sending, pause, len(self.busy)))
+        self._collect(gather(self.sending, pause, len(self.in_flight)))
 
     def _next_look(self) -> float:
-        if self.ending or len(self.busy) >= self.sending.threads:
+        if self.end_reason or len(self.in_flight) >= self.sending.threads:
             return time.monotonic() + 0.25
         return max(self._ask_lane_at, self.pacing.ask_at if self.pacing.needs_slot else 0.0)
 
     def _consider_ending(self) -> None:
-        if self.ending:
+        if self.end_reason:
             return
         now = time.monotonic()
         if self.stopping():
-            self.ending = "a stop was asked"
+            self.end_reason = "a stop was asked"
         elif now - self.began >= self.limits.alone:
-            self.ending = "its time was up"
+            self.end_reason = "its time was up"
         elif now >= self._ask_others_at:
             self._ask_others_at = now + min(0.5, self.limits.shared)
-            self.ending = self._reason_outside(now)
+            self.end_reason = self._reason_outside(now)
 
     def _reason_outside(self, now: float) -> str | None:
         """A reason to end that lies outside the lane. The database away is none: there may be answers to keep."""
         try:
-            if lanes.is_closed(self.box, self.turn.kind):
+            if turns.is_outside_hours(self.db, self.turn.kind):
                 return "its sending hours were over"
-            if now - self.began >= self.limits.shared and lanes.somebody_waits(self.box):
+            if now - self.began >= self.limits.shared and turns.any_lane_is_due(self.db):
                 return "others were waiting"
         except DBAPIError as error:
-            if not database_away(error):
+            if not is_database_unavailable(error):
                 raise
         return None
 
     def _want(self) -> int:
         """How many could start now: free threads, and with a pace the slots that are due."""
-        free = self.sending.threads - len(self.busy)
+        free = self.sending.threads - len(self.in_flight)
         now = time.monotonic()
-        if self.ending or free <= 0 or (now < self._ask_lane_at and not self._in_hand()):
+        if self.end_reason or free <= 0 or (now < self._ask_lane_at and not self._in_hand()):
             return 0
-        if self._pause and self.busy and not self._in_hand() and not self._finds_any():
+        if self._pause and self.in_flight and not self._in_hand() and not self._finds_any():
             return 0
         slots = self.pacing.slots_for(self._usable(free), self._place)
         # What is in hand is settled first: it may bring something to do, such as what waited for its success.
         if slots is None and not self._in_hand():
-            self._rest()
-            if not self.busy:
-                self.ending = "nothing was left"
+            self._back_off()
+            if not self.in_flight:
+                self.end_reason = "nothing was left"
         return slots or 0
 
     def _usable(self, free: int) -> int:
@@ -168,7 +168,7 @@ class Work:
         """
         if not self.pacing.is_on or self._share is None:
             return free
-        return min(free, max(1, self._share - len(self.busy)))
+        return min(free, max(1, self._share - len(self.in_flight)))
 
     def _finds_any(self) -> bool:
         """Whether the lane that had nothing has something now: asked by a read, which writes nothing and locks nobody.
@@ -176,35 +176,35 @@ class Work:
         The database away finds nothing: what is in flight goes on, and its answers will wait for the database.
         """
         try:
-            found = lanes.has_claimable(self.box, self.turn)
+            found = turns.has_claimable(self.db, self.turn)
         except DBAPIError as error:
-            if not database_away(error):
+            if not is_database_unavailable(error):
                 raise
             found = False
         if not found:
-            self._rest()
+            self._back_off()
         return found
 
-    def _rest(self) -> None:
+    def _back_off(self) -> None:
         self._pause = min(2 * self._pause or IDLE, IDLE_AT_MOST)
         self._ask_lane_at = time.monotonic() + self._pause
 
-    def _exchange(self, want: int) -> Exchanged | None:
+    def _exchange(self, want: int) -> ExchangeResult | None:
         """One exchange, repeated while the database is away; None if a value was refused and rows went singly.
 
         A commit that reports an error may have happened, or still be under way: what it claimed is read back only when
         a later exchange has had the locks, which it holds to its end.
         """
         try:
-            for attempt in patiently():
+            for attempt in retry_until_available():
                 with attempt:
                     again = attempt.retry_state.attempt_number > 1
-                    reading = Reading.now()
+                    reading = ClockReading.now()
                     had = self.unsettled, 0 if again else want
                     asked = self.looked_up, self._place
-                    done = exchange(self.box, self.turn, *had, self.terms, *asked, leave=not self.busy)
+                    done = exchange(self.db, self.turn, *had, self.terms, *asked, leave=not self.in_flight)
                     if done.renewed:
-                        self.switch.lease_from(reading, self.terms.lease)
+                        self.switch.start_lease(reading, self.terms.lease)
                     if again:
                         self._take_back()
                     return done
@@ -215,85 +215,85 @@ class Work:
 
     def _take_back(self) -> None:
         """What is in flight by this turn without a thread that sends it was claimed and never begun."""
-        known = frozenset(self.busy | self.unwritable)
-        found = rescue.not_handed_over(self.box, self.turn, known)
+        known = frozenset(self.in_flight | self.unwritable)
+        found = rescue.not_handed_over(self.db, self.turn, known)
         self.unbegun = [self._unsent(id_, attempt) for id_, attempt in found]
 
     def _unsent(self, id_: int, attempt: int) -> Finished:
         settlement = Settlement(State.RETRYABLE, State.RETRYABLE, delay=SOON, code="revoked")
-        return Finished(id_, attempt, settlement, self.by, written=False, tries=0)
+        return Finished(id_, attempt, settlement, self.worker_id, written=False, tries=0)
 
     def _one_by_one(self) -> None:
         """Settle row by row; what the database refuses is settled as in doubt, with a plain code and nothing else."""
         for one in self.unsettled:
-            if not self._written(one) and not self._written(plain(one)):
+            if not self._written(one) and not self._written(as_unwritable(one)):
                 # It was handed over, and stays in flight: whoever comes next finds it as what a dead turn left.
                 self.unwritable.add(one.id)
                 log.error("unwritable", operation=one.id, attempt=one.attempt)
         for asked in self.looked_up:
             if not self._written(asked):
-                self._written(unclear(asked))
-        patiently()(self._take_back)
+                self._written(as_unclear(asked))
+        retry_until_available()(self._take_back)
 
-    def _written(self, one: Finished | LookedUp) -> bool:
+    def _written(self, one: Finished | FinishedLookUp) -> bool:
         finished, looked_up = ([one], []) if isinstance(one, Finished) else ([], [one])
         try:
-            done = patiently()(exchange, self.box, self.turn, finished, 0, self.terms, looked_up)
+            done = retry_until_available()(exchange, self.db, self.turn, finished, 0, self.terms, looked_up)
         except Exception:  # noqa: BLE001 (the answer tells; the database away is waited out above)
             return False
         self._count(done)
         return True
 
-    def _apply(self, done: Exchanged | None, want: int) -> None:
+    def _apply(self, done: ExchangeResult | None, want: int) -> None:
         self.unsettled, self.unbegun = self.unbegun, []
         self.looked_up.clear()
         if done is None:
-            self.ending = self.ending or "the database refused a value"
+            self.end_reason = self.end_reason or "the database refused a value"
             return
         self._count(done)
-        self.left = done.left
-        self.ending = self.ending or self._reason_told(done)
+        self.released = done.released
+        self.end_reason = self.end_reason or self._reason_told(done)
         if done.share is not None:
             self._share = done.share
-        self._place, now = done.place, time.monotonic()
+        self._place, now = done.cursor, time.monotonic()
         if now >= self._rewind_at:
-            self._rewind_at, self._place = now + REWIND, START
-        begun: tuple[Claimed | Doubtful, ...] = (*done.claimed, *done.doubtful)
+            self._rewind_at, self._place = now + REWIND, FROM_START
+        begun: tuple[Claimed | ClaimedLookUp, ...] = (*done.claimed, *done.look_ups)
         if want and not begun:
-            self._rest()
-            if done.is_idle and not self.busy:
-                self.ending = self.ending or "nothing was left"
+            self._back_off()
+            if done.is_idle and not self.in_flight:
+                self.end_reason = self.end_reason or "nothing was left"
         if begun:
             self._pause = 0.0
-            if len(begun) < want or len(self.busy) + len(begun) == self._share:
+            if len(begun) < want or len(self.in_flight) + len(begun) == self._share:
                 # No room for more, or nothing more there. What has ended comes with an exchange of its own.
-                self._rest()
+                self._back_off()
             self._hand_over(begun)
 
-    def _reason_told(self, done: Exchanged) -> str | None:
+    def _reason_told(self, done: ExchangeResult) -> str | None:
         """A reason to end that the exchange has found."""
-        if not done.mine:
+        if not done.owns_lane:
             return "the lane was taken over"
         if done.held:
             return "the lane is held"
-        return "it had no share" if done.share == 0 and not self.busy else None
+        return "it had no share" if done.share == 0 and not self.in_flight else None
 
-    def _count(self, done: Exchanged) -> None:
+    def _count(self, done: ExchangeResult) -> None:
         self.report.states.update(moved.state for moved in done.moved.values())
 
-    def _hand_over(self, begun: tuple[Claimed | Doubtful, ...]) -> None:
+    def _hand_over(self, begun: tuple[Claimed | ClaimedLookUp, ...]) -> None:
         """Give them to threads, if the lease is known to be running; else they were never sent."""
-        if not (self.switch.enter(len(begun)) or self.switch.enter(len(begun))):
+        if not (self.switch.admit(len(begun)) or self.switch.admit(len(begun))):
             self.unsettled += [self._unsent(one.id, one.attempt) for one in begun if isinstance(one, Claimed)]
-            self.ending = self.ending or "the lease was too short"
+            self.end_reason = self.end_reason or "the lease was too short"
             return
         now = time.monotonic()
-        starts = [self.pacing.start(now) for _ in begun]
-        self.busy.update(one.id for one in begun)
+        starts = [self.pacing.next_start(now) for _ in begun]
+        self.in_flight.update(one.id for one in begun)
         self.report.sent += sum(isinstance(one, Claimed) for one in begun)
-        self.report.looked_up += sum(isinstance(one, Doubtful) for one in begun)
+        self.report.looked_up += sum(isinstance(one, ClaimedLookUp) for one in begun)
         # A slow commit has used up some of the lease, which began before it.
-        deadline = min(now + self.limits.timeout, self.switch.latest)
+        deadline = min(now + self.limits.timeout, self.switch.write_deadline)
         self.sending.start(
-            [Errand(one, self.turn.kind, start, deadline) for one, start in zip(begun, starts, strict=True)]
+            [SendJob(one, self.turn.kind, start, deadline) for one, start in zip(begun, starts, strict=True)]
         )

@@ -8,8 +8,8 @@ from worker.explaining.available_commands import Command, commands
 from worker.explaining.chain import Limits, notes_of, reasons_of
 from worker.explaining.next_step import Coming, Deed, coming
 from worker.explaining.reasons import Note, Reason
-from worker.outbox import Outbox
-from worker.outbox.views.explain import read
+from worker.outbox import Database
+from worker.outbox.views.explain import read_facts
 
 __all__ = ["Coming", "Command", "Deed", "Explanation", "Limits", "Note", "Reason", "explain"]
 
@@ -34,9 +34,9 @@ class Explanation:
     commands: tuple[Command, ...]
 
 
-def explain(box: Outbox, operation_id: int, limits: Limits) -> Explanation | None:
+def explain(db: Database, operation_id: int, limits: Limits) -> Explanation | None:
     """Explain one operation; None: there is no such operation. Nothing is locked, and nothing changes."""
-    facts = read(box, operation_id)
+    facts = read_facts(db, operation_id)
     if facts is None:
         return None
     reasons = reasons_of(facts, limits)
@@ -51,6 +51,6 @@ def explain(box: Outbox, operation_id: int, limits: Limits) -> Explanation | Non
         at=facts.house.at,
         reasons=reasons,
         notes=notes_of(facts),
-        next=coming(facts, reasons, box.hours),
+        next=coming(facts, reasons, db.hours),
         commands=commands(facts.standing),
     )

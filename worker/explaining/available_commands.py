@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models import FINAL, State
-from worker.outbox.operators.decisions import Decision, Standing
-from worker.reconciling import Cancel, Delivered, Expiry, GiveUp, Requeue, SendAgain, Who, Wish, judge
+from worker.outbox.operators.decisions import Decision, OperationStatus
+from worker.reconciling import Cancel, Decider, Delivered, Expiry, GiveUp, Requeue, SendAgain, Wish, judge
 
-NOBODY = Who("")
+NOBODY = Decider("")
 """Nobody has decided: it is only asked whether somebody could."""
 
 
@@ -19,12 +19,12 @@ class Command:
     does: str
 
 
-def commands(standing: Standing) -> tuple[Command, ...]:
+def commands(standing: OperationStatus) -> tuple[Command, ...]:
     """The commands that `worker.reconciling` allows for an operation that stands so."""
     return tuple(_commands(standing))
 
 
-def _commands(one: Standing) -> Iterator[Command]:
+def _commands(one: OperationStatus) -> Iterator[Command]:
     if _allowed(Cancel(), one):
         what = "takes it back" if one.state is not State.IN_FLIGHT else "takes it back if nothing has been written"
         yield Command(f"vitec-sync cancel {one.id}", what)
@@ -37,7 +37,7 @@ def _commands(one: Standing) -> Iterator[Command]:
         yield Command(f"vitec-sync resolve {one.id} --give-up", "it is neither there nor wanted")
 
 
-def _again(one: Standing, wish: Wish, without_end: Wish, command: str) -> Iterator[Command]:
+def _again(one: OperationStatus, wish: Wish, without_end: Wish, command: str) -> Iterator[Command]:
     does = "it is not there: it is sent again" if isinstance(wish, SendAgain) else "it is sent after all"
     if _allowed(wish, one):
         yield Command(f"vitec-sync {command}", does)
@@ -45,5 +45,5 @@ def _again(one: Standing, wish: Wish, without_end: Wish, command: str) -> Iterat
         yield Command(f"vitec-sync {command} --expires never", f"{does}, however late")
 
 
-def _allowed(wish: Wish, one: Standing) -> bool:
+def _allowed(wish: Wish, one: OperationStatus) -> bool:
     return isinstance(judge(wish, one, NOBODY), Decision)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from models import FINAL, WAITING, State
 from worker.explaining import reasons
 from worker.outbox.exchange.rate_limit import HORIZON
-from worker.outbox.views.explain import Facts
+from worker.outbox.views.explain import OperationFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Limits:
     silent: float = 60.0
 
 
-def reasons_of(facts: Facts, limits: Limits) -> tuple[reasons.Reason, ...]:
+def reasons_of(facts: OperationFacts, limits: Limits) -> tuple[reasons.Reason, ...]:
     """Everything that keeps the operation from being sent; nothing: the next claim takes precisely this one."""
     match facts.row["state"]:
         case State.PENDING | State.RETRYABLE:
@@ -34,12 +34,12 @@ def reasons_of(facts: Facts, limits: Limits) -> tuple[reasons.Reason, ...]:
             return tuple(_ended(facts))
 
 
-def notes_of(facts: Facts) -> tuple[reasons.Note, ...]:
+def notes_of(facts: OperationFacts) -> tuple[reasons.Note, ...]:
     """What else is good to know."""
     return tuple(_notes(facts))
 
 
-def _waiting(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
+def _waiting(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
     over = tuple(_in_vain(facts))
     if over:
         yield from over
@@ -56,7 +56,7 @@ def _waiting(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
         yield from _crowded(facts, limits)
 
 
-def _in_vain(facts: Facts) -> Iterator[reasons.Reason]:
+def _in_vain(facts: OperationFacts) -> Iterator[reasons.Reason]:
     """What housekeeping will end."""
     row, parent = facts.row, facts.standing.parent
     if row["expires_at"] is not None and row["expires_at"] <= facts.house.at:
@@ -65,7 +65,7 @@ def _in_vain(facts: Facts) -> Iterator[reasons.Reason]:
         yield reasons.ParentEnded(row["after_kind"], row["after_source_id"], facts.parent_id, parent)
 
 
-def _shut(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
+def _shut(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
     """What keeps the whole lane."""
     environment, at = facts.house.environment, facts.house.at
     if environment is None:
@@ -82,7 +82,7 @@ def _shut(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
         yield reasons.OutsideHours(facts.row["kind"], facts.opens)
 
 
-def _parent(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
+def _parent(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
     row, state = facts.row, facts.standing.parent
     if row["parent_done"]:
         return
@@ -96,7 +96,7 @@ def _parent(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
         yield reasons.WaitsFor(*named, facts.parent_id, state, tuple(one for one in theirs if one not in known))
 
 
-def _not_yet(facts: Facts) -> reasons.Reason:
+def _not_yet(facts: OperationFacts) -> reasons.Reason:
     row = facts.row
     until = row["next_attempt_at"]
     if row["state"] is State.RETRYABLE and row["failures"] and until != row["send_after"]:
@@ -104,7 +104,7 @@ def _not_yet(facts: Facts) -> reasons.Reason:
     return reasons.NotBefore(until)
 
 
-def _crowded(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
+def _crowded(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
     """What keeps an operation that is due, for a moment: who else is there."""
     house, lane = facts.house, facts.lane
     if facts.first is not None:
@@ -123,23 +123,23 @@ def _crowded(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
         yield reasons.Behind(facts.ahead)
 
 
-def _in_flight(facts: Facts) -> reasons.Reason:
+def _in_flight(facts: OperationFacts) -> reasons.Reason:
     row, lane = facts.row, facts.lane
     if lane["free"]:
         return reasons.WorkerGone(row["claimed_at"], row["attempt"])
     return reasons.UnderWay(row["claimed_at"], row["attempt"], lane["worker"], lane["lease_until"])
 
 
-def _found(facts: Facts) -> str | None:
+def _found(facts: OperationFacts) -> str | None:
     return None if facts.sight is None else facts.sight["detail"]
 
 
-def _needs_person(facts: Facts) -> reasons.Reason:
+def _needs_person(facts: OperationFacts) -> reasons.Reason:
     row = facts.row
     return reasons.NeedsPerson(row["id"], row["state"], row["doubt_since"], row["error_code"], _found(facts))
 
 
-def _in_doubt(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
+def _in_doubt(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
     row = facts.row
     shut = tuple(_shut(facts, limits))
     yield from shut
@@ -158,14 +158,14 @@ def _in_doubt(facts: Facts, limits: Limits) -> Iterator[reasons.Reason]:
         yield from _crowded(facts, limits)
 
 
-def _ended(facts: Facts) -> Iterator[reasons.Reason]:
+def _ended(facts: OperationFacts) -> Iterator[reasons.Reason]:
     row = facts.row
     yield reasons.Ended(row["state"], row["finalized_at"], row["error_code"], row["remote_id"])
     if row["needs_person"]:
         yield _needs_person(facts)
 
 
-def _notes(facts: Facts) -> Iterator[reasons.Note]:
+def _notes(facts: OperationFacts) -> Iterator[reasons.Note]:
     row, lane, at = facts.row, facts.lane, facts.house.at
     waits = row["state"] in WAITING
     if waits and not lane["free"]:

@@ -16,7 +16,7 @@ from worker.explaining.reasons import (
     until_of,
 )
 from worker.outbox.database.sending_hours import SendingHours
-from worker.outbox.views.explain import Facts
+from worker.outbox.views.explain import OperationFacts
 
 
 class Deed(StrEnum):
@@ -52,7 +52,7 @@ class Coming:
     now: bool = False
 
 
-def coming(facts: Facts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
+def coming(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
     """Say what happens next to an operation that is kept by `reasons`."""
     match facts.row["state"]:
         case State.PENDING | State.RETRYABLE:
@@ -67,7 +67,7 @@ def coming(facts: Facts, reasons: tuple[Reason, ...], hours: SendingHours) -> Co
             return Coming(Deed.DECIDED if facts.row["needs_person"] else Deed.NOTHING)
 
 
-def _of_waiting(facts: Facts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
+def _of_waiting(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
     for reason in reasons:
         match reason:
             case TooLate():
@@ -85,7 +85,7 @@ def _of_waiting(facts: Facts, reasons: tuple[Reason, ...], hours: SendingHours) 
     return Coming(Deed.SENT, at, now=not reasons)
 
 
-def _look_up(facts: Facts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
+def _look_up(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
     """To ask Vitec, it does not matter what keeps the operation itself."""
     its_own = Doubt | LeaveGrewOld | Alike
     others = tuple(one for one in reasons if not isinstance(one, its_own))
@@ -97,7 +97,7 @@ def _look_up(facts: Facts, reasons: tuple[Reason, ...], hours: SendingHours) -> 
 
 
 def _earliest(
-    facts: Facts, reasons: tuple[Reason, ...], hours: SendingHours, since: datetime | None = None
+    facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours, since: datetime | None = None
 ) -> datetime | None:
     """When the last of the reasons has fallen away, and the kind is within its hours; None: nobody knows."""
     ends = [until_of(reason) for reason in reasons]

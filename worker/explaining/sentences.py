@@ -9,7 +9,7 @@ from models import Scope, State
 from worker.explaining import reasons
 from worker.explaining.next_step import Coming, Deed
 from worker.kind.stockholm import STOCKHOLM
-from worker.results import explained
+from worker.results import explain_code
 
 _START = "Start celery -A worker worker, and celery -A worker beat."
 _HOLDS = {
@@ -173,7 +173,7 @@ def _course(reason: reasons.UnderWay | reasons.WorkerGone | reasons.Ended, at: d
             return Said(f"It has been delivered{named}: {clock(reason.at, at)}.")
         case reasons.Ended():
             code = reason.code or reason.state.value
-            return Said(f"It has ended at {clock(reason.at, at)}: {_because(code)}", explained(code).remedy)
+            return Said(f"It has ended at {clock(reason.at, at)}: {_because(code)}", explain_code(code).remedy)
 
 
 def _doubt(reason: reasons.Doubt | reasons.Alike | reasons.NeedsPerson, at: datetime) -> Said:
@@ -265,4 +265,4 @@ def number(count: int, noun: str) -> str:
 
 
 def _because(code: str | None) -> str:
-    return f"{explained(code).text.removesuffix('.')} ({code})." if code else "no reason was noted."
+    return f"{explain_code(code).text.removesuffix('.')} ({code})." if code else "no reason was noted."

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from worker.feeds.delimited import open_delimited
 from worker.feeds.jsonlines import open_json_lines
-from worker.feeds.sniff import survey
+from worker.feeds.sniffing import sniff
 from worker.feeds.source import BadRow, Feed, FileRefused, Row
 
 __all__ = ["BadRow", "Feed", "FileRefused", "Row", "open_feed"]
@@ -48,7 +48,7 @@ def _open(path: Path, name: str) -> BinaryIO:
 
 
 def _read(file: BinaryIO, name: str) -> Feed:
-    seen = survey(file, name)
+    seen = sniff(file, name)
     match _first_character(file, seen.encoding):
         case "{":
             return open_json_lines(file, name, seen)

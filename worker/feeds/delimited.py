@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from worker.feeds.formulas import restore
+from worker.feeds.formulas import unescape_formula
 from worker.feeds.records import PIECE, QuoteError, Record, open_text, records
-from worker.feeds.sniff import Survey, described
+from worker.feeds.sniffing import SniffedText, encoding_label
 from worker.feeds.source import MAX_CELL, MAX_COLUMNS, MAX_ROW, BadRow, Feed, FileRefused, Row
 
 _DELIMITERS = ";,\t"
@@ -24,7 +24,7 @@ class _Shape:
     width: int
 
 
-def open_delimited(file: BinaryIO, name: str, seen: Survey) -> Feed:
+def open_delimited(file: BinaryIO, name: str, seen: SniffedText) -> Feed:
     """Find the headings and walk through all records once, so that quotes gone wrong refuse the file as a whole."""
     try:
         shape = _shape(file, name, seen.encoding)
@@ -38,7 +38,7 @@ def open_delimited(file: BinaryIO, name: str, seen: Survey) -> Feed:
     return Feed(
         name=name,
         form="csv",
-        encoding=described(seen.encoding),
+        encoding=encoding_label(seen.encoding),
         delimiter=shape.delimiter,
         size=seen.size,
         sha256=seen.sha256,
@@ -108,7 +108,7 @@ def _at_once(some: list[Record], shape: _Shape) -> list[Row] | None:
     if len(rows) < len(some) or any(len(cells) != shape.width for cells in rows):
         return None
     return [
-        Row(line, [restore(cell) for cell in cells] if "'" in text else cells)
+        Row(line, [unescape_formula(cell) for cell in cells] if "'" in text else cells)
         for (line, _), text, cells in zip(some, texts, rows, strict=True)
     ]
 
@@ -144,7 +144,7 @@ def _checked(line: int, cells: list[str], shape: _Shape, text: str) -> Row | Bad
     if len(text) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
         column = next(heading for heading, cell in zip(shape.headings, cells, strict=True) if len(cell) > MAX_CELL)
         return BadRow(line, "cell_too_long", f"the cell is longer than {MAX_CELL:,} characters", _TOO_LONG, column)
-    return Row(line, [restore(cell) for cell in cells] if "'" in text else cells)
+    return Row(line, [unescape_formula(cell) for cell in cells] if "'" in text else cells)
 
 
 def _wrong_width(line: int, found: int, wanted: int) -> BadRow:

@@ -6,11 +6,11 @@ import re
 _FORMULA = re.compile(r"'*\s*[=+\-@\t\r]")
 
 
-def disarm(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """Put an apostrophe before a cell that starts, also after spaces, with = + - @, a tab or a carriage return."""
     return "'" + cell if _FORMULA.match(cell) else cell
 
 
-def restore(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
     """Take away the apostrophe that `disarm`, or a spreadsheet, put before a formula."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

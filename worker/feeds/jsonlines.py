@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, TextIO
 
 from worker.feeds.records import open_text
-from worker.feeds.sniff import Survey, described
+from worker.feeds.sniffing import SniffedText, encoding_label
 from worker.feeds.source import MAX_CELL, MAX_COLUMNS, MAX_ROW, BadRow, Feed, FileRefused, Row
 
 _ONE_OBJECT = "Write one JSON object a line"
 
 
-def open_json_lines(file: BinaryIO, name: str, seen: Survey) -> Feed:
+def open_json_lines(file: BinaryIO, name: str, seen: SniffedText) -> Feed:
     """Read the file once to learn every key that occurs in it, so that unknown ones refuse the file as a whole."""
     keys: dict[str, None] = {}
     total = objects = 0
@@ -28,7 +28,7 @@ def open_json_lines(file: BinaryIO, name: str, seen: Survey) -> Feed:
     return Feed(
         name=name,
         form="jsonl",
-        encoding=described(seen.encoding),
+        encoding=encoding_label(seen.encoding),
         delimiter=None,
         size=seen.size,
         sha256=seen.sha256,

@@ -1,17 +1,24 @@
 """Intake: rows of a CRM become operations, bad rows become rejected rows."""
 
 from worker.importing.enqueueing import Enqueued, enqueue
-from worker.importing.import_file import DEFAULT_FEED, Listener, Progress, Summary, TakenElsewhere, take_in
-from worker.importing.rows import Terms
+from worker.importing.file_import import (
+    DEFAULT_FEED,
+    ImportedElsewhere,
+    ImportListener,
+    ImportSummary,
+    Progress,
+    import_file,
+)
+from worker.importing.rows import IntakeDefaults
 
 __all__ = [
     "DEFAULT_FEED",
     "Enqueued",
-    "Listener",
+    "ImportListener",
+    "ImportSummary",
+    "ImportedElsewhere",
+    "IntakeDefaults",
     "Progress",
-    "Summary",
-    "TakenElsewhere",
-    "Terms",
     "enqueue",
-    "take_in",
+    "import_file",
 ]

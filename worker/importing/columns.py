@@ -39,7 +39,7 @@ class Columns:
         return self.headings[names.index(field)] if field in names else field
 
 
-def understand(feed: Feed, kind: str | None) -> Columns:
+def resolve_columns(feed: Feed, kind: str | None) -> Columns:
     """Find out what the headings mean, or raise `FileRefused`. `kind`: what the caller says that all rows are."""
     given = _named(feed, kind) if kind else None
     kind_at = _position(feed.headings, "kind")

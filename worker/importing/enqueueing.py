@@ -7,25 +7,24 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from models import Operation
-from worker.importing.rows import Terms, make, read_cells
+from worker.importing.rows import IntakeDefaults, new_operation, read_cells
 from worker.kinds import by_name
-from worker.outbox import Outbox
-from worker.outbox.database.conflicts import repeated
-from worker.outbox.intake import record as intake
-from worker.outbox.intake.record import NewOperation, Verdict
-from worker.outbox.lanes import turns as lanes
+from worker.outbox import Database
+from worker.outbox.database.conflicts import retry_on_conflict
+from worker.outbox.intake.record import IntakeResult, NewOperation, open_lanes, record_rows
+from worker.outbox.lanes import turns
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
     """What became of it, and the operation's id."""
 
-    verdict: Verdict
+    verdict: IntakeResult
     id: int
 
 
 def enqueue(
-    box: Outbox,
+    db: Database,
     *,
     kind: str,
     source_id: str,
@@ -34,7 +33,7 @@ def enqueue(
     expires_at: datetime | str | None = None,
     after: str | None = None,
     send_after: datetime | str | None = None,
-    terms: Terms | None = None,
+    terms: IntakeDefaults | None = None,
     **fields: Any,
 ) -> Enqueued:
     """Record one operation, by the rules of a file's row; `fields` are the kind's, as text or JSON values.
@@ -54,17 +53,17 @@ def enqueue(
             "send_after": send_after,
         },
     )
-    terms = terms or Terms()
-    new = make(payload, common, terms.seconds_to_expiry(declared))
-    enqueued = repeated(lambda: _record(box, new, declared.function_group, feed, terms.max_failures))
-    lanes.wake(box, [(new.customer_id, new.kind)])
+    terms = terms or IntakeDefaults()
+    new = new_operation(payload, common, terms.seconds_to_expiry(declared))
+    enqueued = retry_on_conflict(lambda: _record(db, new, declared.function_group, feed, terms.max_failures))
+    turns.wake_lanes(db, [(new.customer_id, new.kind)])
     return enqueued
 
 
-def _record(box: Outbox, new: NewOperation, function_group: str, feed: str, max_failures: int) -> Enqueued:
-    with box.write() as connection:
-        intake.open_lanes(connection, [(new.customer_id, new.kind, function_group)])
-        recorded = intake.record(connection, box, [new], feed=feed, max_failures=max_failures)
+def _record(db: Database, new: NewOperation, function_group: str, feed: str, max_failures: int) -> Enqueued:
+    with db.write() as connection:
+        open_lanes(connection, [(new.customer_id, new.kind, function_group)])
+        recorded = record_rows(connection, db, [new], feed=feed, max_failures=max_failures)
         (verdict,) = recorded.verdicts
         if recorded.ids:
             return Enqueued(verdict, recorded.ids[0])

@@ -13,7 +13,7 @@ TURN = 0.001
 
 
 @contextmanager
-def unhindered() -> Iterator[None]:
+def gc_tuning() -> Iterator[None]:
     """Set Python so, for the whole process, and set it back. Measured with 60,000 rows of a wide CSV.
 
     Two imports at a time in one process, which nobody makes, would leave it so.

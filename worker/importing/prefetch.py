@@ -14,7 +14,7 @@ class _End:
 _END: Final = _End()
 
 
-def ahead(items: Iterator[T]) -> Generator[T]:
+def prefetch(items: Iterator[T]) -> Generator[T]:
     """Give all items in their order, each made while the caller deals with the one before: never more than one ahead.
 
     What `items` raises comes in its place. Closing waits for the item that is being made, so that nobody reads on from

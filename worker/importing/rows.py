@@ -15,14 +15,14 @@ from worker.importing.columns import Columns
 from worker.kind import BadCell, BadCells, Kind, Problem
 from worker.kind.cells import body_id, moment, path_id, read_column
 from worker.kinds import KINDS
-from worker.outbox.intake.feed_files import Rejected
+from worker.outbox.intake.feed_files import Rejection
 from worker.outbox.intake.record import NewOperation
 
 _BY_NAME: Mapping[str, type[Kind]] = {kind.kind: kind for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class IntakeDefaults:
     """What the settings say about every operation that is recorded."""
 
     max_failures: int = 12
@@ -35,15 +35,15 @@ class Terms:
         return None if found is None else found.total_seconds()
 
 
-class Reading(NamedTuple):
+class ParsedRow(NamedTuple):
     """One row, read. `key` is None where the row does not say which it is."""
 
     line: int
     key: tuple[str, str] | None
-    found: NewOperation | Rejected
+    found: NewOperation | Rejection
 
 
-class Common(NamedTuple):
+class CommonCells(NamedTuple):
     """What every row says beside its payload."""
 
     source_id: str
@@ -52,12 +52,12 @@ class Common(NamedTuple):
     after: tuple[str, str] | None = None
 
 
-def read_rows(rows: Sequence[Row | BadRow], columns: Columns, terms: Terms) -> list[Reading]:
+def read_rows(rows: Sequence[Row | BadRow], columns: Columns, terms: IntakeDefaults) -> list[ParsedRow]:
     """Read rows that follow each other, as `read_row` does each; column by column where nothing is wrong with any."""
     return _read_together(rows, columns, terms) or [read_row(row, columns, terms) for row in rows]
 
 
-def _read_together(rows: Sequence[Row | BadRow], columns: Columns, terms: Terms) -> list[Reading] | None:
+def _read_together(rows: Sequence[Row | BadRow], columns: Columns, terms: IntakeDefaults) -> list[ParsedRow] | None:
     good = [row for row in rows if isinstance(row, Row)]
     kinds = {kind_of(row, columns)[0] for row in good}
     kind = kinds.pop() if len(good) == len(rows) else None
@@ -75,15 +75,15 @@ def _read_together(rows: Sequence[Row | BadRow], columns: Columns, terms: Terms)
         return None
     expires_after = terms.seconds_to_expiry(kind)
     return [
-        Reading(row.line, (kind.kind, common.source_id), make(payload, common, expires_after, row.line))
-        for payload, common, row in zip(payloads, map(Common, *said), good, strict=True)
+        ParsedRow(row.line, (kind.kind, common.source_id), new_operation(payload, common, expires_after, row.line))
+        for payload, common, row in zip(payloads, map(CommonCells, *said), good, strict=True)
     ]
 
 
-def read_row(row: Row | BadRow, columns: Columns, terms: Terms) -> Reading:
+def read_row(row: Row | BadRow, columns: Columns, terms: IntakeDefaults) -> ParsedRow:
     """Read a row completely; a bad one is rejected for the first thing that is wrong with it, by column."""
     if isinstance(row, BadRow):
-        return Reading(row.line, None, Rejected(row.line, row.code, row.reason, row.remedy, row.column))
+        return ParsedRow(row.line, None, Rejection(row.line, row.code, row.reason, row.remedy, row.column))
     kind, problem = kind_of(row, columns)
     if kind is None:
         return _rejected(row, columns, None, problem)
@@ -94,8 +94,8 @@ def read_row(row: Row | BadRow, columns: Columns, terms: Terms) -> Reading:
         common, payload = read_cells(kind, cells)
     except BadCells as bad:
         return _rejected(row, columns, kind, *bad.problems)
-    new = make(payload, common, terms.seconds_to_expiry(kind), row.line)
-    return Reading(row.line, (kind.kind, common.source_id), new)
+    new = new_operation(payload, common, terms.seconds_to_expiry(kind), row.line)
+    return ParsedRow(row.line, (kind.kind, common.source_id), new)
 
 
 def kind_of(row: Row, columns: Columns) -> tuple[type[Kind] | None, Problem]:
@@ -115,7 +115,7 @@ def kind_of(row: Row, columns: Columns) -> tuple[type[Kind] | None, Problem]:
 _NO_PROBLEM = Problem("", "", "", "")
 
 
-def read_cells(kind: type[Kind], cells: Mapping[str, Any]) -> tuple[Common, Kind]:
+def read_cells(kind: type[Kind], cells: Mapping[str, Any]) -> tuple[CommonCells, Kind]:
     """Read the cells of a row by field. Raises BadCells with all that is wrong."""
     problems: list[Problem] = []
     common = _read_common(cells, problems)
@@ -128,7 +128,7 @@ def read_cells(kind: type[Kind], cells: Mapping[str, Any]) -> tuple[Common, Kind
     return common, payload
 
 
-def _read_common(cells: Mapping[str, Any], problems: list[Problem]) -> Common:
+def _read_common(cells: Mapping[str, Any], problems: list[Problem]) -> CommonCells:
     said: dict[str, Any] = {}
     for name, read in _COMMON:
         if name in cells:
@@ -139,7 +139,7 @@ def _read_common(cells: Mapping[str, Any], problems: list[Problem]) -> Common:
     source_id = said.get("source_id")
     if source_id is None and not any(problem.field == "source_id" for problem in problems):
         problems.append(Problem("source_id", "missing", "it is missing", "Give every row an id of its own."))
-    return Common(source_id or "", said.get("send_after"), said.get("expires_at"), said.get("after"))
+    return CommonCells(source_id or "", said.get("send_after"), said.get("expires_at"), said.get("after"))
 
 
 def _moment(raw: Any) -> datetime | None:
@@ -165,7 +165,9 @@ _BESIDE = frozenset({"kind", *(name for name, _ in _COMMON)})
 """What the payload does not need."""
 
 
-def make(payload: Kind, common: Common, expires_after: float | None, line: int | None = None) -> NewOperation:
+def new_operation(
+    payload: Kind, common: CommonCells, expires_after: float | None, line: int | None = None
+) -> NewOperation:
     """Put together what is recorded. The hash covers all that the row says, and nothing that it does not."""
     text = payload.payload_json()
     digest = sha256(text)
@@ -189,13 +191,13 @@ def make(payload: Kind, common: Common, expires_after: float | None, line: int |
     )
 
 
-def _rejected(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Problem) -> Reading:
+def _rejected(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Problem) -> ParsedRow:
     """Name the row as far as it can be named, and its first problem in the order of the columns."""
     names = columns.fields[kind.kind] if kind else ()
     first = min(problems, key=lambda problem: names.index(problem.field) if problem.field in names else -1)
     source_id = _safe(body_id, row.cells[columns.source_id_at])
     customer_id = next((_safe(path_id, row.cells[at]) for at in _places(names, "customer_id")), None)
-    rejected = Rejected(
+    rejected = Rejection(
         line=row.line,
         code=first.code,
         reason=first.reason,
@@ -205,7 +207,7 @@ def _rejected(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Pr
         customer_id=customer_id,
         source_id=source_id,
     )
-    return Reading(row.line, (kind.kind, source_id) if kind and source_id else None, rejected)
+    return ParsedRow(row.line, (kind.kind, source_id) if kind and source_id else None, rejected)
 
 
 def _places(names: tuple[str, ...], field: str) -> Iterator[int]:

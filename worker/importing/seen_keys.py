@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Self
 
-Key = tuple[str, str]
+RowKey = tuple[str, str]
 """(kind, source_id)"""
 
 
-class Seen:
+class SeenKeys:
     """The keys of one file with the line on which each stood first."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Seen:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    def repeated(self, keys: Sequence[tuple[Key, int]]) -> dict[int, int]:
+    def repeated(self, keys: Sequence[tuple[RowKey, int]]) -> dict[int, int]:
         """Note keys with their lines, in the file's order; returns line → first line for those named before."""
         rows = [(*key, line) for key, line in keys]
         before = self._database.total_changes
@@ -40,7 +40,7 @@ class Seen:
             return {}
         return {line: first for key, line in keys if (first := self._first(key)) != line}
 
-    def _first(self, key: Key) -> int:
+    def _first(self, key: RowKey) -> int:
         query = "SELECT line FROM seen WHERE kind = ? AND source_id = ?"
         with closing(self._database.execute(query, key)) as found:
             line: int = found.fetchone()[0]

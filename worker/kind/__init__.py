@@ -1,6 +1,6 @@
 """What it means to be a kind: the declaration of one of Vitec's calls, as a validated, frozen payload."""
 
-from worker.kind.contract import Answer, Call, OnDoubt, Presence, Sighting
+from worker.kind.contract import Answer, Call, LookUpResult, OnDoubt, Presence
 from worker.kind.declaration import SKEW, Kind, Listed, PathId
 from worker.kind.headings import ROW_FIELDS, fold, row_headings
 from worker.kind.problems import BadCell, BadCells, Problem
@@ -14,11 +14,11 @@ __all__ = [
     "Call",
     "Kind",
     "Listed",
+    "LookUpResult",
     "OnDoubt",
     "PathId",
     "Presence",
     "Problem",
-    "Sighting",
     "fold",
     "row_headings",
 ]

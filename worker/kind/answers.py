@@ -4,7 +4,7 @@ import json
 from typing import Any, Final, NoReturn
 
 from worker.kind.cells import LONGEST_ID, is_plain
-from worker.kind.contract import Answer, Presence, Sighting
+from worker.kind.contract import Answer, LookUpResult, Presence
 from worker.outcome import Health, InDoubt, Outcome, Succeeded
 
 
@@ -61,6 +61,6 @@ def read_id(answer: Answer) -> Outcome:
     return Succeeded(value) if is_id(value) else accepted_in_doubt("the answer is not a JSON string with an id")
 
 
-def unclear(why: str) -> Sighting:
+def unclear(why: str) -> LookUpResult:
     """The look-up proves nothing."""
-    return Sighting(Presence.UNCLEAR, why)
+    return LookUpResult(Presence.UNCLEAR, why)

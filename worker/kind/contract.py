@@ -42,13 +42,13 @@ class Answer:
 class Presence(StrEnum):
     """What a look-up found."""
 
-    THERE = "there"
+    PRESENT = "there"
     ABSENT = "absent"
     UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class LookUpResult:
     """The verdict of one look-up. `remote_id` where the read-back tells it. `why` is a plain sentence, without data."""
 
     presence: Presence

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError
 
 from worker.kind.cells import PATH_ID, Cell, Reader, path_id, read_column
-from worker.kind.contract import Answer, Call, OnDoubt, Sighting
+from worker.kind.contract import Answer, Call, LookUpResult, OnDoubt
 from worker.kind.headings import ROW_FIELDS, fold, index, row_headings, spellings
 from worker.kind.problems import BadCell, BadCells, Problem
 from worker.outcome import Outcome
@@ -186,7 +186,9 @@ class Kind(BaseModel):
         """Give what a look-up could confuse with another operation of this kind and customer. None: nothing."""
         return None
 
-    def find(self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW) -> Sighting:
+    def find(
+        self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW
+    ) -> LookUpResult:
         """Judge the read-back's answer: is what was sent at `sent_at` there? `known_ids` belong to others."""
         raise NotImplementedError
 

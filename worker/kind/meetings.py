@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from worker.kind.answers import is_id, members, unclear, value_of
-from worker.kind.contract import Answer, Presence, Sighting
+from worker.kind.contract import Answer, LookUpResult, Presence
 from worker.kind.stockholm import possible_moments, read_back_time
 
 
@@ -40,14 +40,14 @@ def _meeting(entry: Any) -> Meeting | None:
     return Meeting(told["id"], at.replace(microsecond=0), *possible_moments(created))
 
 
-def judge(candidates: Sequence[Meeting], *, since: datetime) -> Sighting:
+def judge(candidates: Sequence[Meeting], *, since: datetime) -> LookUpResult:
     """Say whether exactly one of the candidates was made at `since` or later."""
     recent = [meeting for meeting in candidates if meeting.created_latest >= since]
     if not recent:
-        return Sighting(Presence.ABSENT, "no comeback at that time was made since it was sent")
+        return LookUpResult(Presence.ABSENT, "no comeback at that time was made since it was sent")
     if len(recent) > 1:
         return unclear("several comebacks at that time were made since it was sent")
     # In the hour that occurs twice a year a naive time may lie before or after: neither answer would be proven.
     if recent[0].created_earliest < since:
         return unclear("a comeback at that time was made in the hour that occurs twice, perhaps before it was sent")
-    return Sighting(Presence.THERE, "one comeback at that time was made since it was sent", recent[0].id)
+    return LookUpResult(Presence.PRESENT, "one comeback at that time was made since it was sent", recent[0].id)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from worker.kind import SKEW, Answer, Kind, OnDoubt, PathId, Problem, Sighting, answers, meetings
+from worker.kind import SKEW, Answer, Kind, LookUpResult, OnDoubt, PathId, Problem, answers, meetings
 from worker.kind.cells import Cell, body_id, moment, path_id, text
 from worker.outcome import Outcome
 
@@ -46,7 +46,9 @@ class Comeback(Kind):
         """The contact and what a clock in Stockholm shows: what is read back says no more."""
         return f"{self.contact_id}/{self.date[:19]}"
 
-    def find(self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW) -> Sighting:
+    def find(
+        self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW
+    ) -> LookUpResult:
         """Ours has the time that was sent, was made no earlier than `sent_at` less `skew`, and is nobody else's."""
         found = meetings.read(answer, self.contact_id)
         if found is None:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from worker.kind import SKEW, Answer, Kind, OnDoubt, PathId, Presence, Sighting, answers
+from worker.kind import SKEW, Answer, Kind, LookUpResult, OnDoubt, PathId, Presence, answers
 from worker.kind.cells import Cell, body_id, flag, number, path_id, text
 from worker.outcome import Outcome, Succeeded
 
@@ -59,7 +59,9 @@ class ViewingRegistration(Kind):
         """The contact and the viewing: two registrations for the same viewing read back alike."""
         return f"{self.contact_id}/{self.viewing_id}"
 
-    def find(self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW) -> Sighting:
+    def find(
+        self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW
+    ) -> LookUpResult:
         """Registered is who stands at our time slot; neither time nor id is told, so none is compared."""
         del sent_at, known_ids, skew
         told = answers.value_of(answer)
@@ -68,5 +70,5 @@ class ViewingRegistration(Kind):
         if answer.status != 200 or not ours or not all(answers.is_id(at.get("timeslotid")) for at in entries):
             return answers.unclear("the answer is not a well-formed list of the contact's registrations")
         if any(at["timeslotid"] == self.time_slot_id for at in entries):
-            return Sighting(Presence.THERE, "the contact is registered at this time slot")
-        return Sighting(Presence.ABSENT, "the contact is not registered at this time slot")
+            return LookUpResult(Presence.PRESENT, "the contact is registered at this time slot")
+        return LookUpResult(Presence.ABSENT, "the contact is not registered at this time slot")

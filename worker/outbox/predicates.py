@@ -28,7 +28,7 @@ awaiting_parent: ColumnElement[bool] = and_(waiting, literal_column("NOT operati
 Now = ColumnElement[datetime]
 
 
-def still(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def without_index(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """That it holds, for rows that have been picked: said so that no partial index can be chosen by it.
 
     Where nothing had been waiting when PostgreSQL last counted, it believes that the index of all that waits holds one
@@ -42,7 +42,7 @@ def as_bound(now: Now) -> ColumnElement[datetime]:
     return select(now).scalar_subquery()
 
 
-def in_time(now: Now) -> ColumnElement[bool]:
+def not_expired(now: Now) -> ColumnElement[bool]:
     """The operation has not expired."""
     return or_(Operation.expires_at.is_(None), Operation.expires_at > now)
 
@@ -50,25 +50,25 @@ def in_time(now: Now) -> ColumnElement[bool]:
 def ready(now: Now) -> ColumnElement[bool]:
     """The operation itself could be claimed: state, time, expiry, parent and fresh evidence allow it."""
     fresh = or_(Operation.send_again_until.is_(None), Operation.send_again_until > now)
-    return and_(sendable, Operation.next_attempt_at <= as_bound(now), in_time(now), fresh)
+    return and_(sendable, Operation.next_attempt_at <= as_bound(now), not_expired(now), fresh)
 
 
-def looked_up() -> ColumnElement[bool]:
+def can_be_looked_up() -> ColumnElement[bool]:
     """The operation is in doubt, and Vitec can be asked about it."""
     return and_(in_doubt, Operation.needs_person.is_(False))
 
 
-def doubtful(now: Now) -> ColumnElement[bool]:
+def look_up_due(now: Now) -> ColumnElement[bool]:
     """A look-up is due, since the operation is in doubt."""
-    return and_(looked_up(), Operation.next_attempt_at <= as_bound(now))
+    return and_(can_be_looked_up(), Operation.next_attempt_at <= as_bound(now))
 
 
-def stale(now: Now) -> ColumnElement[bool]:
+def permission_expired(now: Now) -> ColumnElement[bool]:
     """A look-up is due, since leave to send again has grown old."""
     return and_(sendable, Operation.send_again_until <= now, Operation.next_attempt_at <= as_bound(now))
 
 
-def asking(now: Now) -> ColumnElement[bool]:
+def look_up_running(now: Now) -> ColumnElement[bool]:
     """A look-up of the operation may be under way: its worker lives, or died with it a moment ago."""
     return Operation.look_up_until > now
 
@@ -86,51 +86,54 @@ def covers(hold: Any, lane: Any) -> ColumnElement[bool]:
     )
 
 
-def holding(now: Now) -> ColumnElement[bool]:
+def hold_is_active(now: Now) -> ColumnElement[bool]:
     """The hold has not ended."""
     return or_(Hold.until.is_(None), Hold.until > now)
 
 
-def held(now: Now) -> ColumnElement[bool]:
+def lane_is_held(now: Now) -> ColumnElement[bool]:
     """Some hold covers the lane now."""
-    return exists(select(Hold.id).where(holding(now), covers(Hold, Lane)).correlate(Lane))
+    return exists(select(Hold.id).where(hold_is_active(now), covers(Hold, Lane)).correlate(Lane))
 
 
-def of_lane(lane: Any = Lane) -> ColumnElement[bool]:
+def in_lane(lane: Any = Lane) -> ColumnElement[bool]:
     """The operation belongs to the lane."""
     return and_(Operation.customer_id == lane.customer_id, Operation.kind == lane.kind)
 
 
-of_named_lane: ColumnElement[bool] = and_(
+in_named_lane: ColumnElement[bool] = and_(
     Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind")
 )
 """The operation belongs to the lane that the statement's values name."""
 
 
-def to_ask(now: Now) -> ColumnElement[bool]:
+def lane_has_look_up_due(now: Now) -> ColumnElement[bool]:
     """The lane has an operation that is to be looked up now. Asked singly: each has a partial index of its own."""
     return or_(
-        *(exists(select(Operation.id).where(of_lane(), some).correlate(Lane)) for some in (doubtful(now), stale(now)))
+        *(
+            exists(select(Operation.id).where(in_lane(), some).correlate(Lane))
+            for some in (look_up_due(now), permission_expired(now))
+        )
     )
 
 
 def claimable(now: Now) -> ColumnElement[bool]:
     """The lane has an operation that could be claimed or looked up now, holds included."""
-    to_send = exists(select(Operation.id).where(of_lane(), ready(now)).correlate(Lane))
-    return and_(~held(now), or_(to_send, to_ask(now)))
+    to_send = exists(select(Operation.id).where(in_lane(), ready(now)).correlate(Lane))
+    return and_(~lane_is_held(now), or_(to_send, lane_has_look_up_due(now)))
 
 
 def abandoned(now: Now) -> ColumnElement[bool]:
     """The lane has operations in flight and nobody has a turn there."""
-    left = exists(select(Operation.id).where(of_lane(), in_flight).correlate(Lane))
-    return and_(free(now), left)
+    left = exists(select(Operation.id).where(in_lane(), in_flight).correlate(Lane))
+    return and_(lane_is_free(now), left)
 
 
-def free(now: Now) -> ColumnElement[bool]:
+def lane_is_free(now: Now) -> ColumnElement[bool]:
     """Nobody has a turn at the lane."""
     return or_(Lane.lease_until.is_(None), Lane.lease_until <= now)
 
 
-def due(now: Now) -> ColumnElement[bool]:
+def lane_is_due(now: Now) -> ColumnElement[bool]:
     """The lane waits for a turn."""
-    return and_(Lane.due_at <= now, free(now), claimable(now))
+    return and_(Lane.due_at <= now, lane_is_free(now), claimable(now))

@@ -13,20 +13,20 @@ from celery import bootsteps, signals
 from celery.worker.control import Panel
 
 from worker import bootstrap, delivery, housekeeping, logs, rings
-from worker.outbox import Outbox
+from worker.outbox import Database
 from worker.outbox.lanes import environments
 from worker.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
 
-SILENT = 10.0
+NO_DISPATCH_FOR = 10.0
 """Seconds without any dispatch after which the main process dispatches itself: beat may be dead, children busy."""
 
-DEAF = 60.0
+NO_MESSAGE_FOR = 60.0
 """Seconds without any ring heard in time after which it does so too: clocks may be apart, so that rings from
 elsewhere arrive expired, or beat may ring at another broker."""
 
-UNREAD = 1.0
+UNREAD_RESULT_WAIT = 1.0
 """Seconds for which a child that has been told to end waits until the main process has read its last result.
 
 The pool's own 30 s are for results, and we have none. A ring that had reached a child unread when the stop came is
@@ -64,7 +64,7 @@ def _refuse(sender: Any, **_: Any) -> None:
         sender.pool_cls, sender.concurrency = "solo", 1
     # A constant of the pool's module, which its children have from the fork.
     billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = int(
-        UNREAD / billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
+        UNREAD_RESULT_WAIT / billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
     )
     for name in [name for name, meta in Panel.meta.items() if meta.type == "control" and name not in _OBEYED]:
         del Panel.meta[name], Panel.data[name]
@@ -119,15 +119,15 @@ def _heard(**_: Any) -> None:
     _attention.heard = monotonic()
 
 
-def watch(box: Outbox, settings: Settings, ring: housekeeping.Ring, attention: Attention, now: float) -> bool:
+def watch(db: Database, settings: Settings, ring: housekeeping.Ring, attention: Attention, now: float) -> bool:
     """Do beat's part if nobody has for a while; return whether it was done."""
-    if not environments.silent_for(box, SILENT) and now - attention.heard < DEAF:
+    if not environments.no_dispatch_for(db, NO_DISPATCH_FOR) and now - attention.heard < NO_MESSAGE_FOR:
         return False
     if now - attention.tidied >= settings.housekeeping_every:
         attention.tidied = now
-        housekeeping.rescue_abandoned(box, settings, delivery.this_worker())
-        housekeeping.expire(box, settings.parent_missing_after)
-    housekeeping.dispatch(box, ring)
+        housekeeping.rescue_abandoned(db, settings, delivery.this_worker())
+        housekeeping.expire(db, settings.parent_missing_after)
+    housekeeping.dispatch(db, ring)
     return True
 
 
@@ -160,9 +160,9 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
             with _at_work:
                 _look(
                     lambda: watch(
-                        bootstrap.outbox(),
+                        bootstrap.database(),
                         settings,
-                        lambda kinds: rings.ring(bootstrap.bell(), kinds),
+                        lambda kinds: rings.ring(bootstrap.publisher(), kinds),
                         _attention,
                         monotonic(),
                     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import IO, Final, Self
 
 from models import State
-from worker.outbox import Outbox
-from worker.outbox.views import unreported as reporting
-from worker.outbox.views.unreported import Told
+from worker.outbox import Database
+from worker.outbox.views import unreported
+from worker.outbox.views.unreported import ReportedState
 
 _STATES: Final = tuple(State)
 
@@ -39,7 +39,7 @@ class Receipts:
         self._operations.close()
         self._rejected.close()
 
-    def add_operation(self, told: Told) -> None:
+    def add_operation(self, told: ReportedState) -> None:
         self._operations.write(self._OPERATION.pack(told.id, told.attempt, _STATES.index(told.state)))
 
     def add_rejected(self, id_: int) -> None:
@@ -49,12 +49,15 @@ class Receipts:
     def written(self) -> Written:
         return Written(self._operations.tell() // self._OPERATION.size, self._rejected.tell() // self._REJECTED.size)
 
-    def mark(self, box: Outbox) -> Written:
+    def mark(self, db: Database) -> Written:
         """Mark everything as told, and say how much was written."""
         written = self.written
-        told = (Told(id_, attempt, _STATES[state]) for id_, attempt, state in _read(self._operations, self._OPERATION))
-        reporting.mark_operations(box, told)
-        reporting.mark_rejected(box, (id_ for (id_,) in _read(self._rejected, self._REJECTED)))
+        told = (
+            ReportedState(id_, attempt, _STATES[state])
+            for id_, attempt, state in _read(self._operations, self._OPERATION)
+        )
+        unreported.mark_operations_reported(db, told)
+        unreported.mark_rejections_reported(db, (id_ for (id_,) in _read(self._rejected, self._REJECTED)))
         return written
 
 

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
-from worker.feeds.formulas import disarm
-from worker.outbox import Outbox
-from worker.outbox.views import unreported as reporting
-from worker.outbox.views.unreported import Told
-from worker.results.codes import explained
+from worker.feeds.formulas import escape_formula
+from worker.outbox import Database
+from worker.outbox.views import unreported
+from worker.outbox.views.unreported import ReportedState
+from worker.results.codes import explain_code
 from worker.results.receipts import Receipts, Written
 
 FORMS: Final = ("csv", "jsonl")
@@ -48,16 +48,16 @@ _Put = Callable[[Sequence[Any]], object]
 
 
 def write_stream(
-    box: Outbox, stream: TextIO, *, form: str, feed: str | None = None, everything: bool = False
+    db: Database, stream: TextIO, *, form: str, feed: str | None = None, everything: bool = False
 ) -> Written:
     """Write to a stream, flush it, and only then mark what was written as told. `everything`: all, and no mark."""
     with Receipts() as receipts:
-        _write(box, stream, form, feed, everything, receipts)
+        _write(db, stream, form, feed, everything, receipts)
         stream.flush()
-        return receipts.written if everything else receipts.mark(box)
+        return receipts.written if everything else receipts.mark(db)
 
 
-def write_file(box: Outbox, path: Path, *, form: str, feed: str | None = None, everything: bool = False) -> Written:
+def write_file(db: Database, path: Path, *, form: str, feed: str | None = None, everything: bool = False) -> Written:
     """Write a file that appears whole or not at all, and only when it is safely on the disk mark it as told.
 
     Raises OSError. A file of that name is replaced.
@@ -66,14 +66,14 @@ def write_file(box: Outbox, path: Path, *, form: str, feed: str | None = None, e
     with Receipts() as receipts:
         try:
             with draft.open("w", encoding="utf-8", newline="") as stream:
-                _write(box, stream, form, feed, everything, receipts)
+                _write(db, stream, form, feed, everything, receipts)
                 stream.flush()
                 os.fsync(stream.fileno())
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
         _sync_folder(path.parent)
-        return receipts.written if everything else receipts.mark(box)
+        return receipts.written if everything else receipts.mark(db)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -85,18 +85,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _write(box: Outbox, stream: TextIO, form: str, feed: str | None, everything: bool, receipts: Receipts) -> None:
+def _write(db: Database, stream: TextIO, form: str, feed: str | None, everything: bool, receipts: Receipts) -> None:
     put = _csv(stream) if form == "csv" else _json_lines(stream)
-    for row in reporting.operations(box, feed=feed, everything=everything):
+    for row in unreported.unreported_operations(db, feed=feed, everything=everything):
         put(_operation(row))
-        receipts.add_operation(Told(row.id, row.attempt, row.state))
-    for row in reporting.rejected(box, feed=feed, everything=everything):
+        receipts.add_operation(ReportedState(row.id, row.attempt, row.state))
+    for row in unreported.unreported_rejections(db, feed=feed, everything=everything):
         put(_rejected(row))
         receipts.add_rejected(row.id)
 
 
 def _operation(row: Row[Any]) -> Sequence[Any]:
-    why = explained(row.error_code)
+    why = explain_code(row.error_code)
     return (
         "operation",
         row.source_id,
@@ -159,8 +159,8 @@ def _cell(value: Any) -> str:
         return ""
     if type(value) is int:
         # As JSON has it, without its encoder: 2 µs each.
-        return disarm(str(value))
-    return disarm(value if isinstance(value, str) else _dump(value))
+        return escape_formula(str(value))
+    return escape_formula(value if isinstance(value, str) else _dump(value))
 
 
 def _json_lines(stream: TextIO) -> _Put:

@@ -22,7 +22,7 @@ UNCLEAR = "it is not known whether Vitec acted"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class UnusableAnswer:
     """A final answer that is no complete 2xx: its status, and what came with it. Headers only if the head was whole."""
 
     status: int
@@ -32,7 +32,7 @@ class Heard:
     """Why a 2xx among them is not complete."""
 
 
-def verdict(heard: Heard, *, throttled_is_certain: bool) -> VitecError:
+def classify(heard: UnusableAnswer, *, throttled_is_certain: bool) -> VitecError:
     """The error that it is."""
     status = heard.status
     if status in {429, 503}:
@@ -60,7 +60,7 @@ def _plain(status: int) -> tuple[type[VitecError], str]:
     return found
 
 
-def _throttled(heard: Heard, *, certain: bool) -> VitecError:
+def _throttled(heard: UnusableAnswer, *, certain: bool) -> VitecError:
     status, words = heard.status, heard.words
     asked = _asked(heard.headers)
     if not certain or (status == 503 and not asked):

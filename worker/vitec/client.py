@@ -14,10 +14,10 @@ from worker.failpoints import reach
 from worker.kind import Answer, Call
 from worker.vitec import body
 from worker.vitec.adapter import Adapter
-from worker.vitec.classify import Heard, verdict
+from worker.vitec.classify import UnusableAnswer, classify
 from worker.vitec.credentials import Credentials, CredentialsError, Login
-from worker.vitec.error_text import words
-from worker.vitec.http_attempt import Flight, WithdrawnError, flying
+from worker.vitec.error_text import error_text
+from worker.vitec.http_attempt import HttpAttempt, WithdrawnError, bound_to_thread
 from worker.vitec.permit import Permit
 from worker.vitec.retrying import with_tries
 from worker.vitec.watchdog import Watchdog
@@ -78,7 +78,7 @@ class Client:
         if isinstance(prepared, VitecError):
             return prepared
         return with_tries(
-            lambda tries: self._try(prepared, Flight(permit, deadline, call.method), tries),
+            lambda tries: self._try(prepared, HttpAttempt(permit, deadline, call.method), tries),
             lambda: deadline - time.monotonic(),
         )
 
@@ -109,14 +109,14 @@ class Client:
         prepared.headers = headers  # type: ignore[assignment]
         return prepared
 
-    def _try(self, prepared: PreparedRequest, flight: Flight, tries: int) -> Answer | VitecError:
+    def _try(self, prepared: PreparedRequest, flight: HttpAttempt, tries: int) -> Answer | VitecError:
         answer: Answer | VitecError
         if flight.permit.revoked or flight.remaining() <= 0:
             answer = Revoked("withdrawn before it was tried")
         else:
             self._watchdog.watch(flight)
             try:
-                with flying(flight):
+                with bound_to_thread(flight):
                     answer = self._exchanged(prepared, flight, tries)
             finally:
                 self._watchdog.leave(flight)
@@ -124,7 +124,7 @@ class Client:
             answer.tries = tries
         return answer
 
-    def _exchanged(self, prepared: PreparedRequest, flight: Flight, tries: int) -> Answer | VitecError:
+    def _exchanged(self, prepared: PreparedRequest, flight: HttpAttempt, tries: int) -> Answer | VitecError:
         # The watchdog keeps the deadline. The sockets' own timeouts are for the phases where nothing is written yet.
         patience = max(0.001, flight.remaining())
         try:
@@ -140,7 +140,7 @@ class Client:
             if not stream.closed:
                 stream.close()
 
-    def _read(self, stream: HTTPResponse, flight: Flight, tries: int) -> Answer | VitecError:
+    def _read(self, stream: HTTPResponse, flight: HttpAttempt, tries: int) -> Answer | VitecError:
         flaw = None
         try:
             data = body.read(stream, stream.headers.get("Content-Encoding"))
@@ -153,12 +153,12 @@ class Client:
         if 200 <= status < 300 and flaw is None:
             return Answer(status, data, tries)
         headers = stream.headers if flight.head else {}
-        return self._judged(Heard(status, headers, words(data), flaw or "it is no 2xx"))
+        return self._judged(UnusableAnswer(status, headers, error_text(data), flaw or "it is no 2xx"))
 
-    def _without_answer(self, flight: Flight, what: str) -> VitecError:
+    def _without_answer(self, flight: HttpAttempt, what: str) -> VitecError:
         """What it means that requests raised something: the flight's marks decide, never the exception's class."""
         if flight.status is not None:
-            return self._judged(Heard(flight.status, {}, None, _flaw(flight) or "its head cannot be read"))
+            return self._judged(UnusableAnswer(flight.status, {}, None, _flaw(flight) or "its head cannot be read"))
         if flight.cut:
             return Unanswered("no complete answer before the deadline")
         if flight.permit.written:
@@ -167,11 +167,11 @@ class Client:
             return Revoked("withdrawn before the first byte")
         return Unreachable(flight.trouble)
 
-    def _judged(self, heard: Heard) -> VitecError:
-        return verdict(heard, throttled_is_certain=self._throttled_is_certain)
+    def _judged(self, heard: UnusableAnswer) -> VitecError:
+        return classify(heard, throttled_is_certain=self._throttled_is_certain)
 
 
-def _flaw(flight: Flight) -> str | None:
+def _flaw(flight: HttpAttempt) -> str | None:
     """Why the answer, whatever it looks like, is not a complete one."""
     if flight.cut:
         return "the answer was still coming at the deadline"

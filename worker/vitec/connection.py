@@ -13,7 +13,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
 from worker.failpoints import is_armed, reach
-from worker.vitec.http_attempt import current
+from worker.vitec.http_attempt import current_attempt
 from worker.vitec.response import MarkedResponse
 
 IDLE_AT_MOST = 2.0
@@ -36,7 +36,7 @@ class PlainConnection(HTTPConnection):
 
     def connect(self) -> None:
         """Connect (with TLS: including the handshake), leaving the reason on the flight if it fails."""
-        flight = current()
+        flight = current_attempt()
         try:
             super().connect()
         except ssl.SSLCertVerificationError as error:
@@ -50,7 +50,7 @@ class PlainConnection(HTTPConnection):
             raise
 
     def _new_conn(self) -> socket.socket:
-        flight = current()
+        flight = current_attempt()
         try:
             found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
@@ -76,13 +76,13 @@ class PlainConnection(HTTPConnection):
     def is_connected(self) -> bool:
         """Whether the connection may carry this request; the pool closes and reopens it otherwise."""
         idle = time.monotonic() - self._last_used
-        return super().is_connected and (idle <= IDLE_AT_MOST or current().method == "GET")
+        return super().is_connected and (idle <= IDLE_AT_MOST or current_attempt().method == "GET")
 
     def request(  # type: ignore[override]
         self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, **options: Any
     ) -> None:
         """Write the request. The one place where bytes of it are handed to the operating system."""
-        flight = current()
+        flight = current_attempt()
         if self.sock is None:
             self.connect()
         # Head and body are composed first, so that nothing that is wrong with them is found out half way, and leave in
@@ -97,7 +97,7 @@ class PlainConnection(HTTPConnection):
         data = _composed(pieces, fields)
         if _TCP_USER_TIMEOUT is not None:
             self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(1, int(flight.remaining() * 1000)))
-        flight.take_off(self.sock)
+        flight.begin_write(self.sock)
         reach("before_first_byte")
         if is_armed("after_first_byte"):
             self.sock.sendall(data[:1])

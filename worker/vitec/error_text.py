@@ -9,7 +9,7 @@ AT_MOST = 500
 """Characters that are kept."""
 
 
-def words(body: bytes) -> str | None:
+def error_text(body: bytes) -> str | None:
     """What the answer says, for the database: one line, at most 500 characters, none of them a control character.
 
     The shape of Vitec's errors is not published. Keys are compared without regard to case, in this order:

@@ -14,7 +14,7 @@ class WithdrawnError(Exception):
     """The permit was gone before the first byte."""
 
 
-class Flight:
+class HttpAttempt:
     """What the connection learns while it carries one request, and the handle by which the watchdog cuts it.
 
     An exception's class cannot tell whether bytes were written, nor a returned answer whether it was cut off (a
@@ -57,17 +57,17 @@ class Flight:
         """Seconds until this try must be over; negative after that."""
         return self.deadline - time.monotonic()
 
-    def take_off(self, sock: socket.socket) -> None:
+    def begin_write(self, sock: socket.socket) -> None:
         """Take the right to write on this socket; raise WithdrawnError if there is none."""
         # A descriptor of our own: the watchdog must be able to cut for as long as the answer is being read, and must
         # never touch a number that has been closed and given to another connection.
         with self._lock:
             self._fd = os.dup(sock.fileno())
         if not self.permit.use():
-            self.land()
+            self.end()
             raise WithdrawnError
 
-    def land(self) -> None:
+    def end(self) -> None:
         """Say that the socket is no longer ours to cut. Twice is harmless."""
         with self._lock:
             self._landed = True
@@ -100,7 +100,7 @@ def _shut(fd: int) -> None:
 
 
 class _Current(threading.local):
-    flight: Flight | None = None
+    flight: HttpAttempt | None = None
 
 
 # How a flight reaches its connection: a request is composed, connected, written and read by one and the same thread,
@@ -108,7 +108,7 @@ class _Current(threading.local):
 _current = _Current()
 
 
-def current() -> Flight:
+def current_attempt() -> HttpAttempt:
     """The flight of this thread."""
     if _current.flight is None:
         raise RuntimeError("a connection was used outside Client.send")
@@ -116,11 +116,11 @@ def current() -> Flight:
 
 
 @contextmanager
-def flying(flight: Flight) -> Iterator[None]:
+def bound_to_thread(flight: HttpAttempt) -> Iterator[None]:
     """Make it this thread's flight; landed at the end, come what may."""
     _current.flight = flight
     try:
         yield
     finally:
         _current.flight = None
-        flight.land()
+        flight.end()

@@ -4,7 +4,7 @@ import re
 from http.client import HTTPException, HTTPMessage, HTTPResponse, UnknownProtocol
 from typing import Any, BinaryIO
 
-from worker.vitec.http_attempt import current
+from worker.vitec.http_attempt import current_attempt
 
 _BLANK = (b"\r\n", b"\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] [1-9][0-9]{2}(?: [^\r\n]*)?\r?\n")
@@ -52,7 +52,7 @@ class MarkedResponse(HTTPResponse):
 
     def begin(self) -> None:
         """Read the head, and those of the interim answers before it."""
-        self._flight = current()
+        self._flight = current_attempt()
         self._lines = _Lines(self.fp)
         self.fp = self._lines  # type: ignore[assignment]
         try:
@@ -88,7 +88,7 @@ class MarkedResponse(HTTPResponse):
             # Neither minds a last chunk that is cut off.
             if (not self._lines.is_blank) if self.chunked else (self.length != 0):
                 self._flight.framed = False
-            self._flight.land()
+            self._flight.end()
         return closed
 
     def _mark(self) -> None:

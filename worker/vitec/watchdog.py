@@ -4,7 +4,7 @@ import threading
 import time
 from math import inf
 
-from worker.vitec.http_attempt import Flight
+from worker.vitec.http_attempt import HttpAttempt
 
 
 class Watchdog:
@@ -16,12 +16,12 @@ class Watchdog:
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.Lock())
-        self._flights: set[Flight] = set()
+        self._flights: set[HttpAttempt] = set()
         self._wakes_at = inf
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def watch(self, flight: Flight) -> None:
+    def watch(self, flight: HttpAttempt) -> None:
         """From now on, `expire` is called at its deadline."""
         with self._changed:
             if self._thread is None:
@@ -32,7 +32,7 @@ class Watchdog:
                 self._wakes_at = flight.deadline
                 self._changed.notify()
 
-    def leave(self, flight: Flight) -> None:
+    def leave(self, flight: HttpAttempt) -> None:
         """It is over."""
         with self._changed:
             self._flights.discard(flight)
@@ -58,7 +58,7 @@ class Watchdog:
             for flight in due:
                 flight.expire()
 
-    def _take_due(self) -> list[Flight]:
+    def _take_due(self) -> list[HttpAttempt]:
         now = time.monotonic()
         due = [flight for flight in self._flights if flight.deadline <= now]
         self._flights.difference_update(due)

@@ -10,50 +10,50 @@ from sqlalchemy import literal, select
 from models import UtcDateTime
 from run import ROOT
 from tests.factory import MOMENT
-from worker.outbox import FixedClock, Outbox, SqlClock
+from worker.outbox import Database, FixedClock, SqlClock
 from worker.outbox.database.clock import later
 
 # How long a connection has rested decides nothing but whether it is asked first.
-OUTBOX = [path for path in sorted((ROOT / "worker" / "outbox").glob("*.py")) if path.name != "engine.py"]
+OUTBOX = [path for path in sorted((ROOT / "worker" / "outbox").rglob("*.py")) if path.name != "engine.py"]
 
 
-def test_the_moment_is_the_statements_not_the_transactions(pg_box: Outbox) -> None:
+def test_the_moment_is_the_statements_not_the_transactions(pg_db: Database) -> None:
     """A transaction may have waited for a lock past the end of its lease."""
-    with pg_box.write() as connection:
+    with pg_db.write() as connection:
         first = connection.execute(select(SqlClock().now())).scalar_one()
         while (second := connection.execute(select(SqlClock().now())).scalar_one()) == first:
             assert datetime.now(UTC) - first < timedelta(seconds=20)
     assert second > first
 
 
-def test_the_production_clock_binds_nothing(box: Outbox) -> None:
-    assert select(SqlClock().now()).compile(dialect=box.engine.dialect).params == {}
+def test_the_production_clock_binds_nothing(db: Database) -> None:
+    assert select(SqlClock().now()).compile(dialect=db.engine.dialect).params == {}
 
 
-def test_it_is_the_time(box: Outbox) -> None:
-    with box.read() as connection:
+def test_it_is_the_time(db: Database) -> None:
+    with db.read() as connection:
         told = connection.execute(select(SqlClock().now())).scalar_one()
     assert abs(told - datetime.now(UTC)) < timedelta(seconds=30)
     assert told.utcoffset() == timedelta(0)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.25, -3.5, 86_400.0, 0.001])
-def test_later_is_later_by_fractions_of_seconds_too(box: Outbox, seconds: float) -> None:
-    with box.read() as connection:
+def test_later_is_later_by_fractions_of_seconds_too(db: Database, seconds: float) -> None:
+    with db.read() as connection:
         told = connection.execute(select(later(literal(MOMENT, UtcDateTime()), seconds))).scalar_one()
     assert told == MOMENT + timedelta(seconds=seconds)
 
 
-def test_moments_of_the_clock_compare_with_bound_ones(box: Outbox) -> None:
+def test_moments_of_the_clock_compare_with_bound_ones(db: Database) -> None:
     """On SQLite they are text; both must sort as time does."""
     now = SqlClock().now()
     soon, before = (literal(datetime.now(UTC) + timedelta(hours=hours), UtcDateTime()) for hours in (1, -1))
-    with box.read() as connection:
+    with db.read() as connection:
         assert connection.execute(select(now < soon, now > before, later(now, 7200) > soon)).one() == (1, 1, 1)
 
 
-def test_the_fixed_clock_stands_until_it_is_moved(box: Outbox, clock: FixedClock) -> None:
-    with box.read() as connection:
+def test_the_fixed_clock_stands_until_it_is_moved(db: Database, clock: FixedClock) -> None:
+    with db.read() as connection:
         assert connection.execute(select(clock.now())).scalar_one() == MOMENT
         clock.advance(1.5)
         assert connection.execute(select(clock.now())).scalar_one() == MOMENT + timedelta(seconds=1.5)

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tests import factory
 from tests.outbox.steps import make, read
-from worker.delivery.database_errors import database_away
-from worker.outbox import Outbox, connect
+from worker.delivery.database_errors import is_database_unavailable
+from worker.outbox import Database, connect
 from worker.outbox.database import engine
 
 BOUNDS = {
@@ -29,39 +29,39 @@ BOUNDS = {
 
 
 @pytest.mark.parametrize(("name", "value"), BOUNDS.items())
-def test_every_connection_bounds_its_waits_and_its_plans(pg_box: Outbox, name: str, value: str) -> None:
-    with pg_box.read() as connection:
+def test_every_connection_bounds_its_waits_and_its_plans(pg_db: Database, name: str, value: str) -> None:
+    with pg_db.read() as connection:
         assert connection.execute(text(f"SHOW {name}")).scalar_one() == value
 
 
-def test_the_link_to_the_database_notices_a_dead_peer(pg_box: Outbox) -> None:
-    with pg_box.read() as connection:
+def test_the_link_to_the_database_notices_a_dead_peer(pg_db: Database) -> None:
+    with pg_db.read() as connection:
         driver: Any = connection.connection.dbapi_connection
         told = driver.info.get_parameters()
     assert {"keepalives_idle": "10", "tcp_user_timeout": "20000", "connect_timeout": "5"}.items() <= told.items()
 
 
-def test_a_worker_stopped_in_mid_transaction_does_not_stop_the_others(pg_box: Outbox) -> None:
+def test_a_worker_stopped_in_mid_transaction_does_not_stop_the_others(pg_db: Database) -> None:
     """Whoever waits for its lock is told so after 2 s; the server ends the idle transaction itself after 5 s."""
-    id_ = make(pg_box)
-    with pytest.raises(DBAPIError) as idle, pg_box.write() as stopped:  # noqa: PT012 (one transaction)
+    id_ = make(pg_db)
+    with pytest.raises(DBAPIError) as idle, pg_db.write() as stopped:  # noqa: PT012 (one transaction)
         stopped.execute(text("UPDATE operations SET line = 1"))
         began = time.monotonic()
-        with pytest.raises(OperationalError) as waited, pg_box.write() as connection:
+        with pytest.raises(OperationalError) as waited, pg_db.write() as connection:
             connection.execute(text("UPDATE operations SET line = 2"))
         assert 1.5 < time.monotonic() - began < 4.5
-        assert database_away(waited.value)
-        _set_line(pg_box, 3)
+        assert is_database_unavailable(waited.value)
+        _set_line(pg_db, 3)
         stopped.execute(text("SELECT 1"))
-    assert database_away(idle.value)
-    assert read(pg_box, id_).line == 3
+    assert is_database_unavailable(idle.value)
+    assert read(pg_db, id_).line == 3
 
 
-def _set_line(box: Outbox, line: int) -> None:
+def _set_line(db: Database, line: int) -> None:
     end = time.monotonic() + 20
     while True:
         try:
-            with box.write() as connection:
+            with db.write() as connection:
                 connection.execute(text(f"UPDATE operations SET line = {line}"))
         except OperationalError:
             assert time.monotonic() < end, "the idle transaction was never ended"
@@ -69,20 +69,20 @@ def _set_line(box: Outbox, line: int) -> None:
             return
 
 
-def test_a_statement_that_takes_too_long_is_ended_and_counts_as_away(pg_box: Outbox) -> None:
-    with pytest.raises(OperationalError) as caught, pg_box.read() as connection:  # noqa: PT012 (one transaction)
+def test_a_statement_that_takes_too_long_is_ended_and_counts_as_away(pg_db: Database) -> None:
+    with pytest.raises(OperationalError) as caught, pg_db.read() as connection:  # noqa: PT012 (one transaction)
         connection.execute(text("SET LOCAL statement_timeout = '50ms'"))
         connection.execute(text("SELECT pg_sleep(20)"))
-    assert database_away(caught.value)
+    assert is_database_unavailable(caught.value)
 
 
-def test_a_backend_that_was_terminated_counts_as_away_and_is_replaced(pg_box: Outbox, pg_url: str) -> None:
-    with pytest.raises(DBAPIError) as caught, pg_box.write() as connection:  # noqa: PT012 (one transaction)
+def test_a_backend_that_was_terminated_counts_as_away_and_is_replaced(pg_db: Database, pg_url: str) -> None:
+    with pytest.raises(DBAPIError) as caught, pg_db.write() as connection:  # noqa: PT012 (one transaction)
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         terminate(pg_url, pid)
         connection.execute(text("SELECT 1"))
-    assert database_away(caught.value)
-    with pg_box.read() as connection:
+    assert is_database_unavailable(caught.value)
+    with pg_db.read() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
 
 
@@ -92,46 +92,46 @@ def terminate(url: str, pid: int) -> None:
         connection.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
 
 
-def test_a_value_that_is_refused_is_not_the_database_away(box: Outbox) -> None:
-    make(box, source_id="A")
+def test_a_value_that_is_refused_is_not_the_database_away(db: Database) -> None:
+    make(db, source_id="A")
     with pytest.raises(DBAPIError) as caught:
-        make(box, source_id="A")
-    assert not database_away(caught.value)
+        make(db, source_id="A")
+    assert not is_database_unavailable(caught.value)
 
 
-def test_no_error_shows_a_value(box: Outbox) -> None:
-    make(box, source_id="A")
+def test_no_error_shows_a_value(db: Database) -> None:
+    make(db, source_id="A")
     with pytest.raises(DBAPIError) as caught:
-        make(box, source_id="A", payload={"note": "Anna Andersson"})
+        make(db, source_id="A", payload={"note": "Anna Andersson"})
     assert "Anna" not in str(caught.value)
 
 
 def test_a_locked_sqlite_counts_as_away(sqlite_url: str) -> None:
-    box, other = (Outbox(connect(sqlite_url, lock_timeout=0.05)) for _ in range(2))
-    with box.write(), pytest.raises(OperationalError, match="locked") as caught, other.write():
+    db, other = (Database(connect(sqlite_url, lock_timeout=0.05)) for _ in range(2))
+    with db.write(), pytest.raises(OperationalError, match="locked") as caught, other.write():
         pass
-    assert database_away(caught.value)
-    box.engine.dispose()
+    assert is_database_unavailable(caught.value)
+    db.engine.dispose()
     other.engine.dispose()
 
 
 def test_malformed_input_to_sqlite_is_not_taken_for_an_absent_database(sqlite_url: str) -> None:
     """SQLite reports it by the same class as a lock; repeated, it would be refused for ever."""
-    box = Outbox(connect(sqlite_url))
-    with pytest.raises(OperationalError) as caught, box.read() as connection:
+    db = Database(connect(sqlite_url))
+    with pytest.raises(OperationalError) as caught, db.read() as connection:
         connection.execute(text("SELECT * FROM json_each('{')")).all()
-    assert not database_away(caught.value)
-    box.engine.dispose()
+    assert not is_database_unavailable(caught.value)
+    db.engine.dispose()
 
 
 def test_a_reader_of_sqlite_does_not_wait_for_the_writer(sqlite_url: str) -> None:
-    box = Outbox(connect(sqlite_url, lock_timeout=0.05))
-    other = Outbox(connect(sqlite_url, lock_timeout=0.05))
-    with box.write() as connection:
+    db = Database(connect(sqlite_url, lock_timeout=0.05))
+    other = Database(connect(sqlite_url, lock_timeout=0.05))
+    with db.write() as connection:
         factory.make_environment(connection)
         with other.read() as reading:
             assert reading.execute(text("SELECT count(*) FROM environments")).scalar_one() == 0
-    box.engine.dispose()
+    db.engine.dispose()
     other.engine.dispose()
 
 
@@ -148,12 +148,12 @@ COUNTING = """
 import sys
 from sqlalchemy import select, update
 from models import Environment
-from worker.outbox import Outbox, connect
-box = Outbox(connect(sys.argv[1], lock_timeout=60))
+from worker.outbox import Database, connect
+db = Database(connect(sys.argv[1], lock_timeout=60))
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(200):
-    with box.write() as connection:
+    with db.write() as connection:
         found = connection.scalar(select(Environment.failures_in_row))
         connection.execute(update(Environment).values(failures_in_row=found + 1))
 """
@@ -161,8 +161,8 @@ for _ in range(200):
 
 def test_two_processes_lose_no_update_on_sqlite(sqlite_url: str, tmp_path: Path) -> None:
     """A transaction that reads first and writes later would lose updates, or fail at once, without the lock first."""
-    box = Outbox(connect(sqlite_url))
-    with box.write() as connection:
+    db = Database(connect(sqlite_url))
+    with db.write() as connection:
         factory.make_environment(connection)
     command = [sys.executable, "-c", COUNTING, sqlite_url]
     both = [
@@ -182,34 +182,34 @@ def test_two_processes_lose_no_update_on_sqlite(sqlite_url: str, tmp_path: Path)
         for process in both:
             process.kill()
             process.communicate()
-    with box.read() as connection:
+    with db.read() as connection:
         assert connection.execute(text("SELECT failures_in_row FROM environments")).scalar_one() == 400
-    box.engine.dispose()
+    db.engine.dispose()
 
 
-def _ended_by_the_server(box: Outbox) -> None:
+def _ended_by_the_server(db: Database) -> None:
     """Use a connection, give it back to the pool, and let the server end it."""
-    with box.read() as connection:
+    with db.read() as connection:
         pid = connection.scalar(text("SELECT pg_backend_pid()"))
-    ending = connect(box.engine.url.render_as_string(hide_password=False))
+    ending = connect(db.engine.url.render_as_string(hide_password=False))
     with ending.begin() as connection:
         connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
     ending.dispose()
 
 
-def test_a_connection_that_has_rested_is_asked_and_made_anew(pg_box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_has_rested_is_asked_and_made_anew(pg_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "IDLE_AT_MOST", 0.0)
-    _ended_by_the_server(pg_box)
-    with pg_box.read() as connection:
+    _ended_by_the_server(pg_db)
+    with pg_db.read() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
 
 
-def test_a_busy_connection_is_not_asked(pg_box: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_connection_is_not_asked(pg_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """What its first statement then meets is the database being away, which every user of it must expect anyway."""
     monkeypatch.setattr(engine, "IDLE_AT_MOST", 3600.0)
-    _ended_by_the_server(pg_box)
-    with pytest.raises(DBAPIError) as met, pg_box.read() as connection:
+    _ended_by_the_server(pg_db)
+    with pytest.raises(DBAPIError) as met, pg_db.read() as connection:
         connection.scalar(text("SELECT 1"))
-    assert database_away(met.value)
-    with pg_box.read() as connection:
+    assert is_database_unavailable(met.value)
+    with pg_db.read() as connection:
         assert connection.scalar(text("SELECT 1")) == 1

@@ -7,8 +7,8 @@ from sqlalchemy import Boolean, Float, Integer, Text, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeEngine
 
-from worker.outbox import Outbox, SqlClock
-from worker.outbox.database.json_tables import as_document, as_json, dump, table_of
+from worker.outbox import Database, SqlClock
+from worker.outbox.database.json_tables import as_json, as_json_parameter, json_table, to_json_text
 from worker.outbox.exchange.settle import _move
 from worker.outbox.views.unreported import _mark
 
@@ -21,26 +21,26 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def test_rows_come_out_as_they_went_in_and_what_is_missing_is_null(box: Outbox) -> None:
-    with box.read() as connection:
-        table = table_of(connection.dialect.name, "given", COLUMNS)
-        found = connection.execute(select(table).order_by(table.c.id), as_document(ROWS)).mappings().all()
+def test_rows_come_out_as_they_went_in_and_what_is_missing_is_null(db: Database) -> None:
+    with db.read() as connection:
+        table = json_table(connection.dialect.name, "given", COLUMNS)
+        found = connection.execute(select(table).order_by(table.c.id), as_json_parameter(ROWS)).mappings().all()
     assert [dict(row) for row in found] == [{**dict.fromkeys(COLUMNS), **row} for row in ROWS]
 
 
-def test_one_row_and_fifty_are_the_same_statement(box: Outbox) -> None:
-    with box.read() as connection:
-        table = table_of(connection.dialect.name, "given", COLUMNS)
+def test_one_row_and_fifty_are_the_same_statement(db: Database) -> None:
+    with db.read() as connection:
+        table = json_table(connection.dialect.name, "given", COLUMNS)
         for count in (1, 50):
-            assert len(connection.execute(select(table), as_document(ROWS[:1] * count)).all()) == count
+            assert len(connection.execute(select(table), as_json_parameter(ROWS[:1] * count)).all()) == count
 
 
 @pytest.mark.parametrize("value", ["R1", "Å\n\"'", {"a": [1, None, True], "ö": {"x": 1.5}}, [], False, 0, None])
-def test_an_answer_is_kept_as_the_json_it_was(box: Outbox, value: Any) -> None:
-    with box.read() as connection:
-        table = table_of(connection.dialect.name, "given", {"answer": Text()})
-        row = {"answer": dump(value)}
-        document = as_document([{key: text for key, text in row.items() if text is not None}])
+def test_an_answer_is_kept_as_the_json_it_was(db: Database, value: Any) -> None:
+    with db.read() as connection:
+        table = json_table(connection.dialect.name, "given", {"answer": Text()})
+        row = {"answer": to_json_text(value)}
+        document = as_json_parameter([{key: text for key, text in row.items() if text is not None}])
         found = connection.execute(select(as_json(table.c.answer)), document)
         assert found.scalar_one() == value
 

@@ -10,9 +10,9 @@ from models import State
 from tests import factory
 from tests.outbox.steps import release
 from worker.kind.stockholm import STOCKHOLM
-from worker.outbox import FixedClock, Outbox
+from worker.outbox import Database, FixedClock
 from worker.outbox.database.sending_hours import SendingHours, Window
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 
 DAY = Window(time(8), time(20))
 NIGHT = Window(time(22), time(6))
@@ -71,22 +71,22 @@ def test_hours_that_cannot_be_meant_are_refused_with_the_remedy(written: str) ->
         Window.of(written)
 
 
-def test_outside_its_hours_nothing_of_the_kind_is_due(box: Outbox, clock: FixedClock) -> None:
-    limited = Outbox(box.engine, clock, SendingHours.of({"comeback": "12:00-20:00"}))
-    with box.write() as connection:
+def test_outside_its_hours_nothing_of_the_kind_is_due(db: Database, clock: FixedClock) -> None:
+    limited = Database(db.engine, clock, SendingHours.of({"comeback": "12:00-20:00"}))
+    with db.write() as connection:
         factory.make_operation(connection, State.PENDING)
         factory.make_operation(connection, State.PENDING, kind="appointment")
     keys = [("M30001", "comeback"), ("M30001", "appointment")]
-    lanes.wake(limited, keys)
+    turns.wake_lanes(limited, keys)
     # It is ten o'clock in Stockholm.
-    assert lanes.due_kinds(limited) == {"appointment": 1}
-    assert lanes.take(limited, "comeback", lease=45, worker="here:1") is None
-    assert lanes.is_closed(limited, "comeback")
+    assert turns.due_kinds(limited) == {"appointment": 1}
+    assert turns.take_turn(limited, "comeback", lease=45, worker="here:1") is None
+    assert turns.is_outside_hours(limited, "comeback")
     clock.advance(2 * 3600)
-    assert lanes.due_kinds(limited) == {"appointment": 1, "comeback": 1}
-    turn = lanes.take(limited, "comeback", lease=45, worker="here:1")
+    assert turns.due_kinds(limited) == {"appointment": 1, "comeback": 1}
+    turn = turns.take_turn(limited, "comeback", lease=45, worker="here:1")
     assert turn is not None
     clock.advance(8 * 3600)
     assert release(limited, turn) is None
-    assert lanes.take(limited, "appointment", lease=45, worker="here:1") is not None
-    assert not lanes.somebody_waits(limited)
+    assert turns.take_turn(limited, "appointment", lease=45, worker="here:1") is not None
+    assert not turns.any_lane_is_due(limited)

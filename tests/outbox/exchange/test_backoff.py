@@ -3,7 +3,7 @@
 import pytest
 
 from models import Reason
-from worker.outbox.exchange.holds import Ladders
+from worker.outbox.exchange.holds import HoldPolicy
 
 HOUR, DAY = 3600.0, 86400.0
 
@@ -19,10 +19,10 @@ HOUR, DAY = 3600.0, 86400.0
     ],
 )
 def test_a_hold_doubles_up_to_its_cap(reason: Reason, rungs: list[float]) -> None:
-    ladder = Ladders().of(reason)
+    ladder = HoldPolicy().of(reason)
     assert [ladder.rung(strikes) for strikes in range(1, len(rungs) + 1)] == rungs
     assert ladder.rung(10_000) == ladder.cap
 
 
 def test_five_failures_in_a_row_are_one_too_many() -> None:
-    assert Ladders().breaker_failures == 5
+    assert HoldPolicy().breaker_failures == 5

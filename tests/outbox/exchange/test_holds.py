@@ -10,57 +10,57 @@ from tests import factory
 from tests.factory import MOMENT
 from tests.outbox.steps import DOUBT, REFUSAL, SUCCESS, TERMS, begin, claim, done, make, read
 from worker.decide import Settlement
-from worker.outbox import FixedClock, Outbox
+from worker.outbox import Database, FixedClock
 from worker.outbox.exchange.exchange import exchange
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 from worker.outcome import HoldWanted
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-def test_a_held_scope_is_not_claimed_from(box: Outbox, scope: Scope, clock: FixedClock) -> None:
-    make(box)
-    turn = begin(box)
-    with box.write() as connection:
+def test_a_held_scope_is_not_claimed_from(db: Database, scope: Scope, clock: FixedClock) -> None:
+    make(db)
+    turn = begin(db)
+    with db.write() as connection:
         factory.make_hold(connection, scope)
-    result = claim(box, turn)
+    result = claim(db, turn)
     assert (result.held, result.claimed) == (True, ())
-    assert lanes.due_kinds(box) == {}
+    assert turns.due_kinds(db) == {}
     clock.advance(44)
-    assert claim(box, turn).held
+    assert claim(db, turn).held
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-def test_after_a_hold_one_goes_first_until_a_success(box: Outbox, scope: Scope) -> None:
+def test_after_a_hold_one_goes_first_until_a_success(db: Database, scope: Scope) -> None:
     for _ in range(5):
-        make(box)
-    turn = begin(box)
-    with box.write() as connection:
+        make(db)
+    turn = begin(db)
+    with db.write() as connection:
         factory.make_hold(connection, scope, until=MOMENT - timedelta(seconds=1))
-    (first,) = claim(box, turn).claimed
-    assert claim(box, turn).claimed == ()
-    result = exchange(box, turn, [done(first, SUCCESS)], 5, TERMS)
+    (first,) = claim(db, turn).claimed
+    assert claim(db, turn).claimed == ()
+    result = exchange(db, turn, [done(first, SUCCESS)], 5, TERMS)
     assert len(result.claimed) == 4
-    with box.read() as connection:
+    with db.read() as connection:
         assert connection.execute(select(Hold.id)).all() == []
 
 
-def test_one_goes_first_among_all_lanes_of_the_scope(box: Outbox) -> None:
-    make(box), make(box, kind="appointment")
-    comebacks, appointments = begin(box), begin(box, "appointment")
-    with box.write() as connection:
+def test_one_goes_first_among_all_lanes_of_the_scope(db: Database) -> None:
+    make(db), make(db, kind="appointment")
+    comebacks, appointments = begin(db), begin(db, "appointment")
+    with db.write() as connection:
         factory.make_hold(connection, Scope.GROUP, until=MOMENT - timedelta(seconds=1))
-    assert len(claim(box, comebacks).claimed) == 1
-    assert claim(box, appointments).claimed == ()
+    assert len(claim(db, comebacks).claimed) == 1
+    assert claim(db, appointments).claimed == ()
 
 
-def test_a_pause_of_another_customer_holds_nobody_else(box: Outbox) -> None:
-    make(box)
-    turn = begin(box)
-    with box.write() as connection:
+def test_a_pause_of_another_customer_holds_nobody_else(db: Database) -> None:
+    make(db)
+    turn = begin(db)
+    with db.write() as connection:
         factory.make_hold(connection, Scope.GROUP, customer_id="M2", until=None, reason=Reason.PAUSED)
         factory.make_hold(connection, Scope.GROUP, function_group="viewing", until=None, reason=Reason.PAUSED)
         factory.make_hold(connection, Scope.LANE, kind="appointment", until=None, reason=Reason.PAUSED)
-    assert len(claim(box, turn).claimed) == 1
+    assert len(claim(db, turn).claimed) == 1
 
 
 def barred(seconds: float | None = None) -> Settlement:
@@ -69,51 +69,51 @@ def barred(seconds: float | None = None) -> Settlement:
 
 
 def test_one_reason_brought_by_many_is_one_strike_and_doubles_when_it_comes_back(
-    box: Outbox, clock: FixedClock
+    db: Database, clock: FixedClock
 ) -> None:
     for _ in range(3):
-        make(box)
-    turn = begin(box)
-    claimed = claim(box, turn, want=2).claimed
-    exchange(box, turn, [done(one, barred()) for one in claimed], 0, TERMS)
-    with box.read() as connection:
+        make(db)
+    turn = begin(db)
+    claimed = claim(db, turn, want=2).claimed
+    exchange(db, turn, [done(one, barred()) for one in claimed], 0, TERMS)
+    with db.read() as connection:
         (hold,) = connection.execute(select(Hold.__table__)).all()
     assert (hold.strikes, hold.until, hold.customer_id) == (1, MOMENT + timedelta(hours=1), "M30001")
-    assert read(box, claimed[0].id).failures == 0
+    assert read(db, claimed[0].id).failures == 0
     clock.advance(3601)
-    turn = begin(box)
-    (probe,) = claim(box, turn).claimed
-    exchange(box, turn, [done(probe, barred())], 0, TERMS)
-    with box.read() as connection:
+    turn = begin(db)
+    (probe,) = claim(db, turn).claimed
+    exchange(db, turn, [done(probe, barred())], 0, TERMS)
+    with db.read() as connection:
         (hold,) = connection.execute(select(Hold.__table__)).all()
     assert (hold.strikes, hold.until) == (2, MOMENT + timedelta(seconds=3601 + 7200))
 
 
-def test_retry_after_is_kept_as_said_and_never_shortened(box: Outbox) -> None:
-    make(box), make(box)
-    turn = begin(box)
-    one, two = claim(box, turn).claimed
+def test_retry_after_is_kept_as_said_and_never_shortened(db: Database) -> None:
+    make(db), make(db)
+    turn = begin(db)
+    one, two = claim(db, turn).claimed
 
     def throttled(seconds: float) -> Settlement:
         hold = HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, seconds)
         return Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, code="throttled", hold=hold)
 
-    exchange(box, turn, [done(one, throttled(90)), done(two, throttled(20))], 0, TERMS)
-    with box.read() as connection:
+    exchange(db, turn, [done(one, throttled(90)), done(two, throttled(20))], 0, TERMS)
+    with db.read() as connection:
         assert connection.scalar(select(Hold.until)) == MOMENT + timedelta(seconds=90)
 
 
-def test_five_failures_in_a_row_open_the_breaker_and_one_more_doubles_it(box: Outbox, clock: FixedClock) -> None:
+def test_five_failures_in_a_row_open_the_breaker_and_one_more_doubles_it(db: Database, clock: FixedClock) -> None:
     for _ in range(7):
-        make(box)
-    turn = begin(box)
-    claimed = claim(box, turn).claimed
-    exchange(box, turn, [done(one, DOUBT) for one in claimed[:4]], 0, TERMS)
-    with box.read() as connection:
+        make(db)
+    turn = begin(db)
+    claimed = claim(db, turn).claimed
+    exchange(db, turn, [done(one, DOUBT) for one in claimed[:4]], 0, TERMS)
+    with db.read() as connection:
         assert connection.execute(select(Hold.id)).all() == []
         assert connection.scalar(select(Environment.failures_in_row)) == 4
-    exchange(box, turn, [done(claimed[4], DOUBT)], 0, TERMS)
-    with box.read() as connection:
+    exchange(db, turn, [done(claimed[4], DOUBT)], 0, TERMS)
+    with db.read() as connection:
         hold = connection.execute(select(Hold.__table__)).one()
     assert (hold.scope, hold.reason, hold.until) == (
         Scope.ENVIRONMENT,
@@ -121,20 +121,20 @@ def test_five_failures_in_a_row_open_the_breaker_and_one_more_doubles_it(box: Ou
         MOMENT + timedelta(seconds=120),
     )
     clock.advance(121)
-    turn = begin(box)
-    (probe,) = claim(box, turn).claimed
-    exchange(box, turn, [done(probe, DOUBT)], 0, TERMS)
-    with box.read() as connection:
+    turn = begin(db)
+    (probe,) = claim(db, turn).claimed
+    exchange(db, turn, [done(probe, DOUBT)], 0, TERMS)
+    with db.read() as connection:
         assert connection.scalar(select(Hold.until)) == MOMENT + timedelta(seconds=121 + 240)
 
 
-def test_a_good_answer_between_failures_keeps_the_breaker_closed(box: Outbox) -> None:
+def test_a_good_answer_between_failures_keeps_the_breaker_closed(db: Database) -> None:
     for _ in range(5):
-        make(box)
-    turn = begin(box)
-    claimed = claim(box, turn).claimed
+        make(db)
+    turn = begin(db)
+    claimed = claim(db, turn).claimed
     kinds = [DOUBT, DOUBT, DOUBT, REFUSAL, DOUBT]
-    exchange(box, turn, [done(one, what) for one, what in zip(claimed, kinds, strict=True)], 0, TERMS)
-    with box.read() as connection:
+    exchange(db, turn, [done(one, what) for one, what in zip(claimed, kinds, strict=True)], 0, TERMS)
+    with db.read() as connection:
         assert connection.scalar(select(Environment.failures_in_row)) == 1
         assert connection.execute(select(Hold.id)).all() == []

@@ -23,7 +23,7 @@ from tests.outbox.steps import (
     settle,
 )
 from worker.decide import Settlement
-from worker.outbox import FixedClock, Outbox
+from worker.outbox import Database, FixedClock
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.claim import Claimed
 from worker.outbox.lanes.turns import Turn
@@ -40,49 +40,49 @@ LATER: dict[str, dict[str, Any]] = {
 ENDED = {"failed", "cancelled", "expired"}
 
 
-def overtaken(box: Outbox, clock: FixedClock) -> tuple[Turn, Claimed]:
+def overtaken(db: Database, clock: FixedClock) -> tuple[Turn, Claimed]:
     """An attempt whose turn was believed dead: in doubt, and told to the CRM so."""
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
     clock.advance(45)
-    assert rescue.rescue(box, lambda *_: DIED, "there:2") == 1
-    change(box, claimed.id, reported_at=clock.moment)
+    assert rescue.rescue_lanes(db, lambda *_: DIED, "there:2") == 1
+    change(db, claimed.id, reported_at=clock.moment)
     return turn, claimed
 
 
-def move_on(box: Outbox, claimed: Claimed, state: str, clock: FixedClock) -> None:
+def move_on(db: Database, claimed: Claimed, state: str, clock: FixedClock) -> None:
     """What happened to the operation before the answer came."""
     columns = dict(LATER[state])
     if state in ENDED:
         columns["finalized_at"] = clock.moment
     if columns:
-        change(box, claimed.id, **columns)
+        change(db, claimed.id, **columns)
 
 
-def again_in_flight(box: Outbox, claimed: Claimed, clock: FixedClock) -> tuple[Turn, Claimed]:
+def again_in_flight(db: Database, claimed: Claimed, clock: FixedClock) -> tuple[Turn, Claimed]:
     """A person said: send again; and so it is."""
-    move_on(box, claimed, "retryable", clock)
-    turn = begin(box)
-    (second,) = claim(box, turn).claimed
+    move_on(db, claimed, "retryable", clock)
+    turn = begin(db)
+    (second,) = claim(db, turn).claimed
     assert (second.id, second.attempt) == (claimed.id, 2)
     return turn, second
 
 
 @pytest.mark.parametrize("state", list(LATER))
-def test_a_late_success_proves_the_operation_wherever_it_stands(box: Outbox, state: str, clock: FixedClock) -> None:
-    turn, claimed = overtaken(box, clock)
-    move_on(box, claimed, state, clock)
+def test_a_late_success_proves_the_operation_wherever_it_stands(db: Database, state: str, clock: FixedClock) -> None:
+    turn, claimed = overtaken(db, clock)
+    move_on(db, claimed, state, clock)
     clock.advance(60)
-    result = settle(box, turn, [done(claimed, SUCCESS)])
+    result = settle(db, turn, [done(claimed, SUCCESS)])
     assert result.moved[claimed.id].state is State.SUCCEEDED
-    row = read(box, claimed.id)
+    row = read(db, claimed.id)
     assert (row.state, row.remote_id, row.answer) == (State.SUCCEEDED, "R1", "R1")
     assert (row.acted_at, row.finalized_at) == (clock.moment, clock.moment)
     assert (row.needs_person, row.error_code, row.doubt_since) == (False, None, None)
     # The CRM was told otherwise, so it has to be told again.
     assert row.reported_at is None
-    assert [(entry.event, entry.outcome) for entry in entries(box, claimed.id)] == [
+    assert [(entry.event, entry.outcome) for entry in entries(db, claimed.id)] == [
         (Event.SENT, "in_doubt"),
         (Event.LATE, "succeeded"),
     ]
@@ -90,11 +90,11 @@ def test_a_late_success_proves_the_operation_wherever_it_stands(box: Outbox, sta
 
 @pytest.mark.parametrize("late", [RETRY, REFUSAL], ids=["nothing written", "refused"])
 def test_a_late_certain_no_settles_the_doubt_of_its_own_attempt(
-    box: Outbox, late: Settlement, clock: FixedClock
+    db: Database, late: Settlement, clock: FixedClock
 ) -> None:
-    turn, claimed = overtaken(box, clock)
-    assert settle(box, turn, [done(claimed, late)]).moved[claimed.id].state is late.state
-    row = read(box, claimed.id)
+    turn, claimed = overtaken(db, clock)
+    assert settle(db, turn, [done(claimed, late)]).moved[claimed.id].state is late.state
+    row = read(db, claimed.id)
     assert (row.state, row.error_code, row.needs_person) == (late.state, late.code, False)
     assert (row.doubt_since, row.reported_at, row.failures) == (None, None, late.failures)
     assert (row.finalized_at is not None) is (late.state is State.FAILED)
@@ -103,66 +103,66 @@ def test_a_late_certain_no_settles_the_doubt_of_its_own_attempt(
 @pytest.mark.parametrize("late", [RETRY, REFUSAL, DOUBT], ids=["nothing written", "refused", "unanswered"])
 @pytest.mark.parametrize("state", [state for state in LATER if state != "in_doubt"])
 def test_a_late_answer_without_success_moves_nothing_that_was_decided_since(
-    box: Outbox, state: str, late: Settlement, clock: FixedClock
+    db: Database, state: str, late: Settlement, clock: FixedClock
 ) -> None:
-    turn, claimed = overtaken(box, clock)
-    move_on(box, claimed, state, clock)
-    before = read(box, claimed.id)
-    assert settle(box, turn, [done(claimed, late)]).moved == {}
-    assert read(box, claimed.id) == before
-    assert entries(box, claimed.id)[-1].event is Event.LATE
+    turn, claimed = overtaken(db, clock)
+    move_on(db, claimed, state, clock)
+    before = read(db, claimed.id)
+    assert settle(db, turn, [done(claimed, late)]).moved == {}
+    assert read(db, claimed.id) == before
+    assert entries(db, claimed.id)[-1].event is Event.LATE
 
 
-def test_a_late_doubt_lets_the_quiet_time_begin_anew(box: Outbox, clock: FixedClock) -> None:
-    turn, claimed = overtaken(box, clock)
+def test_a_late_doubt_lets_the_quiet_time_begin_anew(db: Database, clock: FixedClock) -> None:
+    turn, claimed = overtaken(db, clock)
     clock.advance(20)
-    assert settle(box, turn, [done(claimed, DOUBT)]).moved == {}
-    row = read(box, claimed.id)
+    assert settle(db, turn, [done(claimed, DOUBT)]).moved == {}
+    row = read(db, claimed.id)
     assert (row.state, row.doubt_since, row.accepted) == (State.IN_DOUBT, clock.moment, False)
 
 
-def test_a_late_acceptance_is_never_sent_again(box: Outbox, clock: FixedClock) -> None:
-    turn, claimed = overtaken(box, clock)
-    settle(box, turn, [done(claimed, ACCEPTED)])
-    row = read(box, claimed.id)
+def test_a_late_acceptance_is_never_sent_again(db: Database, clock: FixedClock) -> None:
+    turn, claimed = overtaken(db, clock)
+    settle(db, turn, [done(claimed, ACCEPTED)])
+    row = read(db, claimed.id)
     assert (row.state, row.accepted, row.acted_at) == (State.IN_DOUBT, True, clock.moment)
 
 
 @pytest.mark.parametrize("brings", [RETRY, REFUSAL, DOUBT], ids=["nothing written", "refused", "unanswered"])
 def test_with_a_later_attempt_in_flight_the_success_is_noted_and_outweighs_what_that_one_brings(
-    box: Outbox, brings: Settlement, clock: FixedClock
+    db: Database, brings: Settlement, clock: FixedClock
 ) -> None:
-    turn, first = overtaken(box, clock)
-    second_turn, second = again_in_flight(box, first, clock)
-    assert settle(box, turn, [done(first, SUCCESS)]).moved == {}
-    row = read(box, first.id)
+    turn, first = overtaken(db, clock)
+    second_turn, second = again_in_flight(db, first, clock)
+    assert settle(db, turn, [done(first, SUCCESS)]).moved == {}
+    row = read(db, first.id)
     assert (row.state, row.acted_at, row.remote_id) == (State.IN_FLIGHT, clock.moment, "R1")
-    settle(box, second_turn, [done(second, brings)])
-    row = read(box, first.id)
+    settle(db, second_turn, [done(second, brings)])
+    row = read(db, first.id)
     assert (row.state, row.remote_id, row.needs_person, row.error_code) == (State.SUCCEEDED, "R1", False, None)
 
 
-def test_two_attempts_that_both_acted_are_shown_to_a_person_with_both_ids(box: Outbox, clock: FixedClock) -> None:
-    turn, first = overtaken(box, clock)
-    second_turn, second = again_in_flight(box, first, clock)
+def test_two_attempts_that_both_acted_are_shown_to_a_person_with_both_ids(db: Database, clock: FixedClock) -> None:
+    turn, first = overtaken(db, clock)
+    second_turn, second = again_in_flight(db, first, clock)
     other = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R2", answer="R2")
-    settle(box, turn, [done(first, SUCCESS)])
-    settle(box, second_turn, [done(second, other)])
-    row = read(box, first.id)
+    settle(db, turn, [done(first, SUCCESS)])
+    settle(db, second_turn, [done(second, other)])
+    row = read(db, first.id)
     assert (row.state, row.error_code, row.needs_person) == (State.SUCCEEDED, "acted_twice", True)
-    assert {entry.remote_id for entry in entries(box, first.id)} == {None, "R1", "R2"}
+    assert {entry.remote_id for entry in entries(db, first.id)} == {None, "R1", "R2"}
 
 
 def test_a_late_success_after_the_success_of_another_attempt_is_shown_to_a_person(
-    box: Outbox, clock: FixedClock
+    db: Database, clock: FixedClock
 ) -> None:
-    turn, first = overtaken(box, clock)
-    second_turn, second = again_in_flight(box, first, clock)
+    turn, first = overtaken(db, clock)
+    second_turn, second = again_in_flight(db, first, clock)
     other = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R2", answer="R2")
-    settle(box, second_turn, [done(second, other)])
-    change(box, first.id, reported_at=clock.moment)
-    settle(box, turn, [done(first, SUCCESS)])
-    row = read(box, first.id)
+    settle(db, second_turn, [done(second, other)])
+    change(db, first.id, reported_at=clock.moment)
+    settle(db, turn, [done(first, SUCCESS)])
+    row = read(db, first.id)
     assert (row.state, row.remote_id, row.error_code, row.needs_person) == (
         State.SUCCEEDED,
         "R2",
@@ -174,105 +174,105 @@ def test_a_late_success_after_the_success_of_another_attempt_is_shown_to_a_perso
 
 @pytest.mark.parametrize("late", [RETRY, REFUSAL], ids=["nothing written", "refused"])
 def test_a_late_no_of_an_older_attempt_says_nothing_about_the_newer(
-    box: Outbox, late: Settlement, clock: FixedClock
+    db: Database, late: Settlement, clock: FixedClock
 ) -> None:
-    turn, first = overtaken(box, clock)
-    second_turn, second = again_in_flight(box, first, clock)
-    settle(box, second_turn, [done(second, DOUBT)])
-    assert settle(box, turn, [done(first, late)]).moved == {}
-    assert read(box, first.id).state is State.IN_DOUBT
+    turn, first = overtaken(db, clock)
+    second_turn, second = again_in_flight(db, first, clock)
+    settle(db, second_turn, [done(second, DOUBT)])
+    assert settle(db, turn, [done(first, late)]).moved == {}
+    assert read(db, first.id).state is State.IN_DOUBT
 
 
-def test_a_late_answer_is_taken_in_once_however_often_it_is_written(box: Outbox, clock: FixedClock) -> None:
-    turn, claimed = overtaken(box, clock)
-    settle(box, turn, [done(claimed, SUCCESS)])
-    settle(box, turn, [done(claimed, SUCCESS)])
-    assert len(entries(box, claimed.id)) == 2
-    assert not read(box, claimed.id).needs_person
+def test_a_late_answer_is_taken_in_once_however_often_it_is_written(db: Database, clock: FixedClock) -> None:
+    turn, claimed = overtaken(db, clock)
+    settle(db, turn, [done(claimed, SUCCESS)])
+    settle(db, turn, [done(claimed, SUCCESS)])
+    assert len(entries(db, claimed.id)) == 2
+    assert not read(db, claimed.id).needs_person
 
 
-def test_an_answer_that_was_written_is_not_taken_for_a_late_one(box: Outbox, clock: FixedClock) -> None:
+def test_an_answer_that_was_written_is_not_taken_for_a_late_one(db: Database, clock: FixedClock) -> None:
     """Its commit was reported as failed; meanwhile a person has sent the operation again."""
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    settle(box, turn, [done(claimed, DOUBT)])
-    move_on(box, claimed, "retryable", clock)
-    assert settle(box, turn, [done(claimed, DOUBT)]).moved == {}
-    assert read(box, claimed.id).state is State.RETRYABLE
-    assert [entry.event for entry in entries(box, claimed.id)] == [Event.SENT]
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, DOUBT)])
+    move_on(db, claimed, "retryable", clock)
+    assert settle(db, turn, [done(claimed, DOUBT)]).moved == {}
+    assert read(db, claimed.id).state is State.RETRYABLE
+    assert [entry.event for entry in entries(db, claimed.id)] == [Event.SENT]
 
 
-def test_a_requeue_keeps_the_count_of_attempts_so_that_no_answer_fits_another(box: Outbox, clock: FixedClock) -> None:
-    turn, first = overtaken(box, clock)
-    move_on(box, first, "failed", clock)
-    change(box, first.id, state=State.PENDING, finalized_at=None, failures=0)
-    (second,) = claim(box, begin(box)).claimed
+def test_a_requeue_keeps_the_count_of_attempts_so_that_no_answer_fits_another(db: Database, clock: FixedClock) -> None:
+    turn, first = overtaken(db, clock)
+    move_on(db, first, "failed", clock)
+    change(db, first.id, state=State.PENDING, finalized_at=None, failures=0)
+    (second,) = claim(db, begin(db)).claimed
     assert second.attempt == 2
-    settle(box, turn, [done(first, REFUSAL)])
-    assert read(box, first.id).state is State.IN_FLIGHT
+    settle(db, turn, [done(first, REFUSAL)])
+    assert read(db, first.id).state is State.IN_FLIGHT
 
 
 @pytest.mark.parametrize("state", [state for state in LATER if state != "in_doubt"])
 def test_a_late_acceptance_is_success_under_an_id_that_a_person_must_find(
-    box: Outbox, state: str, clock: FixedClock
+    db: Database, state: str, clock: FixedClock
 ) -> None:
     """Whoever said "send again" did not know; sent again it would be there twice."""
-    turn, claimed = overtaken(box, clock)
-    move_on(box, claimed, state, clock)
-    assert settle(box, turn, [done(claimed, ACCEPTED)]).moved[claimed.id].state is State.SUCCEEDED
-    row = read(box, claimed.id)
+    turn, claimed = overtaken(db, clock)
+    move_on(db, claimed, state, clock)
+    assert settle(db, turn, [done(claimed, ACCEPTED)]).moved[claimed.id].state is State.SUCCEEDED
+    row = read(db, claimed.id)
     assert (row.remote_id, row.error_code, row.needs_person) == (None, "unreadable_answer", True)
 
 
-def test_a_late_acceptance_outweighs_what_the_attempt_in_flight_brings(box: Outbox, clock: FixedClock) -> None:
-    turn, first = overtaken(box, clock)
-    second_turn, second = again_in_flight(box, first, clock)
-    settle(box, turn, [done(first, ACCEPTED)])
-    settle(box, second_turn, [done(second, RETRY)])
-    assert read(box, first.id).state is State.SUCCEEDED
+def test_a_late_acceptance_outweighs_what_the_attempt_in_flight_brings(db: Database, clock: FixedClock) -> None:
+    turn, first = overtaken(db, clock)
+    second_turn, second = again_in_flight(db, first, clock)
+    settle(db, turn, [done(first, ACCEPTED)])
+    settle(db, second_turn, [done(second, RETRY)])
+    assert read(db, first.id).state is State.SUCCEEDED
 
 
-def test_a_wish_to_cancel_outlives_the_doubt(box: Outbox, clock: FixedClock) -> None:
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    change(box, claimed.id, cancel_asked=True)
+def test_a_wish_to_cancel_outlives_the_doubt(db: Database, clock: FixedClock) -> None:
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    change(db, claimed.id, cancel_asked=True)
     clock.advance(45)
-    rescue.rescue(box, lambda *_: DIED, "there:2")
-    assert read(box, claimed.id).cancel_asked
-    assert settle(box, turn, [done(claimed, RETRY)]).moved[claimed.id].state is State.CANCELLED
-    row = read(box, claimed.id)
+    rescue.rescue_lanes(db, lambda *_: DIED, "there:2")
+    assert read(db, claimed.id).cancel_asked
+    assert settle(db, turn, [done(claimed, RETRY)]).moved[claimed.id].state is State.CANCELLED
+    row = read(db, claimed.id)
     assert (row.state, row.cancel_asked, row.finalized_at) == (State.CANCELLED, False, clock.moment)
 
 
 def test_a_late_answer_of_the_attempt_that_is_known_to_have_acted_only_adds_its_id(
-    box: Outbox, clock: FixedClock
+    db: Database, clock: FixedClock
 ) -> None:
     """A look-up, or a person, was quicker: it is there once, and nobody need look."""
-    turn, claimed = overtaken(box, clock)
-    change(box, claimed.id, state=State.SUCCEEDED, finalized_at=clock.moment, needs_person=False, error_code=None)
-    settle(box, turn, [done(claimed, SUCCESS)])
-    row = read(box, claimed.id)
+    turn, claimed = overtaken(db, clock)
+    change(db, claimed.id, state=State.SUCCEEDED, finalized_at=clock.moment, needs_person=False, error_code=None)
+    settle(db, turn, [done(claimed, SUCCESS)])
+    row = read(db, claimed.id)
     assert (row.remote_id, row.answer, row.needs_person, row.error_code) == ("R1", "R1", False, None)
 
 
 def test_a_dead_workers_attempt_is_known_as_such_also_when_it_used_up_the_budget(
-    box: Outbox, clock: FixedClock
+    db: Database, clock: FixedClock
 ) -> None:
     exhausted = Settlement(State.FAILED, State.IN_DOUBT, failures=1, code="exhausted")
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
     clock.advance(45)
-    rescue.rescue(box, lambda *_: exhausted, "there:2")
-    settle(box, turn, [done(claimed, SUCCESS)])
-    assert read(box, claimed.id).state is State.SUCCEEDED
+    rescue.rescue_lanes(db, lambda *_: exhausted, "there:2")
+    settle(db, turn, [done(claimed, SUCCESS)])
+    assert read(db, claimed.id).state is State.SUCCEEDED
 
 
-def test_a_lane_whose_doubt_a_late_no_has_settled_is_woken(box: Outbox, clock: FixedClock) -> None:
+def test_a_lane_whose_doubt_a_late_no_has_settled_is_woken(db: Database, clock: FixedClock) -> None:
     """The turn that brings it no longer owns the lane, so no end of a turn will look."""
-    turn, claimed = overtaken(box, clock)
-    assert lane(box).due_at is None
-    settle(box, turn, [done(claimed, RETRY)])
-    assert lane(box).due_at == read(box, claimed.id).next_attempt_at
+    turn, claimed = overtaken(db, clock)
+    assert lane(db).due_at is None
+    settle(db, turn, [done(claimed, RETRY)])
+    assert lane(db).due_at == read(db, claimed.id).next_attempt_at

@@ -10,29 +10,29 @@ from sqlalchemy import event, select, text, update
 from models import Environment, Lane, State
 from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.steps import DOUBT, SUCCESS, TERMS, begin, claim, done, make, read
-from worker.outbox import FixedClock, Outbox, SqlClock
-from worker.outbox.exchange.exchange import Exchanged, exchange
-from worker.outbox.lanes import turns as lanes
+from worker.outbox import Database, FixedClock, SqlClock
+from worker.outbox.exchange.exchange import ExchangeResult, exchange
+from worker.outbox.lanes import turns
 
 
 @pytest.fixture
-def statements(pg_box: Outbox) -> list[str]:
+def statements(pg_db: Database) -> list[str]:
     """What is said to the database, as it is said."""
     said: list[str] = []
 
-    @event.listens_for(pg_box.engine, "before_cursor_execute")
+    @event.listens_for(pg_db.engine, "before_cursor_execute")
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         said.append(" ".join(statement.split()))
 
     return said
 
 
-def test_locks_are_taken_in_one_order_environment_lane_operations(pg_box: Outbox, statements: list[str]) -> None:
-    make(pg_box), make(pg_box)
-    turn = begin(pg_box)
-    (claimed,) = claim(pg_box, turn, want=1).claimed
+def test_locks_are_taken_in_one_order_environment_lane_operations(pg_db: Database, statements: list[str]) -> None:
+    make(pg_db), make(pg_db)
+    turn = begin(pg_db)
+    (claimed,) = claim(pg_db, turn, want=1).claimed
     statements.clear()
-    exchange(pg_box, turn, [done(claimed, SUCCESS)], 5, TERMS)
+    exchange(pg_db, turn, [done(claimed, SUCCESS)], 5, TERMS)
     locking = [said for said in statements if "FOR NO KEY UPDATE" in said or said.startswith("UPDATE")]
     named = [re.search(r"^UPDATE ([a-z]+)|UPDATE OF ([a-z, ]+)|FROM ([a-z]+)(?!.*UPDATE OF)", said) for said in locking]
     tables = [name for found in named if found for name in str(found[found.lastindex or 0]).strip().split(", ")]
@@ -43,13 +43,13 @@ def test_locks_are_taken_in_one_order_environment_lane_operations(pg_box: Outbox
 
 
 def test_an_exchange_that_waits_for_the_environment_holds_no_lane_yet(
-    pg_box: Outbox, pg_url: str, clock: FixedClock
+    pg_db: Database, pg_url: str, clock: FixedClock
 ) -> None:
     """Otherwise two who wait for each other's lock would wait in a circle."""
-    make(pg_box)
-    turn = begin(pg_box)
-    waiting = Actor(pg_url, lambda actor: claim(actor.box, turn), clock)
-    with pg_box.write() as connection:
+    make(pg_db)
+    turn = begin(pg_db)
+    waiting = Actor(pg_url, lambda actor: claim(actor.db, turn), clock)
+    with pg_db.write() as connection:
         connection.execute(update(Environment).values(failures_in_row=0))
         assert waiting.go_on() == "blocked"
         connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
@@ -58,77 +58,77 @@ def test_an_exchange_that_waits_for_the_environment_holds_no_lane_yet(
 
 
 def test_two_exchanges_at_once_share_what_the_environment_allows(
-    pg_box: Outbox, pg_url: str, clock: FixedClock
+    pg_db: Database, pg_url: str, clock: FixedClock
 ) -> None:
     """The second counts only when the first has committed its claim."""
     for customer in ("M1", "M2"):
         for _ in range(4):
-            make(pg_box, customer_id=customer)
-    earlier = begin(pg_box)
-    first = Actor(pg_url, lambda actor: claim(actor.box, earlier), clock, lambda what: what == COMMIT)
+            make(pg_db, customer_id=customer)
+    earlier = begin(pg_db)
+    first = Actor(pg_url, lambda actor: claim(actor.db, earlier), clock, lambda what: what == COMMIT)
     assert first.go_on() == COMMIT
-    later = lanes.take(pg_box, "comeback", lease=45, worker="there:2")
+    later = turns.take_turn(pg_db, "comeback", lease=45, worker="there:2")
     assert later is not None
-    second = Actor(pg_url, lambda actor: claim(actor.box, later), clock)
+    second = Actor(pg_url, lambda actor: claim(actor.db, later), clock)
     assert second.go_on() == "blocked"
     assert len(first.finish().claimed) == 4
     assert len(second.finish().claimed) == 1
 
 
-def test_a_lease_that_ended_while_the_exchange_waited_claims_nothing(pg_box: Outbox, pg_url: str) -> None:
+def test_a_lease_that_ended_while_the_exchange_waited_claims_nothing(pg_db: Database, pg_url: str) -> None:
     """The lease is compared with the clock as it is when the lock has come, not when the transaction began."""
-    id_ = make(pg_box)
-    turn = begin(pg_box)
-    slow = Actor(pg_url, lambda actor: claim(actor.box, turn), SqlClock())
-    with pg_box.write() as connection:
+    id_ = make(pg_db)
+    turn = begin(pg_db)
+    slow = Actor(pg_url, lambda actor: claim(actor.db, turn), SqlClock())
+    with pg_db.write() as connection:
         ends = "UPDATE lanes SET lease_until = clock_timestamp() + interval '400 ms'"
         connection.execute(text(ends))
-    with pg_box.write() as connection:
+    with pg_db.write() as connection:
         connection.execute(text("SELECT 1 FROM lanes FOR NO KEY UPDATE"))
         assert slow.go_on() == "blocked"
         while not connection.scalar(text("SELECT lease_until < clock_timestamp() FROM lanes")):
             pass
-    assert slow.finish() == Exchanged(mine=False, moved={})
-    assert read(pg_box, id_).state is State.PENDING
+    assert slow.finish() == ExchangeResult(owns_lane=False, moved={})
+    assert read(pg_db, id_).state is State.PENDING
 
 
 def test_failures_are_counted_on_from_what_somebody_else_has_counted_meanwhile(
-    pg_box: Outbox, pg_url: str, clock: FixedClock
+    pg_db: Database, pg_url: str, clock: FixedClock
 ) -> None:
-    make(pg_box)
-    turn = begin(pg_box)
-    (claimed,) = claim(pg_box, turn, want=1).claimed
-    slow = Actor(pg_url, lambda actor: exchange(actor.box, turn, [done(claimed, DOUBT)], 0, TERMS), clock)
-    with pg_box.write() as connection:
+    make(pg_db)
+    turn = begin(pg_db)
+    (claimed,) = claim(pg_db, turn, want=1).claimed
+    slow = Actor(pg_url, lambda actor: exchange(actor.db, turn, [done(claimed, DOUBT)], 0, TERMS), clock)
+    with pg_db.write() as connection:
         connection.execute(update(Environment).values(failures_in_row=1))
         assert slow.go_on() == "blocked"
     slow.finish()
-    with pg_box.read() as connection:
+    with pg_db.read() as connection:
         assert connection.scalars(select(Environment.failures_in_row)).one() == 2
 
 
 @pytest.mark.parametrize("held", ["environments", "lanes"])
 def test_a_lane_that_is_taken_over_while_the_exchange_waits_is_no_longer_its_own(
-    pg_box: Outbox, pg_url: str, clock: FixedClock, held: str
+    pg_db: Database, pg_url: str, clock: FixedClock, held: str
 ) -> None:
     """Whose the lane is, is read from the row as it is once it has been locked."""
-    id_ = make(pg_box)
-    turn = begin(pg_box)
-    slow = Actor(pg_url, lambda actor: claim(actor.box, turn), clock)
-    with pg_box.write() as connection:
+    id_ = make(pg_db)
+    turn = begin(pg_db)
+    slow = Actor(pg_url, lambda actor: claim(actor.db, turn), clock)
+    with pg_db.write() as connection:
         connection.execute(text(f"SELECT 1 FROM {held} FOR NO KEY UPDATE"))
         assert slow.go_on() == "blocked"
         connection.execute(update(Lane).values(token=Lane.token + 1))
-    assert slow.finish() == Exchanged(mine=False, moved={})
-    assert read(pg_box, id_).state is State.PENDING
+    assert slow.finish() == ExchangeResult(owns_lane=False, moved={})
+    assert read(pg_db, id_).state is State.PENDING
 
 
-def test_what_is_claimed_is_picked_once_before_anything_is_changed(pg_box: Outbox, statements: list[str]) -> None:
+def test_what_is_claimed_is_picked_once_before_anything_is_changed(pg_db: Database, statements: list[str]) -> None:
     """As a subquery with a limit another plan may run it once per row, and claim without any limit."""
-    make(pg_box)
-    turn = begin(pg_box)
+    make(pg_db)
+    turn = begin(pg_db)
     statements.clear()
-    claim(pg_box, turn)
+    claim(pg_db, turn)
     (said,) = [said for said in statements if "UPDATE operations SET state" in said]
     picked, claiming = said.split("UPDATE operations", 1)
     assert "AS MATERIALIZED (SELECT" in picked
@@ -137,22 +137,22 @@ def test_what_is_claimed_is_picked_once_before_anything_is_changed(pg_box: Outbo
     assert "expires_at >" in claiming
 
 
-def test_a_row_that_somebody_else_is_changing_is_passed_over(pg_box: Outbox, pg_url: str) -> None:
+def test_a_row_that_somebody_else_is_changing_is_passed_over(pg_db: Database, pg_url: str) -> None:
     """A person, or an import that brings new content, may be at it: the lane goes on without it."""
-    busy, free = make(pg_box), make(pg_box)
-    turn = begin(pg_box)
+    busy, free = make(pg_db), make(pg_db)
+    turn = begin(pg_db)
     plain = pg_url.replace("postgresql+psycopg", "postgresql")
     with psycopg.connect(plain) as connection:
         connection.execute("UPDATE operations SET line = 1 WHERE id = %s", [busy])
-        assert [one.id for one in claim(pg_box, turn).claimed] == [free]
-    assert [one.id for one in claim(pg_box, turn).claimed] == [busy]
+        assert [one.id for one in claim(pg_db, turn).claimed] == [free]
+    assert [one.id for one in claim(pg_db, turn).claimed] == [busy]
 
 
-def test_a_settlement_and_a_claim_are_one_transaction(pg_box: Outbox) -> None:
-    make(pg_box), make(pg_box)
-    turn = begin(pg_box)
-    (claimed,) = claim(pg_box, turn, want=1).claimed
+def test_a_settlement_and_a_claim_are_one_transaction(pg_db: Database) -> None:
+    make(pg_db), make(pg_db)
+    turn = begin(pg_db)
+    (claimed,) = claim(pg_db, turn, want=1).claimed
     commits: list[str] = []
-    event.listen(pg_box.engine, "commit", lambda connection: commits.append(COMMIT))
-    result = exchange(pg_box, turn, [done(claimed, SUCCESS)], 5, TERMS)
+    event.listen(pg_db.engine, "commit", lambda connection: commits.append(COMMIT))
+    result = exchange(pg_db, turn, [done(claimed, SUCCESS)], 5, TERMS)
     assert (len(result.moved), len(result.claimed), commits) == (1, 1, [COMMIT])

@@ -11,19 +11,19 @@ from tests.factory import MOMENT
 from tests.outbox.scene import ABSENT, DOUBT, GAP, QUIET, THERE, UNCLEAR, Scene
 from tests.outbox.steps import begin, make
 from worker.decide import Settlement
-from worker.kind import Sighting
-from worker.outbox import FixedClock, Outbox
+from worker.kind import LookUpResult
+from worker.outbox import Database, FixedClock
 from worker.outbox.exchange.claim import claim
 from worker.outbox.exchange.settle import Finished
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 
 
 def test_nothing_is_looked_up_in_the_quiet_time(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET - 1)
-    assert scene.exchange(want=5).doubtful == ()
+    assert scene.exchange(want=5).look_ups == ()
     clock.advance(1)
-    (doubtful,) = scene.exchange(want=5).doubtful
+    (doubtful,) = scene.exchange(want=5).look_ups
     assert (doubtful.id, doubtful.attempt, doubtful.look_ups, doubtful.sent_at) == (id_, 1, 1, MOMENT)
     assert doubtful.payload["contact_id"] == "ADR0001"
 
@@ -31,20 +31,20 @@ def test_nothing_is_looked_up_in_the_quiet_time(scene: Scene, clock: FixedClock)
 def test_a_look_up_that_is_due_makes_its_lane_due(scene: Scene, clock: FixedClock) -> None:
     scene.doubtful()
     assert scene.turn is not None
-    lanes.release(scene.box, scene.turn)
-    assert lanes.due_kinds(scene.box) == {}
-    with scene.box.read() as connection:
+    turns.release_turn(scene.db, scene.turn)
+    assert turns.due_kinds(scene.db) == {}
+    with scene.db.read() as connection:
         assert factory.lane(connection).due_at == MOMENT + timedelta(seconds=QUIET)
     clock.advance(QUIET)
-    assert lanes.due_kinds(scene.box) == {"comeback": 1}
+    assert turns.due_kinds(scene.db) == {"comeback": 1}
 
 
 def test_one_that_is_a_persons_is_not_looked_up(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful()
-    with scene.box.write() as connection:
+    with scene.db.write() as connection:
         connection.execute(update(Operation).where(Operation.id == id_).values(needs_person=True))
     clock.advance(QUIET)
-    assert scene.exchange(want=5).doubtful == ()
+    assert scene.exchange(want=5).look_ups == ()
 
 
 def test_what_is_there_has_succeeded(scene: Scene, clock: FixedClock) -> None:
@@ -64,7 +64,7 @@ def test_two_absences_with_the_gap_between_allow_one_more_send(scene: Scene, clo
     scene.look_up(ABSENT)
     assert scene.row(id_).state is State.IN_DOUBT
     clock.advance(GAP - 1)
-    assert scene.exchange(want=5).doubtful == ()
+    assert scene.exchange(want=5).look_ups == ()
     clock.advance(1)
     scene.look_up(ABSENT)
     assert scene.row(id_).state is State.RETRYABLE
@@ -94,19 +94,19 @@ def test_leave_to_send_again_grows_old(scene: Scene, clock: FixedClock) -> None:
     clock.advance(GAP)
     result = scene.exchange(want=5)
     assert result.claimed == ()
-    (doubtful,) = result.doubtful
+    (doubtful,) = result.look_ups
     scene.bring(doubtful, ABSENT)
     assert [claimed.id for claimed in scene.exchange(want=5).claimed] == [id_]
 
 
-def test_a_claim_by_itself_heeds_old_leave(box: Outbox) -> None:
+def test_a_claim_by_itself_heeds_old_leave(db: Database) -> None:
     """Also where no look-up has taken the row out of its way before."""
-    make(box)
-    make(box, State.RETRYABLE, send_again_until=MOMENT, next_attempt_at=MOMENT)
-    fresh = make(box, State.RETRYABLE, send_again_until=MOMENT + timedelta(seconds=1), next_attempt_at=MOMENT)
-    turn = begin(box)
-    with box.write() as connection:
-        claimed, _ = claim(connection, box.clock.now(), turn, 5)
+    make(db)
+    make(db, State.RETRYABLE, send_again_until=MOMENT, next_attempt_at=MOMENT)
+    fresh = make(db, State.RETRYABLE, send_again_until=MOMENT + timedelta(seconds=1), next_attempt_at=MOMENT)
+    turn = begin(db)
+    with db.write() as connection:
+        claimed, _ = claim(connection, db.clock.now(), turn, 5)
     assert [one.id for one in claimed][1:] == [fresh]
 
 
@@ -123,12 +123,14 @@ def test_old_leave_that_is_not_confirmed_is_doubt_again(scene: Scene, clock: Fix
 
 
 @pytest.mark.parametrize("sighting", [ABSENT, UNCLEAR])
-def test_a_look_up_whose_row_has_moved_on_changes_nothing(scene: Scene, clock: FixedClock, sighting: Sighting) -> None:
+def test_a_look_up_whose_row_has_moved_on_changes_nothing(
+    scene: Scene, clock: FixedClock, sighting: LookUpResult
+) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET)
-    (first,) = scene.exchange(want=5).doubtful
+    (first,) = scene.exchange(want=5).look_ups
     clock.advance(GAP)
-    (second,) = scene.exchange(want=5).doubtful
+    (second,) = scene.exchange(want=5).look_ups
     scene.bring(first, sighting)
     assert (scene.row(id_).state, scene.row(id_).absent_since) == (State.IN_DOUBT, None)
     scene.end(id_, State.CANCELLED)
@@ -143,7 +145,7 @@ def test_that_it_is_there_is_evidence_also_when_the_row_has_ended(
 ) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET)
-    (doubtful,) = scene.exchange(want=5).doubtful
+    (doubtful,) = scene.exchange(want=5).look_ups
     scene.end(id_, state)
     scene.bring(doubtful, THERE)
     row = scene.row(id_)
@@ -153,7 +155,7 @@ def test_that_it_is_there_is_evidence_also_when_the_row_has_ended(
 
 def test_what_was_to_be_cancelled_is_cancelled_when_it_proves_absent(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful()
-    with scene.box.write() as connection:
+    with scene.db.write() as connection:
         connection.execute(update(Operation).where(Operation.id == id_).values(cancel_asked=True))
     clock.advance(QUIET)
     scene.look_up(ABSENT)
@@ -170,7 +172,7 @@ def test_old_leave_of_a_row_that_begins_anew_is_not_forgotten_by_all(scene: Scen
     for _ in range(2):
         scene.look_up(ABSENT)
         clock.advance(GAP)
-    with scene.box.write() as connection:
+    with scene.db.write() as connection:
         connection.execute(update(Operation).where(Operation.id == id_).values(state=State.PENDING))
     scene.look_up(ABSENT)
     assert [claimed.id for claimed in scene.exchange(want=5).claimed] == [id_]
@@ -194,7 +196,7 @@ def test_what_others_own_is_handed_to_the_look_up(scene: Scene, clock: FixedCloc
     scene.make(State.SUCCEEDED, match_key="B", remote_id="UNRELATED")
     scene.doubtful(match_key="A")
     clock.advance(QUIET)
-    (doubtful,) = scene.exchange(want=5).doubtful
+    (doubtful,) = scene.exchange(want=5).look_ups
     assert doubtful.known_ids == {"THEIRS"}
 
 
@@ -218,10 +220,10 @@ def test_one_whose_id_is_known_stands_in_nobodys_way(scene: Scene, clock: FixedC
 def test_a_dead_workers_look_up_is_made_again_after_the_gap(scene: Scene, clock: FixedClock) -> None:
     scene.doubtful()
     clock.advance(QUIET)
-    assert len(scene.exchange(want=5).doubtful) == 1
-    assert scene.exchange(want=5).doubtful == ()
+    assert len(scene.exchange(want=5).look_ups) == 1
+    assert scene.exchange(want=5).look_ups == ()
     clock.advance(GAP)
-    (doubtful,) = scene.exchange(want=5).doubtful
+    (doubtful,) = scene.exchange(want=5).look_ups
     assert doubtful.look_ups == 2
 
 
@@ -229,7 +231,7 @@ def test_an_earlier_look_up_s_answer_is_not_taken_for_the_later_one_s(scene: Sce
     """What a paused worker saw long ago is no second absence."""
     id_ = scene.doubtful()
     clock.advance(QUIET)
-    (earlier,) = scene.exchange(want=5).doubtful
+    (earlier,) = scene.exchange(want=5).look_ups
     clock.advance(GAP)
     scene.look_up(ABSENT)
     clock.advance(GAP)
@@ -244,7 +246,7 @@ def test_look_ups_and_sends_share_the_room(scene: Scene, clock: FixedClock) -> N
         scene.make()
     clock.advance(QUIET)
     result = scene.exchange(want=5)
-    assert (len(result.doubtful), len(result.claimed)) == (1, 4)
+    assert (len(result.look_ups), len(result.claimed)) == (1, 4)
 
 
 def test_a_late_doubt_begins_the_quiet_time_anew(scene: Scene, clock: FixedClock) -> None:
@@ -258,4 +260,4 @@ def test_a_late_doubt_begins_the_quiet_time_anew(scene: Scene, clock: FixedClock
     row = scene.row(id_)
     assert (row.doubt_since, row.next_attempt_at) == (clock.moment, clock.moment + timedelta(seconds=QUIET))
     clock.advance(QUIET - 1)
-    assert scene.exchange(want=5).doubtful == ()
+    assert scene.exchange(want=5).look_ups == ()

@@ -4,8 +4,8 @@ from models import State
 from tests.outbox.scene import ABSENT, GAP, QUIET, UNCLEAR, Scene
 from worker import reconciling
 from worker.outbox import FixedClock
-from worker.outbox.exchange.look_ups import Doubtful
-from worker.reconciling import SendAgain, Who
+from worker.outbox.exchange.look_ups import ClaimedLookUp
+from worker.reconciling import Decider, SendAgain
 
 
 def absent_twice(scene: Scene, clock: FixedClock) -> None:
@@ -51,15 +51,15 @@ def test_look_ups_whose_worker_died_cost_no_patience(scene: Scene, clock: FixedC
     id_ = scene.doubtful()
     clock.advance(QUIET)
     for _ in range(5):
-        assert len(scene.exchange(want=5).doubtful) == 1
+        assert len(scene.exchange(want=5).look_ups) == 1
         clock.advance(GAP)
     scene.look_up(UNCLEAR)
     assert (scene.row(id_).look_ups, scene.row(id_).needs_person) == (6, False)
 
 
-def first_look_up(scene: Scene, clock: FixedClock) -> Doubtful:
+def first_look_up(scene: Scene, clock: FixedClock) -> ClaimedLookUp:
     clock.advance(QUIET)
-    (doubtful,) = scene.exchange(want=5).doubtful
+    (doubtful,) = scene.exchange(want=5).look_ups
     assert doubtful.look_ups == 1
     return doubtful
 
@@ -68,7 +68,7 @@ def test_a_look_up_of_an_earlier_attempt_ends_none_of_a_later_one(scene: Scene, 
     """A person's decision lets the numbers begin anew: only with the attempt do they name a look-up."""
     id_ = scene.doubtful()
     earlier = first_look_up(scene, clock)
-    reconciling.decide(scene.box, [id_], SendAgain(), Who("anna"))
+    reconciling.carry_out(scene.db, [id_], SendAgain(), Decider("anna"))
     in_doubt_again(scene, id_)
     later = first_look_up(scene, clock)
     before = scene.row(id_)

@@ -10,76 +10,76 @@ from sqlalchemy import select, update
 from models import Environment
 from tests.factory import MOMENT
 from tests.outbox.gates import COMMIT, Actor
-from worker.outbox import FixedClock, Outbox, SqlClock, connect
-from worker.outbox.exchange import rate_limit as pace
+from worker.outbox import Database, FixedClock, SqlClock, connect
+from worker.outbox.exchange import rate_limit
 
 
-def next_slot(box: Outbox) -> float:
-    with box.read() as connection:
+def next_slot(db: Database) -> float:
+    with db.read() as connection:
         found = connection.scalars(select(Environment.next_slot_at)).one()
     return (found - MOMENT).total_seconds()
 
 
-def test_slots_are_apart_by_the_rate_and_reserved_for_all(box: Outbox) -> None:
-    slots = pace.reserve(box, 50.0, 3)
+def test_slots_are_apart_by_the_rate_and_reserved_for_all(db: Database) -> None:
+    slots = rate_limit.reserve_slots(db, 50.0, 3)
     assert slots.offsets == pytest.approx((0.0, 0.02, 0.04))
-    assert next_slot(box) == pytest.approx(0.06, abs=0.002)
-    assert pace.reserve(box, 50.0, 1).offsets == pytest.approx((0.06,), abs=0.002)
+    assert next_slot(db) == pytest.approx(0.06, abs=0.002)
+    assert rate_limit.reserve_slots(db, 50.0, 1).offsets == pytest.approx((0.06,), abs=0.002)
 
 
-def test_no_slot_is_reserved_long_before_its_time(box: Outbox) -> None:
+def test_no_slot_is_reserved_long_before_its_time(db: Database) -> None:
     """A reserve that nobody uses would be lost to all others."""
-    slots = pace.reserve(box, 10.0, 1000)
+    slots = rate_limit.reserve_slots(db, 10.0, 1000)
     assert slots.offsets == pytest.approx((0.0, 0.1))
     assert slots.wait == pytest.approx(0.1)
-    again = pace.reserve(box, 10.0, 1000)
+    again = rate_limit.reserve_slots(db, 10.0, 1000)
     assert again.offsets == ()
     assert again.wait == pytest.approx(0.1, abs=0.002)
-    assert next_slot(box) == pytest.approx(0.2, abs=0.002)
+    assert next_slot(db) == pytest.approx(0.2, abs=0.002)
 
 
-def test_idle_time_is_not_saved_up(box: Outbox, clock: FixedClock) -> None:
-    pace.reserve(box, 10.0, 1)
+def test_idle_time_is_not_saved_up(db: Database, clock: FixedClock) -> None:
+    rate_limit.reserve_slots(db, 10.0, 1)
     clock.advance(3600)
-    assert len(pace.reserve(box, 10.0, 100).offsets) == 2
+    assert len(rate_limit.reserve_slots(db, 10.0, 100).offsets) == 2
 
 
-def test_a_slow_rate_gives_its_one_slot_and_says_when_to_ask_again(box: Outbox, clock: FixedClock) -> None:
-    assert pace.reserve(box, 0.5, 5).offsets == (0.0,)
-    slots = pace.reserve(box, 0.5, 5)
+def test_a_slow_rate_gives_its_one_slot_and_says_when_to_ask_again(db: Database, clock: FixedClock) -> None:
+    assert rate_limit.reserve_slots(db, 0.5, 5).offsets == (0.0,)
+    slots = rate_limit.reserve_slots(db, 0.5, 5)
     assert slots.offsets == ()
     assert slots.wait == pytest.approx(1.9, abs=0.002)
     clock.advance(2)
-    assert pace.reserve(box, 0.5, 5).offsets == (0.0,)
+    assert rate_limit.reserve_slots(db, 0.5, 5).offsets == (0.0,)
 
 
-def test_two_workers_never_get_the_same_slot(pg_box: Outbox, pg_url: str, clock: FixedClock) -> None:
+def test_two_workers_never_get_the_same_slot(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
     """The second waits for the first's reservation to be committed, and reads it."""
-    first = Actor(pg_url, lambda actor: pace.reserve(actor.box, 50.0, 2), clock, lambda what: what == COMMIT)
-    second = Actor(pg_url, lambda actor: pace.reserve(actor.box, 50.0, 2), clock)
+    first = Actor(pg_url, lambda actor: rate_limit.reserve_slots(actor.db, 50.0, 2), clock, lambda what: what == COMMIT)
+    second = Actor(pg_url, lambda actor: rate_limit.reserve_slots(actor.db, 50.0, 2), clock)
     assert first.go_on() == COMMIT
     assert second.go_on() == "blocked"
     assert first.finish().offsets == pytest.approx((0.0, 0.02))
     assert second.finish().offsets == pytest.approx((0.04, 0.06), abs=0.002)
 
 
-def test_many_workers_together_keep_the_rate(pg_url: str, pg_box: Outbox) -> None:
+def test_many_workers_together_keep_the_rate(pg_url: str, pg_db: Database) -> None:
     """By the database's own clock: in what is reserved until the end there are no more slots than the rate allows."""
-    with pg_box.write() as connection:
+    with pg_db.write() as connection:
         connection.execute(update(Environment).values(next_slot_at=MOMENT - timedelta(days=365)))
-    box = Outbox(connect(pg_url, pool_size=4), SqlClock())
+    db = Database(connect(pg_url, pool_size=4), SqlClock())
     barrier = threading.Barrier(4)
 
     def reserve_some() -> int:
         barrier.wait(20)
-        return sum(len(pace.reserve(box, 200.0, 5).offsets) for _ in range(20))
+        return sum(len(rate_limit.reserve_slots(db, 200.0, 5).offsets) for _ in range(20))
 
-    with box.read() as connection:
+    with db.read() as connection:
         began = connection.execute(select(SqlClock().now())).scalar_one()
     with ThreadPoolExecutor(4) as threads:
         given = sum(future.result(60) for future in [threads.submit(reserve_some) for _ in range(4)])
-    with box.read() as connection:
+    with db.read() as connection:
         last = connection.scalars(select(Environment.next_slot_at)).one()
-    box.engine.dispose()
+    db.engine.dispose()
     assert given > 0
     assert given <= (last - began).total_seconds() * 200 + 1.5

@@ -12,10 +12,10 @@ from tests.factory import MOMENT
 from tests.outbox.gates import Actor
 from tests.outbox.steps import DIED, SUCCESS, TERMS, begin, claim, done, entries, lane, make, read
 from worker.decide import Settlement
-from worker.outbox import FixedClock, Outbox
+from worker.outbox import Database, FixedClock
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.exchange import exchange
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.lanes import turns
 
 
 def died(kind: str, failures: int, max_failures: int) -> Settlement:
@@ -23,125 +23,125 @@ def died(kind: str, failures: int, max_failures: int) -> Settlement:
     return DIED
 
 
-def run(box: Outbox) -> int:
-    return rescue.rescue(box, died, "there:2")
+def run(db: Database) -> int:
+    return rescue.rescue_lanes(db, died, "there:2")
 
 
-def test_a_living_turn_is_left_alone(box: Outbox, clock: FixedClock) -> None:
-    id_ = make(box)
-    turn = begin(box)
-    claim(box, turn)
+def test_a_living_turn_is_left_alone(db: Database, clock: FixedClock) -> None:
+    id_ = make(db)
+    turn = begin(db)
+    claim(db, turn)
     clock.advance(44)
-    assert run(box) == 0
-    assert (read(box, id_).state, lane(box).token) == (State.IN_FLIGHT, turn.token)
+    assert run(db) == 0
+    assert (read(db, id_).state, lane(db).token) == (State.IN_FLIGHT, turn.token)
 
 
-def test_what_a_dead_turn_left_is_in_doubt_and_the_token_rises(box: Outbox, clock: FixedClock) -> None:
-    id_, waiting = make(box), make(box)
-    turn = begin(box)
-    claim(box, turn, want=1)
+def test_what_a_dead_turn_left_is_in_doubt_and_the_token_rises(db: Database, clock: FixedClock) -> None:
+    id_, waiting = make(db), make(db)
+    turn = begin(db)
+    claim(db, turn, want=1)
     clock.advance(45)
-    assert run(box) == 1
-    row, left = read(box, id_), lane(box)
+    assert run(db) == 1
+    row, left = read(db, id_), lane(db)
     assert (row.state, row.needs_person, row.claimed_by) == (State.IN_DOUBT, True, None)
     assert (left.token, left.lease_until, left.worker, left.due_at) == (turn.token + 1, None, None, clock.moment)
-    (entry,) = entries(box, id_)
+    (entry,) = entries(db, id_)
     assert (entry.event, entry.code, entry.written, entry.by) == (Event.SENT, "worker_died", None, "there:2")
-    assert read(box, waiting).state is State.PENDING
-    assert run(box) == 0
+    assert read(db, waiting).state is State.PENDING
+    assert run(db) == 0
 
 
-def test_the_quiet_time_counts_from_the_rescue_which_is_after_the_lease(box: Outbox, clock: FixedClock) -> None:
-    id_ = make(box)
-    claim(box, begin(box))
+def test_the_quiet_time_counts_from_the_rescue_which_is_after_the_lease(db: Database, clock: FixedClock) -> None:
+    id_ = make(db)
+    claim(db, begin(db))
     clock.advance(300)
-    run(box)
-    assert read(box, id_).doubt_since == MOMENT + timedelta(seconds=300)
+    run(db)
+    assert read(db, id_).doubt_since == MOMENT + timedelta(seconds=300)
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-def test_held_and_paused_lanes_are_rescued_too(box: Outbox, scope: Scope, clock: FixedClock) -> None:
-    id_ = make(box)
-    claim(box, begin(box))
-    with box.write() as connection:
+def test_held_and_paused_lanes_are_rescued_too(db: Database, scope: Scope, clock: FixedClock) -> None:
+    id_ = make(db)
+    claim(db, begin(db))
+    with db.write() as connection:
         factory.make_hold(connection, scope, reason=Reason.PAUSED, until=None)
     clock.advance(45)
-    assert run(box) == 1
-    assert read(box, id_).state is State.IN_DOUBT
+    assert run(db) == 1
+    assert read(db, id_).state is State.IN_DOUBT
 
 
-def test_whoever_was_only_paused_learns_it_and_claims_nothing(box: Outbox, clock: FixedClock) -> None:
-    first = make(box)
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn, want=1).claimed
+def test_whoever_was_only_paused_learns_it_and_claims_nothing(db: Database, clock: FixedClock) -> None:
+    first = make(db)
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn, want=1).claimed
     clock.advance(45)
-    run(box)
-    result = exchange(box, turn, [done(claimed, SUCCESS)], 5, TERMS)
-    assert (result.mine, result.claimed) == (False, ())
-    assert read(box, first).state is State.SUCCEEDED
+    run(db)
+    result = exchange(db, turn, [done(claimed, SUCCESS)], 5, TERMS)
+    assert (result.owns_lane, result.claimed) == (False, ())
+    assert read(db, first).state is State.SUCCEEDED
 
 
-def test_a_rescue_that_comes_second_leaves_the_new_turn_alone(pg_box: Outbox, pg_url: str, clock: FixedClock) -> None:
+def test_a_rescue_that_comes_second_leaves_the_new_turn_alone(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
     """Found abandoned, then taken by a turn before the rescue had locked it: nothing is put in doubt under it."""
-    id_, other = make(pg_box), make(pg_box)
-    claim(pg_box, begin(pg_box), want=1)
+    id_, other = make(pg_db), make(pg_db)
+    claim(pg_db, begin(pg_db), want=1)
     clock.advance(45)
-    late = Actor(pg_url, lambda actor: run(actor.box), clock, lambda what: "FOR NO KEY UPDATE" in what)
+    late = Actor(pg_url, lambda actor: run(actor.db), clock, lambda what: "FOR NO KEY UPDATE" in what)
     assert "FOR NO KEY UPDATE" in (late.go_on() or "")
-    turn = lanes.take(pg_box, "comeback", lease=45, worker="there:3")
+    turn = turns.take_turn(pg_db, "comeback", lease=45, worker="there:3")
     assert turn is not None
-    assert rescue.clear(pg_box, turn, died, "there:3") == 1
-    (claimed,) = claim(pg_box, turn).claimed
+    assert rescue.settle_leftovers(pg_db, turn, died, "there:3") == 1
+    (claimed,) = claim(pg_db, turn).claimed
     assert late.finish() == 0
-    assert (read(pg_box, id_).state, claimed.id) == (State.IN_DOUBT, other)
-    assert (read(pg_box, other).state, lane(pg_box).token) == (State.IN_FLIGHT, turn.token)
+    assert (read(pg_db, id_).state, claimed.id) == (State.IN_DOUBT, other)
+    assert (read(pg_db, other).state, lane(pg_db).token) == (State.IN_FLIGHT, turn.token)
 
 
-def test_an_exchange_that_waits_for_a_rescue_claims_nothing(pg_box: Outbox, pg_url: str, clock: FixedClock) -> None:
+def test_an_exchange_that_waits_for_a_rescue_claims_nothing(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
     """A claim committed after the take-over would leave rows in flight that nobody owns."""
-    make(pg_box), make(pg_box)
-    turn = begin(pg_box)
-    claim(pg_box, turn, want=1)
+    make(pg_db), make(pg_db)
+    turn = begin(pg_db)
+    claim(pg_db, turn, want=1)
     # By the exchange's own clock the lease still runs: only the token can tell it.
-    slow = Actor(pg_url, lambda actor: claim(actor.box, turn), FixedClock(clock.moment))
+    slow = Actor(pg_url, lambda actor: claim(actor.db, turn), FixedClock(clock.moment))
     clock.advance(45)
-    rescuer = Actor(pg_url, lambda actor: run(actor.box), clock, lambda what: "UPDATE lanes" in what)
+    rescuer = Actor(pg_url, lambda actor: run(actor.db), clock, lambda what: "UPDATE lanes" in what)
     assert "UPDATE lanes" in (rescuer.go_on() or "")
     assert slow.go_on() == "blocked"
     assert rescuer.finish() == 1
     result = slow.finish()
-    assert (result.mine, result.claimed) == (False, ())
+    assert (result.owns_lane, result.claimed) == (False, ())
 
 
-def test_at_the_start_of_a_turn_every_row_in_flight_is_a_leftover(box: Outbox) -> None:
+def test_at_the_start_of_a_turn_every_row_in_flight_is_a_leftover(db: Database) -> None:
     """Whichever token claimed it: also one that a commit, late in the pipe, put there after a take-over."""
-    older = make(box, State.IN_FLIGHT, claimed_by=1)
-    odd = make(box, State.IN_FLIGHT, claimed_by=99)
-    with box.write() as connection:
+    older = make(db, State.IN_FLIGHT, claimed_by=1)
+    odd = make(db, State.IN_FLIGHT, claimed_by=99)
+    with db.write() as connection:
         factory.make_lane(connection, "M2")
-    elsewhere = make(box, State.IN_FLIGHT, customer_id="M2")
-    turn = lanes.Turn(factory.CUSTOMER, "comeback", "crm-contact", lane(box).token)
-    assert rescue.clear(box, turn, died, "here:1") == 2
-    assert {read(box, id_).state for id_ in (older, odd)} == {State.IN_DOUBT}
-    assert read(box, elsewhere).state is State.IN_FLIGHT
+    elsewhere = make(db, State.IN_FLIGHT, customer_id="M2")
+    turn = turns.Turn(factory.CUSTOMER, "comeback", "crm-contact", lane(db).token)
+    assert rescue.settle_leftovers(db, turn, died, "here:1") == 2
+    assert {read(db, id_).state for id_ in (older, odd)} == {State.IN_DOUBT}
+    assert read(db, elsewhere).state is State.IN_FLIGHT
 
 
-def test_whoever_has_lost_the_lane_clears_nothing(box: Outbox) -> None:
-    id_ = make(box, State.IN_FLIGHT)
-    stranger = lanes.Turn(factory.CUSTOMER, "comeback", "crm-contact", lane(box).token - 1)
-    assert rescue.clear(box, stranger, died, "here:1") == 0
-    assert read(box, id_).state is State.IN_FLIGHT
+def test_whoever_has_lost_the_lane_clears_nothing(db: Database) -> None:
+    id_ = make(db, State.IN_FLIGHT)
+    stranger = turns.Turn(factory.CUSTOMER, "comeback", "crm-contact", lane(db).token - 1)
+    assert rescue.settle_leftovers(db, stranger, died, "here:1") == 0
+    assert read(db, id_).state is State.IN_FLIGHT
 
 
-def test_what_a_doubtful_claim_took_is_read_back_without_what_is_on_its_way(box: Outbox) -> None:
-    sent, unsent = make(box), make(box)
-    make(box, State.IN_FLIGHT, claimed_by=77)
-    with box.write() as connection:
+def test_what_a_doubtful_claim_took_is_read_back_without_what_is_on_its_way(db: Database) -> None:
+    sent, unsent = make(db), make(db)
+    make(db, State.IN_FLIGHT, claimed_by=77)
+    with db.write() as connection:
         connection.exec_driver_sql("UPDATE lanes SET lease_until = NULL")
-    turn = begin(box)
-    claim(box, turn)
-    assert rescue.not_handed_over(box, turn, frozenset({sent})) == [(unsent, 1)]
+    turn = begin(db)
+    claim(db, turn)
+    assert rescue.not_handed_over(db, turn, frozenset({sent})) == [(unsent, 1)]
 
 
 REFUSED = """
@@ -153,14 +153,14 @@ WHEN (NEW.customer_id = 'M1' AND NEW.state = 'in_doubt') EXECUTE FUNCTION refuse
 
 
 def test_a_lane_that_cannot_be_rescued_does_not_stop_the_rescue_of_the_others(
-    pg_box: Outbox, clock: FixedClock
+    pg_db: Database, clock: FixedClock
 ) -> None:
-    refused, other = make(pg_box, customer_id="M1"), make(pg_box, customer_id="M2")
+    refused, other = make(pg_db, customer_id="M1"), make(pg_db, customer_id="M2")
     for _ in range(2):
-        claim(pg_box, begin(pg_box))
-    with pg_box.write() as connection:
+        claim(pg_db, begin(pg_db))
+    with pg_db.write() as connection:
         connection.execute(text(REFUSED))
     clock.advance(45)
     with pytest.raises(DBAPIError):
-        run(pg_box)
-    assert [read(pg_box, id_).state for id_ in (refused, other)] == [State.IN_FLIGHT, State.IN_DOUBT]
+        run(pg_db)
+    assert [read(pg_db, id_).state for id_ in (refused, other)] == [State.IN_FLIGHT, State.IN_DOUBT]

@@ -9,7 +9,7 @@ from tests.outbox.plans import explained
 from tests.outbox.steps import ACCEPTED, DOUBT, REFUSAL, RETRY, SUCCESS, begin, change, claim, done, entries, make, read
 from tests.outbox.steps import settle as settle_by_exchange
 from worker.decide import Settlement
-from worker.outbox import FixedClock, Outbox
+from worker.outbox import Database, FixedClock
 from worker.outbox.exchange.settle import Finished, settle
 from worker.outbox.lanes.turns import Turn
 
@@ -17,99 +17,99 @@ EVERY = {"success": SUCCESS, "retry": RETRY, "doubt": DOUBT, "accepted": ACCEPTE
 
 
 @pytest.fixture
-def turn(box: Outbox) -> Turn:
-    make(box)
-    return begin(box)
+def turn(db: Database) -> Turn:
+    make(db)
+    return begin(db)
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_every_new_verdict_is_news_for_the_crm(box: Outbox, turn: Turn, name: str) -> None:
-    (claimed,) = claim(box, turn).claimed
-    change(box, claimed.id, reported_at=MOMENT)
-    settle_by_exchange(box, turn, [done(claimed, EVERY[name])])
-    assert read(box, claimed.id).reported_at is None
+def test_every_new_verdict_is_news_for_the_crm(db: Database, turn: Turn, name: str) -> None:
+    (claimed,) = claim(db, turn).claimed
+    change(db, claimed.id, reported_at=MOMENT)
+    settle_by_exchange(db, turn, [done(claimed, EVERY[name])])
+    assert read(db, claimed.id).reported_at is None
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_final_states_and_only_they_have_an_end(box: Outbox, turn: Turn, name: str) -> None:
-    (claimed,) = claim(box, turn).claimed
-    settle_by_exchange(box, turn, [done(claimed, EVERY[name])])
-    row = read(box, claimed.id)
+def test_final_states_and_only_they_have_an_end(db: Database, turn: Turn, name: str) -> None:
+    (claimed,) = claim(db, turn).claimed
+    settle_by_exchange(db, turn, [done(claimed, EVERY[name])])
+    row = read(db, claimed.id)
     assert (row.finalized_at is not None) is (row.state in FINAL)
     assert (row.claimed_by, row.claimed_at) == (None, None)
 
 
 @pytest.mark.parametrize(("name", "acted"), [(name, name in {"success", "accepted"}) for name in EVERY])
-def test_what_proves_that_vitec_acted_is_dated(box: Outbox, turn: Turn, name: str, acted: bool) -> None:
-    (claimed,) = claim(box, turn).claimed
-    settle_by_exchange(box, turn, [done(claimed, EVERY[name])])
-    assert (read(box, claimed.id).acted_at == MOMENT) is acted
+def test_what_proves_that_vitec_acted_is_dated(db: Database, turn: Turn, name: str, acted: bool) -> None:
+    (claimed,) = claim(db, turn).claimed
+    settle_by_exchange(db, turn, [done(claimed, EVERY[name])])
+    assert (read(db, claimed.id).acted_at == MOMENT) is acted
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.IN_FLIGHT])
-def test_only_a_row_in_flight_is_settled(box: Outbox, state: State) -> None:
-    id_ = make(box, state, attempt=1, history=False)
-    before = read(box, id_)
-    with box.write() as connection:
-        assert settle(connection, box.clock.now(), [Finished(id_, 1, REFUSAL, "here:1")]) == {}
-    assert read(box, id_) == before
-    assert entries(box, id_) == []
+def test_only_a_row_in_flight_is_settled(db: Database, state: State) -> None:
+    id_ = make(db, state, attempt=1, history=False)
+    before = read(db, id_)
+    with db.write() as connection:
+        assert settle(connection, db.clock.now(), [Finished(id_, 1, REFUSAL, "here:1")]) == {}
+    assert read(db, id_) == before
+    assert entries(db, id_) == []
 
 
-def test_only_the_attempt_that_is_named_is_settled(box: Outbox, turn: Turn) -> None:
-    (claimed,) = claim(box, turn).claimed
+def test_only_the_attempt_that_is_named_is_settled(db: Database, turn: Turn) -> None:
+    (claimed,) = claim(db, turn).claimed
     stale = Finished(claimed.id, claimed.attempt - 1, REFUSAL, "here:1")
-    with box.write() as connection:
-        assert settle(connection, box.clock.now(), [stale]) == {}
-    assert read(box, claimed.id).state is State.IN_FLIGHT
+    with db.write() as connection:
+        assert settle(connection, db.clock.now(), [stale]) == {}
+    assert read(db, claimed.id).state is State.IN_FLIGHT
 
 
-def test_attempts_only_grow_also_after_what_costs_nothing(box: Outbox, turn: Turn, clock: FixedClock) -> None:
+def test_attempts_only_grow_also_after_what_costs_nothing(db: Database, turn: Turn, clock: FixedClock) -> None:
     """401, 403, 429 and revocations leave the budget alone; the fence rises all the same."""
     free = Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, failures=0, code="unauthorized")
     id_ = 0
     for attempt in (1, 2, 3):
-        (claimed,) = claim(box, turn).claimed
+        (claimed,) = claim(db, turn).claimed
         assert claimed.attempt == attempt
-        settle_by_exchange(box, turn, [done(claimed, free)])
+        settle_by_exchange(db, turn, [done(claimed, free)])
         clock.advance(1)
         id_ = claimed.id
-    row = read(box, id_)
+    row = read(db, id_)
     assert (row.attempt, row.failures) == (3, 0)
-    assert [entry.attempt for entry in entries(box, id_)] == [1, 2, 3]
+    assert [entry.attempt for entry in entries(db, id_)] == [1, 2, 3]
 
 
-def test_a_cancel_is_not_honoured_when_something_may_have_been_written(box: Outbox, turn: Turn) -> None:
-    (claimed,) = claim(box, turn).claimed
-    change(box, claimed.id, cancel_asked=True)
-    settle_by_exchange(box, turn, [done(claimed, SUCCESS)])
-    assert read(box, claimed.id).state is State.SUCCEEDED
+def test_a_cancel_is_not_honoured_when_something_may_have_been_written(db: Database, turn: Turn) -> None:
+    (claimed,) = claim(db, turn).claimed
+    change(db, claimed.id, cancel_asked=True)
+    settle_by_exchange(db, turn, [done(claimed, SUCCESS)])
+    assert read(db, claimed.id).state is State.SUCCEEDED
 
 
-def test_the_history_says_what_the_attempt_itself_argued_for(box: Outbox, turn: Turn) -> None:
-    (claimed,) = claim(box, turn).claimed
+def test_the_history_says_what_the_attempt_itself_argued_for(db: Database, turn: Turn) -> None:
+    (claimed,) = claim(db, turn).claimed
     resent = Settlement(State.RETRYABLE, State.IN_DOUBT, delay=2, failures=1, code="unanswered")
-    settle_by_exchange(box, turn, [done(claimed, resent)])
-    (entry,) = entries(box, claimed.id)
-    assert (read(box, claimed.id).state, entry.event, entry.outcome) == (State.RETRYABLE, Event.SENT, "in_doubt")
+    settle_by_exchange(db, turn, [done(claimed, resent)])
+    (entry,) = entries(db, claimed.id)
+    assert (read(db, claimed.id).state, entry.event, entry.outcome) == (State.RETRYABLE, Event.SENT, "in_doubt")
 
 
-def test_nothing_finished_is_nothing_asked(box: Outbox) -> None:
-    with box.write() as connection:
-        assert settle(connection, box.clock.now(), []) == {}
+def test_nothing_finished_is_nothing_asked(db: Database) -> None:
+    with db.write() as connection:
+        assert settle(connection, db.clock.now(), []) == {}
 
 
-def test_a_settlement_finds_its_rows_by_their_ids_in_a_table_believed_to_be_small(pg_box: Outbox) -> None:
+def test_a_settlement_finds_its_rows_by_their_ids_in_a_table_believed_to_be_small(pg_db: Database) -> None:
     """A kept plan that reads a small table from end to end is wrong as soon as an export has been taken in."""
     for _ in range(50):
-        make(pg_box, State.SUCCEEDED)
-    with pg_box.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        make(pg_db, State.SUCCEEDED)
+    with pg_db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE operations"))
-    make(pg_box)
-    turn = begin(pg_box)
-    (claimed,) = claim(pg_box, turn).claimed
-    plans = explained(pg_box.engine, "UPDATE operations", freely=False)
-    settle_by_exchange(pg_box, turn, [done(claimed, SUCCESS)])
+    make(pg_db)
+    turn = begin(pg_db)
+    (claimed,) = claim(pg_db, turn).claimed
+    plans = explained(pg_db.engine, "UPDATE operations", freely=False)
+    settle_by_exchange(pg_db, turn, [done(claimed, SUCCESS)])
     (plan,) = plans
     (entered,) = [line for line in plan.splitlines() if "Index Cond" in line]
     assert "(id = ANY (" in entered, plan

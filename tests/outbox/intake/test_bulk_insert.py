@@ -12,10 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from models import Operation
 from tests.outbox.exported import record, row
 from worker.outbox.database.staging import FEW
-from worker.outbox.intake.record import Known, Verdict
+from worker.outbox.intake.record import IntakeResult, KnownShare
 
 if TYPE_CHECKING:
-    from worker.outbox import Outbox
+    from worker.outbox import Database
     from worker.outbox.intake.record import NewOperation
 
 MANY = FEW + 1
@@ -26,27 +26,27 @@ def rows(**more: str) -> list[NewOperation]:
     return [row(source_id=f"C-{number}", **more) for number in range(MANY)]
 
 
-def test_they_are_recorded_in_their_order_and_by_no_insert(pg_box: Outbox) -> None:
+def test_they_are_recorded_in_their_order_and_by_no_insert(pg_db: Database) -> None:
     said: list[str] = []
-    event.listen(pg_box.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
-    assert record(pg_box, *rows(), known=Known.NONE) == [Verdict.RECORDED] * MANY
+    event.listen(pg_db.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+    assert record(pg_db, *rows(), known=KnownShare.NONE) == [IntakeResult.RECORDED] * MANY
     assert not [one for one in said if "INSERT INTO operations" in one]
-    with pg_box.read() as connection:
+    with pg_db.read() as connection:
         found = connection.scalars(select(Operation.source_id).order_by(Operation.id)).all()
     assert found == [one.source_id for one in rows()]
 
 
-def test_one_that_is_known_costs_none_of_the_others(pg_box: Outbox) -> None:
-    record(pg_box, row("old", "C-100"))
-    expected = [Verdict.RECORDED] * MANY
-    expected[100] = Verdict.REVISED
-    assert record(pg_box, *rows(), known=Known.NONE) == expected
+def test_one_that_is_known_costs_none_of_the_others(pg_db: Database) -> None:
+    record(pg_db, row("old", "C-100"))
+    expected = [IntakeResult.RECORDED] * MANY
+    expected[100] = IntakeResult.REVISED
+    assert record(pg_db, *rows(), known=KnownShare.NONE) == expected
 
 
-def test_what_the_database_refuses_is_told_without_the_row(pg_box: Outbox) -> None:
+def test_what_the_database_refuses_is_told_without_the_row(pg_db: Database) -> None:
     with pytest.raises(DBAPIError) as caught:
-        record(pg_box, *rows(payload=BROKEN), known=Known.NONE)
+        record(pg_db, *rows(payload=BROKEN), known=KnownShare.NONE)
     assert "invalid input syntax" in str(caught.value)
     assert "Hemlig" not in "".join(traceback.format_exception(caught.value))
-    with pg_box.read() as connection:
+    with pg_db.read() as connection:
         assert connection.scalars(select(Operation.id)).all() == []

@@ -14,53 +14,52 @@ from tests import factory
 from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
 from worker.kind.stockholm import STOCKHOLM
 from worker.outbox.database import staging
-from worker.outbox.database.conflicts import repeated
+from worker.outbox.database.conflicts import retry_on_conflict
 from worker.outbox.database.staging import FEW
-from worker.outbox.intake import bulk_insert as straight
-from worker.outbox.intake import record as intake
-from worker.outbox.intake.feed_files import Rejected, begin, finish, reject
-from worker.outbox.intake.record import Known, NewOperation, Verdict
+from worker.outbox.intake import bulk_insert
+from worker.outbox.intake.feed_files import Rejection, begin_file, finish_file, record_rejections
+from worker.outbox.intake.record import IntakeResult, KnownShare, NewOperation, record_rows
 from worker.outbox.revisions.content import THE_CRM
 
 if TYPE_CHECKING:
-    from worker.outbox import FixedClock, Outbox
+    from worker.outbox import Database, FixedClock
 
 
-def test_a_new_row_is_due_now_or_from_its_own_time(box: Outbox, clock: FixedClock) -> None:
+def test_a_new_row_is_due_now_or_from_its_own_time(db: Database, clock: FixedClock) -> None:
     soon, past = clock.moment + timedelta(hours=1), clock.moment - timedelta(hours=1)
     assert (
-        record(box, row(), row(source_id="C-2", send_after=soon), row(source_id="C-3", send_after=past))
-        == [Verdict.RECORDED] * 3
+        record(db, row(), row(source_id="C-2", send_after=soon), row(source_id="C-3", send_after=past))
+        == [IntakeResult.RECORDED] * 3
     )
-    with box.read() as connection:
+    with db.read() as connection:
         due = connection.scalars(select(Operation.next_attempt_at).order_by(Operation.id)).all()
     assert due == [clock.moment, soon, clock.moment]
 
 
-def test_expiry_counts_from_the_database_s_clock_unless_the_row_says(box: Outbox, clock: FixedClock) -> None:
+def test_expiry_counts_from_the_database_s_clock_unless_the_row_says(db: Database, clock: FixedClock) -> None:
     own = clock.moment + timedelta(days=9)
-    record(box, row(expires_after=90.0), row(source_id="C-2", expires_after=90.0, expires_at=own))
-    with box.read() as connection:
+    record(db, row(expires_after=90.0), row(source_id="C-2", expires_after=90.0, expires_at=own))
+    with db.read() as connection:
         ends = connection.scalars(select(Operation.expires_at).order_by(Operation.id)).all()
     assert ends == [clock.moment + timedelta(seconds=90), own]
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_the_same_content_changes_nothing_in_any_state(box: Outbox, state: State) -> None:
-    id_ = made(box, state)
-    before = operation(box, id_)
-    assert record(box, row("old")) == [Verdict.UNCHANGED]
-    assert operation(box, id_) == before
+def test_the_same_content_changes_nothing_in_any_state(db: Database, state: State) -> None:
+    id_ = made(db, state)
+    before = operation(db, id_)
+    assert record(db, row("old")) == [IntakeResult.UNCHANGED]
+    assert operation(db, id_) == before
 
 
 @pytest.mark.parametrize("state", WAITING)
-def test_new_content_replaces_what_waits_and_leaves_the_fence(box: Outbox, state: State, clock: FixedClock) -> None:
-    id_ = made(box, state)
-    before = operation(box, id_)
+def test_new_content_replaces_what_waits_and_leaves_the_fence(db: Database, state: State, clock: FixedClock) -> None:
+    id_ = made(db, state)
+    before = operation(db, id_)
     clock.advance(60)
     later = clock.moment + timedelta(days=1)
-    assert record(box, row(expires_after=60.0, send_after=later), file=(file := a_file(box))) == [Verdict.REVISED]
-    after = operation(box, id_)
+    assert record(db, row(expires_after=60.0, send_after=later), file=(file := a_file(db))) == [IntakeResult.REVISED]
+    after = operation(db, id_)
     assert after.payload["note"] == "new"
     assert (after.payload_hash, after.match_key, after.line, after.feed_file_id) == (
         "hash of new",
@@ -70,125 +69,125 @@ def test_new_content_replaces_what_waits_and_leaves_the_fence(box: Outbox, state
     )
     assert (after.next_attempt_at, after.expires_at) == (later, clock.moment + timedelta(seconds=60))
     assert (after.state, after.attempt, after.failures) == (before.state, before.attempt, before.failures)
-    assert last_entry(box, id_) == (Event.DECIDED, state.value, "new_content", THE_CRM, before.attempt)
+    assert last_entry(db, id_) == (Event.DECIDED, state.value, "new_content", THE_CRM, before.attempt)
 
 
 @pytest.mark.parametrize("state", ENDED)
-def test_new_content_mends_what_ended_without_success(box: Outbox, state: State, clock: FixedClock) -> None:
+def test_new_content_mends_what_ended_without_success(db: Database, state: State, clock: FixedClock) -> None:
     told = {"reported_at": factory.MOMENT, "attempt": 4, "failures": 3, "error_code": "refused", "error_detail": "x"}
-    id_ = made(box, state, **told, look_ups=2, needs_person=True)
+    id_ = made(db, state, **told, look_ups=2, needs_person=True)
     clock.advance(60)
-    assert record(box, row()) == [Verdict.REQUEUED]
-    after = operation(box, id_)
+    assert record(db, row()) == [IntakeResult.REQUEUED]
+    after = operation(db, id_)
     assert (after.state, after.attempt, after.failures) == (State.PENDING, 4, 0)
     assert (after.error_code, after.error_detail, after.finalized_at, after.reported_at) == (None,) * 4
     assert (after.look_ups, after.needs_person, after.next_attempt_at) == (0, False, clock.moment)
     assert after.payload["note"] == "new"
-    assert last_entry(box, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 4)
+    assert last_entry(db, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 4)
 
 
 @pytest.mark.parametrize("state", UNDECIDED)
-def test_new_content_waits_for_the_verdict_on_what_is_on_its_way(box: Outbox, state: State) -> None:
-    id_ = made(box, state)
-    before = operation(box, id_)
-    assert record(box, row()) == [Verdict.DEFERRED]
-    after = operation(box, id_)
+def test_new_content_waits_for_the_verdict_on_what_is_on_its_way(db: Database, state: State) -> None:
+    id_ = made(db, state)
+    before = operation(db, id_)
+    assert record(db, row()) == [IntakeResult.DEFERRED]
+    after = operation(db, id_)
     assert after.revision["payload"]["note"] == "new"
     assert (after.payload, after.payload_hash, after.state) == (before.payload, before.payload_hash, state)
-    assert record(box, row()) == [Verdict.UNCHANGED]
-    assert record(box, row("newer")) == [Verdict.DEFERRED]
-    assert operation(box, id_).revision["payload"]["note"] == "newer"
+    assert record(db, row()) == [IntakeResult.UNCHANGED]
+    assert record(db, row("newer")) == [IntakeResult.DEFERRED]
+    assert operation(db, id_).revision["payload"]["note"] == "newer"
 
 
 @pytest.mark.parametrize("state", UNDECIDED)
-def test_the_old_content_again_takes_back_what_waited(box: Outbox, state: State) -> None:
-    id_ = made(box, state)
-    record(box, row())
-    assert record(box, row("old")) == [Verdict.UNCHANGED]
-    assert operation(box, id_).revision is None
+def test_the_old_content_again_takes_back_what_waited(db: Database, state: State) -> None:
+    id_ = made(db, state)
+    record(db, row())
+    assert record(db, row("old")) == [IntakeResult.UNCHANGED]
+    assert operation(db, id_).revision is None
 
 
-def test_what_has_been_sent_stays_as_it_is(box: Outbox) -> None:
-    id_ = made(box, State.SUCCEEDED)
-    before = operation(box, id_)
-    assert record(box, row()) == [Verdict.ALREADY_SENT]
-    assert operation(box, id_) == before
+def test_what_has_been_sent_stays_as_it_is(db: Database) -> None:
+    id_ = made(db, State.SUCCEEDED)
+    before = operation(db, id_)
+    assert record(db, row()) == [IntakeResult.ALREADY_SENT]
+    assert operation(db, id_) == before
 
 
-def test_what_vitec_accepted_and_a_person_gave_up_is_not_sent_by_new_content(box: Outbox) -> None:
+def test_what_vitec_accepted_and_a_person_gave_up_is_not_sent_by_new_content(db: Database) -> None:
     """It would be done twice, and whatever the new attempt brought would count as the success of the first."""
-    id_ = made(box, State.CANCELLED, acted_at=factory.MOMENT)
-    before = operation(box, id_)
-    assert record(box, row()) == [Verdict.ALREADY_SENT]
-    assert operation(box, id_) == before
+    id_ = made(db, State.CANCELLED, acted_at=factory.MOMENT)
+    before = operation(db, id_)
+    assert record(db, row()) == [IntakeResult.ALREADY_SENT]
+    assert operation(db, id_) == before
 
 
 @pytest.mark.parametrize("state", ENDED)
-def test_leave_to_send_again_ends_with_the_operation_that_had_it(box: Outbox, state: State, clock: FixedClock) -> None:
+def test_leave_to_send_again_ends_with_the_operation_that_had_it(db: Database, state: State, clock: FixedClock) -> None:
     """Grown old, it would keep the new content from ever being sent: pending operations are not looked up."""
-    id_ = made(box, state, send_again_until=clock.moment)
+    id_ = made(db, state, send_again_until=clock.moment)
     clock.advance(3600)
-    assert record(box, row()) == [Verdict.REQUEUED]
-    assert operation(box, id_).send_again_until is None
+    assert record(db, row()) == [IntakeResult.REQUEUED]
+    assert operation(db, id_).send_again_until is None
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_another_customer_s_operation_is_never_touched(box: Outbox, state: State) -> None:
-    id_ = made(box, state)
-    before = operation(box, id_)
-    assert record(box, row(customer_id="M39999")) == [Verdict.OTHER_CUSTOMER]
-    assert operation(box, id_) == before
+def test_another_customer_s_operation_is_never_touched(db: Database, state: State) -> None:
+    id_ = made(db, state)
+    before = operation(db, id_)
+    assert record(db, row(customer_id="M39999")) == [IntakeResult.OTHER_CUSTOMER]
+    assert operation(db, id_) == before
 
 
-@pytest.mark.parametrize("known", list(Known))
+@pytest.mark.parametrize("known", list(KnownShare))
 def test_verdicts_stand_in_the_order_of_the_rows_whatever_was_expected(
-    box: Outbox, known: Known, monkeypatch: pytest.MonkeyPatch
+    db: Database, known: KnownShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(straight, "FEW", 0)
-    made(box, State.FAILED, source_id="C-1")
-    made(box, State.SUCCEEDED, source_id="C-3")
-    made(box, State.SUCCEEDED, source_id="C-5")
-    made(box, State.IN_DOUBT, source_id="C-6", revision={"payload_hash": "hash of new"})
-    made(box, State.PENDING, source_id="C-7")
+    monkeypatch.setattr(bulk_insert, "FEW", 0)
+    made(db, State.FAILED, source_id="C-1")
+    made(db, State.SUCCEEDED, source_id="C-3")
+    made(db, State.SUCCEEDED, source_id="C-5")
+    made(db, State.IN_DOUBT, source_id="C-6", revision={"payload_hash": "hash of new"})
+    made(db, State.PENDING, source_id="C-7")
     said = {"C-4": "new", "C-3": "new", "C-5": "old", "C-2": "new", "C-1": "new", "C-6": "old", "C-7": "old"}
     rows = [row(note, source_id) for source_id, note in said.items()]
     rows.append(row("old", source_id="C-8", customer_id="M39999"))
-    made(box, State.PENDING, source_id="C-8")
-    assert record(box, *rows, known=known) == [
-        Verdict.RECORDED,
-        Verdict.ALREADY_SENT,
-        Verdict.UNCHANGED,
-        Verdict.RECORDED,
-        Verdict.REQUEUED,
-        Verdict.UNCHANGED,
-        Verdict.UNCHANGED,
-        Verdict.OTHER_CUSTOMER,
+    made(db, State.PENDING, source_id="C-8")
+    assert record(db, *rows, known=known) == [
+        IntakeResult.RECORDED,
+        IntakeResult.ALREADY_SENT,
+        IntakeResult.UNCHANGED,
+        IntakeResult.RECORDED,
+        IntakeResult.REQUEUED,
+        IntakeResult.UNCHANGED,
+        IntakeResult.UNCHANGED,
+        IntakeResult.OTHER_CUSTOMER,
     ]
-    with box.read() as connection:
+    with db.read() as connection:
         revisions = connection.execute(select(Operation.source_id).where(Operation.revision.is_not(None))).all()
     assert revisions == []
 
 
-def test_what_is_known_and_unchanged_is_neither_inserted_nor_read_back(box: Outbox) -> None:
+def test_what_is_known_and_unchanged_is_neither_inserted_nor_read_back(db: Database) -> None:
     rows = [row(source_id=f"C-{number}") for number in range(5)]
-    record(box, *rows)
+    record(db, *rows)
     said: list[str] = []
-    event.listen(box.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
-    assert record(box, *rows, known=Known.MOST) == [Verdict.UNCHANGED] * 5
+    event.listen(db.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+    assert record(db, *rows, known=KnownShare.MOST) == [IntakeResult.UNCHANGED] * 5
     assert not [one for one in said if "INSERT INTO operations" in one or one.startswith("SELECT")]
 
 
 @pytest.mark.parametrize("note", ["a\\b", "\\N", "\\.", "tab\tand\nbreak", "'\"", "åäö\u2028\x85", "{}"])
-def test_what_people_wrote_comes_through_as_it_is(box: Outbox, note: str) -> None:
+def test_what_people_wrote_comes_through_as_it_is(db: Database, note: str) -> None:
     plain = {"payload_hash": "hash", "match_key": "C\\1/key"}
-    record(box, row(note, source_id="C\\1", send_after=factory.MOMENT, **plain))
-    with box.read() as connection:
+    record(db, row(note, source_id="C\\1", send_after=factory.MOMENT, **plain))
+    with db.read() as connection:
         (found,) = connection.execute(select(Operation.source_id, Operation.payload, Operation.send_after)).all()
     assert (found.source_id, found.payload["note"], found.send_after) == ("C\\1", note, factory.MOMENT)
 
 
 def test_rows_are_recorded_alike_by_whichever_way_they_come(
-    box: Outbox, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+    db: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Few in a parameter, many in a table, and those that are all new straight."""
     soon = clock.moment + timedelta(hours=1, microseconds=7)
@@ -199,49 +198,51 @@ def test_rows_are_recorded_alike_by_whichever_way_they_come(
         row(source_id=f"C-{number}", send_after=when, expires_after=3.5) for number, when in ((3, soon), (4, None))
     ]
     outcomes = []
-    for few, known in ((0, Known.SOME), (FEW, Known.SOME), (0, Known.NONE)):
+    for few, known in ((0, KnownShare.SOME), (FEW, KnownShare.SOME), (0, KnownShare.NONE)):
         monkeypatch.setattr(staging, "FEW", few)
-        monkeypatch.setattr(straight, "FEW", few)
-        said = [record(box, *some, known=known) for some in (plain, [full, bare], [bare, full], [full, changed])]
-        with box.write() as connection:
+        monkeypatch.setattr(bulk_insert, "FEW", few)
+        said = [record(db, *some, known=known) for some in (plain, [full, bare], [bare, full], [full, changed])]
+        with db.write() as connection:
             kept = connection.execute(select(*_SAID).order_by(Operation.source_id)).all()
             connection.execute(delete(Attempt))
             connection.execute(delete(Operation))
         outcomes.append((said, kept))
     assert outcomes[0] == outcomes[1] == outcomes[2]
-    assert outcomes[0][0][3] == [Verdict.UNCHANGED, Verdict.REVISED]
+    assert outcomes[0][0][3] == [IntakeResult.UNCHANGED, IntakeResult.REVISED]
 
 
 _SAID = [column for column in Operation.__table__.columns if column.name != "id"]
 
 
-def test_a_value_that_would_break_the_block_is_refused_whole(pg_box: Outbox) -> None:
+def test_a_value_that_would_break_the_block_is_refused_whole(pg_db: Database) -> None:
     with pytest.raises(ValueError, match="cannot be staged"):
-        record(pg_box, row(source_id="C\t1"), *[row(source_id=f"C-{number}") for number in range(FEW)])
+        record(pg_db, row(source_id="C\t1"), *[row(source_id=f"C-{number}") for number in range(FEW)])
 
 
-@pytest.mark.parametrize("known", list(Known))
-def test_an_open_import_does_not_hold_up_a_turn(pg_box: Outbox, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(straight, "FEW", 0)
-    made(pg_box, State.PENDING)
-    with pg_box.write() as importing:
-        intake.record(importing, pg_box, [row(source_id="C-2")], feed="crm", known=known)
-        with pg_box.write() as turning:
+@pytest.mark.parametrize("known", list(KnownShare))
+def test_an_open_import_does_not_hold_up_a_turn(
+    pg_db: Database, known: KnownShare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_insert, "FEW", 0)
+    made(pg_db, State.PENDING)
+    with pg_db.write() as importing:
+        record_rows(importing, pg_db, [row(source_id="C-2")], feed="crm", known=known)
+        with pg_db.write() as turning:
             turning.execute(text("SET LOCAL lock_timeout = '500ms'"))
             locked = turning.execute(text("SELECT 1 FROM lanes FOR NO KEY UPDATE")).all()
     assert len(locked) == 1
 
 
-@pytest.mark.parametrize("known", [Known.NONE, Known.SOME])
-def test_two_who_record_the_same_rows_in_opposite_order_both_come_through(pg_box: Outbox, known: Known) -> None:
-    record(pg_box, row(source_id="X"))
+@pytest.mark.parametrize("known", [KnownShare.NONE, KnownShare.SOME])
+def test_two_who_record_the_same_rows_in_opposite_order_both_come_through(pg_db: Database, known: KnownShare) -> None:
+    record(pg_db, row(source_id="X"))
     rows = [row(source_id=f"C-{number}") for number in range(300)]
     together = threading.Barrier(2)
-    verdicts: list[list[Verdict]] = []
+    verdicts: list[list[IntakeResult]] = []
 
     def run(mine: list[NewOperation]) -> None:
         together.wait(10)
-        verdicts.append(repeated(lambda: record(pg_box, *mine, known=known)))
+        verdicts.append(retry_on_conflict(lambda: record(pg_db, *mine, known=known)))
 
     threads = [threading.Thread(target=run, args=(mine,)) for mine in (rows, rows[::-1])]
     for thread in threads:
@@ -249,16 +250,16 @@ def test_two_who_record_the_same_rows_in_opposite_order_both_come_through(pg_box
     for thread in threads:
         thread.join(30)
     counted = [verdict for one in verdicts for verdict in one]
-    assert counted.count(Verdict.RECORDED) == counted.count(Verdict.UNCHANGED) == 300
+    assert counted.count(IntakeResult.RECORDED) == counted.count(IntakeResult.UNCHANGED) == 300
 
 
-def test_a_row_that_was_told_about_the_same_content_before_is_not_told_again(box: Outbox) -> None:
+def test_a_row_that_was_told_about_the_same_content_before_is_not_told_again(db: Database) -> None:
     same = {"feed": "crm", "name": "a.csv", "kind": None, "content_hash": "a" * 64, "size": 1}
     for expected in (1, 1, 2):
-        file = begin(box, **same)  # type: ignore[arg-type]
-        with box.write() as connection:
-            reject(connection, box, file, [Rejected(3, "missing", "why", "what helps")])
-        finish(box, file)
-        with box.read() as connection:
+        file = begin_file(db, **same)  # type: ignore[arg-type]
+        with db.write() as connection:
+            record_rejections(connection, db, file, [Rejection(3, "missing", "why", "what helps")])
+        finish_file(db, file)
+        with db.read() as connection:
             assert len(connection.execute(select(RejectedRow.id)).all()) == expected
         same["content_hash"] = "a" * 64 if expected == 1 and not file.seen_before else "b" * 64

@@ -15,47 +15,46 @@ from tests.outbox.plans import explained
 from tests.outbox.scene import QUIET, THERE, Scene
 from tests.outbox.steps import DIED, DOUBT, SUCCESS, begin, change, claim, done, entries, lane, make, read, settle
 from worker import housekeeping, reconciling
-from worker.outbox import FixedClock, Outbox
+from worker.outbox import Database, FixedClock
 from worker.outbox.exchange import rescue
-from worker.outbox.lanes import dependencies as parents
-from worker.outbox.lanes import turns as lanes
-from worker.reconciling import Delivered, Requeue, Who
+from worker.outbox.lanes import dependencies, turns
+from worker.reconciling import Decider, Delivered, Requeue
 
-ANNA = Who("anna")
+ANNA = Decider("anna")
 AFTER: dict[str, Any] = {"after_kind": "comeback", "after_source_id": "P"}
 
 
-def child(box: Outbox, **overrides: Any) -> int:
+def child(db: Database, **overrides: Any) -> int:
     """An operation of another lane that comes after the one called P."""
-    return make(box, kind="appointment", **{**AFTER, **overrides})
+    return make(db, kind="appointment", **{**AFTER, **overrides})
 
 
 def by_its_answer(scene: Scene, clock: FixedClock) -> None:
-    turn = begin(scene.box)
-    (claimed,) = claim(scene.box, turn).claimed
-    settle(scene.box, turn, [done(claimed, SUCCESS)])
+    turn = begin(scene.db)
+    (claimed,) = claim(scene.db, turn).claimed
+    settle(scene.db, turn, [done(claimed, SUCCESS)])
 
 
 def by_a_late_answer(scene: Scene, clock: FixedClock) -> None:
-    turn = begin(scene.box)
-    (claimed,) = claim(scene.box, turn).claimed
+    turn = begin(scene.db)
+    (claimed,) = claim(scene.db, turn).claimed
     clock.advance(45)
-    rescue.rescue(scene.box, lambda *_: DIED, "there:2")
-    settle(scene.box, turn, [done(claimed, SUCCESS)])
+    rescue.rescue_lanes(scene.db, lambda *_: DIED, "there:2")
+    settle(scene.db, turn, [done(claimed, SUCCESS)])
 
 
 def by_what_was_known_before_its_answer(scene: Scene, clock: FixedClock) -> None:
-    turn = begin(scene.box)
-    (claimed,) = claim(scene.box, turn).claimed
-    change(scene.box, claimed.id, acted_at=clock.moment)
-    settle(scene.box, turn, [done(claimed, DOUBT)])
+    turn = begin(scene.db)
+    (claimed,) = claim(scene.db, turn).claimed
+    change(scene.db, claimed.id, acted_at=clock.moment)
+    settle(scene.db, turn, [done(claimed, DOUBT)])
 
 
 def by_a_rescue_of_what_was_known_to_have_acted(scene: Scene, clock: FixedClock) -> None:
-    (claimed,) = claim(scene.box, begin(scene.box)).claimed
-    change(scene.box, claimed.id, acted_at=clock.moment)
+    (claimed,) = claim(scene.db, begin(scene.db)).claimed
+    change(scene.db, claimed.id, acted_at=clock.moment)
     clock.advance(45)
-    rescue.rescue(scene.box, lambda *_: DIED, "there:2")
+    rescue.rescue_lanes(scene.db, lambda *_: DIED, "there:2")
 
 
 def by_a_look_up(scene: Scene, clock: FixedClock) -> None:
@@ -67,21 +66,21 @@ def by_a_look_up(scene: Scene, clock: FixedClock) -> None:
 def by_a_look_up_that_came_too_late(scene: Scene, clock: FixedClock) -> None:
     id_ = in_doubt(scene)
     clock.advance(QUIET)
-    (asked,) = scene.exchange(want=5).doubtful
-    change(scene.box, id_, state=State.FAILED, finalized_at=clock.moment)
+    (asked,) = scene.exchange(want=5).look_ups
+    change(scene.db, id_, state=State.FAILED, finalized_at=clock.moment)
     scene.bring(asked, THERE)
 
 
 def in_doubt(scene: Scene) -> int:
     (claimed,) = scene.exchange(want=1).claimed
     scene.exchange([done(claimed, DOUBT)])
-    change(scene.box, claimed.id, needs_person=False, next_attempt_at=MOMENT + timedelta(seconds=QUIET))
+    change(scene.db, claimed.id, needs_person=False, next_attempt_at=MOMENT + timedelta(seconds=QUIET))
     return claimed.id
 
 
 def by_a_person(scene: Scene, clock: FixedClock) -> None:
     id_ = in_doubt(scene)
-    assert reconciling.decide(scene.box, [id_], Delivered("R"), ANNA).done
+    assert reconciling.carry_out(scene.db, [id_], Delivered("R"), ANNA).done
 
 
 WAYS: tuple[Callable[[Scene, FixedClock], None], ...] = (
@@ -98,128 +97,128 @@ WAYS: tuple[Callable[[Scene, FixedClock], None], ...] = (
 def test_a_child_is_told_of_its_parents_success(
     scene: Scene, clock: FixedClock, way: Callable[[Scene, FixedClock], None]
 ) -> None:
-    parent = make(scene.box, source_id="P")
-    id_ = child(scene.box)
-    other = child(scene.box, after_source_id="Q")
+    parent = make(scene.db, source_id="P")
+    id_ = child(scene.db)
+    other = child(scene.db, after_source_id="Q")
     way(scene, clock)
-    assert read(scene.box, parent).state is State.SUCCEEDED
-    assert (read(scene.box, id_).parent_done, read(scene.box, other).parent_done) == (True, False)
+    assert read(scene.db, parent).state is State.SUCCEEDED
+    assert (read(scene.db, id_).parent_done, read(scene.db, other).parent_done) == (True, False)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_and_its_lane_is_woken(scene: Scene, clock: FixedClock, way: Callable[[Scene, FixedClock], None]) -> None:
-    make(scene.box, source_id="P")
-    child(scene.box)
-    assert lane(scene.box, kind="appointment").due_at is None
+    make(scene.db, source_id="P")
+    child(scene.db)
+    assert lane(scene.db, kind="appointment").due_at is None
     way(scene, clock)
-    assert lanes.due_kinds(scene.box).get("appointment") == 1
+    assert turns.due_kinds(scene.db).get("appointment") == 1
 
 
-def test_it_is_told_in_the_transaction_of_the_success(pg_box: Outbox, pg_url: str, clock: FixedClock) -> None:
-    make(pg_box, source_id="P")
-    id_ = child(pg_box)
-    turn = begin(pg_box)
-    (claimed,) = claim(pg_box, turn).claimed
+def test_it_is_told_in_the_transaction_of_the_success(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
+    make(pg_db, source_id="P")
+    id_ = child(pg_db)
+    turn = begin(pg_db)
+    (claimed,) = claim(pg_db, turn).claimed
     settler = Actor(
-        pg_url, lambda actor: settle(actor.box, turn, [done(claimed, SUCCESS)]), clock, lambda what: what == COMMIT
+        pg_url, lambda actor: settle(actor.db, turn, [done(claimed, SUCCESS)]), clock, lambda what: what == COMMIT
     )
     assert settler.go_on() == COMMIT
-    assert (read(pg_box, claimed.id).state, read(pg_box, id_).parent_done) == (State.IN_FLIGHT, False)
+    assert (read(pg_db, claimed.id).state, read(pg_db, id_).parent_done) == (State.IN_FLIGHT, False)
     settler.go_on()
-    assert (read(pg_box, claimed.id).state, read(pg_box, id_).parent_done) == (State.SUCCEEDED, True)
+    assert (read(pg_db, claimed.id).state, read(pg_db, id_).parent_done) == (State.SUCCEEDED, True)
     settler.finish()
 
 
-def test_a_lane_of_nothing_but_waiting_children_is_not_due(box: Outbox) -> None:
-    make(box, source_id="P", next_attempt_at=MOMENT + timedelta(hours=1))
-    child(box)
-    lanes.wake(box, [(factory.CUSTOMER, "appointment")])
-    assert lane(box, kind="appointment").due_at is None
-    assert lanes.take(box, "appointment", lease=45, worker="here:1") is None
+def test_a_lane_of_nothing_but_waiting_children_is_not_due(db: Database) -> None:
+    make(db, source_id="P", next_attempt_at=MOMENT + timedelta(hours=1))
+    child(db)
+    turns.wake_lanes(db, [(factory.CUSTOMER, "appointment")])
+    assert lane(db, kind="appointment").due_at is None
+    assert turns.take_turn(db, "appointment", lease=45, worker="here:1") is None
 
 
-def test_old_leave_is_not_looked_up_before_the_parent_has_succeeded(box: Outbox) -> None:
+def test_old_leave_is_not_looked_up_before_the_parent_has_succeeded(db: Database) -> None:
     """New content may name a parent anew; until that one has succeeded it will not be sent, whatever Vitec says."""
     old = {"send_again_until": MOMENT - timedelta(minutes=1), "next_attempt_at": MOMENT - timedelta(minutes=1)}
-    make(box, kind="appointment")
-    id_ = make(box, State.RETRYABLE, kind="appointment", **AFTER, **old)
-    turn = begin(box, "appointment")
-    assert claim(box, turn).doubtful == ()
-    change(box, id_, parent_done=True)
-    assert [one.id for one in claim(box, turn).doubtful] == [id_]
+    make(db, kind="appointment")
+    id_ = make(db, State.RETRYABLE, kind="appointment", **AFTER, **old)
+    turn = begin(db, "appointment")
+    assert claim(db, turn).look_ups == ()
+    change(db, id_, parent_done=True)
+    assert [one.id for one in claim(db, turn).look_ups] == [id_]
 
 
-def test_a_child_that_is_requeued_knows_what_it_missed_when_it_had_ended(box: Outbox) -> None:
-    make(box, State.SUCCEEDED, source_id="P")
-    id_ = child(box, state=State.FAILED, finalized_at=MOMENT, parent_done=False)
-    assert reconciling.decide(box, [id_], Requeue(), ANNA).done
-    assert read(box, id_).parent_done
+def test_a_child_that_is_requeued_knows_what_it_missed_when_it_had_ended(db: Database) -> None:
+    make(db, State.SUCCEEDED, source_id="P")
+    id_ = child(db, state=State.FAILED, finalized_at=MOMENT, parent_done=False)
+    assert reconciling.carry_out(db, [id_], Requeue(), ANNA).done
+    assert read(db, id_).parent_done
 
 
-def test_a_parent_that_is_requeued_is_waited_for_anew(box: Outbox) -> None:
-    parent = make(box, State.FAILED, source_id="P")
-    assert reconciling.decide(box, [parent], Requeue(), ANNA).done
-    id_ = child(box)
-    assert housekeeping.expire(box)["orphaned"] == 0
-    assert not read(box, id_).parent_done
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    settle(box, turn, [done(claimed, SUCCESS)])
-    assert read(box, id_).parent_done
+def test_a_parent_that_is_requeued_is_waited_for_anew(db: Database) -> None:
+    parent = make(db, State.FAILED, source_id="P")
+    assert reconciling.carry_out(db, [parent], Requeue(), ANNA).done
+    id_ = child(db)
+    assert housekeeping.expire(db)["orphaned"] == 0
+    assert not read(db, id_).parent_done
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, SUCCESS)])
+    assert read(db, id_).parent_done
 
 
-def test_a_child_that_somebody_else_has_locked_is_not_waited_for(pg_box: Outbox) -> None:
+def test_a_child_that_somebody_else_has_locked_is_not_waited_for(pg_db: Database) -> None:
     """Who locks by ids, as a person's decision does, would wait for the parent in its turn."""
-    make(pg_box, source_id="P")
-    id_ = child(pg_box)
-    turn = begin(pg_box)
-    (claimed,) = claim(pg_box, turn).claimed
-    with pg_box.write() as other:
+    make(pg_db, source_id="P")
+    id_ = child(pg_db)
+    turn = begin(pg_db)
+    (claimed,) = claim(pg_db, turn).claimed
+    with pg_db.write() as other:
         other.execute(text(f"SELECT 1 FROM operations WHERE id = {id_} FOR NO KEY UPDATE"))
-        settle(pg_box, turn, [done(claimed, SUCCESS)])
-        assert parents.correct(pg_box) == 0
-    assert not read(pg_box, id_).parent_done
-    assert parents.correct(pg_box) == 1
-    assert read(pg_box, id_).parent_done
+        settle(pg_db, turn, [done(claimed, SUCCESS)])
+        assert dependencies.release_missed(pg_db) == 0
+    assert not read(pg_db, id_).parent_done
+    assert dependencies.release_missed(pg_db) == 1
+    assert read(pg_db, id_).parent_done
 
 
 def test_a_turn_frees_no_more_than_a_batch_and_housekeeping_the_rest(
-    box: Outbox, monkeypatch: pytest.MonkeyPatch
+    db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parents, "BATCH", 3)
-    make(box, source_id="P")
-    ids = [child(box) for _ in range(8)]
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    settle(box, turn, [done(claimed, SUCCESS)])
-    assert sum(read(box, id_).parent_done for id_ in ids) == 3
-    assert parents.correct(box) == 5
-    assert all(read(box, id_).parent_done for id_ in ids)
+    monkeypatch.setattr(dependencies, "BATCH", 3)
+    make(db, source_id="P")
+    ids = [child(db) for _ in range(8)]
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, SUCCESS)])
+    assert sum(read(db, id_).parent_done for id_ in ids) == 3
+    assert dependencies.release_missed(db) == 5
+    assert all(read(db, id_).parent_done for id_ in ids)
 
 
-def test_a_success_asks_after_children_only_where_somebody_waits(box: Outbox) -> None:
+def test_a_success_asks_after_children_only_where_somebody_waits(db: Database) -> None:
     asked: list[str] = []
-    make(box, source_id="P")
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
+    make(db, source_id="P")
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
 
-    @event.listens_for(box.engine, "before_cursor_execute")
+    @event.listens_for(db.engine, "before_cursor_execute")
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         asked.append(statement)
 
-    settle(box, turn, [done(claimed, SUCCESS)])
+    settle(db, turn, [done(claimed, SUCCESS)])
     assert not any("child.feed" in statement for statement in asked)
 
 
-def test_what_has_ended_is_told_nothing(box: Outbox) -> None:
+def test_what_has_ended_is_told_nothing(db: Database) -> None:
     """Its history would say otherwise; whoever brings it back asks anew."""
-    make(box, source_id="P")
-    id_ = child(box, state=State.CANCELLED, finalized_at=MOMENT)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    settle(box, turn, [done(claimed, SUCCESS)])
-    assert not read(box, id_).parent_done
-    assert [entry.event for entry in entries(box, id_)] == [Event.DECIDED]
+    make(db, source_id="P")
+    id_ = child(db, state=State.CANCELLED, finalized_at=MOMENT)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, SUCCESS)])
+    assert not read(db, id_).parent_done
+    assert [entry.event for entry in entries(db, id_)] == [Event.DECIDED]
 
 
 MANY = """
@@ -230,17 +229,17 @@ SELECT 'comeback', 'M30001', 'crm', 'child ' || n, '{}', 'h', now() - interval '
 """
 
 
-def test_neither_claim_nor_success_reads_the_children_that_wait_in_vain(pg_box: Outbox) -> None:
-    make(pg_box)
-    with pg_box.write() as connection:
+def test_neither_claim_nor_success_reads_the_children_that_wait_in_vain(pg_db: Database) -> None:
+    make(pg_db)
+    with pg_db.write() as connection:
         connection.execute(text(MANY))
-    with pg_box.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with pg_db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE operations"))
-    turn = begin(pg_box)
+    turn = begin(pg_db)
     # A settlement names its rows by id; with so few rows it is the engine that forbids reading all of them.
-    plans = explained(pg_box.engine, "SELECT", "WITH")
-    (claimed,) = claim(pg_box, turn).claimed
-    settle(pg_box, turn, [done(claimed, SUCCESS)])
+    plans = explained(pg_db.engine, "SELECT", "WITH")
+    (claimed,) = claim(pg_db, turn).claimed
+    settle(pg_db, turn, [done(claimed, SUCCESS)])
     assert any("ix_operations_due" in plan for plan in plans)
     assert any("ix_operations_children on operations child" in plan for plan in plans)
     assert [plan for plan in plans if "Seq Scan on operations" in plan] == []

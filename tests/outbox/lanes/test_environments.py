@@ -3,17 +3,17 @@
 from sqlalchemy import update
 
 from models import Environment
-from worker.outbox import FixedClock, Outbox
+from worker.outbox import Database, FixedClock
 from worker.outbox.lanes import environments
 
 
-def test_silence_is_measured_by_the_last_dispatch(box: Outbox, clock: FixedClock) -> None:
-    assert environments.silent_for(box, 10)
-    environments.dispatched(box)
+def test_silence_is_measured_by_the_last_dispatch(db: Database, clock: FixedClock) -> None:
+    assert environments.no_dispatch_for(db, 10)
+    environments.note_dispatch(db)
     clock.advance(9)
-    assert not environments.silent_for(box, 10)
+    assert not environments.no_dispatch_for(db, 10)
     clock.advance(1)
-    assert environments.silent_for(box, 10)
-    with box.write() as connection:
+    assert environments.no_dispatch_for(db, 10)
+    with db.write() as connection:
         connection.execute(update(Environment).values(dispatched_at=None))
-    assert environments.silent_for(box, 10)
+    assert environments.no_dispatch_for(db, 10)

@@ -8,11 +8,9 @@ from tests import factory
 from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.steps import SUCCESS, begin, change, claim, done, make, read, settle
 from worker import housekeeping
-from worker.outbox import FixedClock, Outbox
-from worker.outbox.intake import record as intake
-from worker.outbox.intake.record import NewOperation, Verdict
-from worker.outbox.lanes import dependencies as parents
-from worker.outbox.lanes import turns as lanes
+from worker.outbox import Database, FixedClock
+from worker.outbox.intake.record import IntakeResult, NewOperation, apply_revisions, open_lanes, record_rows
+from worker.outbox.lanes import dependencies, turns
 
 
 def row(source_id: str, note: str = "new", after: str | None = "P") -> NewOperation:
@@ -20,60 +18,60 @@ def row(source_id: str, note: str = "new", after: str | None = "P") -> NewOperat
     return NewOperation("appointment", factory.CUSTOMER, source_id, "{}", note, after_kind=kind, after_source_id=after)
 
 
-def record(box: Outbox, *rows: NewOperation) -> list[Verdict]:
-    with box.write() as connection:
-        intake.open_lanes(connection, [(factory.CUSTOMER, "appointment", "crm-contact")])
-        return intake.record(connection, box, rows, feed="crm").verdicts
+def record(db: Database, *rows: NewOperation) -> list[IntakeResult]:
+    with db.write() as connection:
+        open_lanes(connection, [(factory.CUSTOMER, "appointment", "crm-contact")])
+        return record_rows(connection, db, rows, feed="crm").verdicts
 
 
-def standing(box: Outbox) -> dict[str, bool]:
+def standing(db: Database) -> dict[str, bool]:
     """Which appointments wait for no parent any more, by their source ids."""
-    with box.read() as connection:
+    with db.read() as connection:
         told = connection.execute(text("SELECT source_id, parent_done FROM operations WHERE kind = 'appointment'"))
         return {source_id: bool(done) for source_id, done in told}
 
 
-def test_a_new_row_knows_whether_its_parent_has_succeeded(box: Outbox) -> None:
-    make(box, State.SUCCEEDED, source_id="P")
-    make(box, State.SUCCEEDED, source_id="Q", feed="other")
+def test_a_new_row_knows_whether_its_parent_has_succeeded(db: Database) -> None:
+    make(db, State.SUCCEEDED, source_id="P")
+    make(db, State.SUCCEEDED, source_id="Q", feed="other")
     for state in set(State) - {State.SUCCEEDED}:
-        make(box, state, source_id=state.value)
+        make(db, state, source_id=state.value)
     names = ["P", None, "Q", "nobody", *(state.value for state in set(State) - {State.SUCCEEDED})]
-    record(box, *(row(f"after {name}", after=name) for name in names))
-    assert standing(box) == {f"after {name}": name in {"P", None} for name in names}
+    record(db, *(row(f"after {name}", after=name) for name in names))
+    assert standing(db) == {f"after {name}": name in {"P", None} for name in names}
 
 
 @pytest.mark.parametrize("state", [State.PENDING, State.RETRYABLE, State.FAILED, State.CANCELLED, State.IN_DOUBT])
 @pytest.mark.parametrize(("before", "after", "expected"), [("P", "Q", False), ("Q", "P", True), ("Q", None, True)])
 def test_new_content_may_name_another_parent(
-    box: Outbox, state: State, before: str, after: str | None, expected: bool
+    db: Database, state: State, before: str, after: str | None, expected: bool
 ) -> None:
-    make(box, State.SUCCEEDED, source_id="P")
-    id_ = make(box, state, kind="appointment", source_id="C", after_kind="comeback", after_source_id=before)
-    record(box, row("C", "newer", after))
+    make(db, State.SUCCEEDED, source_id="P")
+    id_ = make(db, state, kind="appointment", source_id="C", after_kind="comeback", after_source_id=before)
+    record(db, row("C", "newer", after))
     if state is State.IN_DOUBT:
         # It waited for the verdict, which is that it was not sent.
-        change(box, id_, state=State.RETRYABLE)
-        with box.write() as connection:
-            intake.apply_revisions(connection, box, [id_])
-    after_that = read(box, id_)
+        change(db, id_, state=State.RETRYABLE)
+        with db.write() as connection:
+            apply_revisions(connection, db, [id_])
+    after_that = read(db, id_)
     assert (after_that.payload_hash, after_that.parent_done) == ("newer", expected)
 
 
 def test_a_child_recorded_as_its_parent_succeeds_is_told_by_housekeeping(
-    pg_box: Outbox, pg_url: str, clock: FixedClock
+    pg_db: Database, pg_url: str, clock: FixedClock
 ) -> None:
-    make(pg_box, source_id="P")
-    turn = begin(pg_box)
-    (claimed,) = claim(pg_box, turn).claimed
+    make(pg_db, source_id="P")
+    turn = begin(pg_db)
+    (claimed,) = claim(pg_db, turn).claimed
     settler = Actor(
-        pg_url, lambda actor: settle(actor.box, turn, [done(claimed, SUCCESS)]), clock, lambda what: what == COMMIT
+        pg_url, lambda actor: settle(actor.db, turn, [done(claimed, SUCCESS)]), clock, lambda what: what == COMMIT
     )
     assert settler.go_on() == COMMIT
-    record(pg_box, row("C"))
+    record(pg_db, row("C"))
     settler.finish()
-    assert standing(pg_box) == {"C": False}
-    assert housekeeping.expire(pg_box)["freed"] == 1
-    assert standing(pg_box) == {"C": True}
-    assert lanes.due_kinds(pg_box) == {"appointment": 1}
-    assert parents.correct(pg_box) == 0
+    assert standing(pg_db) == {"C": False}
+    assert housekeeping.expire(pg_db)["freed"] == 1
+    assert standing(pg_db) == {"C": True}
+    assert turns.due_kinds(pg_db) == {"appointment": 1}
+    assert dependencies.release_missed(pg_db) == 0

@@ -11,155 +11,155 @@ from tests import factory
 from tests.factory import MOMENT
 from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.steps import SUCCESS, begin, claim, done, lane, make, release, settle, turn_on_an_empty_lane, wake_all
-from worker.outbox import FixedClock, Outbox
-from worker.outbox.lanes import turns as lanes
+from worker.outbox import Database, FixedClock
+from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import Turn
 
 
-def take(box: Outbox, kind: str = "comeback") -> Turn | None:
-    return lanes.take(box, kind, lease=45, worker="there:2")
+def take(db: Database, kind: str = "comeback") -> Turn | None:
+    return turns.take_turn(db, kind, lease=45, worker="there:2")
 
 
-def test_the_lane_that_has_waited_longest_is_taken(box: Outbox) -> None:
+def test_the_lane_that_has_waited_longest_is_taken(db: Database) -> None:
     for customer, minutes in (("M1", 3), ("M2", 9), ("M3", 5)):
-        make(box, customer_id=customer, next_attempt_at=MOMENT - timedelta(minutes=minutes))
-    wake_all(box)
-    assert [turn.customer_id for turn in (take(box), take(box), take(box)) if turn] == ["M2", "M3", "M1"]
-    assert take(box) is None
+        make(db, customer_id=customer, next_attempt_at=MOMENT - timedelta(minutes=minutes))
+    wake_all(db)
+    assert [turn.customer_id for turn in (take(db), take(db), take(db)) if turn] == ["M2", "M3", "M1"]
+    assert take(db) is None
 
 
-def test_a_ring_serves_its_own_kind_only(box: Outbox) -> None:
-    make(box, kind="appointment")
-    wake_all(box)
-    assert take(box, "comeback") is None
-    assert take(box, "appointment") is not None
+def test_a_ring_serves_its_own_kind_only(db: Database) -> None:
+    make(db, kind="appointment")
+    wake_all(db)
+    assert take(db, "comeback") is None
+    assert take(db, "appointment") is not None
 
 
-def test_a_turn_is_signed_leased_and_numbered(box: Outbox) -> None:
-    make(box)
-    turn = begin(box)
-    row = lane(box)
+def test_a_turn_is_signed_leased_and_numbered(db: Database) -> None:
+    make(db)
+    turn = begin(db)
+    row = lane(db)
     assert (turn.token, row.token, row.worker) == (1, 1, "here:1")
     assert row.lease_until == MOMENT + timedelta(seconds=45)
     assert turn.function_group == row.function_group
 
 
-def test_a_leased_lane_waits_for_nobody_until_the_lease_ends(box: Outbox, clock: FixedClock) -> None:
-    make(box)
-    begin(box)
-    assert lanes.due_kinds(box) == {}
-    assert not lanes.somebody_waits(box)
+def test_a_leased_lane_waits_for_nobody_until_the_lease_ends(db: Database, clock: FixedClock) -> None:
+    make(db)
+    begin(db)
+    assert turns.due_kinds(db) == {}
+    assert not turns.any_lane_is_due(db)
     clock.advance(44.999)
-    assert take(box) is None
+    assert take(db) is None
     clock.advance(0.001)
-    assert lanes.due_kinds(box) == {"comeback": 1}
-    turn = take(box)
+    assert turns.due_kinds(db) == {"comeback": 1}
+    turn = take(db)
     assert turn is not None
     assert turn.token == 2
 
 
-def test_two_workers_at_once_get_two_lanes_and_neither_waits(pg_box: Outbox, pg_url: str, clock: FixedClock) -> None:
-    make(pg_box, customer_id="M1", next_attempt_at=MOMENT - timedelta(minutes=11))
-    make(pg_box, customer_id="M2")
-    wake_all(pg_box)
-    first = Actor(pg_url, lambda actor: take(actor.box), clock, lambda what: what == COMMIT)
-    second = Actor(pg_url, lambda actor: take(actor.box), clock)
-    third = Actor(pg_url, lambda actor: take(actor.box), clock)
+def test_two_workers_at_once_get_two_lanes_and_neither_waits(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
+    make(pg_db, customer_id="M1", next_attempt_at=MOMENT - timedelta(minutes=11))
+    make(pg_db, customer_id="M2")
+    wake_all(pg_db)
+    first = Actor(pg_url, lambda actor: take(actor.db), clock, lambda what: what == COMMIT)
+    second = Actor(pg_url, lambda actor: take(actor.db), clock)
+    third = Actor(pg_url, lambda actor: take(actor.db), clock)
     assert first.go_on() == COMMIT
     assert second.go_on() is None
     assert third.go_on() is None
     assert [actor.finish() and actor.result.customer_id for actor in (first, second, third)] == ["M1", "M2", None]
 
 
-def test_a_wake_only_brings_a_lane_forward(box: Outbox) -> None:
-    make(box, next_attempt_at=MOMENT + timedelta(minutes=5))
-    wake_all(box)
-    assert lane(box).due_at == MOMENT + timedelta(minutes=5)
-    make(box, next_attempt_at=MOMENT + timedelta(minutes=2))
-    wake_all(box)
-    assert lane(box).due_at == MOMENT + timedelta(minutes=2)
-    make(box, next_attempt_at=MOMENT + timedelta(minutes=9))
-    wake_all(box)
-    assert lane(box).due_at == MOMENT + timedelta(minutes=2)
+def test_a_wake_only_brings_a_lane_forward(db: Database) -> None:
+    make(db, next_attempt_at=MOMENT + timedelta(minutes=5))
+    wake_all(db)
+    assert lane(db).due_at == MOMENT + timedelta(minutes=5)
+    make(db, next_attempt_at=MOMENT + timedelta(minutes=2))
+    wake_all(db)
+    assert lane(db).due_at == MOMENT + timedelta(minutes=2)
+    make(db, next_attempt_at=MOMENT + timedelta(minutes=9))
+    wake_all(db)
+    assert lane(db).due_at == MOMENT + timedelta(minutes=2)
 
 
-def test_a_wake_of_a_lane_that_has_nothing_does_nothing(box: Outbox) -> None:
-    make(box, State.SUCCEEDED)
-    make(box, State.IN_DOUBT)
-    wake_all(box)
-    assert lane(box).due_at is None
+def test_a_wake_of_a_lane_that_has_nothing_does_nothing(db: Database) -> None:
+    make(db, State.SUCCEEDED)
+    make(db, State.IN_DOUBT)
+    wake_all(db)
+    assert lane(db).due_at is None
 
 
-def test_a_lane_with_more_to_do_goes_to_the_back(box: Outbox, clock: FixedClock) -> None:
-    make(box), make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn, want=1).claimed
+def test_a_lane_with_more_to_do_goes_to_the_back(db: Database, clock: FixedClock) -> None:
+    make(db), make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn, want=1).claimed
     clock.advance(7)
-    settle(box, turn, [done(claimed, SUCCESS)])
-    assert release(box, turn)
-    row = lane(box)
+    settle(db, turn, [done(claimed, SUCCESS)])
+    assert release(db, turn)
+    row = lane(db)
     assert (row.due_at, row.lease_until, row.worker) == (clock.moment, None, None)
 
 
-def test_a_lane_at_the_back_stays_there_whatever_is_enqueued(box: Outbox, clock: FixedClock) -> None:
+def test_a_lane_at_the_back_stays_there_whatever_is_enqueued(db: Database, clock: FixedClock) -> None:
     """Its backlog is older than its place; neither an import nor housekeeping lets it jump the queue by that."""
-    make(box, customer_id="M1"), make(box, customer_id="M1")
-    turn = begin(box)
-    claim(box, turn, want=1)
+    make(db, customer_id="M1"), make(db, customer_id="M1")
+    turn = begin(db)
+    claim(db, turn, want=1)
     clock.advance(7)
-    make(box, customer_id="M2", next_attempt_at=clock.moment - timedelta(seconds=1))
-    lanes.wake(box, [("M2", "comeback")])
-    lanes.release(box, turn)
+    make(db, customer_id="M2", next_attempt_at=clock.moment - timedelta(seconds=1))
+    turns.wake_lanes(db, [("M2", "comeback")])
+    turns.release_turn(db, turn)
     clock.advance(1)
-    make(box, customer_id="M1", next_attempt_at=clock.moment)
-    lanes.wake(box, [("M1", "comeback")])
-    assert lanes.correct(box) == 0
-    taken = take(box)
+    make(db, customer_id="M1", next_attempt_at=clock.moment)
+    turns.wake_lanes(db, [("M1", "comeback")])
+    assert turns.wake_missed(db) == 0
+    taken = take(db)
     assert taken is not None
     assert taken.customer_id == "M2"
 
 
-def test_a_lane_whose_work_is_for_later_is_due_later(box: Outbox) -> None:
-    make(box, next_attempt_at=MOMENT + timedelta(minutes=5))
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    settle(box, turn, [done(claimed, SUCCESS)])
-    assert not release(box, turn)
-    assert lane(box).due_at == MOMENT + timedelta(minutes=5)
+def test_a_lane_whose_work_is_for_later_is_due_later(db: Database) -> None:
+    make(db, next_attempt_at=MOMENT + timedelta(minutes=5))
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, SUCCESS)])
+    assert not release(db, turn)
+    assert lane(db).due_at == MOMENT + timedelta(minutes=5)
 
 
-def test_an_emptied_lane_is_due_no_more(box: Outbox) -> None:
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    settle(box, turn, [done(claimed, SUCCESS)])
-    assert not release(box, turn)
-    assert lane(box).due_at is None
+def test_an_emptied_lane_is_due_no_more(db: Database) -> None:
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, SUCCESS)])
+    assert not release(db, turn)
+    assert lane(db).due_at is None
 
 
-def test_whoever_has_lost_the_lane_gives_nothing_back(box: Outbox, clock: FixedClock) -> None:
-    make(box)
-    turn = begin(box)
+def test_whoever_has_lost_the_lane_gives_nothing_back(db: Database, clock: FixedClock) -> None:
+    make(db)
+    turn = begin(db)
     clock.advance(46)
-    successor = take(box)
+    successor = take(db)
     assert successor is not None
-    before = lane(box)
-    lanes.release(box, turn)
-    assert lane(box) == before
+    before = lane(db)
+    turns.release_turn(db, turn)
+    assert lane(db) == before
 
 
-def test_the_last_look_of_a_turn_sees_the_other_lanes_of_its_kind(box: Outbox) -> None:
-    make(box)
-    turn = begin(box)
-    (claimed,) = claim(box, turn).claimed
-    settle(box, turn, [done(claimed, SUCCESS)])
-    make(box, customer_id="M2")
-    make(box, customer_id="M3", kind="appointment")
-    lanes.wake(box, [("M3", "appointment")])
-    assert not release(box, turn)
-    lanes.wake(box, [("M2", "comeback")])
-    assert release(box, turn)
+def test_the_last_look_of_a_turn_sees_the_other_lanes_of_its_kind(db: Database) -> None:
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, SUCCESS)])
+    make(db, customer_id="M2")
+    make(db, customer_id="M3", kind="appointment")
+    turns.wake_lanes(db, [("M3", "appointment")])
+    assert not release(db, turn)
+    turns.wake_lanes(db, [("M2", "comeback")])
+    assert release(db, turn)
 
 
 NOT_NOW: dict[str, dict[str, Any]] = {
@@ -174,31 +174,31 @@ NOT_NOW: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("why", [*NOT_NOW, "nothing"])
 @pytest.mark.parametrize("scope", [None, *Scope])
-def test_dispatch_turn_claim_and_last_look_agree(box: Outbox, why: str, scope: Scope | None) -> None:
+def test_dispatch_turn_claim_and_last_look_agree(db: Database, why: str, scope: Scope | None) -> None:
     """What one of them sees as due and another does not, makes turns that ring each other for ever."""
-    turn = turn_on_an_empty_lane(box)
-    make(box, kind="appointment", source_id="PARENT", next_attempt_at=MOMENT + timedelta(hours=1))
-    make(box, **NOT_NOW.get(why, {}))
-    with box.write() as connection:
+    turn = turn_on_an_empty_lane(db)
+    make(db, kind="appointment", source_id="PARENT", next_attempt_at=MOMENT + timedelta(hours=1))
+    make(db, **NOT_NOW.get(why, {}))
+    with db.write() as connection:
         # Housekeeping and the waking may be late or early; what stands here must not matter.
         connection.execute(update(Lane).values(due_at=MOMENT - timedelta(minutes=1)))
         if scope is not None:
             factory.make_hold(connection, scope)
     is_due = why == "nothing" and scope is None
-    assert bool(claim_nothing_else(box, turn)) is is_due
-    with box.write() as connection:
+    assert bool(claim_nothing_else(db, turn)) is is_due
+    with db.write() as connection:
         connection.execute(update(Lane).values(lease_until=None))
-    assert lanes.due_kinds(box) == ({"comeback": 1} if is_due else {})
-    assert lanes.somebody_waits(box) is is_due
-    assert (take(box) is not None) is is_due
+    assert turns.due_kinds(db) == ({"comeback": 1} if is_due else {})
+    assert turns.any_lane_is_due(db) is is_due
+    assert (take(db) is not None) is is_due
 
 
-def claim_nothing_else(box: Outbox, turn: Turn) -> bool:
+def claim_nothing_else(db: Database, turn: Turn) -> bool:
     """Whether the turn's claim, and the look it takes at its own lane, find something; then it is put back."""
-    seen = lanes.has_claimable(box, turn)
-    claimed = claim(box, turn).claimed
+    seen = turns.has_claimable(db, turn)
+    claimed = claim(db, turn).claimed
     assert bool(claimed) is seen
-    with box.write() as connection:
+    with db.write() as connection:
         for one in claimed:
             connection.execute(
                 update(Operation)
@@ -208,35 +208,35 @@ def claim_nothing_else(box: Outbox, turn: Turn) -> bool:
     return seen
 
 
-def test_a_lane_whose_enqueuer_died_before_waking_it_is_found(box: Outbox) -> None:
-    make(box)
-    assert lane(box).due_at is None
-    assert lanes.correct(box) == 1
-    assert lane(box).due_at == MOMENT - timedelta(minutes=10)
-    assert lanes.correct(box) == 0
+def test_a_lane_whose_enqueuer_died_before_waking_it_is_found(db: Database) -> None:
+    make(db)
+    assert lane(db).due_at is None
+    assert turns.wake_missed(db) == 1
+    assert lane(db).due_at == MOMENT - timedelta(minutes=10)
+    assert turns.wake_missed(db) == 0
 
 
-def test_a_pause_of_one_lane_leaves_the_kinds_other_lanes_due(box: Outbox) -> None:
-    make(box, customer_id="M1"), make(box, customer_id="M2")
-    wake_all(box)
-    with box.write() as connection:
+def test_a_pause_of_one_lane_leaves_the_kinds_other_lanes_due(db: Database) -> None:
+    make(db, customer_id="M1"), make(db, customer_id="M2")
+    wake_all(db)
+    with db.write() as connection:
         factory.make_hold(connection, Scope.LANE, customer_id="M1", reason=Reason.PAUSED, until=None)
-    assert lanes.due_kinds(box) == {"comeback": 1}
-    turn = take(box)
+    assert turns.due_kinds(db) == {"comeback": 1}
+    turn = take(db)
     assert turn is not None
     assert turn.customer_id == "M2"
 
 
 @pytest.mark.parametrize(("state", "left"), [(State.IN_FLIGHT, True), (State.PENDING, False), (State.IN_DOUBT, False)])
 def test_whoever_takes_a_lane_is_told_whether_something_was_left_in_flight(
-    box: Outbox, state: State, *, left: bool
+    db: Database, state: State, *, left: bool
 ) -> None:
-    make(box)
-    make(box, state)
-    make(box, State.IN_FLIGHT, customer_id="M2")
-    with box.write() as connection:
+    make(db)
+    make(db, state)
+    make(db, State.IN_FLIGHT, customer_id="M2")
+    with db.write() as connection:
         connection.execute(update(Lane).values(due_at=MOMENT, lease_until=None, worker=None))
         connection.execute(update(Lane).where(Lane.customer_id == "M2").values(due_at=None))
-    turn = take(box)
+    turn = take(db)
     assert turn is not None
     assert turn.leftovers is left

@@ -9,35 +9,35 @@ from sqlalchemy import Connection, ExceptionContext, event, update
 from models import Event, Operation, State
 from tests.outbox.plans import explained
 from tests.outbox.steps import entries, make, read
-from worker.outbox import Outbox, connect
-from worker.outbox.operators import decisions as people
+from worker.outbox import Database, connect
+from worker.outbox.operators import decisions
 from worker.outbox.operators.decisions import Decision
-from worker.reconciling import Cancel, Requeue, Who, decide, judge
+from worker.reconciling import Cancel, Decider, Requeue, carry_out, judge
 
 if TYPE_CHECKING:
     from worker.outbox import FixedClock
 
-ANNA = Who("anna", "looked in the portal")
+ANNA = Decider("anna", "looked in the portal")
 
 
-def test_second_place_changes_no_row_and_learns_it(box: Outbox) -> None:
-    id_ = make(box)
-    with box.write() as connection:
-        (standing,) = people.lock(connection, box.clock.now(), [id_])
+def test_second_place_changes_no_row_and_learns_it(db: Database) -> None:
+    id_ = make(db)
+    with db.write() as connection:
+        (standing,) = decisions.lock_operations(connection, db.clock.now(), [id_])
         connection.execute(update(Operation).where(Operation.id == id_).values(attempt=1, state=State.RETRYABLE))
         decision = judge(Cancel(), standing, ANNA)
         assert isinstance(decision, Decision)
-        assert people.carry_out(connection, box.clock.now(), [(standing, decision)]) == frozenset()
-    assert read(box, id_).state is State.RETRYABLE
-    assert entries(box, id_) == []
+        assert decisions.write_decisions(connection, db.clock.now(), [(standing, decision)]) == frozenset()
+    assert read(db, id_).state is State.RETRYABLE
+    assert entries(db, id_) == []
 
 
 def test_a_decision_that_lost_against_another_transaction_is_made_once_more(
-    box: Outbox, database_url: str, clock: FixedClock
+    db: Database, database_url: str, clock: FixedClock
 ) -> None:
-    id_ = make(box, State.FAILED)
-    hasty = Outbox(connect(database_url, lock_timeout=0.05), clock)
-    other = box.engine.connect()
+    id_ = make(db, State.FAILED)
+    hasty = Database(connect(database_url, lock_timeout=0.05), clock)
+    other = db.engine.connect()
     other.execute(update(Operation).values(line=7))
     lost: list[str] = []
 
@@ -51,22 +51,22 @@ def test_a_decision_that_lost_against_another_transaction_is_made_once_more(
         lost.append(str(context.original_exception))
         other.commit()
 
-    report = decide(hasty, [id_], Requeue(), ANNA)
+    report = carry_out(hasty, [id_], Requeue(), ANNA)
     other.close()
     hasty.engine.dispose()
     assert [(one.id, one.state) for one in report.done] == [(id_, State.PENDING)]
     assert len(lost) == 1
-    assert [entry.event for entry in entries(box, id_)].count(Event.DECIDED) == 1
+    assert [entry.event for entry in entries(db, id_)].count(Event.DECIDED) == 1
 
 
-def test_whose_remote_id_it_is_is_found_by_its_index(pg_box: Outbox) -> None:
+def test_whose_remote_id_it_is_is_found_by_its_index(pg_db: Database) -> None:
     """Each decision about a remote id would otherwise read the whole table, while others wait."""
-    owner = make(pg_box, State.SUCCEEDED, remote_id="R1")
-    other = make(pg_box, State.IN_DOUBT)
-    plans = explained(pg_box.engine, "SELECT operations.id", freely=False)
-    with pg_box.write() as connection:
-        (standing,) = people.standing(connection, pg_box.clock.now(), [other])
+    owner = make(pg_db, State.SUCCEEDED, remote_id="R1")
+    other = make(pg_db, State.IN_DOUBT)
+    plans = explained(pg_db.engine, "SELECT operations.id", freely=False)
+    with pg_db.write() as connection:
+        (standing,) = decisions.read_status(connection, pg_db.clock.now(), [other])
         plans.clear()
-        assert people.owner_of(connection, standing, "R1") == owner
+        assert decisions.owner_of(connection, standing, "R1") == owner
     (plan,) = plans
     assert "uq_operations_remote_id" in plan, plan

@@ -11,33 +11,33 @@ from sqlalchemy import select, update
 from models import Event, Operation, RejectedRow, State
 from tests import factory
 from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
-from worker.outbox.intake import record as intake
+from worker.outbox.intake.record import apply_revisions
 from worker.outbox.revisions.content import THE_CRM
 
 if TYPE_CHECKING:
-    from worker.outbox import FixedClock, Outbox
+    from worker.outbox import Database, FixedClock
 
 
-def settle(box: Outbox, id_: int, state: State, **values: Any) -> None:
+def settle(db: Database, id_: int, state: State, **values: Any) -> None:
     """Move a row as a settlement does, and let what waited take effect in the same transaction."""
     ended = {"finalized_at": factory.MOMENT} if state not in {*WAITING, State.IN_DOUBT} else {}
-    with box.write() as connection:
+    with db.write() as connection:
         free = {"state": state, "claimed_by": None, "claimed_at": None, **ended, **values}
         connection.execute(update(Operation).where(Operation.id == id_).values(free))
-        intake.apply_revisions(connection, box, [id_])
+        apply_revisions(connection, db, [id_])
 
 
 @pytest.mark.parametrize("state", UNDECIDED)
 def test_after_a_verdict_without_effect_the_new_content_is_sent_when_the_next_try_is_due(
-    box: Outbox, state: State, clock: FixedClock
+    db: Database, state: State, clock: FixedClock
 ) -> None:
-    id_ = made(box, state)
-    record(box, row(expires_after=3600.0))
+    id_ = made(db, state)
+    record(db, row(expires_after=3600.0))
     taken_in = clock.moment
     clock.advance(600)
     due = clock.moment + timedelta(seconds=30)
-    settle(box, id_, State.RETRYABLE, next_attempt_at=due, failures=1)
-    after = operation(box, id_)
+    settle(db, id_, State.RETRYABLE, next_attempt_at=due, failures=1)
+    after = operation(db, id_)
     assert (after.state, after.payload["note"], after.revision) == (State.RETRYABLE, "new", None)
     assert (after.payload_hash, after.match_key, after.line) == ("hash of new", "key of new", 5)
     assert (after.next_attempt_at, after.failures) == (due, 1)
@@ -45,48 +45,48 @@ def test_after_a_verdict_without_effect_the_new_content_is_sent_when_the_next_tr
 
 
 @pytest.mark.parametrize("state", ENDED)
-def test_after_an_end_without_success_the_new_content_begins_anew(box: Outbox, state: State) -> None:
-    id_ = made(box, State.IN_FLIGHT)
-    record(box, row())
-    settle(box, id_, state, failures=12, error_code="exhausted")
-    after = operation(box, id_)
+def test_after_an_end_without_success_the_new_content_begins_anew(db: Database, state: State) -> None:
+    id_ = made(db, State.IN_FLIGHT)
+    record(db, row())
+    settle(db, id_, state, failures=12, error_code="exhausted")
+    after = operation(db, id_)
     assert (after.state, after.failures, after.finalized_at, after.error_code) == (State.PENDING, 0, None, None)
     assert (after.payload["note"], after.revision, after.attempt) == ("new", None, 1)
-    assert last_entry(box, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 1)
+    assert last_entry(db, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 1)
 
 
-def test_after_success_the_new_content_is_rejected_and_the_crm_told(box: Outbox) -> None:
-    id_ = made(box, State.IN_DOUBT)
-    record(box, row(), file=(file := a_file(box)))
-    settle(box, id_, State.SUCCEEDED)
-    after = operation(box, id_)
+def test_after_success_the_new_content_is_rejected_and_the_crm_told(db: Database) -> None:
+    id_ = made(db, State.IN_DOUBT)
+    record(db, row(), file=(file := a_file(db)))
+    settle(db, id_, State.SUCCEEDED)
+    after = operation(db, id_)
     assert (after.state, after.revision, after.payload_hash) == (State.SUCCEEDED, None, "hash of old")
-    with box.read() as connection:
+    with db.read() as connection:
         (told,) = connection.execute(select(RejectedRow.__table__)).all()
     assert (told.feed_file_id, told.line, told.code, told.source_id) == (file, 5, "already_sent", "C-1")
     assert told.reported_at is None
 
 
-def test_a_program_s_new_content_that_came_too_late_stands_in_the_history(box: Outbox) -> None:
-    id_ = made(box, State.IN_DOUBT)
-    record(box, row())
-    settle(box, id_, State.SUCCEEDED)
-    assert operation(box, id_).revision is None
-    assert last_entry(box, id_)[:4] == (Event.DECIDED, "succeeded", "already_sent", THE_CRM)
+def test_a_program_s_new_content_that_came_too_late_stands_in_the_history(db: Database) -> None:
+    id_ = made(db, State.IN_DOUBT)
+    record(db, row())
+    settle(db, id_, State.SUCCEEDED)
+    assert operation(db, id_).revision is None
+    assert last_entry(db, id_)[:4] == (Event.DECIDED, "succeeded", "already_sent", THE_CRM)
 
 
-def test_new_content_waits_on_while_nothing_is_decided(box: Outbox) -> None:
-    id_ = made(box, State.IN_FLIGHT)
-    record(box, row())
-    settle(box, id_, State.IN_DOUBT)
-    assert operation(box, id_).revision is not None
+def test_new_content_waits_on_while_nothing_is_decided(db: Database) -> None:
+    id_ = made(db, State.IN_FLIGHT)
+    record(db, row())
+    settle(db, id_, State.IN_DOUBT)
+    assert operation(db, id_).revision is not None
 
 
-def test_new_content_takes_effect_only_once(box: Outbox) -> None:
-    id_ = made(box, State.IN_FLIGHT)
-    record(box, row())
-    settle(box, id_, State.RETRYABLE)
-    before = operation(box, id_)
-    with box.write() as connection:
-        intake.apply_revisions(connection, box, [id_])
-    assert operation(box, id_) == before
+def test_new_content_takes_effect_only_once(db: Database) -> None:
+    id_ = made(db, State.IN_FLIGHT)
+    record(db, row())
+    settle(db, id_, State.RETRYABLE)
+    before = operation(db, id_)
+    with db.write() as connection:
+        apply_revisions(connection, db, [id_])
+    assert operation(db, id_) == before

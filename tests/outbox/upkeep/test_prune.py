@@ -9,11 +9,11 @@ from sqlalchemy import insert
 
 from models import Attempt, Event, State
 from tests import factory
-from worker.outbox.upkeep import prune as prune_module
-from worker.outbox.upkeep.prune import prune
+from worker.outbox.upkeep import prune
+from worker.outbox.upkeep.prune import prune_content
 
 if TYPE_CHECKING:
-    from worker.outbox import FixedClock, Outbox
+    from worker.outbox import Database, FixedClock
 
 pytestmark = pytest.mark.servers
 
@@ -23,14 +23,14 @@ BLANKED = ("payload", "answer", "revision", "match_key", "error_detail")
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED])
 def test_what_ended_long_ago_keeps_its_key_and_verdict_but_no_content(
-    box: Outbox, clock: FixedClock, state: State
+    db: Database, clock: FixedClock, state: State
 ) -> None:
-    with box.write() as connection:
+    with db.write() as connection:
         made = factory.make_operation(connection, state, error_detail="Kontakten Eva finns inte", match_key="ADR0001")
         before = factory.operation(connection, made)
     clock.advance(91 * DAY)
-    assert prune(box, 90 * DAY) == 1
-    with box.read() as connection:
+    assert prune_content(db, 90 * DAY) == 1
+    with db.read() as connection:
         after = factory.operation(connection, made)
         entries = factory.history(connection, made)
     assert [getattr(after, name) for name in BLANKED] == [None] * len(BLANKED)
@@ -40,50 +40,50 @@ def test_what_ended_long_ago_keeps_its_key_and_verdict_but_no_content(
     assert [(entry.detail, entry.answer) for entry in entries] == [(None, None)] * len(entries)
 
 
-def test_what_a_late_answer_said_is_blanked_too(box: Outbox, clock: FixedClock) -> None:
-    with box.write() as connection:
+def test_what_a_late_answer_said_is_blanked_too(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
         made = factory.make_operation(connection, State.SUCCEEDED)
         late = {"event": Event.LATE, "attempt": 1, "detail": "Eva", "answer": {"name": "Eva"}, "at": clock.moment}
         connection.execute(insert(Attempt).values(operation_id=made, **late))
     clock.advance(91 * DAY)
-    prune(box, 90 * DAY)
-    with box.read() as connection:
+    prune_content(db, 90 * DAY)
+    with db.read() as connection:
         assert {entry.detail for entry in factory.history(connection, made)} == {None}
 
 
-def test_what_ended_lately_and_what_has_not_ended_is_left_alone(box: Outbox, clock: FixedClock) -> None:
-    with box.write() as connection:
+def test_what_ended_lately_and_what_has_not_ended_is_left_alone(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
         for state in State:
             factory.make_operation(connection, state, customer_id=f"M-{state.value}")
     clock.advance(89 * DAY)
-    assert prune(box, 90 * DAY) == 0
+    assert prune_content(db, 90 * DAY) == 0
     clock.advance(2 * DAY)
-    assert prune(box, 90 * DAY) == 4
+    assert prune_content(db, 90 * DAY) == 4
 
 
-def test_a_second_prune_finds_nothing(box: Outbox, clock: FixedClock) -> None:
-    with box.write() as connection:
+def test_a_second_prune_finds_nothing(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
         factory.make_operation(connection, State.SUCCEEDED)
     clock.advance(91 * DAY)
-    assert (prune(box, 90 * DAY), prune(box, 90 * DAY)) == (1, 0)
+    assert (prune_content(db, 90 * DAY), prune_content(db, 90 * DAY)) == (1, 0)
 
 
 def test_many_are_blanked_in_small_steps_and_the_rest_the_next_time(
-    box: Outbox, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+    db: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prune_module, "STEP", 3)
-    with box.write() as connection:
+    monkeypatch.setattr(prune, "STEP", 3)
+    with db.write() as connection:
         for _ in range(10):
             factory.make_operation(connection, State.SUCCEEDED)
     clock.advance(91 * DAY)
-    assert [prune(box, 90 * DAY, steps=2) for _ in range(3)] == [6, 4, 0]
+    assert [prune_content(db, 90 * DAY, steps=2) for _ in range(3)] == [6, 4, 0]
 
 
-def test_a_row_that_somebody_works_on_is_left_for_the_next_time(pg_box: Outbox, clock: FixedClock) -> None:
-    with pg_box.write() as connection:
+def test_a_row_that_somebody_works_on_is_left_for_the_next_time(pg_db: Database, clock: FixedClock) -> None:
+    with pg_db.write() as connection:
         made = factory.make_operation(connection, State.SUCCEEDED)
     clock.advance(91 * DAY)
-    with pg_box.write() as connection:
+    with pg_db.write() as connection:
         connection.exec_driver_sql(f"SELECT id FROM operations WHERE id = {made} FOR UPDATE")
-        assert prune(pg_box, 90 * DAY) == 0
-    assert prune(pg_box, 90 * DAY) == 1
+        assert prune_content(pg_db, 90 * DAY) == 0
+    assert prune_content(pg_db, 90 * DAY) == 1

@@ -7,92 +7,92 @@ from typing import TYPE_CHECKING
 
 from models import Reason, Scope, State
 from tests.factory import BASE_URL, MOMENT, make_feed_file, make_hold, make_operation, make_rejected_row
-from worker.outbox.lanes import turns as lanes
-from worker.outbox.views.overview import LATEST_FILES, overview
+from worker.outbox.lanes import turns
+from worker.outbox.views.overview import LATEST_FILES, read_overview
 
 if TYPE_CHECKING:
-    from worker.outbox import FixedClock, Outbox
+    from worker.outbox import Database, FixedClock
 
 
-def test_an_empty_outbox_has_nothing_to_tell(box: Outbox) -> None:
-    seen = overview(box)
+def test_an_empty_outbox_has_nothing_to_tell(db: Database) -> None:
+    seen = read_overview(db)
     assert (seen.counts, seen.due_since, seen.due_lanes, seen.held, seen.need_person) == ({}, None, 0, 0, 0)
     assert (seen.holds, seen.turns, seen.files, seen.unreported, seen.unreported_rejected) == ([], [], [], 0, 0)
     assert (seen.at, seen.base_url, seen.dispatched_at) == (MOMENT, BASE_URL, None)
 
 
-def test_operations_are_counted_by_kind_and_state(box: Outbox) -> None:
-    with box.write() as connection:
+def test_operations_are_counted_by_kind_and_state(db: Database) -> None:
+    with db.write() as connection:
         for state in State:
             make_operation(connection, state)
         make_operation(connection, kind="appointment")
-    counts = overview(box).counts
+    counts = read_overview(db).counts
     assert counts == {("appointment", State.PENDING): 1, **{("comeback", state): 1 for state in State}}
 
 
-def test_what_has_ended_can_be_left_out(box: Outbox) -> None:
-    with box.write() as connection:
+def test_what_has_ended_can_be_left_out(db: Database) -> None:
+    with db.write() as connection:
         for state in State:
             make_operation(connection, state)
     alive = {State.PENDING, State.RETRYABLE, State.IN_FLIGHT, State.IN_DOUBT}
-    assert overview(box, finals=False).counts == {("comeback", state): 1 for state in alive}
+    assert read_overview(db, finals=False).counts == {("comeback", state): 1 for state in alive}
 
 
-def test_the_lane_that_waits_longest_is_told(box: Outbox, clock: FixedClock) -> None:
-    with box.write() as connection:
+def test_the_lane_that_waits_longest_is_told(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
         make_operation(connection, next_attempt_at=MOMENT)
         make_operation(connection, kind="appointment", next_attempt_at=MOMENT - timedelta(seconds=30))
         make_operation(connection, kind="notification", next_attempt_at=MOMENT + timedelta(hours=1))
-    lanes.wake(box, [("M30001", kind) for kind in ("comeback", "appointment", "notification")])
+    turns.wake_lanes(db, [("M30001", kind) for kind in ("comeback", "appointment", "notification")])
     clock.advance(10)
-    seen = overview(box)
+    seen = read_overview(db)
     assert (seen.due_since, seen.due_lanes) == (MOMENT - timedelta(seconds=30), 2)
 
 
-def test_what_is_held_is_not_due(box: Outbox) -> None:
-    with box.write() as connection:
+def test_what_is_held_is_not_due(db: Database) -> None:
+    with db.write() as connection:
         make_operation(connection)
         make_operation(connection, State.FAILED)
         make_operation(connection, customer_id="M30002", next_attempt_at=MOMENT)
         make_hold(connection)
-    lanes.wake(box, [("M30001", "comeback"), ("M30002", "comeback")])
-    seen = overview(box)
+    turns.wake_lanes(db, [("M30001", "comeback"), ("M30002", "comeback")])
+    seen = read_overview(db)
     assert (seen.held, seen.due_lanes) == (1, 1)
 
 
-def test_holds_come_with_those_of_people_first(box: Outbox, clock: FixedClock) -> None:
-    with box.write() as connection:
+def test_holds_come_with_those_of_people_first(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
         make_hold(connection)
         make_hold(connection, Scope.LANE, reason=Reason.PAUSED, until=None)
     clock.advance(7200)
-    assert [(hold["reason"], bool(hold["holds"])) for hold in overview(box).holds] == [
+    assert [(hold["reason"], bool(hold["holds"])) for hold in read_overview(db).holds] == [
         (Reason.PAUSED, True),
         (Reason.UNAUTHORIZED, False),
     ]
 
 
-def test_a_turn_is_told_as_long_as_its_lease_lasts(box: Outbox, clock: FixedClock) -> None:
-    with box.write() as connection:
+def test_a_turn_is_told_as_long_as_its_lease_lasts(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
         make_operation(connection, State.IN_FLIGHT)
-    assert [turn["worker"] for turn in overview(box).turns] == ["host:4711"]
+    assert [turn["worker"] for turn in read_overview(db).turns] == ["host:4711"]
     clock.advance(46)
-    assert overview(box).turns == []
+    assert read_overview(db).turns == []
 
 
-def test_the_latest_files_come_first(box: Outbox) -> None:
-    with box.write() as connection:
+def test_the_latest_files_come_first(db: Database) -> None:
+    with db.write() as connection:
         for number in range(LATEST_FILES + 1):
             make_feed_file(connection, name=f"{number}.csv")
-    assert [file["name"] for file in overview(box).files] == [f"{n}.csv" for n in range(LATEST_FILES, 0, -1)]
+    assert [file["name"] for file in read_overview(db).files] == [f"{n}.csv" for n in range(LATEST_FILES, 0, -1)]
 
 
-def test_what_the_crm_has_not_been_told_is_counted(box: Outbox) -> None:
-    with box.write() as connection:
+def test_what_the_crm_has_not_been_told_is_counted(db: Database) -> None:
+    with db.write() as connection:
         make_operation(connection, State.PENDING)
         make_operation(connection, State.SUCCEEDED)
         make_operation(connection, State.IN_DOUBT)
         make_operation(connection, State.FAILED, reported_at=MOMENT)
         make_rejected_row(connection)
         make_rejected_row(connection, reported_at=MOMENT)
-    seen = overview(box)
+    seen = read_overview(db)
     assert (seen.unreported, seen.unreported_rejected, seen.need_person) == (2, 1, 1)

@@ -20,7 +20,7 @@ from models import FeedFile, Operation, RejectedRow, State
 from worker.cli import terminal
 from worker.cli.audit import Audit, audit
 from worker.cli.demo.processes import BrokenOff, Stage, answers, broker, clean, program
-from worker.outbox import Outbox, connect
+from worker.outbox import Database, connect
 from worker.outbox.database.clock import later
 from worker.outbox.predicates import in_flight, ready
 from worker.sandbox import PASSWORD, USER
@@ -85,9 +85,9 @@ def _play(folder: Path) -> bool:
     terminal.line("The main job, from a CRM's export to Vitec and back, against a stand-in for Vitec.", "bold")
     with Stage(folder, clean(os.environ)) as stage:
         try:
-            with _opened(stage) as box:
-                _work(stage, box)
-                return _tell(box, audit(box, folder / "ledger.db"))
+            with _opened(stage) as db:
+                _work(stage, db)
+                return _tell(db, audit(db, folder / "ledger.db"))
         except BrokenOff:
             for child in stage.children:
                 terminal.heading(f"The last of {child.name}'s log")
@@ -96,7 +96,7 @@ def _play(folder: Path) -> bool:
 
 
 @contextmanager
-def _opened(stage: Stage) -> Iterator[Outbox]:
+def _opened(stage: Stage) -> Iterator[Database]:
     """Start what the worker needs, take the export in, and give the database."""
     folder = stage.folder
     if not EXPORT.is_dir():
@@ -117,19 +117,19 @@ def _opened(stage: Stage) -> Iterator[Outbox]:
     terminal.line(f"Broker: Valkey on 127.0.0.1:{port}. Vitec: the sandbox at {url}, told to fail {len(FAULTS)} times.")
     engine = connect(database)
     try:
-        yield Outbox(engine)
+        yield Database(engine)
     finally:
         engine.dispose()
 
 
-def _work(stage: Stage, box: Outbox) -> None:
+def _work(stage: Stage, db: Database) -> None:
     """Take in the export and let real worker and beat processes send it."""
     celery = [program("celery"), "-A", "worker"]
     stage.start("worker", [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"])
     stage.start("beat", [*celery, "beat", "--loglevel", "INFO"])
     files = sorted(str(path) for path in EXPORT.iterdir() if path.suffix in {".csv", ".tsv", ".txt", ".jsonl"})
     stage.run("import", [program("vitec-sync"), "import", *files], seconds=60, fine=frozenset({0, 3}))
-    with box.read() as connection:
+    with db.read() as connection:
         recorded = connection.execute(select(func.count()).select_from(Operation)).scalar_one()
         rejected = connection.execute(select(func.count()).select_from(RejectedRow)).scalar_one()
     terminal.line(f"Taken in: {len(files)} files, {recorded} rows recorded, {rejected} rejected. Now they are sent.")
@@ -138,32 +138,32 @@ def _work(stage: Stage, box: Outbox) -> None:
         bar = progress.add_task("sending", total=recorded)
 
         def look() -> bool | None:
-            left = _left(box)
+            left = _left(db)
             progress.update(bar, completed=recorded - left)
             return None if left else True
 
         stage.wait("the end of the work", look, seconds=DEADLINE)
 
 
-def _left(box: Outbox) -> int:
+def _left(db: Database) -> int:
     """How many operations are being sent, or will be within minutes."""
-    soon = later(box.clock.now(), 600)
-    with box.read() as connection:
+    soon = later(db.clock.now(), 600)
+    with db.read() as connection:
         return connection.execute(
             select(func.count()).select_from(Operation).where(or_(in_flight, ready(soon)))
         ).scalar_one()
 
 
-def _tell(box: Outbox, found: Audit) -> bool:
+def _tell(db: Database, found: Audit) -> bool:
     """Print what a person wants to see; return whether everything is as it should be."""
-    with box.read() as connection:
+    with db.read() as connection:
         counted = connection.execute(
             select(Operation.kind, Operation.state, func.count()).group_by(Operation.kind, Operation.state)
         ).all()
     counts = Counter({(kind, state): count for kind, state, count in counted})
     _tell_counts(counts)
-    _tell_ends(box)
-    _tell_rejected(box)
+    _tell_ends(db)
+    _tell_rejected(db)
     terminal.heading("Does the stand-in's ledger agree?")
     for problem in found.problems[:SHOWN]:
         terminal.line(f"No: {problem}", "bold red")
@@ -192,14 +192,14 @@ def _tell_counts(counts: Counter[tuple[str, State]]) -> None:
     terminal.table(("kind", "recorded", "sent", "refused", "in doubt", "not sent"), rows, numbers=range(1, 6))
 
 
-def _tell_ends(box: Outbox) -> None:
+def _tell_ends(db: Database) -> None:
     nth = func.row_number().over(partition_by=Operation.kind, order_by=Operation.id).label("nth")
     sent = select(Operation.kind, Operation.source_id, Operation.remote_id, nth).where(Operation.remote_id.is_not(None))
     few = sent.subquery()
     ended = select(Operation.kind, Operation.source_id, Operation.state, Operation.error_code).where(
         Operation.error_code.is_not(None), Operation.state != State.SUCCEEDED
     )
-    with box.read() as connection:
+    with db.read() as connection:
         ids = connection.execute(select(few.c.kind, few.c.source_id, few.c.remote_id).where(few.c.nth <= 2)).all()
         others = connection.execute(ended.order_by(Operation.id).limit(3 * SHOWN)).all()
     terminal.heading("Vitec's ids, as the CRM gets them back (all: vitec-sync results)")
@@ -211,14 +211,14 @@ def _tell_ends(box: Outbox) -> None:
     )
 
 
-def _tell_rejected(box: Outbox) -> None:
+def _tell_rejected(db: Database) -> None:
     rows = (
         select(FeedFile.name, RejectedRow.line, RejectedRow.reason, RejectedRow.remedy)
         .join(FeedFile, FeedFile.id == RejectedRow.feed_file_id)
         .order_by(RejectedRow.id)
         .limit(SHOWN)
     )
-    with box.read() as connection:
+    with db.read() as connection:
         found = connection.execute(rows).all()
     terminal.heading("Rows that could not be taken in (all: vitec-sync rejected)")
     terminal.table(("file", "line", "what is wrong", "what helps"), found, numbers=(1,))

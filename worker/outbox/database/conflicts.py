@@ -14,17 +14,17 @@ _LOST = frozenset({"40001", "40P01", "55P03"})
 TRIES = 6
 
 
-def lost_a_race(error: BaseException) -> bool:
+def is_conflict(error: BaseException) -> bool:
     """Whether the database gave the transaction up for another one's sake, and rolled it back."""
     if not isinstance(error, OperationalError):
         return False
     return getattr(error.orig, "sqlstate", None) in _LOST or "database is locked" in str(error.orig)
 
 
-def repeated(transaction: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
+def retry_on_conflict(transaction: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
     """Do a whole transaction, and again after a moment if it lost against another one."""
     trying = Retrying(
-        retry=retry_if_exception(lost_a_race),
+        retry=retry_if_exception(is_conflict),
         stop=stop_after_attempt(TRIES),
         wait=wait_random(0.02, 0.3),
         sleep=sleep,

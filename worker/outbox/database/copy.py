@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 
-def copied(connection: Connection, statement: str, block: str) -> None:
+def run_copy(connection: Connection, statement: str, block: str) -> None:
     """Run a COPY with all that it is to read. Raises what SQLAlchemy would, without the row that the database quotes."""
     driver: Any = connection.connection.driver_connection
     errors: Any = connection.dialect.loaded_dbapi

@@ -11,7 +11,7 @@ from worker.outbox.database.sending_hours import SendingHours
 
 
 @dataclass(frozen=True, slots=True)
-class Outbox:
+class Database:
     """A database and the clock that decides in it. Passed first to every function of the package."""
 
     engine: Engine
@@ -32,8 +32,8 @@ class Outbox:
             with connection.begin():
                 yield connection
 
-    def closed(self, connection: Connection) -> frozenset[str]:
+    def closed_kinds(self, connection: Connection) -> frozenset[str]:
         """The kinds that must not be sent now, by the database's clock. Costs nothing where no hours are set."""
         if not self.hours.windows:
             return frozenset()
-        return self.hours.closed(connection.execute(select(self.clock.now())).scalar_one())
+        return self.hours.closed_kinds(connection.execute(select(self.clock.now())).scalar_one())

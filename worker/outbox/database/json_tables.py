@@ -35,17 +35,17 @@ DOCUMENT, IDS = "document", "ids"
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
-def as_document(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def as_json_parameter(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """The parameter that carries the rows."""
     return {DOCUMENT: to_json(list(rows)).decode()}
 
 
-def as_ids(ids: Iterable[int]) -> dict[str, str]:
+def as_ids_parameter(ids: Iterable[int]) -> dict[str, str]:
     """The parameter that names rows, for `also_among`."""
     return {IDS: to_json(list(ids)).decode()}
 
 
-def table_of(dialect: str, name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
+def json_table(dialect: str, name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
     """The document as a table with the given columns; a key that a row lacks is NULL."""
     if dialect == "postgresql":
         # As JSONB it is made into a document of another form first: 22 settlements take half as long again.
@@ -57,7 +57,7 @@ def table_of(dialect: str, name: str, columns: Mapping[str, TypeEngine[Any]]) ->
     return select(*picked).select_from(each).subquery(name)
 
 
-def also_among(dialect: str, id_: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+def with_ids(dialect: str, id_: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """That the row's id is one of those that are named, beside a join with the document by that id.
 
     As an array, for PostgreSQL: it then can do nothing but find the rows by their ids, in their order. Joined with the
@@ -87,7 +87,7 @@ def _as_json_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     return str(compiler.process(element.clauses, **kw))
 
 
-def dump(value: Any | None) -> str | None:
+def to_json_text(value: Any | None) -> str | None:
     """A value as JSON text for `as_json`; None stays NULL."""
     return None if value is None else _ENCODER.encode(value)
 

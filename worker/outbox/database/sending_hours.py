@@ -60,6 +60,6 @@ class SendingHours:
         """Read `{"notification": "08:00-20:00"}`. Raises ValueError with the remedy."""
         return cls({kind: Window.of(window) for kind, window in written.items()})
 
-    def closed(self, moment: datetime) -> frozenset[str]:
+    def closed_kinds(self, moment: datetime) -> frozenset[str]:
         """The kinds that must not be sent at that moment."""
         return frozenset(kind for kind, window in self.windows.items() if not window.holds(moment))

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Connection, Float, FromClause, Integer, MetaData, String, Table, Text
 
 from models import UtcDateTime
-from worker.outbox.database.copy import block_of, copied
-from worker.outbox.database.json_tables import as_document, table_of
-from worker.outbox.database.statements import composed
+from worker.outbox.database.copy import block_of, run_copy
+from worker.outbox.database.json_tables import as_json_parameter, json_table
+from worker.outbox.database.statements import cached_statement
 
 FEW = 100
 """As many rows go in a parameter. One row costs half a millisecond of the database's CPU so, in a table made for it 2 ms;
@@ -61,7 +61,7 @@ _staged = Table(
 )
 
 
-class Rows(NamedTuple):
+class StagedRows(NamedTuple):
     """Rows that statements read from `table`, when they are run with `values`; they are numbered from 0."""
 
     table: FromClause
@@ -69,26 +69,28 @@ class Rows(NamedTuple):
 
 
 @contextmanager
-def readable(connection: Connection, rows: Sequence[NewOperation], *, erasable: bool = False) -> Iterator[Rows]:
+def staged_rows(
+    connection: Connection, rows: Sequence[NewOperation], *, erasable: bool = False
+) -> Iterator[StagedRows]:
     """Make the rows readable within this transaction. `erasable`: they can also be deleted from their table."""
     if len(rows) <= FEW and not erasable:
-        yield Rows(_carried(connection.dialect.name), _document(connection, rows))
+        yield StagedRows(_carried(connection.dialect.name), _document(connection, rows))
         return
     _staged.create(connection)
     _fill(connection, rows)
-    yield Rows(_staged, {})
+    yield StagedRows(_staged, {})
     _staged.drop(connection)
 
 
-@composed
+@cached_statement
 def _carried(dialect: str) -> FromClause:
-    return table_of(dialect, _staged.name, {column.name: column.type for column in _staged.columns})
+    return json_table(dialect, _staged.name, {column.name: column.type for column in _staged.columns})
 
 
 def _document(connection: Connection, rows: Sequence[NewOperation]) -> Mapping[str, Any]:
     bind = _moment_binder(connection)
     numbered = (_with_moments((number, *row), bind) for number, row in enumerate(rows))
-    return as_document(dict(zip(_staged.columns.keys(), values, strict=True)) for values in numbered)
+    return as_json_parameter(dict(zip(_staged.columns.keys(), values, strict=True)) for values in numbered)
 
 
 _COLUMNS = ", ".join(("number", *_NAMES))
@@ -106,7 +108,7 @@ def _fill(connection: Connection, rows: Sequence[NewOperation]) -> None:
     if connection.dialect.name == "postgresql":
         lines = ["\t".join(["" if value is None else f"{value}" for value in row]) for row in rows]
         numbered_lines = [f"{number}\t{line}" for number, line in enumerate(lines)]
-        copied(connection, _COPY, block_of(numbered_lines, len(_staged.columns)))
+        run_copy(connection, _COPY, block_of(numbered_lines, len(_staged.columns)))
     else:
         bind = _moment_binder(connection)
         numbered = ((number, *row) for number, row in enumerate(rows))

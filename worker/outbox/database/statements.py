@@ -11,7 +11,7 @@ P = ParamSpec("P")
 S = TypeVar("S")
 
 
-def composed(compose: Callable[P, S]) -> Callable[P, S]:
+def cached_statement(compose: Callable[P, S]) -> Callable[P, S]:
     """Keep what `compose` makes for its arguments: the clock's expression, a dialect's name, never a value of a row.
 
     Values go in as bound parameters when the statement is run. A test's clock makes a new expression each time, so what

@@ -8,15 +8,15 @@ from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam,
 
 from models import Operation, State, UtcDateTime
 from models.base import RowId
-from worker.outbox.database.statements import composed
+from worker.outbox.database.statements import cached_statement
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, in_time, of_named_lane, ready, sendable, still
+from worker.outbox.predicates import Now, in_named_lane, not_expired, ready, sendable, without_index
 
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClaimCursor:
     """How far the claims of a turn have come: the last row, and since when what is in flight was claimed.
 
     While somebody holds an old snapshot, the indexes keep an entry of every row that was claimed since. To begin each
@@ -33,9 +33,9 @@ class Place:
         return {"due": self.due, "after": self.id}
 
 
-START = Place()
+FROM_START = ClaimCursor()
 
-after_place: ColumnElement[bool] = tuple_(Operation.next_attempt_at, Operation.id) > tuple_(
+after_cursor: ColumnElement[bool] = tuple_(Operation.next_attempt_at, Operation.id) > tuple_(
     bindparam("due", type_=UtcDateTime), bindparam("after", type_=RowId)
 )
 """The operation comes after the place, in the order of claims."""
@@ -53,8 +53,8 @@ class Claimed:
 
 
 def claim(
-    connection: Connection, now: Now, turn: Turn, most: int, place: Place = START
-) -> tuple[tuple[Claimed, ...], Place]:
+    connection: Connection, now: Now, turn: Turn, most: int, place: ClaimCursor = FROM_START
+) -> tuple[tuple[Claimed, ...], ClaimCursor]:
     """Put up to `most` ready operations of the lane in flight, oldest due first, and say where to go on.
 
     Those from `place` on come first; if there are not enough of them, the others. The lane is locked.
@@ -65,12 +65,12 @@ def claim(
     if len(rows) == most:
         return tuple(map(_as_claimed, rows)), replace(place, due=rows[-1].next_attempt_at, id=rows[-1].id)
     if place.id:
-        rows += _claimed(connection, now, turn, most - len(rows), START)
-    return tuple(map(_as_claimed, rows)), replace(START, since=place.since)
+        rows += _claimed(connection, now, turn, most - len(rows), FROM_START)
+    return tuple(map(_as_claimed, rows)), replace(FROM_START, since=place.since)
 
 
-def _claimed(connection: Connection, now: Now, turn: Turn, most: int, place: Place) -> list[Row[Any]]:
-    values = {**turn.own, **place.values, "most": most}
+def _claimed(connection: Connection, now: Now, turn: Turn, most: int, place: ClaimCursor) -> list[Row[Any]]:
+    values = {**turn.parameters, **place.values, "most": most}
     return sorted(connection.execute(_put_in_flight(now), values), key=lambda row: (row.next_attempt_at, row.id))
 
 
@@ -78,15 +78,15 @@ def _as_claimed(row: Row[Any]) -> Claimed:
     return Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {})
 
 
-@composed
+@cached_statement
 def _put_in_flight(now: Now) -> Any:
     """The ids come from a materialized expression: as a subquery with a limit, another plan may run it once per row."""
     picked = (
         select(Operation.id)
         .where(
-            of_named_lane,
+            in_named_lane,
             ready(now),
-            after_place,
+            after_cursor,
         )
         .order_by(Operation.next_attempt_at, Operation.id)
         .limit(bindparam("most", type_=Integer))
@@ -96,7 +96,7 @@ def _put_in_flight(now: Now) -> Any:
     )
     return (
         update(Operation)
-        .where(Operation.id.in_(select(picked.c.id)), still(and_(sendable, in_time(now))))
+        .where(Operation.id.in_(select(picked.c.id)), without_index(and_(sendable, not_expired(now))))
         .values(
             state=State.IN_FLIGHT,
             attempt=Operation.attempt + 1,

@@ -11,62 +11,61 @@ from sqlalchemy import Connection, bindparam, exists, select
 
 from models import Environment, Hold, Lane, State
 from worker.failpoints import reach
-from worker.outbox.database.database import Outbox
-from worker.outbox.database.statements import composed
-from worker.outbox.exchange import holds as holding
-from worker.outbox.exchange.capacity import Terms, room_of
-from worker.outbox.exchange.claim import START, Claimed, Place, claim
-from worker.outbox.exchange.late_answers import late
-from worker.outbox.exchange.look_ups import Doubtful, LookedUp, claim_look_ups, take_in
-from worker.outbox.exchange.settle import Finished, Moved, settle, succeeded
-from worker.outbox.intake import record as intake
-from worker.outbox.lanes import dependencies as parents
-from worker.outbox.lanes import turns as lanes
+from worker.outbox.database.database import Database
+from worker.outbox.database.statements import cached_statement
+from worker.outbox.exchange import holds
+from worker.outbox.exchange.capacity import TurnPolicy, capacity_of
+from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed, claim
+from worker.outbox.exchange.late_answers import record_late
+from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp, claim_look_ups, settle_look_ups
+from worker.outbox.exchange.settle import Finished, Moved, settle, succeeded_ids
+from worker.outbox.intake.record import apply_revisions
+from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import Now
 from worker.outcome import Health
 
 
 @dataclass(frozen=True, slots=True)
-class Exchanged:
+class ExchangeResult:
     """What an exchange did. `mine`: the turn still owns its lane. `renewed`: the lease began anew.
 
     `held`: the lane must rest. `room`: how many there was room for, `claimed` being at most as many.
     """
 
-    mine: bool
+    owns_lane: bool
     moved: dict[int, Moved]
     claimed: tuple[Claimed, ...] = ()
-    doubtful: tuple[Doubtful, ...] = ()
+    look_ups: tuple[ClaimedLookUp, ...] = ()
     """To be looked up."""
     renewed: bool = False
     held: bool = False
-    room: int = 0
-    place: Place = START
+    capacity: int = 0
+    cursor: ClaimCursor = FROM_START
     """From where the next claim may go on."""
     share: int | None = None
     """How many the turn may have under way, if others leave it room. 0: more turns live than there is room for, and this
     one would only wait. None: nobody looked."""
-    left: bool = False
+    released: bool = False
     """The lane was given back, since nothing was there to be claimed."""
 
     @property
     def is_idle(self) -> bool:
         """There was room, and nothing for it."""
-        return self.mine and self.room > 0 and not self.claimed and not self.doubtful
+        return self.owns_lane and self.capacity > 0 and not self.claimed and not self.look_ups
 
 
 def exchange(
-    box: Outbox,
+    db: Database,
     turn: Turn,
     finished: Sequence[Finished],
     want: int,
-    terms: Terms,
-    looked_up: Sequence[LookedUp] = (),
-    place: Place = START,
+    terms: TurnPolicy,
+    looked_up: Sequence[FinishedLookUp] = (),
+    place: ClaimCursor = FROM_START,
     *,
     leave: bool = False,
-) -> Exchanged:
+) -> ExchangeResult:
     """Settle `finished` and `looked_up`, then claim at most `want`, from `place` on.
 
     `leave`: where nothing is left to be claimed, give the lane back at once. Only for a turn that has nothing in flight
@@ -75,43 +74,43 @@ def exchange(
     What became due before `place` meanwhile is found by a claim from the start, which a turn makes every few seconds.
     What has finished is settled even if the lane is no longer ours.
     """
-    now = box.clock.now()
-    with box.write() as connection:
-        locked = connection.execute(_lock(now), turn.own).one()
+    now = db.clock.now()
+    with db.write() as connection:
+        locked = connection.execute(_lock(now), turn.parameters).one()
         mine = bool(locked.mine)
-        moved = _settle(connection, box, now, finished, looked_up, terms)
-        freed = parents.free(connection, succeeded(moved)) if locked.children else frozenset()
+        moved = _settle(connection, db, now, finished, looked_up, terms)
+        freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.children else frozenset()
         news = _news(finished, looked_up)
         if locked.failures_in_row or locked.ended or not all(map(_is_quiet, news)):
-            holding.take_notice(connection, now, turn, news, terms.ladders, locked.failures_in_row)
-        done = Exchanged(mine=mine, moved=moved, place=place)
+            holds.update_holds(connection, now, turn, news, terms.ladders, locked.failures_in_row)
+        done = ExchangeResult(owns_lane=mine, moved=moved, cursor=place)
         if mine and want > 0:
             done = _claim(connection, now, turn, want, terms, moved, place)
             if leave and done.is_idle:
-                lanes.give_back(connection, turn.customer_id, turn.kind, now)
-                done = replace(done, left=True)
+                turns.give_back_lane(connection, turn.customer_id, turn.kind, now)
+                done = replace(done, released=True)
         _pass("before", finished, done)
     _pass("after", finished, done)
-    _wake_others(box, turn, freed, mine=mine, moved=bool(moved))
+    _wake_others(db, turn, freed, mine=mine, moved=bool(moved))
     return done
 
 
-def _wake_others(box: Outbox, turn: Turn, freed: frozenset[lanes.LaneKey], *, mine: bool, moved: bool) -> None:
+def _wake_others(db: Database, turn: Turn, freed: frozenset[turns.LaneKey], *, mine: bool, moved: bool) -> None:
     own = {(turn.customer_id, turn.kind)}
     # Its own lane a turn sees to itself. Whoever has a lost one now, or had it since, did not see these move.
     woken = freed - own if mine else freed | (own if moved else set())
     if woken:
-        lanes.wake(box, woken)
+        turns.wake_lanes(db, woken)
 
 
-def _pass(when: str, finished: Sequence[Finished], done: Exchanged) -> None:
+def _pass(when: str, finished: Sequence[Finished], done: ExchangeResult) -> None:
     if finished:
         reach(f"{when}_settle_commit")
     if done.claimed:
         reach(f"{when}_claim_commit")
 
 
-@composed
+@cached_statement
 def _lock(now: Now) -> Any:
     """The environment, then the lane, in this order and whoever's it is. FOR NO KEY UPDATE: as in `lanes.lock`.
 
@@ -125,59 +124,67 @@ def _lock(now: Now) -> Any:
             (Lane.token == bindparam("lane_token")).label("mine"),
             Environment.failures_in_row,
             ended.label("ended"),
-            parents.some_wait().label("children"),
+            dependencies.any_child_waits().label("children"),
         )
-        .join(Lane, lanes.named)
+        .join(Lane, turns.is_named_lane)
         .where(Environment.id == 1)
         .with_for_update(key_share=True, of=(Environment, Lane))
     )
 
 
-def _news(finished: Sequence[Finished], looked_up: Sequence[LookedUp]) -> list[holding.News]:
-    news = [holding.News(one.settlement.hold, one.settlement.health) for one in finished]
-    return news + [holding.News(one.hold, one.health) for one in looked_up]
+def _news(finished: Sequence[Finished], looked_up: Sequence[FinishedLookUp]) -> list[holds.HealthSignal]:
+    news = [holds.HealthSignal(one.settlement.hold, one.settlement.health) for one in finished]
+    return news + [holds.HealthSignal(one.hold, one.health) for one in looked_up]
 
 
-def _is_quiet(news: holding.News) -> bool:
+def _is_quiet(news: holds.HealthSignal) -> bool:
     """Nothing follows from it while no failure has been counted and no hold is coming to its end."""
     return news.hold is None and news.health is not Health.ILL
 
 
 def _settle(
     connection: Connection,
-    box: Outbox,
+    db: Database,
     now: Now,
     finished: Sequence[Finished],
-    looked_up: Sequence[LookedUp],
-    terms: Terms,
+    looked_up: Sequence[FinishedLookUp],
+    terms: TurnPolicy,
 ) -> dict[int, Moved]:
     # By id, as everybody locks operations.
     finished = sorted(finished, key=lambda one: one.id)
     looked_up = sorted(looked_up, key=lambda one: one.id)
     moved = settle(connection, now, finished)
     overtaken = [one for one in finished if one.id not in moved]
-    moved |= late(connection, now, overtaken)
-    moved |= take_in(connection, now, looked_up, terms.look_ups)
+    moved |= record_late(connection, now, overtaken)
+    moved |= settle_look_ups(connection, now, looked_up, terms.look_ups)
     revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
     if revised:
-        intake.apply_revisions(connection, box, revised)
+        apply_revisions(connection, db, revised)
     return moved
 
 
 def _claim(
-    connection: Connection, now: Now, turn: Turn, want: int, terms: Terms, moved: dict[int, Moved], place: Place
-) -> Exchanged:
-    room = room_of(connection, now, turn, terms, place)
+    connection: Connection,
+    now: Now,
+    turn: Turn,
+    want: int,
+    terms: TurnPolicy,
+    moved: dict[int, Moved],
+    place: ClaimCursor,
+) -> ExchangeResult:
+    room = capacity_of(connection, now, turn, terms, place)
     if not room.alive:
-        return Exchanged(mine=False, moved=moved)
+        return ExchangeResult(owns_lane=False, moved=moved)
     most = min(want, room.most)
     if most <= 0:
-        return Exchanged(
-            mine=True, moved=moved, held=room.held, place=replace(place, since=room.since), share=room.share
+        return ExchangeResult(
+            owns_lane=True, moved=moved, held=room.held, cursor=replace(place, since=room.since), share=room.share
         )
     if not room.lasts:
         # First the lease, then the claim under it: a request must never outlive the right to send it.
-        lanes.renew(connection, turn, now, terms.lease)
+        turns.renew_lease(connection, turn, now, terms.lease)
     asked = claim_look_ups(connection, now, turn, most, terms.look_ups, terms.outlast) if room.to_ask else ()
     claimed, place = claim(connection, now, turn, most - len(asked), replace(place, since=room.since))
-    return Exchanged(True, moved, claimed, asked, renewed=not room.lasts, room=most, place=place, share=room.share)
+    return ExchangeResult(
+        True, moved, claimed, asked, renewed=not room.lasts, capacity=most, cursor=place, share=room.share
+    )

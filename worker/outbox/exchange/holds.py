@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from models import Environment, Hold, Reason, Scope
 from worker.outbox.database.clock import later
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, holding
+from worker.outbox.predicates import Now, hold_is_active
 from worker.outcome import Health, HoldWanted
 
 
@@ -25,7 +25,7 @@ class Ladder:
 
 
 @dataclass(frozen=True, slots=True)
-class Ladders:
+class HoldPolicy:
     """The ladders by reason, and after how many failures in a row the breaker opens."""
 
     barred: Ladder = Ladder(3600.0, 86400.0)
@@ -45,15 +45,20 @@ class Ladders:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class HealthSignal:
     """What a request's end says beyond its own row."""
 
     hold: HoldWanted | None
     health: Health
 
 
-def take_notice(
-    connection: Connection, now: Now, turn: Turn, news: Sequence[News], ladders: Ladders, failures_in_row: int
+def update_holds(
+    connection: Connection,
+    now: Now,
+    turn: Turn,
+    news: Sequence[HealthSignal],
+    ladders: HoldPolicy,
+    failures_in_row: int,
 ) -> None:
     """Draw the consequences of outcomes for their scopes. The environment's row is locked.
 
@@ -73,7 +78,7 @@ def take_notice(
         connection.execute(update(Environment).where(Environment.id == 1).values(failures_in_row=count))
 
 
-def _count(failures_in_row: int, news: Sequence[News]) -> int:
+def _count(failures_in_row: int, news: Sequence[HealthSignal]) -> int:
     for one in news:
         match one.health:
             case Health.WELL:
@@ -85,15 +90,15 @@ def _count(failures_in_row: int, news: Sequence[News]) -> int:
     return failures_in_row
 
 
-def _trips(connection: Connection, now: Now, count: int, ladders: Ladders) -> bool:
+def _trips(connection: Connection, now: Now, count: int, ladders: HoldPolicy) -> bool:
     if count >= ladders.breaker_failures:
         return True
     # The one operation that goes first after an opened breaker decides alone.
-    ended = select(Hold.id).where(Hold.reason == Reason.UNAVAILABLE, ~holding(now))
+    ended = select(Hold.id).where(Hold.reason == Reason.UNAVAILABLE, ~hold_is_active(now))
     return connection.scalar(ended) is not None
 
 
-def _hold(connection: Connection, now: Now, turn: Turn, wanted: HoldWanted, ladders: Ladders) -> None:
+def _hold(connection: Connection, now: Now, turn: Turn, wanted: HoldWanted, ladders: HoldPolicy) -> None:
     key = {
         "scope": wanted.scope,
         "customer_id": "" if wanted.scope is Scope.ENVIRONMENT else turn.customer_id,
@@ -103,7 +108,9 @@ def _hold(connection: Connection, now: Now, turn: Turn, wanted: HoldWanted, ladd
     }
     same = and_(*(getattr(Hold, name) == value for name, value in key.items()))
     ladder = ladders.of(wanted.reason)
-    known = connection.execute(select(Hold.strikes, holding(now).label("holds"), Hold.until).where(same)).one_or_none()
+    known = connection.execute(
+        select(Hold.strikes, hold_is_active(now).label("holds"), Hold.until).where(same)
+    ).one_or_none()
     if known is None:
         seconds = ladder.rung(1) if wanted.seconds is None else wanted.seconds
         connection.execute(insert(Hold).values(**key, since=now, until=later(now, seconds), strikes=1))

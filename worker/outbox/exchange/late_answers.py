@@ -12,9 +12,9 @@ from sqlalchemy import Connection, exists, func, select, type_coerce, update
 from models import Attempt, Event, Operation, State
 from models.base import Json
 from worker.outbox.database.clock import later
-from worker.outbox.exchange.settle import Finished, Moved, record
+from worker.outbox.exchange.settle import Finished, Moved, record_attempts
 from worker.outbox.predicates import Now
-from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE, sent_as, take_back
+from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE, content_sent, refuse_newer_content
 
 WORKER_DIED = "worker_died"
 """The code under which a dead turn's attempts are settled, unless its budget was used up."""
@@ -30,7 +30,7 @@ class Evidence:
     lost_code: str | None = None
 
 
-def late(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+def record_late(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
     """Take in answers whose rows had been settled before. Returns the rows that moved because of them.
 
     An answer that was written after all (its commit had been reported as failed) is recognised and left alone.
@@ -39,7 +39,7 @@ def late(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict
     for one in finished:
         if not _overtaken(connection, one):
             continue
-        record(connection, Event.LATE, now, [one])
+        record_attempts(connection, Event.LATE, now, [one])
         row = connection.execute(
             select(
                 Operation.state,
@@ -67,15 +67,15 @@ def _overtaken(connection: Connection, one: Finished) -> bool:
 
 
 def _take_in(connection: Connection, now: Now, row: Any, one: Finished) -> State | None:
-    argued = one.settlement.argued
+    argued = one.settlement.attempt_state
     in_doubt = row.state is State.IN_DOUBT
     same_doubt = in_doubt and row.attempt == one.attempt
     if argued is State.SUCCEEDED or (one.settlement.accepted and not in_doubt):
         what = one.settlement
         found = Evidence(one.id, what.remote_id, what.answer, what.code if what.accepted else None)
-        return prove(connection, now, row, found, one.attempt)
+        return mark_succeeded(connection, now, row, found, one.attempt)
     if same_doubt and argued in (State.RETRYABLE, State.FAILED):
-        return _disprove(connection, now, one, cancel=row.cancel_asked)
+        return _mark_without_effect(connection, now, one, cancel=row.cancel_asked)
     if same_doubt or one.settlement.accepted:
         _doubt_anew(connection, now, one, same=same_doubt)
     return None
@@ -95,7 +95,7 @@ def _doubt_anew(connection: Connection, now: Now, one: Finished, *, same: bool) 
     connection.execute(update(Operation).where(Operation.id == one.id).values(values))
 
 
-def prove(connection: Connection, now: Now, row: Any, found: Evidence, attempt: int) -> State | None:
+def mark_succeeded(connection: Connection, now: Now, row: Any, found: Evidence, attempt: int) -> State | None:
     """There is evidence that Vitec acted on this attempt. The row is locked; `row` has state, attempt and remote_id.
 
     In flight again: noted, and that attempt's settlement becomes a success. Succeeded already by another attempt: both
@@ -105,7 +105,7 @@ def prove(connection: Connection, now: Now, row: Any, found: Evidence, attempt: 
     """
     target = update(Operation).where(Operation.id == found.id)
     ids = {"remote_id": func.coalesce(Operation.remote_id, found.remote_id)}
-    sent = sent_as(connection, found.id, attempt)
+    sent = content_sent(connection, found.id, attempt)
     if row.state is State.IN_FLIGHT:
         # The settlement keeps this code, unless both have acted.
         told = {} if sent is None else {"error_code": SENT_BEFORE_CHANGE}
@@ -116,7 +116,7 @@ def prove(connection: Connection, now: Now, row: Any, found: Evidence, attempt: 
         return None
     _succeed(connection, now, found, found.lost_code if sent is None else SENT_BEFORE_CHANGE)
     if sent is not None:
-        take_back(connection, now, found.id, sent)
+        refuse_newer_content(connection, now, found.id, sent)
     return State.SUCCEEDED
 
 
@@ -153,7 +153,7 @@ def _succeed(connection: Connection, now: Now, found: Evidence, code: str | None
     )
 
 
-def _disprove(connection: Connection, now: Now, one: Finished, *, cancel: bool) -> State:
+def _mark_without_effect(connection: Connection, now: Now, one: Finished, *, cancel: bool) -> State:
     """The attempt surely had no effect. A wish to cancel, which doubt had put off, is honoured now."""
     what = one.settlement
     state = State.CANCELLED if cancel and what.state is State.RETRYABLE else what.state

@@ -24,19 +24,19 @@ from sqlalchemy import (
 
 from models import WAITING, Attempt, Event, Operation, State, UtcDateTime
 from worker.doubt import Conclusion, Doubt, Patience, conclude
-from worker.kind import Presence, Sighting
+from worker.kind import LookUpResult, Presence
 from worker.outbox.database.clock import later
-from worker.outbox.exchange.late_answers import Evidence, prove
-from worker.outbox.exchange.rivals import asked, rivals_of
+from worker.outbox.exchange.late_answers import Evidence, mark_succeeded
+from worker.outbox.exchange.rivals import count_look_ups, rivals_of
 from worker.outbox.exchange.settle import Moved
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, doubtful, stale, still
-from worker.outbox.revisions.superseded import sent_as
+from worker.outbox.predicates import Now, look_up_due, permission_expired, without_index
+from worker.outbox.revisions.superseded import content_sent
 from worker.outcome import Health, HoldWanted
 
 
 @dataclass(frozen=True, slots=True)
-class Doubtful:
+class ClaimedLookUp:
     """An operation in doubt that is being looked up. `known_ids`: what is at Vitec under others' names."""
 
     id: int
@@ -48,13 +48,13 @@ class Doubtful:
 
 
 @dataclass(frozen=True, slots=True)
-class LookedUp:
+class FinishedLookUp:
     """A look-up that has ended. `answered`: Vitec gave an answer at all."""
 
     id: int
     attempt: int
     look_ups: int
-    sighting: Sighting
+    sighting: LookUpResult
     answered: bool
     by: str
     seconds: float
@@ -64,7 +64,7 @@ class LookedUp:
 
 
 @dataclass(frozen=True, slots=True)
-class LookUpTerms:
+class LookUpPolicy:
     """`gap`: seconds between two look-ups, and how long leave to send again lasts."""
 
     gap: float = 300.0
@@ -72,8 +72,8 @@ class LookUpTerms:
 
 
 def claim_look_ups(
-    connection: Connection, now: Now, turn: Turn, most: int, terms: LookUpTerms, outlast: float
-) -> tuple[Doubtful, ...]:
+    connection: Connection, now: Now, turn: Turn, most: int, terms: LookUpPolicy, outlast: float
+) -> tuple[ClaimedLookUp, ...]:
     """Begin up to `most` look-ups that are due in the lane, which is locked; none is under way for over `outlast` s."""
     begun = {
         # If this process dies, the look-up is simply made again after the gap.
@@ -82,11 +82,13 @@ def claim_look_ups(
         "looked_up_at": now,
         "look_up_until": later(now, outlast),
     }
-    rows = _begin(connection, turn, most, begun, doubtful(now))
+    rows = _begin(connection, turn, most, begun, look_up_due(now))
     if len(rows) < most:
-        rows += _begin(connection, turn, most - len(rows), begun, stale(now))
+        rows += _begin(connection, turn, most - len(rows), begun, permission_expired(now))
     return tuple(
-        Doubtful(row.id, row.attempt, row.look_ups, row.sent_at, row.payload or {}, _known_ids(connection, turn, row))
+        ClaimedLookUp(
+            row.id, row.attempt, row.look_ups, row.sent_at, row.payload or {}, _known_ids(connection, turn, row)
+        )
         for row in sorted(rows, key=lambda row: row.id)
     )
 
@@ -107,7 +109,7 @@ def _begin(
     return list(
         connection.execute(
             update(Operation)
-            .where(Operation.id.in_(select(picked.c.id)), still(which))
+            .where(Operation.id.in_(select(picked.c.id)), without_index(which))
             .values(begun)
             .returning(
                 Operation.id,
@@ -134,7 +136,9 @@ def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -
     return frozenset(remote_id for remote_id in others if remote_id is not None)
 
 
-def take_in(connection: Connection, now: Now, looked_up: Sequence[LookedUp], terms: LookUpTerms) -> dict[int, Moved]:
+def settle_look_ups(
+    connection: Connection, now: Now, looked_up: Sequence[FinishedLookUp], terms: LookUpPolicy
+) -> dict[int, Moved]:
     """Write what look-ups brought. One whose row has moved on in the meantime changes nothing."""
     moved: dict[int, Moved] = {}
     for one in looked_up:
@@ -163,17 +167,17 @@ def take_in(connection: Connection, now: Now, looked_up: Sequence[LookedUp], ter
     return moved
 
 
-def _take_off(connection: Connection, one: LookedUp) -> None:
+def _take_off(connection: Connection, one: FinishedLookUp) -> None:
     """The look-up is no longer under way; one that has been begun since still is."""
     same = (Operation.id == one.id, Operation.attempt == one.attempt, Operation.look_ups == one.look_ups)
     connection.execute(update(Operation).where(*same).values(look_up_until=None))
 
 
-def _came_too_late(connection: Connection, now: Now, one: LookedUp, row: Any) -> bool:
+def _came_too_late(connection: Connection, now: Now, one: FinishedLookUp, row: Any) -> bool:
     """The row has moved on since. What proves nothing changes nothing; that it is there is evidence all the same."""
-    if one.sighting.presence is not Presence.THERE or row.state is State.SUCCEEDED:
+    if one.sighting.presence is not Presence.PRESENT or row.state is State.SUCCEEDED:
         return False
-    sent = sent_as(connection, one.id, one.attempt)
+    sent = content_sent(connection, one.id, one.attempt)
     rivals = row
     if sent is not None:
         # What was asked about is what was sent, and so is what it may be confused with.
@@ -184,10 +188,10 @@ def _came_too_late(connection: Connection, now: Now, one: LookedUp, row: Any) ->
     conclusion = Conclusion(State.SUCCEEDED, one.sighting.why, one.sighting.remote_id)
     connection.execute(insert(Attempt).values(_entry(now, one, conclusion)))
     found = Evidence(one.id, one.sighting.remote_id)
-    return prove(connection, now, row, found, one.attempt) is not None
+    return mark_succeeded(connection, now, row, found, one.attempt) is not None
 
 
-def _locked(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
+def _locked(connection: Connection, now: Now, one: FinishedLookUp, gap: float) -> Any:
     """Lock the row. `same`: it still stands as it did when the look-up began. Beside it, what it must be held against."""
     # "At least the gap ago", less a second for the rounding of moments.
     long_ago = and_(Operation.absent_since.is_not(None), Operation.absent_since <= later(now, 1.0 - gap))
@@ -204,7 +208,7 @@ def _locked(connection: Connection, now: Now, one: LookedUp, gap: float) -> Any:
             Operation.attempt,
             Operation.remote_id,
             Operation.accepted,
-            asked().label("asked"),
+            count_look_ups().label("asked"),
             Operation.cancel_asked,
             Operation.revision.is_not(None).label("revised"),
             or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),
@@ -262,7 +266,7 @@ def _move(now: Now, conclusion: Conclusion, gap: float) -> dict[str, Any]:
             }
 
 
-def _entry(now: Now, one: LookedUp, conclusion: Conclusion) -> dict[str, Any]:
+def _entry(now: Now, one: FinishedLookUp, conclusion: Conclusion) -> dict[str, Any]:
     return {
         "operation_id": one.id,
         "attempt": one.attempt,

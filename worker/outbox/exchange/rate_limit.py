@@ -8,11 +8,11 @@ from sqlalchemy import Connection, Float, Integer, bindparam, func, select, upda
 
 from models import Environment, Operation
 from worker.outbox.database.clock import later
-from worker.outbox.database.database import Outbox
-from worker.outbox.database.statements import composed
-from worker.outbox.exchange.claim import START, Place, after_place
+from worker.outbox.database.database import Database
+from worker.outbox.database.statements import cached_statement
+from worker.outbox.exchange.claim import FROM_START, ClaimCursor, after_cursor
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, doubtful, of_named_lane, ready, stale
+from worker.outbox.predicates import Now, in_named_lane, look_up_due, permission_expired, ready
 
 HORIZON = 0.1
 """How far ahead slots are reserved, in seconds: long enough for a block, short enough to waste none."""
@@ -26,10 +26,10 @@ class Slots:
     wait: float
 
 
-def reserve(box: Outbox, rate: float, most: int) -> Slots:
+def reserve_slots(db: Database, rate: float, most: int) -> Slots:
     """Reserve up to `most` slots due within the horizon, in a short transaction of its own. `rate` per second, > 0."""
-    now = box.clock.now()
-    with box.write() as connection:
+    now = db.clock.now()
+    with db.write() as connection:
         row = connection.execute(_lock(now)).one()
         start = max(0.0, (row.next_slot_at - row.now).total_seconds())
         if start > HORIZON:
@@ -39,13 +39,13 @@ def reserve(box: Outbox, rate: float, most: int) -> Slots:
     return Slots(tuple(start + n / rate for n in range(count)), max(0.0, start + count / rate - HORIZON))
 
 
-@composed
+@cached_statement
 def _lock(now: Now) -> Any:
     slot = select(Environment.next_slot_at, now.label("now"))
     return slot.where(Environment.id == 1).with_for_update(key_share=True)
 
 
-@composed
+@cached_statement
 def _take(now: Now, *, late: bool) -> Any:
     """The next slot is so many seconds further on; slots that nobody took in time are lost."""
     from_here = now if late else Environment.next_slot_at
@@ -53,31 +53,31 @@ def _take(now: Now, *, late: bool) -> Any:
     return update(Environment).where(Environment.id == 1).values(next_slot_at=taken)
 
 
-def useful(box: Outbox, turn: Turn, most: int, place: Place = START) -> int:
+def count_ready(db: Database, turn: Turn, most: int, place: ClaimCursor = FROM_START) -> int:
     """How many slots the turn's lane has a use for: of its operations that are ready to be sent or looked up.
 
     `most` of each is as good as more. Those from `place` on are counted first, as they are claimed first; if there are
     not enough of them, all. What is reserved and not used is lost to everybody.
     """
-    with box.read() as connection:
-        found = _counted(connection, box.clock.now(), turn, most, place)
-        return found if found >= most or not place.id else _counted(connection, box.clock.now(), turn, most, START)
+    with db.read() as connection:
+        found = _counted(connection, db.clock.now(), turn, most, place)
+        return found if found >= most or not place.id else _counted(connection, db.clock.now(), turn, most, FROM_START)
 
 
-def _counted(connection: Connection, now: Now, turn: Turn, most: int, place: Place) -> int:
-    values = {**turn.own, **place.values, "most": most}
+def _counted(connection: Connection, now: Now, turn: Turn, most: int, place: ClaimCursor) -> int:
+    values = {**turn.parameters, **place.values, "most": most}
     return int(connection.scalar(_useful(now), values) or 0)
 
 
-@composed
+@cached_statement
 def _useful(now: Now) -> Any:
     # Each way to be ready has a partial index of its own.
     counts = [
         select(func.count())
         .select_from(
-            select(Operation.id).where(of_named_lane, *which).limit(bindparam("most", type_=Integer)).subquery()
+            select(Operation.id).where(in_named_lane, *which).limit(bindparam("most", type_=Integer)).subquery()
         )
         .scalar_subquery()
-        for which in ((ready(now), after_place), (doubtful(now),), (stale(now),))
+        for which in ((ready(now), after_cursor), (look_up_due(now),), (permission_expired(now),))
     ]
     return select(counts[0] + counts[1] + counts[2])

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from models import Attempt, Event, Operation, State
 
 
-def asked() -> ScalarSelect[int]:
+def count_look_ups() -> ScalarSelect[int]:
     """How often Vitec has been asked in an operation's present doubt: each doubt has patience of its own.
 
     The column `look_ups` tells look-ups of one attempt apart, in whichever doubt about it they began.

@@ -30,8 +30,15 @@ from models import FINAL, Attempt, Event, Operation, State
 from models.base import Json, RowId
 from worker.decide import Settlement
 from worker.outbox.database.clock import later
-from worker.outbox.database.json_tables import also_among, as_document, as_ids, as_json, dump, table_of
-from worker.outbox.database.statements import composed
+from worker.outbox.database.json_tables import (
+    as_ids_parameter,
+    as_json,
+    as_json_parameter,
+    json_table,
+    to_json_text,
+    with_ids,
+)
+from worker.outbox.database.statements import cached_statement
 from worker.outbox.predicates import Now, claimed
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE
 
@@ -58,7 +65,7 @@ class Moved:
     revised: bool = False
 
 
-def succeeded(moved: Mapping[int, Moved]) -> list[int]:
+def succeeded_ids(moved: Mapping[int, Moved]) -> list[int]:
     """Those that have succeeded."""
     return [id_ for id_, what in moved.items() if what.state is State.SUCCEEDED]
 
@@ -90,11 +97,11 @@ def _as_row(finished: Finished) -> dict[str, Any]:
         "id": finished.id,
         "attempt": finished.attempt,
         "state": what.state.value,
-        "argued": what.argued.value,
+        "argued": what.attempt_state.value,
         "delay": what.delay,
         "failures": what.failures,
         "remote_id": what.remote_id,
-        "answer": dump(what.answer),
+        "answer": to_json_text(what.answer),
         "code": what.code,
         "detail": what.detail,
         "accepted": what.accepted,
@@ -117,13 +124,13 @@ def settle(connection: Connection, now: Now, finished: Sequence[Finished]) -> di
     if not finished:
         return {}
     dialect = connection.dialect.name
-    document = as_document(map(_as_row, finished))
-    ids = as_ids(one.id for one in finished)
+    document = as_json_parameter(map(_as_row, finished))
+    ids = as_ids_parameter(one.id for one in finished)
     rows = connection.execute(_move(dialect, now), {**document, **ids}).all()
     by_id = {id_: Moved(state, revised) for id_, state, revised in rows}
     if by_id:
         if len(by_id) < len(finished):
-            document = as_document(_as_row(one) for one in finished if one.id in by_id)
+            document = as_json_parameter(_as_row(one) for one in finished if one.id in by_id)
         connection.execute(_record(dialect, Event.SENT, now), document)
     return by_id
 
@@ -133,18 +140,18 @@ def _word(word: str) -> ColumnElement[str]:
     return literal_column(f"'{word}'", String)
 
 
-@composed
+@cached_statement
 def _settled(dialect: str) -> FromClause:
-    return table_of(dialect, "settled", _COLUMNS)
+    return json_table(dialect, "settled", _COLUMNS)
 
 
-@composed
+@cached_statement
 def _move(dialect: str, now: Now) -> Any:
     settled = _settled(dialect).c
     return (
         update(Operation)
         .where(
-            also_among(dialect, Operation.id),
+            with_ids(dialect, Operation.id),
             Operation.id == settled.id,
             Operation.attempt == settled.attempt,
             claimed,
@@ -203,7 +210,7 @@ def _target(state: ColumnElement[str], acted_before: ColumnElement[bool]) -> Col
     )
 
 
-@composed
+@cached_statement
 def _record(dialect: str, event: Event, now: Now) -> Any:
     table = _settled(dialect)
     settled = table.c
@@ -228,6 +235,6 @@ def _record(dialect: str, event: Event, now: Now) -> Any:
     )
 
 
-def record(connection: Connection, event: Event, now: Now, finished: Iterable[Finished]) -> None:
+def record_attempts(connection: Connection, event: Event, now: Now, finished: Iterable[Finished]) -> None:
     """Add history entries without moving anything."""
-    connection.execute(_record(connection.dialect.name, event, now), as_document(map(_as_row, finished)))
+    connection.execute(_record(connection.dialect.name, event, now), as_json_parameter(map(_as_row, finished)))

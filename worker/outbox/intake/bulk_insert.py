@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from worker.outbox.database.copy import block_of, copied
-from worker.outbox.database.database import Outbox
+from worker.outbox.database.copy import block_of, run_copy
+from worker.outbox.database.database import Database
 from worker.outbox.database.staging import FEW, NewOperation
-from worker.outbox.revisions.content import present
+from worker.outbox.revisions.content import current_time
 
 _KNOWN = "23505"
 """SQLSTATE of a unique violation: a new row can break no other rule of its kind than that of its key."""
@@ -37,9 +37,9 @@ _COLUMNS = (
 _COPY = f"COPY operations ({', '.join(_COLUMNS)}) FROM STDIN (NULL '')"
 
 
-def copy_new(
+def bulk_insert(
     connection: Connection,
-    box: Outbox,
+    db: Database,
     rows: Sequence[NewOperation],
     *,
     feed: str,
@@ -54,10 +54,10 @@ def copy_new(
     if few or not feed.isprintable() or any(row.after_source_id is not None for row in rows):
         return False
     same = f"{max_failures}\t{'' if feed_file_id is None else feed_file_id}\t{feed}"
-    block = block_of(list(_lines(rows, present(connection, box), same)), len(_COLUMNS))
+    block = block_of(list(_lines(rows, current_time(connection, db), same)), len(_COLUMNS))
     try:
         with connection.begin_nested():
-            copied(connection, _COPY, block)
+            run_copy(connection, _COPY, block)
     except IntegrityError as error:
         if getattr(error.orig, "sqlstate", None) == _KNOWN:
             return False

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import BigInteger, Connection, and_, func, insert, literal, select, update
 
 from models import FeedFile, RejectedRow
-from worker.outbox.database.database import Outbox
+from worker.outbox.database.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejection:
     """A row that could not be recorded. `column` in the file's own words; nothing here quotes a cell but the ids."""
 
     line: int
@@ -24,7 +24,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class FileCounts:
     """What became of the rows of a file. Content that waits for a verdict counts as revised."""
 
     recorded: int = 0
@@ -33,12 +33,12 @@ class Counts:
     unchanged: int = 0
     rejected: int = 0
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
+    def __add__(self, other: "FileCounts") -> "FileCounts":
+        return FileCounts(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenFile:
     """A file that is being taken in. `rows_done` > 0: an earlier try came so far, with these `counts`.
 
     `seen_before`: the same content of the same feed has been taken in to its end.
@@ -46,26 +46,26 @@ class Opened:
 
     id: int
     rows_done: int = 0
-    counts: Counts = Counts()
+    counts: FileCounts = FileCounts()
     seen_before: bool = False
 
 
-def begin(box: Outbox, *, feed: str, name: str, kind: str | None, content_hash: str, size: int) -> Opened:
+def begin_file(db: Database, *, feed: str, name: str, kind: str | None, content_hash: str, size: int) -> OpenFile:
     """Enter a file, or go on with the same one where an earlier try has stopped."""
     same = and_(FeedFile.feed == feed, FeedFile.content_hash == content_hash, FeedFile.kind.is_not_distinct_from(kind))
-    with box.write() as connection:
+    with db.write() as connection:
         _one_at_a_time(connection, content_hash)
         left = connection.execute(
             select(FeedFile).where(same, FeedFile.finished_at.is_(None)).order_by(FeedFile.id.desc()).limit(1)
         ).one_or_none()
         before = connection.scalar(select(FeedFile.id).where(same, FeedFile.finished_at.is_not(None)).limit(1))
         if left is not None:
-            counts = Counts(left.recorded, left.revised, left.requeued, left.unchanged, left.rejected)
-            return Opened(left.id, left.rows_done, counts, seen_before=before is not None)
+            counts = FileCounts(left.recorded, left.revised, left.requeued, left.unchanged, left.rejected)
+            return OpenFile(left.id, left.rows_done, counts, seen_before=before is not None)
         made = insert(FeedFile).returning(FeedFile.id)
         values = {"feed": feed, "name": name[:255], "kind": kind, "content_hash": content_hash, "bytes": size}
-        id_ = connection.execute(made.values(**values, started_at=box.clock.now())).scalar_one()
-    return Opened(id_, seen_before=before is not None)
+        id_ = connection.execute(made.values(**values, started_at=db.clock.now())).scalar_one()
+    return OpenFile(id_, seen_before=before is not None)
 
 
 def _one_at_a_time(connection: Connection, content_hash: str) -> None:
@@ -75,7 +75,7 @@ def _one_at_a_time(connection: Connection, content_hash: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(literal(number, BigInteger))))
 
 
-def advance(connection: Connection, file: Opened, done: int) -> bool:
+def advance_file(connection: Connection, file: OpenFile, done: int) -> bool:
     """Note, first in the transaction that does them, that the rows up to `done` are done. False: somebody else has.
 
     Whoever takes in the same file at the same time waits here for the first, and then finds the mark moved.
@@ -89,27 +89,27 @@ def advance(connection: Connection, file: Opened, done: int) -> bool:
     return changed.rowcount == 1
 
 
-def count(connection: Connection, file: Opened, more: Counts) -> None:
+def add_counts(connection: Connection, file: OpenFile, more: FileCounts) -> None:
     """Add to the file's counts."""
     grown = {name: getattr(FeedFile, name) + value for name, value in asdict(more).items()}
     connection.execute(update(FeedFile).where(FeedFile.id == file.id).values(**grown))
 
 
-def finish(box: Outbox, file: Opened) -> None:
+def finish_file(db: Database, file: OpenFile) -> None:
     """Note that the file has been taken in to its end."""
-    with box.write() as connection:
-        connection.execute(update(FeedFile).where(FeedFile.id == file.id).values(finished_at=box.clock.now()))
+    with db.write() as connection:
+        connection.execute(update(FeedFile).where(FeedFile.id == file.id).values(finished_at=db.clock.now()))
 
 
-def reject(connection: Connection, box: Outbox, file: Opened, rows: Sequence[Rejected]) -> None:
+def record_rejections(connection: Connection, db: Database, file: OpenFile, rows: Sequence[Rejection]) -> None:
     """Record rows of the file that could not be; those told about the same content before are not told again."""
     told = _told_before(connection, file, rows) if file.seen_before and rows else frozenset()
     fresh = [asdict(row) for row in rows if (row.line, row.code) not in told]
     if fresh:
-        connection.execute(insert(RejectedRow).values(feed_file_id=file.id, created_at=box.clock.now()), fresh)
+        connection.execute(insert(RejectedRow).values(feed_file_id=file.id, created_at=db.clock.now()), fresh)
 
 
-def _told_before(connection: Connection, file: Opened, rows: Sequence[Rejected]) -> frozenset[tuple[int, str]]:
+def _told_before(connection: Connection, file: OpenFile, rows: Sequence[Rejection]) -> frozenset[tuple[int, str]]:
     this = select(FeedFile.feed, FeedFile.content_hash).where(FeedFile.id == file.id).subquery()
     same = and_(FeedFile.feed == this.c.feed, FeedFile.content_hash == this.c.content_hash)
     found = connection.execute(

@@ -22,17 +22,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from models import Lane, Operation, UtcDateTime
 from models.base import RowId
 from worker.outbox.database.clock import later
-from worker.outbox.database.database import Outbox
+from worker.outbox.database.database import Database
 from worker.outbox.database.json_tables import as_json
-from worker.outbox.database.staging import NewOperation, Rows, readable
-from worker.outbox.database.statements import composed
-from worker.outbox.intake.bulk_insert import copy_new
-from worker.outbox.lanes.dependencies import is_done
+from worker.outbox.database.staging import NewOperation, StagedRows, staged_rows
+from worker.outbox.database.statements import cached_statement
+from worker.outbox.intake.bulk_insert import bulk_insert
+from worker.outbox.lanes.dependencies import parent_is_done
 from worker.outbox.predicates import Now
 from worker.outbox.revisions.apply import apply_revisions
-from worker.outbox.revisions.judge import Verdict, revise
+from worker.outbox.revisions.judge import IntakeResult, revise
 
-__all__ = ["Known", "NewOperation", "Recorded", "Verdict", "apply_revisions", "open_lanes", "record"]
+__all__ = ["IntakeResult", "KnownShare", "NewOperation", "Recorded", "apply_revisions", "open_lanes", "record_rows"]
 
 BATCH: Mapping[str, int] = {"postgresql": 5_000, "sqlite": 2_000}
 """Rows per transaction, at most: on SQLite everybody else's writes wait for it."""
@@ -47,12 +47,12 @@ def open_lanes(connection: Connection, lanes: Iterable[tuple[str, str, str]]) ->
         connection.execute(_lane(connection.dialect.name), rows)
 
 
-@composed
+@cached_statement
 def _lane(dialect: str) -> Any:
     return _INSERT[dialect](Lane).on_conflict_do_nothing()
 
 
-class Known(Enum):
+class KnownShare(Enum):
     """How many rows of a chunk are recorded already."""
 
     NONE = auto()
@@ -63,20 +63,20 @@ class Known(Enum):
 class Recorded(NamedTuple):
     """What became of rows: a verdict for each, in their order."""
 
-    verdicts: list[Verdict]
+    verdicts: list[IntakeResult]
     ids: list[int]
     """Of those that were new, in their order; none where no row was expected to be known."""
 
 
-def record(
+def record_rows(
     connection: Connection,
-    box: Outbox,
+    db: Database,
     rows: Sequence[NewOperation],
     *,
     feed: str,
     feed_file_id: int | None = None,
     max_failures: int = 12,
-    known: Known = Known.SOME,
+    known: KnownShare = KnownShare.SOME,
 ) -> Recorded:
     """Record a chunk of rows, no key of which occurs twice in it.
 
@@ -85,26 +85,26 @@ def record(
     """
     if not rows:
         return Recorded([], [])
-    if known is Known.NONE and copy_new(
-        connection, box, rows, feed=feed, feed_file_id=feed_file_id, max_failures=max_failures
+    if known is KnownShare.NONE and bulk_insert(
+        connection, db, rows, feed=feed, feed_file_id=feed_file_id, max_failures=max_failures
     ):
-        return Recorded([Verdict.RECORDED] * len(rows), [])
-    familiar = known is Known.MOST
-    with readable(connection, rows, erasable=familiar) as new:
+        return Recorded([IntakeResult.RECORDED] * len(rows), [])
+    familiar = known is KnownShare.MOST
+    with staged_rows(connection, rows, erasable=familiar) as new:
         left = len(rows) - (_pass_unchanged(connection, new, feed) if familiar else 0)
         values = {**new.values, "feed": feed, "feed_file": feed_file_id, "budget": max_failures}
-        fresh = _insert(connection, box.clock.now(), new, values) if left else []
+        fresh = _insert(connection, db.clock.now(), new, values) if left else []
         ids = [id_ for id_, _, _ in fresh]
         if len(fresh) == len(rows):
-            return Recorded([Verdict.RECORDED] * len(rows), ids)
-        judged = {(kind, source_id): Verdict.RECORDED for _, kind, source_id in fresh}
+            return Recorded([IntakeResult.RECORDED] * len(rows), ids)
+        judged = {(kind, source_id): IntakeResult.RECORDED for _, kind, source_id in fresh}
         if len(fresh) < left:
             others = [row for row in rows if (row.kind, row.source_id) not in judged]
-            judged |= revise(connection, box, others, new, feed=feed, feed_file_id=feed_file_id)
-        return Recorded([judged.get((row.kind, row.source_id), Verdict.UNCHANGED) for row in rows], ids)
+            judged |= revise(connection, db, others, new, feed=feed, feed_file_id=feed_file_id)
+        return Recorded([judged.get((row.kind, row.source_id), IntakeResult.UNCHANGED) for row in rows], ids)
 
 
-def _pass_unchanged(connection: Connection, rows: Rows, feed: str) -> int:
+def _pass_unchanged(connection: Connection, rows: StagedRows, feed: str) -> int:
     """Take out of the rows those that say what is recorded already. Returns how many.
 
     What nobody needs to write is so neither inserted in vain nor read back: a third of the cost.
@@ -121,13 +121,13 @@ def _pass_unchanged(connection: Connection, rows: Rows, feed: str) -> int:
     return connection.execute(delete(staged).where(unchanged)).rowcount
 
 
-def _insert(connection: Connection, now: Now, rows: Rows, values: Mapping[str, Any]) -> Sequence[Any]:
+def _insert(connection: Connection, now: Now, rows: StagedRows, values: Mapping[str, Any]) -> Sequence[Any]:
     """Record the rows whose key is new, in the order of the file, and return their ids and keys."""
     # All at once: asked for row by row, each passes through three layers on its way here.
     return connection.execute(_new(connection.dialect.name, now, rows.table), values).all()
 
 
-@composed
+@cached_statement
 def _new(dialect: str, now: Now, rows: FromClause) -> Any:
     new, feed = rows.c, bindparam("feed", type_=String)
     own_expiry = case((new.expires_after.is_not(None), later(now, new.expires_after)))
@@ -141,7 +141,7 @@ def _new(dialect: str, now: Now, rows: FromClause) -> Any:
         "next_attempt_at": case((new.send_after > now, new.send_after), else_=now),
         "expires_at": func.coalesce(new.expires_at, own_expiry, type_=UtcDateTime),
         "created_at": now,
-        "parent_done": is_done(feed, new.after_kind, new.after_source_id),
+        "parent_done": parent_is_done(feed, new.after_kind, new.after_source_id),
     }
     # SQLite reads the ON of ON CONFLICT as a join's unless a WHERE stands between.
     read = select(*picked.values()).where(new.number >= 0).order_by(new.number)

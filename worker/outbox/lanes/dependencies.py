@@ -27,11 +27,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from models import Operation
-from worker.outbox.database.database import Outbox
-from worker.outbox.lanes import turns as lanes
-from worker.outbox.lanes.missing_parents import forgotten_code
+from worker.outbox.database.database import Database
+from worker.outbox.lanes import turns
+from worker.outbox.lanes.missing_parents import without_parent_code
 from worker.outbox.lanes.turns import LaneKey
-from worker.outbox.predicates import awaiting_parent, still
+from worker.outbox.predicates import awaiting_parent, without_index
 
 BATCH = 500
 """Children that are freed in one transaction: the turn of a parent holds the environment's lock meanwhile."""
@@ -39,7 +39,7 @@ BATCH = 500
 _SUCCEEDED: ColumnElement[str] = literal_column("'succeeded'", String)
 
 
-def is_done(feed: Any, kind: Any, source_id: Any) -> ColumnElement[bool]:
+def parent_is_done(feed: Any, kind: Any, source_id: Any) -> ColumnElement[bool]:
     """What `parent_done` is to be for a row of this feed that comes after (kind, source_id), both NULL for none."""
     parent = aliased(Operation, name="parent")
     same = and_(parent.feed == feed, parent.kind == kind, parent.source_id == source_id)
@@ -48,14 +48,14 @@ def is_done(feed: Any, kind: Any, source_id: Any) -> ColumnElement[bool]:
     return case((source_id.is_(None), true()), else_=func.coalesce(state == _SUCCEEDED, false()))
 
 
-def some_wait() -> ColumnElement[bool]:
+def any_child_waits() -> ColumnElement[bool]:
     """Whether any operation waits for another's success. One that is recorded only now, housekeeping finds."""
     # In the order of its index, or it would be sought in all rows as long as the statistics tell of many.
     order = (Operation.feed, Operation.after_kind, Operation.after_source_id)
     return select(Operation.id).where(awaiting_parent).order_by(*order).limit(1).scalar_subquery().is_not(None)
 
 
-def free(connection: Connection, ids: Collection[int]) -> frozenset[LaneKey]:
+def release_children(connection: Connection, ids: Collection[int]) -> frozenset[LaneKey]:
     """The operations `ids` have succeeded in this transaction: what came after them waits for them no longer.
 
     Returns the lanes to wake once it is committed. No more than a batch for each; housekeeping sees to the rest.
@@ -83,8 +83,8 @@ def _free_some(connection: Connection, parent: Row[*tuple[Any, ...]]) -> list[La
     )
     freed = (
         update(Operation)
-        .where(Operation.id.in_(select(picked.c.id)), still(awaiting_parent))
-        .values(parent_done=True, error_code=forgotten_code())
+        .where(Operation.id.in_(select(picked.c.id)), without_index(awaiting_parent))
+        .values(parent_done=True, error_code=without_parent_code())
         .returning(Operation.customer_id, Operation.kind)
         .execution_options(synchronize_session=False)
     )
@@ -102,19 +102,19 @@ def _comes_after(children: Select[int], child: Any, *parent: Any) -> Select[int]
     return children.where(place >= named, place <= named).order_by(child.feed, child.after_kind, child.after_source_id)
 
 
-def correct(box: Outbox) -> int:
+def release_missed(db: Database) -> int:
     """Free the children whose parent has succeeded without their being told, and wake their lanes. Returns how many."""
-    with box.read() as connection:
+    with db.read() as connection:
         missed = connection.execute(_succeeded()).all()
-    return sum(_free_all(box, parent) for parent in missed)
+    return sum(_free_all(db, parent) for parent in missed)
 
 
-def _free_all(box: Outbox, parent: Row[*tuple[Any, ...]]) -> int:
+def _free_all(db: Database, parent: Row[*tuple[Any, ...]]) -> int:
     total = 0
     while True:
-        with box.write() as connection:
+        with db.write() as connection:
             freed = _free_some(connection, parent)
-        lanes.wake(box, freed)
+        turns.wake_lanes(db, freed)
         total += len(freed)
         if len(freed) < BATCH:
             return total
@@ -129,5 +129,5 @@ def _succeeded() -> Any:
         .subquery("named")
     )
     return select(named.c.feed, named.c.kind, named.c.source_id).where(
-        is_done(named.c.feed, named.c.kind, named.c.source_id)
+        parent_is_done(named.c.feed, named.c.kind, named.c.source_id)
     )

@@ -5,31 +5,31 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Environment
 from worker.outbox.database.clock import later
-from worker.outbox.database.database import Outbox
+from worker.outbox.database.database import Database
 
 
-def recorded_base_url(box: Outbox) -> str | None:
+def recorded_base_url(db: Database) -> str | None:
     """The base URL that the first worker recorded; None before that."""
-    with box.read() as connection:
+    with db.read() as connection:
         return connection.scalar(select(Environment.base_url))
 
 
-def register(box: Outbox, base_url: str) -> str:
+def register(db: Database, base_url: str) -> str:
     """Record `base_url` if none is recorded yet, and return the one that is: of two at once, one wins for both."""
-    with box.write() as connection:
+    with db.write() as connection:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         connection.execute(insert(Environment).values(id=1, base_url=base_url).on_conflict_do_nothing())
         return connection.execute(select(Environment.base_url)).scalar_one()
 
 
-def dispatched(box: Outbox) -> None:
+def note_dispatch(db: Database) -> None:
     """Note that kinds with due lanes have been rung for."""
-    with box.write() as connection:
-        connection.execute(update(Environment).where(Environment.id == 1).values(dispatched_at=box.clock.now()))
+    with db.write() as connection:
+        connection.execute(update(Environment).where(Environment.id == 1).values(dispatched_at=db.clock.now()))
 
 
-def silent_for(box: Outbox, seconds: float) -> bool:
+def no_dispatch_for(db: Database, seconds: float) -> bool:
     """Whether nobody has dispatched for so long."""
-    now = box.clock.now()
-    with box.read() as connection:
+    now = db.clock.now()
+    with db.read() as connection:
         return connection.scalar(select(Environment.dispatched_at > later(now, -seconds))) is not True

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from models import Operation
 from worker.outbox.database.clock import later
-from worker.outbox.database.database import Outbox
+from worker.outbox.database.database import Database
 from worker.outbox.predicates import awaiting_parent
 
 MISSING, CIRCLE = "parent_missing", "parent_circle"
@@ -18,7 +18,7 @@ BATCH = 500
 """Rows per transaction, so that no lock lasts."""
 
 
-def lost() -> ColumnElement[bool]:
+def waits_in_vain() -> ColumnElement[bool]:
     """The operation waits for one that is not there, or is known to wait for itself in the end."""
     return and_(awaiting_parent, or_(~_is_there(), Operation.error_code == CIRCLE))
 
@@ -37,24 +37,24 @@ def _named(parent: type[Operation]) -> ColumnElement[bool]:
     )
 
 
-def tell(box: Outbox, older_than: float) -> int:
+def report_missing(db: Database, older_than: float) -> int:
     """Let the results tell of rows that have waited so for more than `older_than` seconds. Returns how many are new.
 
     What is there by now is no longer called missing. 0 seconds: nothing is ever told.
     """
     if older_than <= 0:
         return 0
-    now = box.clock.now()
-    with box.read() as connection:
+    now = db.clock.now()
+    with db.read() as connection:
         old = and_(awaiting_parent, Operation.created_at <= later(now, -older_than))
         untold = func.coalesce(Operation.error_code, "").not_in((MISSING, CIRCLE))
         missing = connection.scalars(select(Operation.id).where(old, untold, ~_is_there())).all()
         found = connection.scalars(
             select(Operation.id).where(awaiting_parent, Operation.error_code == MISSING, _is_there())
         ).all()
-        round_ = circular(_edges(connection, and_(old, untold)))
-    _call(box, found, None, MISSING)
-    return _call(box, missing, MISSING, None) + _call(box, round_, CIRCLE, None)
+        round_ = find_cycles(_edges(connection, and_(old, untold)))
+    _call(db, found, None, MISSING)
+    return _call(db, missing, MISSING, None) + _call(db, round_, CIRCLE, None)
 
 
 def _edges(connection: Connection, which: ColumnElement[bool]) -> Mapping[int, int]:
@@ -65,7 +65,7 @@ def _edges(connection: Connection, which: ColumnElement[bool]) -> Mapping[int, i
     return {row.id: row.parent for row in pairs if row.parent is not None}
 
 
-def circular(above: Mapping[int, int]) -> list[int]:
+def find_cycles(above: Mapping[int, int]) -> list[int]:
     """Those that come after themselves in the end, each having at most one above it."""
     circles: set[int] = set()
     seen: set[int] = set()
@@ -82,12 +82,12 @@ def circular(above: Mapping[int, int]) -> list[int]:
     return sorted(circles)
 
 
-def _call(box: Outbox, ids: Iterable[int], code: str | None, was: str | None) -> int:
+def _call(db: Database, ids: Iterable[int], code: str | None, was: str | None) -> int:
     """Give the rows that still wait for a parent this code, which is news to the CRM."""
     ordered = sorted(ids)
     total = 0
     for start in range(0, len(ordered), BATCH):
-        with box.write() as connection:
+        with db.write() as connection:
             total += _call_some(connection, ordered[start : start + BATCH], code, was)
     return total
 
@@ -107,12 +107,12 @@ def _call_some(connection: Connection, ids: list[int], code: str | None, was: st
     return len(picked)
 
 
-def forgotten_code() -> ColumnElement[str | None]:
+def without_parent_code() -> ColumnElement[str | None]:
     """The row's code, but none of those: for whoever frees it, or changes what it comes after."""
     return func.nullif(func.nullif(Operation.error_code, MISSING), CIRCLE)
 
 
-def lost_since(connection: Connection) -> tuple[int, datetime | None]:
+def count_in_vain(connection: Connection) -> tuple[int, datetime | None]:
     """How many wait so, and since when the oldest has been recorded."""
-    row = connection.execute(select(func.count(), func.min(Operation.created_at)).where(lost())).one()
+    row = connection.execute(select(func.count(), func.min(Operation.created_at)).where(waits_in_vain())).one()
     return row[0], row[1]

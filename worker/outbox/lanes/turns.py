@@ -26,10 +26,18 @@ from sqlalchemy.orm import aliased
 
 from models import Lane, Operation
 from worker.outbox.database.clock import later
-from worker.outbox.database.database import Outbox
-from worker.outbox.database.json_tables import as_document, table_of
-from worker.outbox.database.statements import composed
-from worker.outbox.predicates import claimable, due, free, in_flight, looked_up, of_named_lane, sendable
+from worker.outbox.database.database import Database
+from worker.outbox.database.json_tables import as_json_parameter, json_table
+from worker.outbox.database.statements import cached_statement
+from worker.outbox.predicates import (
+    can_be_looked_up,
+    claimable,
+    in_flight,
+    in_named_lane,
+    lane_is_due,
+    lane_is_free,
+    sendable,
+)
 
 LaneKey = tuple[str, str]
 """(customer_id, kind)"""
@@ -47,7 +55,7 @@ class Turn:
     """Whether something may be in flight there that a turn before has left."""
 
     @property
-    def own(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """The values of `own`, of which a statement about the lane needs some."""
         return {**_named(self.customer_id, self.kind), "lane_token": self.token}
 
@@ -57,23 +65,25 @@ def _named(customer_id: str, kind: str) -> dict[str, Any]:
     return {"lane_customer": customer_id, "lane_kind": kind}
 
 
-named: ColumnElement[bool] = and_(Lane.customer_id == bindparam("lane_customer"), Lane.kind == bindparam("lane_kind"))
+is_named_lane: ColumnElement[bool] = and_(
+    Lane.customer_id == bindparam("lane_customer"), Lane.kind == bindparam("lane_kind")
+)
 """The lane is the one that is meant."""
 
-own: ColumnElement[bool] = and_(named, Lane.token == bindparam("lane_token"))
+is_own_lane: ColumnElement[bool] = and_(is_named_lane, Lane.token == bindparam("lane_token"))
 """The lane is the turn's own, if the token still is."""
 
 
-def take(box: Outbox, kind: str, *, lease: float, worker: str, at_most: int = 1000) -> Turn | None:
+def take_turn(db: Database, kind: str, *, lease: float, worker: str, at_most: int = 1000) -> Turn | None:
     """Take the turn at the due lane of this kind that has waited longest; None if none is due. `lease` in seconds.
 
     Outside a kind's sending hours none of its lanes is due, here and wherever else somebody asks. No more than `at_most`
     turns live at once: they share what the environment allows, and one without a share would only wait.
     """
     values = {"lane_kind": kind, "lease": lease, "by": worker, "at_most": at_most}
-    with box.write() as connection:
-        taken = _take(box.clock.now())
-        row = None if kind in box.closed(connection) else connection.execute(taken, values).one_or_none()
+    with db.write() as connection:
+        taken = _take(db.clock.now())
+        row = None if kind in db.closed_kinds(connection) else connection.execute(taken, values).one_or_none()
         if row is None:
             return None
         # Asked once the lane is locked: whoever had it before cannot put anything in flight any more.
@@ -81,16 +91,16 @@ def take(box: Outbox, kind: str, *, lease: float, worker: str, at_most: int = 10
     return Turn(row.customer_id, kind, row.function_group, row.token, left)
 
 
-_LEFT = select(select(Operation.id).where(of_named_lane, in_flight).exists())
+_LEFT = select(select(Operation.id).where(in_named_lane, in_flight).exists())
 
 
-@composed
+@cached_statement
 def _take(now: ColumnElement[datetime]) -> Any:
     other = aliased(Lane, name="other")
     living = select(func.count()).select_from(other).where(other.lease_until > now).scalar_subquery()
     longest_waiting = (
         select(Lane.customer_id)
-        .where(Lane.kind == bindparam("lane_kind"), due(now), living < bindparam("at_most", type_=Integer))
+        .where(Lane.kind == bindparam("lane_kind"), lane_is_due(now), living < bindparam("at_most", type_=Integer))
         .order_by(Lane.due_at, Lane.customer_id)
         .limit(1)
         .with_for_update(key_share=True, skip_locked=True, of=Lane)
@@ -105,26 +115,26 @@ def _take(now: ColumnElement[datetime]) -> Any:
     )
 
 
-def lock(connection: Connection, turn: Turn) -> bool:
+def lock_lane(connection: Connection, turn: Turn) -> bool:
     """Lock the lane if its token is still the turn's; False: somebody has taken over.
 
     FOR NO KEY UPDATE: a plain FOR UPDATE would wait for an open import, which holds the key through its foreign key.
     What is to be compared with the clock is read by a later statement: this one's columns may be older than its lock.
     """
-    return connection.scalar(_LOCK, turn.own) is not None
+    return connection.scalar(_LOCK, turn.parameters) is not None
 
 
-_LOCK = select(Lane.token).where(own).with_for_update(key_share=True)
+_LOCK = select(Lane.token).where(is_own_lane).with_for_update(key_share=True)
 
 
-def renew(connection: Connection, turn: Turn, now: ColumnElement[datetime], lease: float) -> None:
+def renew_lease(connection: Connection, turn: Turn, now: ColumnElement[datetime], lease: float) -> None:
     """Let the lease begin anew; the lane is locked."""
-    connection.execute(_renew(now), {**turn.own, "lease": lease})
+    connection.execute(_renew(now), {**turn.parameters, "lease": lease})
 
 
-@composed
+@cached_statement
 def _renew(now: ColumnElement[datetime]) -> Any:
-    return update(Lane).where(own).values(lease_until=later(now, bindparam("lease", type_=Float)))
+    return update(Lane).where(is_own_lane).values(lease_until=later(now, bindparam("lease", type_=Float)))
 
 
 def _next_of(customer_id: Any, kind: Any) -> Select[Any]:
@@ -136,7 +146,7 @@ def _next_of(customer_id: Any, kind: Any) -> Select[Any]:
         .limit(1)
         .correlate(Lane)
         .subquery()
-        for which in (sendable, looked_up())
+        for which in (sendable, can_be_looked_up())
     )
     soonest = union_all(*(select(one.c.next_attempt_at) for one in both)).subquery("both")
     return select(func.min(soonest.c.next_attempt_at).label("at"))
@@ -149,7 +159,7 @@ def _next_of_lane() -> ColumnElement[Any]:
     ).scalar_subquery()
 
 
-def give_back(
+def give_back_lane(
     connection: Connection, customer_id: str, kind: str, now: ColumnElement[datetime], raised: int = 0
 ) -> None:
     """Nobody has a turn at the lane any more, which is locked; `raised` is what its token rises by.
@@ -159,12 +169,12 @@ def give_back(
     connection.execute(_give_back(now), {**_named(customer_id, kind), "raised": raised})
 
 
-@composed
+@cached_statement
 def _give_back(now: ColumnElement[datetime]) -> Any:
     soonest = _next_of_lane()
     return (
         update(Lane)
-        .where(named)
+        .where(is_named_lane)
         .values(
             token=Lane.token + bindparam("raised", type_=Integer),
             lease_until=None,
@@ -175,78 +185,78 @@ def _give_back(now: ColumnElement[datetime]) -> Any:
     )
 
 
-def release(box: Outbox, turn: Turn) -> None:
+def release_turn(db: Database, turn: Turn) -> None:
     """Give the turn back, unless somebody has taken it over.
 
     The lane is locked first, so that the look sees every row whose enqueuer has not yet woken the lane.
     """
-    with box.write() as connection:
-        if lock(connection, turn):
-            give_back(connection, turn.customer_id, turn.kind, box.clock.now())
+    with db.write() as connection:
+        if lock_lane(connection, turn):
+            give_back_lane(connection, turn.customer_id, turn.kind, db.clock.now())
 
 
-def longest_due(box: Outbox, kinds: Iterable[str]) -> str | None:
+def longest_due_kind(db: Database, kinds: Iterable[str]) -> str | None:
     """The kind, of these, whose lane is due longest: the look of a turn once it has been given back.
 
     Of all kinds, and not before that is committed: a ring for another one may have been heard in vain while this turn
     had what is allowed at once.
     """
-    with box.read() as connection:
-        open_ones = as_document({"kind": kind} for kind in set(kinds) - box.closed(connection))
-        longest: str | None = connection.scalar(_longest_due(box.clock.now(), connection.dialect.name), open_ones)
+    with db.read() as connection:
+        open_ones = as_json_parameter({"kind": kind} for kind in set(kinds) - db.closed_kinds(connection))
+        longest: str | None = connection.scalar(_longest_due(db.clock.now(), connection.dialect.name), open_ones)
         return longest
 
 
-@composed
+@cached_statement
 def _longest_due(now: ColumnElement[datetime], dialect: str) -> Any:
     # The first of each kind has an index; the first of all has none.
-    kinds = table_of(dialect, "kinds", {"kind": Text()})
-    first = select(Lane.due_at).where(Lane.kind == kinds.c.kind, due(now)).order_by(Lane.due_at).limit(1)
+    kinds = json_table(dialect, "kinds", {"kind": Text()})
+    first = select(Lane.due_at).where(Lane.kind == kinds.c.kind, lane_is_due(now)).order_by(Lane.due_at).limit(1)
     each = select(kinds.c.kind, first.correlate(kinds).scalar_subquery().label("due_at")).subquery("each_kind")
     return select(each.c.kind).where(each.c.due_at.is_not(None)).order_by(each.c.due_at, each.c.kind).limit(1)
 
 
-def somebody_waits(box: Outbox) -> bool:
+def any_lane_is_due(db: Database) -> bool:
     """Whether any lane of any kind is due and nobody serves it."""
-    with box.read() as connection:
-        return bool(connection.scalar(_waits(box.clock.now(), box.closed(connection))))
+    with db.read() as connection:
+        return bool(connection.scalar(_waits(db.clock.now(), db.closed_kinds(connection))))
 
 
-@composed
+@cached_statement
 def _waits(now: ColumnElement[datetime], closed: frozenset[str]) -> Any:
-    return select(select(Lane.kind).where(Lane.kind.not_in(closed), due(now)).exists())
+    return select(select(Lane.kind).where(Lane.kind.not_in(closed), lane_is_due(now)).exists())
 
 
-def is_closed(box: Outbox, kind: str) -> bool:
+def is_outside_hours(db: Database, kind: str) -> bool:
     """Whether the kind is outside its sending hours."""
-    if kind not in box.hours.windows:
+    if kind not in db.hours.windows:
         return False
-    with box.read() as connection:
-        return kind in box.closed(connection)
+    with db.read() as connection:
+        return kind in db.closed_kinds(connection)
 
 
-def due_kinds(box: Outbox) -> dict[str, int]:
+def due_kinds(db: Database) -> dict[str, int]:
     """How many lanes of each kind wait for a turn; the kind whose lane is due longest comes first."""
-    with box.read() as connection:
-        rows = connection.execute(_due_kinds(box.clock.now(), box.closed(connection)))
+    with db.read() as connection:
+        rows = connection.execute(_due_kinds(db.clock.now(), db.closed_kinds(connection)))
         return {row.kind: row[1] for row in rows}
 
 
-@composed
+@cached_statement
 def _due_kinds(now: ColumnElement[datetime], closed: frozenset[str]) -> Any:
     return (
         select(Lane.kind, func.count().label("count"))
-        .where(Lane.kind.not_in(closed), due(now))
+        .where(Lane.kind.not_in(closed), lane_is_due(now))
         .group_by(Lane.kind)
         .order_by(func.min(Lane.due_at), Lane.kind)
     )
 
 
-def wake(box: Outbox, keys: Iterable[LaneKey]) -> None:
+def wake_lanes(db: Database, keys: Iterable[LaneKey]) -> None:
     """Tell the lanes that they have something to do. Called after the rows have been committed, never before."""
-    ordered, now = sorted(set(keys)), box.clock.now()
+    ordered, now = sorted(set(keys)), db.clock.now()
     for start in range(0, len(ordered), 100):
-        with box.write() as connection:
+        with db.write() as connection:
             # A turn that is being given back may not have seen the new row: its last word on `due_at` must be waited for.
             # The update alone would look at the row as it was before, find nothing to change, and not wait.
             these = {"lane_keys": ordered[start : start + 100]}
@@ -260,7 +270,7 @@ _THESE = tuple_(Lane.customer_id, Lane.kind).in_(bindparam("lane_keys", expandin
 _IN_ORDER = select(Lane.token).where(_THESE).order_by(Lane.customer_id, Lane.kind).with_for_update(key_share=True)
 
 
-@composed
+@cached_statement
 def _wake(now: ColumnElement[datetime]) -> Any:
     soonest = _next_of(Lane.customer_id, Lane.kind).correlate(Lane).scalar_subquery()
     woken = update(Lane).where(_THESE, _forgotten(now, soonest)).values(due_at=soonest)
@@ -275,22 +285,24 @@ def _forgotten(now: ColumnElement[datetime], soonest: ColumnElement[Any]) -> Col
     return and_(soonest.is_not(None), or_(Lane.due_at.is_(None), and_(Lane.due_at > now, Lane.due_at > soonest)))
 
 
-def correct(box: Outbox) -> int:
+def wake_missed(db: Database) -> int:
     """Wake the lanes whose enqueuer died between its commit and its waking. Returns how many."""
-    now = box.clock.now()
+    now = db.clock.now()
     soonest = _next_of(Lane.customer_id, Lane.kind).correlate(Lane).scalar_subquery()
-    with box.read() as connection:
-        keys = connection.execute(select(Lane.customer_id, Lane.kind).where(free(now), _forgotten(now, soonest))).all()
-    wake(box, [(row.customer_id, row.kind) for row in keys])
+    with db.read() as connection:
+        keys = connection.execute(
+            select(Lane.customer_id, Lane.kind).where(lane_is_free(now), _forgotten(now, soonest))
+        ).all()
+    wake_lanes(db, [(row.customer_id, row.kind) for row in keys])
     return len(keys)
 
 
-def has_claimable(box: Outbox, turn: Turn) -> bool:
+def has_claimable(db: Database, turn: Turn) -> bool:
     """Whether the turn's own lane has something claimable."""
-    with box.read() as connection:
-        return bool(connection.scalar(_has_claimable(box.clock.now()), turn.own))
+    with db.read() as connection:
+        return bool(connection.scalar(_has_claimable(db.clock.now()), turn.parameters))
 
 
-@composed
+@cached_statement
 def _has_claimable(now: ColumnElement[datetime]) -> Any:
-    return select(select(Lane.kind).where(named, claimable(now)).exists())
+    return select(select(Lane.kind).where(is_named_lane, claimable(now)).exists())

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, and_, case, func, insert, literal, literal_co
 from sqlalchemy.orm import aliased
 
 from models import Attempt, Event, Operation, State
-from worker.outbox.lanes.dependencies import is_done
-from worker.outbox.predicates import Now, in_time
+from worker.outbox.lanes.dependencies import parent_is_done
+from worker.outbox.predicates import Now, not_expired
 
 
 class Verb(StrEnum):
@@ -49,7 +49,7 @@ TARGETS: Mapping[Verb, State | None] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OperationStatus:
     """An operation as it stands under its lock, as far as it decides what may be decided."""
 
     id: int
@@ -86,18 +86,18 @@ class Decision:
     for_ever: bool = False
 
 
-def lock(connection: Connection, now: Now, ids: Iterable[int]) -> list[Standing]:
+def lock_operations(connection: Connection, now: Now, ids: Iterable[int]) -> list[OperationStatus]:
     """Lock the operations in the order of their ids, and tell how each stands; unknown ids are left out."""
     wanted = Operation.id.in_(sorted(set(ids)))
     connection.execute(select(Operation.id).where(wanted).order_by(Operation.id).with_for_update(key_share=True)).all()
     # What depends on a row must be read after its lock has been waited for.
-    return standing(connection, now, ids)
+    return read_status(connection, now, ids)
 
 
-def standing(connection: Connection, now: Now, ids: Iterable[int]) -> list[Standing]:
+def read_status(connection: Connection, now: Now, ids: Iterable[int]) -> list[OperationStatus]:
     """Tell how the operations stand without locking them, for somebody who only looks; unknown ids are left out."""
     wanted = Operation.id.in_(sorted(set(ids)))
-    return [Standing(**row) for row in connection.execute(_standings(now).where(wanted)).mappings()]
+    return [OperationStatus(**row) for row in connection.execute(_standings(now).where(wanted)).mappings()]
 
 
 def _standings(now: Now) -> Any:
@@ -121,7 +121,7 @@ def _standings(now: Now) -> Any:
             Operation.needs_person,
             Operation.cancel_asked,
             Operation.payload.is_(None).label("blanked"),
-            (~in_time(now)).label("too_late"),
+            (~not_expired(now)).label("too_late"),
             Operation.revision.is_not(None).label("revised"),
             Operation.remote_id,
             Operation.error_code,
@@ -132,7 +132,7 @@ def _standings(now: Now) -> Any:
     )
 
 
-def owner_of(connection: Connection, standing: Standing, remote_id: str) -> int | None:
+def owner_of(connection: Connection, standing: OperationStatus, remote_id: str) -> int | None:
     """Find another operation of the same kind and customer that has this remote id."""
     return connection.scalar(
         select(Operation.id).where(
@@ -146,7 +146,9 @@ def owner_of(connection: Connection, standing: Standing, remote_id: str) -> int 
     )
 
 
-def carry_out(connection: Connection, now: Now, decided: Sequence[tuple[Standing, Decision]]) -> frozenset[int]:
+def write_decisions(
+    connection: Connection, now: Now, decided: Sequence[tuple[OperationStatus, Decision]]
+) -> frozenset[int]:
     """Write the decisions. Returns the ids that moved: a row that stands otherwise by now is left alone, unrecorded."""
     moved = frozenset(one.id for one, decision in decided if _move(connection, now, one, decision))
     entries = [_entry(one, decision) for one, decision in decided if one.id in moved]
@@ -155,7 +157,7 @@ def carry_out(connection: Connection, now: Now, decided: Sequence[tuple[Standing
     return moved
 
 
-def _move(connection: Connection, now: Now, one: Standing, decision: Decision) -> bool:
+def _move(connection: Connection, now: Now, one: OperationStatus, decision: Decision) -> bool:
     done = connection.execute(
         update(Operation)
         .where(Operation.id == one.id, Operation.state == one.state, Operation.attempt == one.attempt)
@@ -165,7 +167,7 @@ def _move(connection: Connection, now: Now, one: Standing, decision: Decision) -
     return done.rowcount == 1
 
 
-def _entry(one: Standing, decision: Decision) -> dict[str, Any]:
+def _entry(one: OperationStatus, decision: Decision) -> dict[str, Any]:
     target = TARGETS[decision.verb]
     return {
         "operation_id": one.id,
@@ -193,7 +195,7 @@ _FORGOTTEN: Mapping[str, Any] = {
 """What a new verdict leaves behind."""
 
 
-def _columns(now: Now, one: Standing, decision: Decision) -> dict[str, Any]:
+def _columns(now: Now, one: OperationStatus, decision: Decision) -> dict[str, Any]:
     """Give exactly the columns that the decision changes."""
     match decision.verb:
         case Verb.REQUEUED | Verb.SEND_AGAIN:
@@ -215,12 +217,12 @@ def _sent_again(now: Now, decision: Decision) -> dict[str, Any]:
     expiry = {"expires_at": decision.until} if decision.for_ever or decision.until is not None else {}
     anew = {"failures": 0, "look_ups": 0, "looked_up_at": None, "answer": None, "finalized_at": None}
     # While it had ended, nobody told it of its parent.
-    done = is_done(Operation.feed, Operation.after_kind, Operation.after_source_id)
+    done = parent_is_done(Operation.feed, Operation.after_kind, Operation.after_source_id)
     where = {"state": TARGETS[decision.verb], "next_attempt_at": soonest, "parent_done": done}
     return {**_FORGOTTEN, **anew, **expiry, **where}
 
 
-def _delivered(now: Now, one: Standing, decision: Decision) -> dict[str, Any]:
+def _delivered(now: Now, one: OperationStatus, decision: Decision) -> dict[str, Any]:
     acted = {
         "acted_at": func.coalesce(Operation.acted_at, now),
         "remote_id": func.coalesce(literal(decision.remote_id), Operation.remote_id),

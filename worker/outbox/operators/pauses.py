@@ -7,12 +7,12 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tru
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Environment, Hold, Lane, Reason, Scope
-from worker.outbox.database.database import Outbox
-from worker.outbox.predicates import Now, holding
+from worker.outbox.database.database import Database
+from worker.outbox.predicates import Now, hold_is_active
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class HoldScope:
     """What a hold covers, by its own columns; the parts that do not apply to its scope are empty."""
 
     scope: Scope
@@ -21,33 +21,33 @@ class Span:
     kind: str = ""
 
 
-def pause(box: Outbox, spans: Sequence[Span], *, by: str, note: str | None) -> list[Span]:
+def pause(db: Database, spans: Sequence[HoldScope], *, by: str, note: str | None) -> list[HoldScope]:
     """Hold the spans until somebody resumes them. Returns those that were not paused before; requests in flight end."""
-    now = box.clock.now()
-    with box.write() as connection:
+    now = db.clock.now()
+    with db.write() as connection:
         _lock(connection)
         return [span for span in spans if _pause(connection, now, span, by, note)]
 
 
-def resume(box: Outbox, spans: Sequence[Span], reason: Reason = Reason.PAUSED) -> list[Span]:
+def resume(db: Database, spans: Sequence[HoldScope], reason: Reason = Reason.PAUSED) -> list[HoldScope]:
     """End the holds of exactly these spans for this reason; returns those that held.
 
     A pause is gone. Any other reason comes to its time now: one operation goes first, and its answer decides.
     """
-    now = box.clock.now()
-    mine = and_(Hold.reason == reason, or_(*map(_is, spans)), holding(now))
-    with box.write() as connection:
+    now = db.clock.now()
+    mine = and_(Hold.reason == reason, or_(*map(_is, spans)), hold_is_active(now))
+    with db.write() as connection:
         _lock(connection)
         if reason is Reason.PAUSED:
             ended = connection.execute(delete(Hold).where(mine).returning(*_PARTS))
         else:
             ended = connection.execute(update(Hold).where(mine).values(until=now).returning(*_PARTS))
-        return [Span(*row) for row in ended]
+        return [HoldScope(*row) for row in ended]
 
 
-def kinds_under(box: Outbox, spans: Sequence[Span]) -> set[str]:
+def kinds_under(db: Database, spans: Sequence[HoldScope]) -> set[str]:
     """The kinds of the lanes that any of the spans covers: those to ring for when it is over."""
-    with box.read() as connection:
+    with db.read() as connection:
         return set(connection.scalars(select(Lane.kind).where(or_(*map(_contains, spans))).distinct()))
 
 
@@ -59,7 +59,7 @@ def _lock(connection: Connection) -> None:
     connection.execute(select(Environment.id).with_for_update(key_share=True))
 
 
-def _is(span: Span) -> ColumnElement[bool]:
+def _is(span: HoldScope) -> ColumnElement[bool]:
     return and_(
         Hold.scope == span.scope,
         Hold.customer_id == span.customer_id,
@@ -68,7 +68,7 @@ def _is(span: Span) -> ColumnElement[bool]:
     )
 
 
-def _contains(span: Span) -> ColumnElement[bool]:
+def _contains(span: HoldScope) -> ColumnElement[bool]:
     match span.scope:
         case Scope.ENVIRONMENT:
             return true()
@@ -78,7 +78,7 @@ def _contains(span: Span) -> ColumnElement[bool]:
             return and_(Lane.customer_id == span.customer_id, Lane.kind == span.kind)
 
 
-def _pause(connection: Connection, now: Now, span: Span, by: str, note: str | None) -> bool:
+def _pause(connection: Connection, now: Now, span: HoldScope, by: str, note: str | None) -> bool:
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     parts = {
         "scope": span.scope,

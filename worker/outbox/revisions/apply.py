@@ -8,12 +8,20 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from models import FINAL, WAITING, Attempt, Event, Operation, RejectedRow, State
-from worker.outbox.database.database import Outbox
-from worker.outbox.revisions.content import THE_CRM, Change, Content, drop, present, replace, requeue
+from worker.outbox.database.database import Database
+from worker.outbox.revisions.content import (
+    THE_CRM,
+    Change,
+    Content,
+    current_time,
+    drop_revisions,
+    replace_content,
+    requeue_with_content,
+)
 from worker.outbox.revisions.judge import ALREADY_SENT
 
 
-def apply_revisions(connection: Connection, box: Outbox, ids: Iterable[int]) -> None:
+def apply_revisions(connection: Connection, db: Database, ids: Iterable[int]) -> None:
     """Let new content that waited for a verdict take effect. Called in the transaction that settled the rows `ids`.
 
     Waiting: it is sent instead, when the next attempt is due. Ended without success: pending again. Succeeded: refused,
@@ -36,20 +44,20 @@ def apply_revisions(connection: Connection, box: Outbox, ids: Iterable[int]) -> 
     ).all()
     if not locked:
         return
-    now = present(connection, box)
+    now = current_time(connection, db)
     changes: dict[State, list[Change]] = defaultdict(list)
     for found in locked:
         content = Content.from_revision(found.revision)
         since = found.next_attempt_at if found.state in WAITING else now
         changes[found.state].append(Change(found.id, found.attempt, found.state, content, since))
-    replace(connection, now, [one for state in WAITING for one in changes[state]])
-    requeue(connection, now, [one for state in FINAL - {State.SUCCEEDED} for one in changes[state]])
+    replace_content(connection, now, [one for state in WAITING for one in changes[state]])
+    requeue_with_content(connection, now, [one for state in FINAL - {State.SUCCEEDED} for one in changes[state]])
     _refuse(connection, now, [found for found in locked if found.state is State.SUCCEEDED])
 
 
 def _refuse(connection: Connection, now: datetime, locked: Sequence[Row[Any]]) -> None:
     """What waited came too late. What came from a file is told among its rejected rows, the rest in the history."""
-    drop(connection, [found.id for found in locked])
+    drop_revisions(connection, [found.id for found in locked])
     rows = [_rejected(found, now) for found in locked if found.revision["feed_file_id"] is not None]
     if rows:
         connection.execute(insert(RejectedRow), rows)

@@ -9,11 +9,11 @@ from typing import Any, Self
 from sqlalchemy import Connection, String, Text, bindparam, case, insert, null, select, update
 
 from models import WAITING, Attempt, Event, Operation, State
-from worker.outbox.database.database import Outbox
+from worker.outbox.database.database import Database
 from worker.outbox.database.json_tables import as_json
 from worker.outbox.database.staging import NewOperation
-from worker.outbox.lanes.dependencies import is_done
-from worker.outbox.lanes.missing_parents import forgotten_code
+from worker.outbox.lanes.dependencies import parent_is_done
+from worker.outbox.lanes.missing_parents import without_parent_code
 
 THE_CRM = "crm"
 """Who decided, in the history of an operation that the CRM has changed."""
@@ -79,18 +79,18 @@ class Change:
     since: datetime
 
 
-def present(connection: Connection, box: Outbox) -> datetime:
+def current_time(connection: Connection, db: Database) -> datetime:
     """The present moment by the database's clock, for values that are reckoned here."""
-    return connection.execute(select(box.clock.now())).scalar_one()
+    return connection.execute(select(db.clock.now())).scalar_one()
 
 
-def drop(connection: Connection, ids: Sequence[int]) -> None:
+def drop_revisions(connection: Connection, ids: Sequence[int]) -> None:
     """The CRM says again what is being sent: what it said in between is out of date."""
     if ids:
         connection.execute(update(_OPERATIONS).where(_OPERATIONS.c.id.in_(ids)).values(revision=None))
 
 
-def defer(connection: Connection, changes: Sequence[Change]) -> None:
+def store_revisions(connection: Connection, changes: Sequence[Change]) -> None:
     if changes:
         statement = update(_OPERATIONS).where(_OPERATIONS.c.id == bindparam("the_id"))
         connection.execute(
@@ -99,20 +99,20 @@ def defer(connection: Connection, changes: Sequence[Change]) -> None:
         )
 
 
-def replace(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:
+def replace_content(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:
     """New content for rows that wait: what was tried before stays counted."""
     if changes:
-        tell(connection, now, changes)
+        record_changes(connection, now, changes)
         # Leave to send again was got for what was sent; a look-up for something else would prove nothing of it.
         other = _OPERATIONS.c.match_key.is_distinct_from(bindparam("the_match_key", type_=String))
         leave = case((other, null()), else_=_OPERATIONS.c.send_again_until)
         connection.execute(
-            _overwriting().values(send_again_until=leave, error_code=forgotten_code()),
+            _overwriting().values(send_again_until=leave, error_code=without_parent_code()),
             [_parameters(one) for one in changes],
         )
 
 
-def requeue(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:
+def requeue_with_content(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:
     """New content for rows that had ended without success: they begin anew, but for the fence."""
     if changes:
         anew = _overwriting().values(
@@ -133,7 +133,7 @@ def requeue(connection: Connection, now: datetime, changes: Sequence[Change]) ->
             finalized_at=None,
             reported_at=None,
         )
-        tell(connection, now, changes)
+        record_changes(connection, now, changes)
         connection.execute(anew, [_parameters(one) for one in changes])
 
 
@@ -153,7 +153,7 @@ def _overwriting() -> Any:
     statement = update(_OPERATIONS).where(_OPERATIONS.c.id == bindparam("the_id"))
     payload = as_json(bindparam("the_payload", type_=Text))
     same = {name: bindparam(f"the_{name}", type_=_OPERATIONS.c[name].type) for name in (*_SAID, "next_attempt_at")}
-    done = is_done(_OPERATIONS.c.feed, same["after_kind"], same["after_source_id"])
+    done = parent_is_done(_OPERATIONS.c.feed, same["after_kind"], same["after_source_id"])
     return statement.values(payload=payload, revision=None, parent_done=done, **same)
 
 
@@ -168,7 +168,7 @@ def _parameters(change: Change) -> dict[str, Any]:
     }
 
 
-def tell(connection: Connection, now: datetime, changes: Iterable[Change]) -> None:
+def record_changes(connection: Connection, now: datetime, changes: Iterable[Change]) -> None:
     """Write into the history that the CRM has changed its mind, and what about; before it takes effect."""
     changes = list(changes)
     stands = select(_OPERATIONS.c.id, _OPERATIONS.c.payload_hash, _OPERATIONS.c.match_key)

@@ -8,10 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, FromClause, Row, String, and_, bindparam, select
 
 from models import Operation, State
-from worker.outbox.database.database import Outbox
-from worker.outbox.database.staging import NewOperation, Rows
-from worker.outbox.database.statements import composed
-from worker.outbox.revisions.content import Change, Content, defer, drop, present, replace, requeue
+from worker.outbox.database.database import Database
+from worker.outbox.database.staging import NewOperation, StagedRows
+from worker.outbox.database.statements import cached_statement
+from worker.outbox.revisions.content import (
+    Change,
+    Content,
+    current_time,
+    drop_revisions,
+    replace_content,
+    requeue_with_content,
+    store_revisions,
+)
 
 ALREADY_SENT = (
     "already_sent",
@@ -20,7 +28,7 @@ ALREADY_SENT = (
 )
 
 
-class Verdict(StrEnum):
+class IntakeResult(StrEnum):
     """What became of one row of the CRM."""
 
     RECORDED = "recorded"
@@ -45,19 +53,19 @@ class Verdict(StrEnum):
     """Its operation is another customer's: refused."""
 
 
-Key = tuple[str, str]
+RowKey = tuple[str, str]
 """(kind, source_id)"""
 
 
 def revise(
     connection: Connection,
-    box: Outbox,
+    db: Database,
     rows: Sequence[NewOperation],
-    given: Rows,
+    given: StagedRows,
     *,
     feed: str,
     feed_file_id: int | None,
-) -> dict[Key, Verdict]:
+) -> dict[RowKey, IntakeResult]:
     """Hold those of the given rows whose keys are known against their operations, and write what follows."""
     by_key = {(row.kind, row.source_id): row for row in rows}
     found = connection.execute(select(*_JUDGED).where(Operation.id.in_(_known(connection, given, feed)))).all()
@@ -72,11 +80,11 @@ def revise(
         locked = (
             select(*_JUDGED).where(Operation.id.in_(changed)).order_by(Operation.id).with_for_update(key_share=True)
         )
-        verdicts |= _write(connection, box, connection.execute(locked).all(), by_key, feed_file_id)
+        verdicts |= _write(connection, db, connection.execute(locked).all(), by_key, feed_file_id)
     return verdicts
 
 
-def _of(found: Sequence[Row[Any]], by_key: Mapping[Key, NewOperation]) -> list[Row[Any]]:
+def _of(found: Sequence[Row[Any]], by_key: Mapping[RowKey, NewOperation]) -> list[Row[Any]]:
     return [one for one in found if (one.kind, one.source_id) in by_key]
 
 
@@ -91,16 +99,16 @@ _JUDGED = (
     Operation.revision,
     Operation.acted_at,
 )
-_WRITTEN = frozenset({Verdict.REVISED, Verdict.REQUEUED, Verdict.DEFERRED})
+_WRITTEN = frozenset({IntakeResult.REVISED, IntakeResult.REQUEUED, IntakeResult.DEFERRED})
 
 
-def _known(connection: Connection, given: Rows, feed: str) -> list[int]:
+def _known(connection: Connection, given: StagedRows, feed: str) -> list[int]:
     """The operations of the given keys, each by its unique key: a join would be planned as a scan of them all."""
     found = connection.scalars(_found_by_key(given.table), {**given.values, "feed": feed})
     return [id_ for id_ in found if id_ is not None]
 
 
-@composed
+@cached_statement
 def _found_by_key(rows: FromClause) -> Any:
     same = and_(
         Operation.feed == bindparam("feed", type_=String),
@@ -110,34 +118,34 @@ def _found_by_key(rows: FromClause) -> Any:
     return select(select(Operation.id).where(same).correlate(rows).scalar_subquery()).select_from(rows)
 
 
-def _judge(found: Row[Any], row: NewOperation) -> Verdict:
+def _judge(found: Row[Any], row: NewOperation) -> IntakeResult:
     if found.customer_id != row.customer_id:
-        return Verdict.OTHER_CUSTOMER
+        return IntakeResult.OTHER_CUSTOMER
     if found.payload_hash == row.payload_hash:
-        return Verdict.UNCHANGED
+        return IntakeResult.UNCHANGED
     match found.state:
         case State.PENDING | State.RETRYABLE:
-            return Verdict.REVISED
+            return IntakeResult.REVISED
         case State.IN_FLIGHT | State.IN_DOUBT:
             waits = found.revision is not None and found.revision["payload_hash"] == row.payload_hash
-            return Verdict.UNCHANGED if waits else Verdict.DEFERRED
+            return IntakeResult.UNCHANGED if waits else IntakeResult.DEFERRED
         # Vitec had accepted what a person then gave up: as nobody can requeue it, no new content can either.
         case State.FAILED | State.CANCELLED | State.EXPIRED if found.acted_at is None:
-            return Verdict.REQUEUED
+            return IntakeResult.REQUEUED
         case _:
-            return Verdict.ALREADY_SENT
+            return IntakeResult.ALREADY_SENT
 
 
 def _write(
     connection: Connection,
-    box: Outbox,
+    db: Database,
     locked: Sequence[Row[Any]],
-    by_key: Mapping[Key, NewOperation],
+    by_key: Mapping[RowKey, NewOperation],
     feed_file_id: int | None,
-) -> dict[Key, Verdict]:
-    now = present(connection, box)
-    verdicts: dict[Key, Verdict] = {}
-    changes: dict[Verdict, list[Change]] = defaultdict(list)
+) -> dict[RowKey, IntakeResult]:
+    now = current_time(connection, db)
+    verdicts: dict[RowKey, IntakeResult] = {}
+    changes: dict[IntakeResult, list[Change]] = defaultdict(list)
     for found in locked:
         row = by_key[found.kind, found.source_id]
         verdicts[found.kind, found.source_id] = verdict = _judge(found, row)
@@ -145,8 +153,8 @@ def _write(
             content = Content.of(row, now, feed_file_id)
             changes[verdict].append(Change(found.id, found.attempt, found.state, content, now))
     back = [found.id for found in locked if by_key[found.kind, found.source_id].payload_hash == found.payload_hash]
-    drop(connection, back)
-    replace(connection, now, changes[Verdict.REVISED])
-    requeue(connection, now, changes[Verdict.REQUEUED])
-    defer(connection, changes[Verdict.DEFERRED])
+    drop_revisions(connection, back)
+    replace_content(connection, now, changes[IntakeResult.REVISED])
+    requeue_with_content(connection, now, changes[IntakeResult.REQUEUED])
+    store_revisions(connection, changes[IntakeResult.DEFERRED])
     return verdicts

@@ -14,14 +14,14 @@ SENT_BEFORE_CHANGE = "sent_before_change"
 
 
 @dataclass(frozen=True, slots=True)
-class SentAs:
+class SentContent:
     """What the row said when an attempt was sent, as far as it tells one content from another."""
 
     payload_hash: str
     match_key: str | None
 
 
-def sent_as(connection: Connection, id_: int, attempt: int) -> SentAs | None:
+def content_sent(connection: Connection, id_: int, attempt: int) -> SentContent | None:
     """What the attempt was sent with; None: what stands in the row now. The row is locked.
 
     Each change of content is in the history, with what it replaced and how many attempts there had been before it.
@@ -34,10 +34,10 @@ def sent_as(connection: Connection, id_: int, attempt: int) -> SentAs | None:
     )
     replaced = connection.scalar(changed.order_by(Attempt.id).limit(1))
     stands = connection.scalar(select(Operation.payload_hash).where(Operation.id == id_))
-    return None if replaced is None or replaced["payload_hash"] == stands else SentAs(**replaced)
+    return None if replaced is None or replaced["payload_hash"] == stands else SentContent(**replaced)
 
 
-def take_back(connection: Connection, now: Now, id_: int, sent: SentAs) -> None:
+def refuse_newer_content(connection: Connection, now: Now, id_: int, sent: SentContent) -> None:
     """The new content came too late: the row is known by what was sent again, and the CRM is told.
 
     So look-ups of others, and exports of either content, are answered as if the change had never taken effect. The

@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal, literal
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from models import Attempt, Event, Operation, State
-from worker.outbox.database.database import Outbox
-from worker.outbox.predicates import Now, as_bound, awaiting_parent, still, waiting
+from worker.outbox.database.database import Database
+from worker.outbox.predicates import Now, as_bound, awaiting_parent, waiting, without_index
 
 BATCH = 500
 """Rows per transaction, so that no lock lasts."""
@@ -24,15 +24,15 @@ class _Ending:
     code: str
 
 
-def expire(box: Outbox) -> int:
+def expire_overdue(db: Database) -> int:
     """End waiting operations whose time has run out. Returns how many."""
-    now = box.clock.now()
+    now = db.clock.now()
     # In the index's own order, since any other lets the database walk the whole table for the first few that match.
     run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= as_bound(now))
-    return _end_all(box, now, _Ending(run_out, (Operation.expires_at,), State.EXPIRED, "expired"))
+    return _end_all(db, now, _Ending(run_out, (Operation.expires_at,), State.EXPIRED, "expired"))
 
 
-def orphan(box: Outbox) -> int:
+def fail_orphans(db: Database) -> int:
     """End waiting operations whose parent has ended without success. Returns how many."""
     parent = aliased(Operation, name="parent")
     same = and_(
@@ -44,13 +44,13 @@ def orphan(box: Outbox) -> int:
     state = select(parent.state).where(same).correlate(Operation).scalar_subquery()
     ended = and_(awaiting_parent, state.in_([State.FAILED, State.CANCELLED, State.EXPIRED]))
     order = (Operation.feed, Operation.after_kind, Operation.after_source_id)
-    return _end_all(box, box.clock.now(), _Ending(ended, order, State.FAILED, "parent_failed"))
+    return _end_all(db, db.clock.now(), _Ending(ended, order, State.FAILED, "parent_failed"))
 
 
-def _end_all(box: Outbox, now: Now, ending: _Ending) -> int:
+def _end_all(db: Database, now: Now, ending: _Ending) -> int:
     total = 0
     while True:
-        with box.write() as connection:
+        with db.write() as connection:
             count = _end_some(connection, now, ending)
         total += count
         if count < BATCH:
@@ -70,7 +70,7 @@ def _end_some(connection: Connection, now: Now, ending: _Ending) -> int:
     ended = (
         connection.execute(
             update(Operation)
-            .where(Operation.id.in_(select(picked.c.id)), still(waiting))
+            .where(Operation.id.in_(select(picked.c.id)), without_index(waiting))
             .values(
                 state=ending.state,
                 error_code=ending.code,

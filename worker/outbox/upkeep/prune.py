@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, null, or_, select, update
 
 from models import Attempt, Operation
 from worker.outbox.database.clock import later
-from worker.outbox.database.database import Outbox
+from worker.outbox.database.database import Database
 
 _SAID = (Attempt.detail, Attempt.answer, Attempt.replaced)
 
@@ -15,15 +15,15 @@ STEP = 500
 """Rows of one transaction: few enough that nobody waits for it."""
 
 
-def prune(box: Outbox, older_than: float, *, steps: int = 200) -> int:
+def prune_content(db: Database, older_than: float, *, steps: int = 200) -> int:
     """Blank the content of operations that ended more than `older_than` seconds ago; return how many.
 
     At most `steps` transactions of `STEP` rows each: what is left is done the next time.
     """
     blanked = 0
     for _ in range(steps):
-        with box.write() as connection:
-            some = _some_old(box, connection, older_than)
+        with db.write() as connection:
+            some = _some_old(db, connection, older_than)
             _blank(connection, some)
         blanked += len(some)
         if len(some) < STEP:
@@ -31,14 +31,14 @@ def prune(box: Outbox, older_than: float, *, steps: int = 200) -> int:
     return blanked
 
 
-def _some_old(box: Outbox, connection: Connection, older_than: float) -> list[int]:
+def _some_old(db: Database, connection: Connection, older_than: float) -> list[int]:
     old = (
         select(Operation.id)
         .where(
             # Both conditions of the partial index, in its own words; the other contents never outlive the payload.
             Operation.finalized_at.is_not(None),
             Operation.payload.is_not(None),
-            Operation.finalized_at < later(box.clock.now(), -older_than),
+            Operation.finalized_at < later(db.clock.now(), -older_than),
         )
         .order_by(Operation.finalized_at)
         .limit(STEP)

@@ -6,11 +6,21 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, literal, or_, select
 
 from models import WAITING, Attempt, Environment, Event, Hold, Lane, Operation, State, UtcDateTime
-from worker.outbox.database.database import Outbox
-from worker.outbox.exchange.capacity import going_first
-from worker.outbox.exchange.rivals import asked
-from worker.outbox.operators.decisions import Standing, standing
-from worker.outbox.predicates import Now, covers, doubtful, due, free, holding, in_flight, ready, stale
+from worker.outbox.database.database import Database
+from worker.outbox.exchange.capacity import half_open_probe
+from worker.outbox.exchange.rivals import count_look_ups
+from worker.outbox.operators.decisions import OperationStatus, read_status
+from worker.outbox.predicates import (
+    Now,
+    covers,
+    hold_is_active,
+    in_flight,
+    lane_is_due,
+    lane_is_free,
+    look_up_due,
+    permission_expired,
+    ready,
+)
 
 DEEP = 20
 """How many parents of parents are read; from there on, the next one is to be asked about by itself."""
@@ -20,7 +30,7 @@ MANY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class EnvironmentFacts:
     """What is the same for all operations at the moment `at`. `environment`: None before any worker has started."""
 
     at: datetime
@@ -29,12 +39,12 @@ class House:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class OperationFacts:
     """What decides about one operation. Rows are mappings of their columns."""
 
-    house: House
+    house: EnvironmentFacts
     row: RowMapping
-    standing: Standing
+    standing: OperationStatus
     lane: RowMapping
     """With `free`: nobody has a turn there."""
     holds: tuple[RowMapping, ...]
@@ -55,24 +65,24 @@ class Facts:
     """Look-ups of the present doubt."""
     parent_id: int | None
     """The operation it comes after; None: it has ended, comes after none, or after one that is not known."""
-    parent: "Facts | None"
+    parent: "OperationFacts | None"
     """What is known of that one; None also in a circle, and where it is too far up."""
     circle: bool
     """It comes, through others perhaps, after itself."""
 
 
-def read(box: Outbox, operation_id: int) -> Facts | None:
+def read_facts(db: Database, operation_id: int) -> OperationFacts | None:
     """Read what decides about the operation, and about those it comes after; None: there is no such operation."""
-    with box.read() as connection:
-        at = connection.execute(select(box.clock.now())).scalar_one()
+    with db.read() as connection:
+        at = connection.execute(select(db.clock.now())).scalar_one()
         environment = connection.execute(select(Environment.__table__)).mappings().one_or_none()
         under_way = connection.scalar(select(func.count()).select_from(Operation).where(in_flight)) or 0
-        return _read(connection, box, House(at, environment, under_way), operation_id, frozenset())
+        return _read(connection, db, EnvironmentFacts(at, environment, under_way), operation_id, frozenset())
 
 
 def _read(
-    connection: Connection, box: Outbox, house: House, operation_id: int, children: frozenset[int]
-) -> Facts | None:
+    connection: Connection, db: Database, house: EnvironmentFacts, operation_id: int, children: frozenset[int]
+) -> OperationFacts | None:
     found = select(Operation.__table__).where(Operation.id == operation_id)
     row = connection.execute(found).mappings().one_or_none()
     if row is None:
@@ -84,22 +94,22 @@ def _read(
     family = children | {operation_id}
     after = _parent_of(connection, row) if waits else None
     near = after is not None and after not in family and len(family) <= DEEP
-    window = box.hours.windows.get(row["kind"])
-    return Facts(
+    window = db.hours.windows.get(row["kind"])
+    return OperationFacts(
         house=house,
         row=row,
-        standing=standing(connection, now, [operation_id])[0],
+        standing=read_status(connection, now, [operation_id])[0],
         lane=lane,
         holds=_holds(connection, now, row),
         opens=None if window is None or window.holds(house.at) else window.opens(house.at),
-        first=connection.scalar(going_first(now), {"lane_customer": row["customer_id"], "lane_kind": row["kind"]}),
+        first=connection.scalar(half_open_probe(now), {"lane_customer": row["customer_id"], "lane_kind": row["kind"]}),
         ahead=_ahead(connection, house.at, row),
         lanes_ahead=_lanes_ahead(connection, now, lane),
         alike=_alike(connection, row),
         sight=_sight(connection, row),
-        asked=connection.scalar(select(asked()).where(Operation.id == operation_id)) or 0,
+        asked=connection.scalar(select(count_look_ups()).where(Operation.id == operation_id)) or 0,
         parent_id=after,
-        parent=_read(connection, box, house, after, family) if after is not None and near else None,
+        parent=_read(connection, db, house, after, family) if after is not None and near else None,
         circle=after in family,
     )
 
@@ -110,13 +120,13 @@ def _here(row: RowMapping) -> ColumnElement[bool]:
 
 def _lane(connection: Connection, now: Now, row: RowMapping) -> RowMapping:
     own = and_(Lane.customer_id == row["customer_id"], Lane.kind == row["kind"])
-    return connection.execute(select(Lane.__table__, free(now).label("free")).where(own)).mappings().one()
+    return connection.execute(select(Lane.__table__, lane_is_free(now).label("free")).where(own)).mappings().one()
 
 
 def _holds(connection: Connection, now: Now, row: RowMapping) -> tuple[RowMapping, ...]:
     own = and_(Lane.customer_id == row["customer_id"], Lane.kind == row["kind"])
     over = (
-        select(Hold.__table__, holding(now).label("holds"))
+        select(Hold.__table__, hold_is_active(now).label("holds"))
         .join(Lane, and_(own, covers(Hold, Lane)))
         # By their names the scopes stand from the widest to the narrowest.
         .order_by(Hold.scope, Hold.since, Hold.id)
@@ -127,7 +137,7 @@ def _holds(connection: Connection, now: Now, row: RowMapping) -> tuple[RowMappin
 def _ahead(connection: Connection, at: datetime, row: RowMapping) -> int:
     """Count as a turn takes: look-ups of doubts first, then those of old leave, then what is ready; each by time."""
     now = literal(at, UtcDateTime())
-    asked, again, sent = (and_(_here(row), which) for which in (doubtful(now), stale(now), ready(now)))
+    asked, again, sent = (and_(_here(row), which) for which in (look_up_due(now), permission_expired(now), ready(now)))
     before = or_(
         Operation.next_attempt_at < row["next_attempt_at"],
         and_(Operation.next_attempt_at == row["next_attempt_at"], Operation.id < row["id"]),
@@ -153,7 +163,7 @@ def _lanes_ahead(connection: Connection, now: Now, lane: RowMapping) -> int:
         Lane.due_at < lane["due_at"],
         and_(Lane.due_at == lane["due_at"], Lane.customer_id < lane["customer_id"]),
     )
-    return connection.scalar(select(func.count()).where(Lane.kind == lane["kind"], due(now), before)) or 0
+    return connection.scalar(select(func.count()).where(Lane.kind == lane["kind"], lane_is_due(now), before)) or 0
 
 
 def _alike(connection: Connection, row: RowMapping) -> tuple[int, ...]:

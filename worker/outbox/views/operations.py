@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, or_, select, tuple_
 
 from models import WAITING, Attempt, FeedFile, Hold, Lane, Operation, State
-from worker.outbox.database.database import Outbox
-from worker.outbox.lanes.missing_parents import lost
+from worker.outbox.database.database import Database
+from worker.outbox.lanes.missing_parents import waits_in_vain
 from worker.outbox.predicates import awaiting_parent, covers, in_doubt, in_flight, needs_person, sendable
 
 PAGE = 500
@@ -16,7 +16,7 @@ PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class OperationFilter:
     """Which operations. An empty part does not narrow; several values of one part are alternatives."""
 
     states: frozenset[State] = frozenset()
@@ -30,7 +30,7 @@ class Filter:
     @property
     def is_empty(self) -> bool:
         """Whether it lets everything through."""
-        return self == Filter()
+        return self == OperationFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Reference:
     source_id: str = ""
 
 
-def reference(text: str) -> Reference | None:
+def parse_reference(text: str) -> Reference | None:
     """Read `4711` or `comeback:CRM-17`; None: it is neither."""
     kind, colon, source_id = text.partition(":")
     if colon:
@@ -51,13 +51,13 @@ def reference(text: str) -> Reference | None:
     return Reference(id=int(text)) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def find(box: Outbox, references: Sequence[Reference], feed: str = "crm") -> list[int | None]:
+def find_ids(db: Database, references: Sequence[Reference], feed: str = "crm") -> list[int | None]:
     """Give the operations' ids in the order of the references; None for one that names none."""
     numbers = {one.id for one in references if one.id is not None}
     keys = {(one.kind, one.source_id) for one in references if one.id is None}
     by_number, by_key = Operation.id.in_(numbers), tuple_(Operation.kind, Operation.source_id).in_(keys)
     columns = select(Operation.id, Operation.kind, Operation.source_id)
-    with box.read() as connection:
+    with db.read() as connection:
         known = set(connection.scalars(select(Operation.id).where(by_number))) if numbers else set()
         named = connection.execute(columns.where(Operation.feed == feed, by_key)).all() if keys else []
     ids: dict[int | tuple[str, str], int] = {(row.kind, row.source_id): row.id for row in named}
@@ -83,21 +83,23 @@ _LISTED = (
 )
 
 
-def listing(box: Outbox, wanted: Filter, *, limit: int, before: int | None = None) -> list[RowMapping]:
+def list_operations(
+    db: Database, wanted: OperationFilter, *, limit: int, before: int | None = None
+) -> list[RowMapping]:
     """List operations, newest first. For the next page, `before` is the last id of this one."""
     query = _narrowed(select(*_LISTED), wanted).order_by(Operation.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Operation.id < before)
-    with box.read() as connection:
+    with db.read() as connection:
         return list(connection.execute(query).mappings())
 
 
-def ids(box: Outbox, wanted: Filter) -> Iterator[int]:
+def iterate_ids(db: Database, wanted: OperationFilter) -> Iterator[int]:
     """Give the ids of all operations that the filter lets through, oldest first, a page per transaction."""
     after = 0
     while True:
         query = _narrowed(select(Operation.id), wanted).where(Operation.id > after).order_by(Operation.id).limit(PAGE)
-        with box.read() as connection:
+        with db.read() as connection:
             page = connection.scalars(query).all()
         yield from page
         if len(page) < PAGE:
@@ -105,7 +107,7 @@ def ids(box: Outbox, wanted: Filter) -> Iterator[int]:
         after = page[-1]
 
 
-def _narrowed(query: Select[*tuple[Any, ...]], wanted: Filter) -> Select[*tuple[Any, ...]]:
+def _narrowed(query: Select[*tuple[Any, ...]], wanted: OperationFilter) -> Select[*tuple[Any, ...]]:
     parts: list[ColumnElement[bool]] = []
     if wanted.states:
         parts += [Operation.state.in_(sorted(wanted.states)), *_by_partial_index(wanted.states)]
@@ -120,7 +122,7 @@ def _narrowed(query: Select[*tuple[Any, ...]], wanted: Filter) -> Select[*tuple[
     if wanted.needs_person:
         parts.append(needs_person)
     if wanted.parent_missing:
-        parts.append(lost())
+        parts.append(waits_in_vain())
     return query.where(*parts)
 
 
@@ -135,7 +137,7 @@ def _by_partial_index(states: frozenset[State]) -> Iterable[ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class OperationDetails:
     """All that is known of one operation: its row, history (oldest first), holds, file, and what it comes after."""
 
     row: RowMapping
@@ -147,16 +149,16 @@ class Shown:
     """How many operations wait for this one."""
 
 
-def show(box: Outbox, operation_id: int) -> Shown | None:
+def read_operation(db: Database, operation_id: int) -> OperationDetails | None:
     """Read one operation with everything about it; None: there is no such operation."""
-    with box.read() as connection:
+    with db.read() as connection:
         row = (
             connection.execute(select(Operation.__table__).where(Operation.id == operation_id)).mappings().one_or_none()
         )
         if row is None:
             return None
         entries = select(Attempt.__table__).where(Attempt.operation_id == operation_id).order_by(Attempt.id)
-        return Shown(
+        return OperationDetails(
             row=row,
             history=tuple(connection.execute(entries).mappings()),
             holds=tuple(_holds_over(connection, row)),

@@ -8,17 +8,17 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select
 
 from models import Environment, FeedFile, Hold, Lane, Operation, RejectedRow, State
-from worker.outbox.database.database import Outbox
-from worker.outbox.lanes.missing_parents import lost_since
+from worker.outbox.database.database import Database
+from worker.outbox.lanes.missing_parents import count_in_vain
 from worker.outbox.predicates import (
     Now,
     awaiting_parent,
     claimable,
-    free,
-    held,
-    holding,
+    hold_is_active,
     in_doubt,
     in_flight,
+    lane_is_free,
+    lane_is_held,
     needs_person,
     sendable,
 )
@@ -59,17 +59,17 @@ class Overview:
     unreported_rejected: int
 
 
-def overview(box: Outbox, *, finals: bool = True) -> Overview:
+def read_overview(db: Database, *, finals: bool = True) -> Overview:
     """Read how everything stands, in one transaction."""
-    now = box.clock.now()
-    with box.read() as connection:
+    now = db.clock.now()
+    with db.read() as connection:
         environment = connection.execute(select(Environment.base_url, Environment.dispatched_at)).one_or_none()
         due = connection.execute(
             select(func.min(Lane.due_at).label("since"), func.count().label("lanes")).where(
-                Lane.due_at <= now, free(now), claimable(now)
+                Lane.due_at <= now, lane_is_free(now), claimable(now)
             )
         ).one()
-        lost, lost_since_ = lost_since(connection)
+        lost, lost_since_ = count_in_vain(connection)
         return Overview(
             at=connection.execute(select(now)).scalar_one(),
             base_url=environment.base_url if environment else None,
@@ -107,11 +107,13 @@ def _count(connection: Connection, which: ColumnElement[bool]) -> int:
 
 
 def _held(connection: Connection, now: Now) -> int:
-    if connection.scalar(select(Hold.id).where(holding(now)).limit(1)) is None:
+    if connection.scalar(select(Hold.id).where(hold_is_active(now)).limit(1)) is None:
         return 0
     in_lane = (Operation.customer_id == Lane.customer_id) & (Operation.kind == Lane.kind)
     return (
-        connection.scalar(select(func.count()).select_from(Lane).join(Operation, in_lane).where(sendable, held(now)))
+        connection.scalar(
+            select(func.count()).select_from(Lane).join(Operation, in_lane).where(sendable, lane_is_held(now))
+        )
         or 0
     )
 
@@ -119,7 +121,9 @@ def _held(connection: Connection, now: Now) -> int:
 def _holds(connection: Connection, now: Now) -> Sequence[RowMapping]:
     """Read all holds, those of people first; `holds` is false where one operation is to go first."""
     order = (Hold.reason != "paused", Hold.since)
-    return connection.execute(select(Hold.__table__, holding(now).label("holds")).order_by(*order)).mappings().all()
+    return (
+        connection.execute(select(Hold.__table__, hold_is_active(now).label("holds")).order_by(*order)).mappings().all()
+    )
 
 
 def _turns(connection: Connection, now: Now) -> Sequence[RowMapping]:

@@ -19,9 +19,9 @@ from sqlalchemy import (
 )
 
 from models import FeedFile, Operation, RejectedRow, State
-from worker.outbox.database.database import Outbox
-from worker.outbox.database.json_tables import also_among, as_document, as_ids, table_of
-from worker.outbox.database.statements import composed
+from worker.outbox.database.database import Database
+from worker.outbox.database.json_tables import as_ids_parameter, as_json_parameter, json_table, with_ids
+from worker.outbox.database.statements import cached_statement
 
 PAGE = 1_000
 """Rows read or marked at a time: a reader that is slow to print must not hold a transaction open."""
@@ -34,7 +34,7 @@ _TELLING: ColumnElement[bool] = literal_column(
 )
 
 
-class Told(NamedTuple):
+class ReportedState(NamedTuple):
     """An operation as the CRM is told of it."""
 
     id: int
@@ -42,7 +42,7 @@ class Told(NamedTuple):
     state: State
 
 
-def operations(box: Outbox, *, feed: str | None = None, everything: bool = False) -> Iterator[Row[Any]]:
+def unreported_operations(db: Database, *, feed: str | None = None, everything: bool = False) -> Iterator[Row[Any]]:
     """Operations whose verdict is new to the CRM, in doubt and waiting in vain included; or all, in whatever state."""
     query = (
         select(
@@ -69,11 +69,11 @@ def operations(box: Outbox, *, feed: str | None = None, everything: bool = False
         query = query.where(Operation.reported_at.is_(None), _TELLING)
     if feed is not None:
         query = query.where(Operation.feed == feed)
-    return _pages(box, query, Operation.id)
+    return _pages(db, query, Operation.id)
 
 
-def rejected(
-    box: Outbox, *, feed: str | None = None, file: str | None = None, everything: bool = False
+def unreported_rejections(
+    db: Database, *, feed: str | None = None, file: str | None = None, everything: bool = False
 ) -> Iterator[Row[Any]]:
     """Rows that could not be recorded, of which the CRM has not been told; or all of them."""
     query = (
@@ -100,13 +100,13 @@ def rejected(
         query = query.where(FeedFile.feed == feed)
     if file is not None:
         query = query.where(FeedFile.name == file)
-    return _pages(box, query, RejectedRow.id)
+    return _pages(db, query, RejectedRow.id)
 
 
-def _pages(box: Outbox, query: Any, key: Any) -> Iterator[Row[Any]]:
+def _pages(db: Database, query: Any, key: Any) -> Iterator[Row[Any]]:
     last = 0
     while True:
-        with box.read() as connection:
+        with db.read() as connection:
             page = connection.execute(query.where(key > last).limit(PAGE)).all()
         yield from page
         if len(page) < PAGE:
@@ -114,29 +114,29 @@ def _pages(box: Outbox, query: Any, key: Any) -> Iterator[Row[Any]]:
         last = page[-1].id
 
 
-def mark_operations(box: Outbox, told: Iterable[Told]) -> int:
+def mark_operations_reported(db: Database, told: Iterable[ReportedState]) -> int:
     """Note that the CRM has been told; an operation that has moved meanwhile stays untold. Returns how many."""
-    return sum(_mark_some(box, some) for some in _batches(told))
+    return sum(_mark_some(db, some) for some in _batches(told))
 
 
-def _mark_some(box: Outbox, told: Sequence[Told]) -> int:
+def _mark_some(db: Database, told: Sequence[ReportedState]) -> int:
     # By id, as everybody locks operations.
     told = sorted(told)
-    document = as_document({"id": one.id, "attempt": one.attempt, "state": one.state.value} for one in told)
-    ids = as_ids(one.id for one in told)
-    with box.write() as connection:
-        mark = _mark(connection.dialect.name, box.clock.now())
+    document = as_json_parameter({"id": one.id, "attempt": one.attempt, "state": one.state.value} for one in told)
+    ids = as_ids_parameter(one.id for one in told)
+    with db.write() as connection:
+        mark = _mark(connection.dialect.name, db.clock.now())
         return connection.execute(mark, {**document, **ids}).rowcount
 
 
-@composed
+@cached_statement
 def _mark(dialect: str, now: ColumnElement[datetime]) -> Any:
     """Those of the document that stand as they were told."""
-    told = table_of(dialect, "told", {"id": BigInteger(), "attempt": Integer(), "state": Text()}).c
+    told = json_table(dialect, "told", {"id": BigInteger(), "attempt": Integer(), "state": Text()}).c
     return (
         update(Operation)
         .where(
-            also_among(dialect, Operation.id),
+            with_ids(dialect, Operation.id),
             Operation.id == told.id,
             Operation.attempt == told.attempt,
             cast(Operation.state, Text) == told.state,
@@ -147,14 +147,14 @@ def _mark(dialect: str, now: ColumnElement[datetime]) -> Any:
     )
 
 
-def mark_rejected(box: Outbox, ids: Iterable[int]) -> int:
+def mark_rejections_reported(db: Database, ids: Iterable[int]) -> int:
     """Note that the CRM has been told of these rejected rows. Returns how many."""
     number = 0
     for some in _batches(ids):
         mark = update(RejectedRow).where(RejectedRow.id.in_(some), RejectedRow.reported_at.is_(None))
-        with box.write() as connection:
+        with db.write() as connection:
             changed = connection.execute(
-                mark.values(reported_at=box.clock.now()).execution_options(synchronize_session=False)
+                mark.values(reported_at=db.clock.now()).execution_options(synchronize_session=False)
             )
             number += changed.rowcount
     return number

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.feeds.files import read, refusal, written
-from worker.feeds import open_feed, source
-from worker.feeds import sniff as surveying
+from worker.feeds import open_feed, sniffing, source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +64,7 @@ def test_utf_16_that_ends_in_half_a_character_is_refused(tmp_path: Path) -> None
 
 
 def test_a_character_may_lie_across_two_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surveying, "CHUNK", 7)
+    monkeypatch.setattr(sniffing, "CHUNK", 7)
     assert read(written(tmp_path, SWEDISH * 3)).feed.encoding == "UTF-8"
     broken = SWEDISH.encode() + b"A-2;M\xf6te\n"
     assert f"not UTF-8 at byte {broken.index(0xF6)}, line 3" in refusal(written(tmp_path, broken))
@@ -92,7 +91,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, why: str) ->
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surveying, "MAX_BYTES", 10)
+    monkeypatch.setattr(sniffing, "MAX_BYTES", 10)
     assert "the file is larger than" in refusal(written(tmp_path, SWEDISH))
 
 

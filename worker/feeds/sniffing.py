@@ -24,7 +24,7 @@ _ASCII = bytes(range(128))
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class SniffedText:
     """`encoding` is the codec's name in Python."""
 
     size: int
@@ -39,7 +39,7 @@ class _Broken:
     offset: int
 
 
-def survey(file: BinaryIO, name: str) -> Survey:
+def sniff(file: BinaryIO, name: str) -> SniffedText:
     """Read the file once, or raise `FileRefused`: empty, too large, binary, or in an encoding that is not known."""
     start = _beginning(file)
     if not start.strip():
@@ -51,7 +51,7 @@ def survey(file: BinaryIO, name: str) -> Survey:
     size, sha256, broken = _read_through(file, name, encoding)
     if isinstance(broken, _Broken):
         encoding = _second_guess(file, name, encoding, broken)
-    return Survey(size, sha256, encoding)
+    return SniffedText(size, sha256, encoding)
 
 
 def _beginning(file: BinaryIO) -> bytes:
@@ -139,6 +139,6 @@ def _where(file: BinaryIO, offset: int) -> str:
     return f"at byte {offset}, line {line}"
 
 
-def described(encoding: str) -> str:
+def encoding_label(encoding: str) -> str:
     """The encoding as people call it."""
     return _NAMES[encoding]
