@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import requests
 from requests.adapters import HTTPAdapter
 
+from worker.errors import VitecError
 from worker.kinds import by_name
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials, Login
@@ -68,7 +69,10 @@ def client(url: str, count: int) -> None:
         _, _, customer_id, contact_id = path.split("/")
         payload = {"customer_id": customer_id, "contact_id": contact_id, **_BODY}
         call = kind.from_payload(payload).call(f"{number}.1")
-        kind.read(sender.send(call, Permit(time.monotonic() + 30)))
+        answer = sender.send(call, Permit(time.monotonic() + 30))
+        if isinstance(answer, VitecError):
+            raise answer
+        kind.read(answer)
 
 
 WAYS: dict[str, Callable[[str, int], None]] = {

@@ -11,7 +11,7 @@ from tests.delivery.test_turn import LONG_AGO, make, serve
 from tests.delivery.wire import Wire, created
 from worker import delivery
 from worker.delivery.dead_mans_switch import LEEWAY, MARGIN, ClockReading, boot_clock
-from worker.errors import Refused
+from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call
 from worker.outbox import Database
 from worker.outbox.exchange import rescue
@@ -45,11 +45,11 @@ def test_a_late_answer_of_a_turn_that_was_believed_dead_is_evidence(db: Database
 def test_a_late_certain_refusal_settles_the_doubt(db: Database, settings: Settings) -> None:
     (id_,) = make(db)
 
-    def refused_after_the_rescue(call: Call, permit: Permit) -> Answer:
+    def refused_after_the_rescue(call: Call, permit: Permit) -> VitecError:
         with db.write() as connection:
             connection.execute(update(Lane).values(lease_until=LONG_AGO))
         rescue.rescue_lanes(db, dead_worker_policy(retry_policy(settings)), "there:2")
-        raise Refused("no", status=400, words="Nej")
+        return Refused("no", status=400, words="Nej")
 
     serve(db, Wire(refused_after_the_rescue), settings)
     with db.read() as connection:

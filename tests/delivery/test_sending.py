@@ -14,7 +14,7 @@ from worker.decide import RetryPolicy
 from worker.delivery import sending as sending_of
 from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
 from worker.delivery.sending import SendJob, SendPool
-from worker.errors import Barred, Refused, Unanswered, Unreachable
+from worker.errors import Barred, Refused, Unanswered, Unreachable, VitecError
 from worker.kind import Answer, Call
 from worker.outbox.exchange.claim import Claimed
 from worker.outbox.exchange.settle import Finished
@@ -71,8 +71,8 @@ def test_each_of_many_comes_back_once(run: Run) -> None:
 
 
 def test_an_error_keeps_its_status(run: Run) -> None:
-    def refuse(call: Call, permit: Permit) -> Answer:
-        raise Refused("no", status=422, words="Nej", tries=2)
+    def refuse(call: Call, permit: Permit) -> VitecError:
+        return Refused("no", status=422, words="Nej", tries=2)
 
     (one,) = run(Wire(refuse), errand())
     assert (one.settlement.state, one.http_status, one.tries) == (State.FAILED, 422, 2)
@@ -95,8 +95,8 @@ def test_an_error_that_nobody_foresaw_is_judged_by_whether_a_byte_was_written(ru
 
 def test_rules_that_fail_lose_no_outcome(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     class Away(Wire):
-        def send(self, call: Call, permit: Permit) -> Answer:
-            raise Unreachable("nobody there")
+        def send(self, call: Call, permit: Permit) -> VitecError:
+            return Unreachable("nobody there")
 
     def fail(*_: object) -> None:
         raise RuntimeError("Anna Andersson")
@@ -151,7 +151,7 @@ def test_after_its_deadline_nothing_is_written(run: Run) -> None:
 
 def test_outside_the_lease_nothing_is_written(run: Run, switch: DeadMansSwitch) -> None:
     class Slow(Wire):
-        def send(self, call: Call, permit: Permit) -> Answer:
+        def send(self, call: Call, permit: Permit) -> Answer | VitecError:
             # The lease ends while the connection is being made.
             switch._ends = ClockReading(0, 0)
             return super().send(call, permit)
@@ -175,8 +175,8 @@ def test_nothing_starts_before_its_slot(run: Run) -> None:
 
 
 def test_the_switch_is_left_by_every_end(run: Run, switch: DeadMansSwitch) -> None:
-    def cut(call: Call, permit: Permit) -> Answer:
-        raise Unanswered("cut")
+    def cut(call: Call, permit: Permit) -> VitecError:
+        return Unanswered("cut")
 
     run(Wire(), errand())
     run(Wire(cut), errand())
@@ -223,8 +223,8 @@ def test_as_many_threads_are_woken_as_fit_a_request_s_time_into_its_cpu_time(
 class WithoutLogin:
     """Sends nothing."""
 
-    def send(self, call: Call, permit: Permit) -> Answer:
-        raise Barred("not sent: no login")
+    def send(self, call: Call, permit: Permit) -> VitecError:
+        return Barred("not sent: no login")
 
 
 def test_only_what_went_on_the_wire_tells_how_long_the_other_side_takes(

@@ -13,7 +13,7 @@ from models import Lane, State
 from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery, housekeeping
-from worker.errors import Refused
+from worker.errors import Refused, VitecError
 from worker.outbox import Database
 from worker.outbox.database.sending_hours import SendingHours, Window
 from worker.outbox.lanes import turns
@@ -45,8 +45,8 @@ def row(db: Database, operation_id: int) -> Any:
         return factory.operation(connection, operation_id)
 
 
-def refused(call: Call, permit: Permit) -> Answer:
-    raise Refused("no", status=400)
+def refused(call: Call, permit: Permit) -> VitecError:
+    return Refused("no", status=400)
 
 
 @dataclass(frozen=True, slots=True)

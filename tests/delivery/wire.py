@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from worker.errors import Revoked
+from worker.errors import Revoked, VitecError
 from worker.kind import Answer, Call
 from worker.vitec.permit import Permit
 
-Reply = Callable[[Call, Permit], Answer]
+Reply = Callable[[Call, Permit], Answer | VitecError]
 
 
 def created(call: Call, permit: Permit) -> Answer:
@@ -27,10 +27,10 @@ class Wire:
     _now: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send(self, call: Call, permit: Permit) -> Answer:
+    def send(self, call: Call, permit: Permit) -> Answer | VitecError:
         """Remember the call, and reply as told."""
         if not permit.use():
-            raise Revoked("withdrawn")
+            return Revoked("withdrawn")
         with self._lock:
             self.calls.append(call)
             self._now += 1

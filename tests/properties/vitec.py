@@ -90,7 +90,7 @@ class Vitec:
         return Answer(200, json.dumps(shown).encode())
 
 
-def answer(request: Request) -> Answer:
+def answer(request: Request) -> Answer | VitecError:
     """The answer to a request, or the error that it ends in."""
     match request.fate:
         case Fate.ANSWERED:
@@ -98,7 +98,7 @@ def answer(request: Request) -> Answer:
         case Fate.GARBLED:
             return Answer(200, b'{"half of')
         case Fate.LOST | Fate.BROKEN | Fate.REFUSED | Fate.THROTTLED | Fate.BARRED | Fate.UNREACHABLE:
-            raise error_of(request.fate)
+            return error_of(request.fate)
         case _:
             assert_never(request.fate)
 

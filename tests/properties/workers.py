@@ -159,10 +159,9 @@ class Worker:
     def hear(self, errand: Errand) -> None:
         """The answer comes, or the deadline."""
         assert errand.request is not None
-        try:
-            outcome = by_name(self.turn.kind).read(answer(errand.request))
-        except VitecError as error:
-            outcome = outcome_of(error)
+        response = answer(errand.request)
+        kind = by_name(self.turn.kind)
+        outcome = outcome_of(response) if isinstance(response, VitecError) else kind.read(response)
         self._end(errand, outcome, written=True)
 
     def meet_deadlines(self) -> None:

@@ -24,8 +24,8 @@ from worker.vitec.permit import Permit
 class Sender(Protocol):
     """The client's one verb."""
 
-    def send(self, call: Call, permit: Permit) -> Answer:
-        """A complete 2xx answer, or exactly one error of `worker.errors`."""
+    def send(self, call: Call, permit: Permit) -> Answer | VitecError:
+        """Give a complete 2xx answer, or exactly one error of `worker.errors`, returned and not raised."""
         ...
 
 
@@ -215,11 +215,11 @@ class SendPool:
             call = kind.from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
             _wait_until(errand.starts)
             answer = self._client.send(call, permit)
-            return kind.read(answer), answer.status, answer.tries
-        except VitecError as error:
-            return outcome_of(error), error.status, error.tries
+            outcome = outcome_of(answer) if isinstance(answer, VitecError) else kind.read(answer)
         except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
             return _unforeseen(error, permit), None, 1
+        else:
+            return outcome, answer.status, answer.tries
 
     def _looked_up(self, doubtful: ClaimedLookUp, errand: SendJob, permit: Permit, started: float) -> FinishedLookUp:
         sighting, outcome, answered, status = self._ask(doubtful, errand, permit)
@@ -247,13 +247,12 @@ class SendPool:
                 return LookUpResult(Presence.UNCLEAR, "Vitec cannot be asked about this kind"), None, True, None
             _wait_until(errand.starts)
             answer = self._client.send(call, permit)
+            if isinstance(answer, VitecError):
+                reason = f"the look-up brought no answer that proves anything ({answer.code})"
+                unclear = LookUpResult(Presence.UNCLEAR, reason)
+                return unclear, outcome_of(answer), isinstance(answer, Refused), answer.status
             skew = timedelta(seconds=self._policy.skew)
             found = operation.find(answer, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
-        except VitecError as error:
-            sighting = LookUpResult(
-                Presence.UNCLEAR, f"the look-up brought no answer that proves anything ({error.code})"
-            )
-            return sighting, outcome_of(error), isinstance(error, Refused), error.status
         except Exception as error:  # noqa: BLE001 (as above)
             return LookUpResult(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), None, True, None
         else:

@@ -53,27 +53,16 @@ class Client:
         self._watchdog = Watchdog()
         self._pid = os.getpid()
 
-    def send(self, call: Call, permit: Permit) -> Answer:
-        """A complete 2xx answer, or raise exactly one VitecError, which holds nothing of what was sent.
+    def send(self, call: Call, permit: Permit) -> Answer | VitecError:
+        """Give a complete 2xx answer, or exactly one VitecError, which holds nothing of what was sent.
 
         Sent once; tried up to three times, but only as long as nothing was written. A permit is good for one call.
+        The error is returned, never raised: an exception raised while another is handled carries that one along, and
+        with it the request, its body and its login.
         """
         if os.getpid() != self._pid:
             raise RuntimeError("a Client must be made after the fork")
         deadline = min(permit.deadline, time.monotonic() + self._timeout)
-        outcome = self._outcome(call, permit, deadline)
-        # Raised here and not where it was found out: an exception raised while another is handled carries that one
-        # along, and with it the request, its body and its login.
-        if isinstance(outcome, VitecError):
-            raise outcome
-        return outcome
-
-    def close(self) -> None:
-        """Close the pooled connections and end the watchdog. Nothing may be on its way any more."""
-        self._watchdog.close()
-        self._adapter.close()
-
-    def _outcome(self, call: Call, permit: Permit, deadline: float) -> Answer | VitecError:
         prepared = self._composed(call)
         if isinstance(prepared, VitecError):
             return prepared
@@ -81,6 +70,11 @@ class Client:
             lambda tries: self._try(prepared, HttpAttempt(permit, deadline, call.method), tries),
             lambda: deadline - time.monotonic(),
         )
+
+    def close(self) -> None:
+        """Close the pooled connections and end the watchdog. Nothing may be on its way any more."""
+        self._watchdog.close()
+        self._adapter.close()
 
     def _composed(self, call: Call) -> PreparedRequest | VitecError:
         if call.method not in _METHODS or not _PATH.fullmatch(call.path) or not _TOKEN.fullmatch(call.request_id):
