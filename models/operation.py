@@ -25,10 +25,28 @@ from models.state import FINAL, State
 
 _FINAL_WORDS = ", ".join(f"'{state.value}'" for state in State if state in FINAL)
 
-_UNTOLD = (
-    "reported_at IS NULL AND (state NOT IN ('pending', 'in_flight', 'retryable')"
-    " OR error_code IN ('parent_missing', 'parent_circle'))"
+# The conditions of the partial indexes, of which queries must use the very words: `worker.outbox.predicates` builds its
+# own from these. `{row}` is the table's name and a dot, or nothing.
+WAITING_SQL = "{row}state IN ('pending', 'retryable')"
+SENDABLE_SQL = (WAITING_SQL, "{row}parent_done")
+AWAITING_PARENT_SQL = (WAITING_SQL, "NOT {row}parent_done")
+IN_FLIGHT_SQL = "{row}state = 'in_flight'"
+IN_DOUBT_SQL = "{row}state = 'in_doubt'"
+NEEDS_PERSON_SQL = "{row}needs_person"
+NAMED_ONCE_SQL = "{row}kind <> 'order_token'"
+"""Every kind but this one: its remote ids are unique for each customer."""
+UNREPORTED_SQL = (
+    "{row}reported_at IS NULL",
+    (
+        "({row}state NOT IN ('pending', 'in_flight', 'retryable')"
+        " OR {row}error_code IN ('parent_missing', 'parent_circle'))"
+    ),
 )
+
+
+def _partial_index(name: str, *columns: str, where: tuple[str, ...], unique: bool = False) -> Index:
+    condition = text(" AND ".join(where).format(row=""))
+    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
 
 class Operation(Base):
@@ -109,94 +127,32 @@ class Operation(Base):
         CheckConstraint("attempt >= 0 AND failures >= 0 AND look_ups >= 0 AND max_failures > 0", name="counts"),
         CheckConstraint("(after_kind IS NULL) = (after_source_id IS NULL)", name="after_is_whole"),
         CheckConstraint("parent_done OR after_source_id IS NOT NULL", name="parent_is_named"),
-        Index(
+        _partial_index(
             "uq_operations_remote_id",
             "kind",
             "customer_id",
             "remote_id",
+            where=("remote_id IS NOT NULL", NAMED_ONCE_SQL),
             unique=True,
-            postgresql_where=text("remote_id IS NOT NULL AND kind <> 'order_token'"),
-            sqlite_where=text("remote_id IS NOT NULL AND kind <> 'order_token'"),
         ),
-        Index(
-            "ix_operations_due",
-            "customer_id",
-            "kind",
-            "next_attempt_at",
-            "id",
-            # Without those that wait for another one: however many there are, a claim never walks past them.
-            postgresql_where=text("state IN ('pending', 'retryable') AND parent_done"),
-            sqlite_where=text("state IN ('pending', 'retryable') AND parent_done"),
-        ),
-        Index(
-            "ix_operations_in_flight",
-            "claimed_at",
-            "customer_id",
-            "kind",
-            postgresql_where=text("state = 'in_flight'"),
-            sqlite_where=text("state = 'in_flight'"),
-        ),
-        Index(
-            "ix_operations_in_doubt",
-            "customer_id",
-            "kind",
-            "next_attempt_at",
-            "id",
-            postgresql_where=text("state = 'in_doubt'"),
-            sqlite_where=text("state = 'in_doubt'"),
-        ),
-        Index(
-            "ix_operations_asking",
-            "look_up_until",
-            postgresql_where=text("look_up_until IS NOT NULL"),
-            sqlite_where=text("look_up_until IS NOT NULL"),
-        ),
-        Index(
-            "ix_operations_needs_person",
-            "id",
-            postgresql_where=text("needs_person"),
-            sqlite_where=text("needs_person"),
-        ),
-        Index(
+        # Without those that wait for another one: however many there are, a claim never walks past them.
+        _partial_index("ix_operations_due", "customer_id", "kind", "next_attempt_at", "id", where=SENDABLE_SQL),
+        _partial_index("ix_operations_in_flight", "claimed_at", "customer_id", "kind", where=(IN_FLIGHT_SQL,)),
+        _partial_index("ix_operations_in_doubt", "customer_id", "kind", "next_attempt_at", "id", where=(IN_DOUBT_SQL,)),
+        _partial_index("ix_operations_asking", "look_up_until", where=("look_up_until IS NOT NULL",)),
+        _partial_index("ix_operations_needs_person", "id", where=(NEEDS_PERSON_SQL,)),
+        _partial_index(
             "ix_operations_permitted",
             "customer_id",
             "kind",
             "next_attempt_at",
-            postgresql_where=text("send_again_until IS NOT NULL"),
-            sqlite_where=text("send_again_until IS NOT NULL"),
+            where=("send_again_until IS NOT NULL",),
         ),
-        Index(
-            "ix_operations_match",
-            "customer_id",
-            "kind",
-            "match_key",
-            postgresql_where=text("match_key IS NOT NULL"),
-            sqlite_where=text("match_key IS NOT NULL"),
-        ),
-        Index(
-            "ix_operations_expiring",
-            "expires_at",
-            postgresql_where=text("state IN ('pending', 'retryable') AND expires_at IS NOT NULL"),
-            sqlite_where=text("state IN ('pending', 'retryable') AND expires_at IS NOT NULL"),
-        ),
-        Index(
-            "ix_operations_children",
-            "feed",
-            "after_kind",
-            "after_source_id",
-            postgresql_where=text("state IN ('pending', 'retryable') AND NOT parent_done"),
-            sqlite_where=text("state IN ('pending', 'retryable') AND NOT parent_done"),
-        ),
-        Index(
-            "ix_operations_unreported",
-            "id",
-            postgresql_where=text(_UNTOLD),
-            sqlite_where=text(_UNTOLD),
-        ),
-        Index(
-            "ix_operations_to_blank",
-            "finalized_at",
-            postgresql_where=text("finalized_at IS NOT NULL AND payload IS NOT NULL"),
-            sqlite_where=text("finalized_at IS NOT NULL AND payload IS NOT NULL"),
+        _partial_index("ix_operations_match", "customer_id", "kind", "match_key", where=("match_key IS NOT NULL",)),
+        _partial_index("ix_operations_expiring", "expires_at", where=(WAITING_SQL, "expires_at IS NOT NULL")),
+        _partial_index("ix_operations_children", "feed", "after_kind", "after_source_id", where=AWAITING_PARENT_SQL),
+        _partial_index("ix_operations_unreported", "id", where=UNREPORTED_SQL),
+        _partial_index(
+            "ix_operations_to_blank", "finalized_at", where=("finalized_at IS NOT NULL", "payload IS NOT NULL")
         ),
     )

@@ -3,6 +3,7 @@
 from tests.guards.guard import Guard
 
 CLAIMING = "worker/outbox/exchange/claim.py"
+STATEMENTS = "worker/outbox/database/statements.py"
 _EXCHANGE_TEST = "tests/outbox/exchange/test_exchange.py::"
 _LOCKS_TEST = "tests/outbox/exchange/test_locks.py::"
 _SETTLING_TEST = "tests/outbox/exchange/test_settle.py::"
@@ -11,7 +12,7 @@ GUARDS = (
     Guard(
         12,
         "what is claimed is picked once",
-        CLAIMING,
+        STATEMENTS,
         '        .prefix_with("MATERIALIZED", dialect="postgresql")\n',
         "",
         f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
@@ -19,7 +20,7 @@ GUARDS = (
     Guard(
         12,
         "locked rows are passed over",
-        CLAIMING,
+        STATEMENTS,
         ".with_for_update(key_share=True, skip_locked=True, of=Operation)",
         ".with_for_update(key_share=True, of=Operation)",
         f"{_LOCKS_TEST}test_a_row_that_somebody_else_is_changing_is_passed_over",
@@ -27,7 +28,7 @@ GUARDS = (
     Guard(
         12,
         "what has been picked is found by its id",
-        "worker/outbox/predicates.py",
+        STATEMENTS,
         "return case((condition, true()), else_=false())",
         "return condition",
         "tests/outbox/exchange/test_claim.py::"

@@ -6,35 +6,54 @@ What one of them sees as due, the others see too; otherwise turns would ring eac
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, false, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, and_, bindparam, exists, literal_column, or_, select
 
 from models import Hold, Lane, Operation, Scope
+from models.operation import (
+    AWAITING_PARENT_SQL,
+    IN_DOUBT_SQL,
+    IN_FLIGHT_SQL,
+    NAMED_ONCE_SQL,
+    NEEDS_PERSON_SQL,
+    SENDABLE_SQL,
+    UNREPORTED_SQL,
+    WAITING_SQL,
+)
 
-# Written out, not bound: the partial indexes are found only by constants. And without a type: a Boolean one would be
-# compared with 1 on SQLite, which then reads the whole table.
-waiting: ColumnElement[bool] = literal_column("operations.state IN ('pending', 'retryable')")
-in_flight: ColumnElement[bool] = literal_column("operations.state = 'in_flight'")
-claimed: ColumnElement[bool] = literal_column("operations.claimed_by IS NOT NULL")
+
+def _written_out(*conditions: str, row: str = "operations.") -> ColumnElement[bool]:
+    """The conditions of a partial index in its own words: it is found only by constants, never by bound values.
+
+    Without a type: a Boolean one would be compared with 1 on SQLite, which then reads the whole table.
+    """
+    return and_(*(literal_column(condition.format(row=row)) for condition in conditions))
+
+
+waiting = _written_out(WAITING_SQL)
+in_flight = _written_out(IN_FLIGHT_SQL)
+claimed = _written_out("{row}claimed_by IS NOT NULL")
 """In flight, for a row that is found by its id: said so, no plan goes through the index of all that is in flight.
 
-While somebody holds an old snapshot, that index keeps an entry of every operation that has been in flight since.
+While an old snapshot is held, that index keeps an entry of every operation that has been in flight since.
 """
-in_doubt: ColumnElement[bool] = literal_column("operations.state = 'in_doubt'")
-needs_person: ColumnElement[bool] = literal_column("operations.needs_person")
-sendable: ColumnElement[bool] = and_(waiting, literal_column("operations.parent_done"))
+in_doubt = _written_out(IN_DOUBT_SQL)
+needs_person = _written_out(NEEDS_PERSON_SQL)
+sendable = _written_out(*SENDABLE_SQL)
 """Waiting, and not for another operation's success."""
-awaiting_parent: ColumnElement[bool] = and_(waiting, literal_column("NOT operations.parent_done"))
+awaiting_parent = _written_out(*AWAITING_PARENT_SQL)
+child_awaits_parent = _written_out(*AWAITING_PARENT_SQL, row="child.")
+"""`awaiting_parent` of the alias `child`."""
+named_once = _written_out(NAMED_ONCE_SQL)
+"""The operation's kind gives remote ids that are unique for each customer."""
+unreported = _written_out(*UNREPORTED_SQL)
+"""The CRM has not been told of the operation's verdict, of its doubt, or that it waits in vain for a parent."""
 
 Now = ColumnElement[datetime]
 
 
-def without_index(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """That it holds, for rows that have been picked: said so that no partial index can be chosen by it.
-
-    Where nothing had been waiting when PostgreSQL last counted, it believes that the index of all that waits holds one
-    row. It then read the whole of it for each claim, 20,000 rows for 25, to find those whose ids it had been given.
-    """
-    return case((condition, true()), else_=false())
+def is_parent(parent: Any, feed: Any, after_kind: Any, after_source_id: Any) -> ColumnElement[bool]:
+    """`parent` (the model or an alias of it) is what a row with these columns or values comes after."""
+    return and_(parent.feed == feed, parent.kind == after_kind, parent.source_id == after_source_id)
 
 
 def as_bound(now: Now) -> ColumnElement[datetime]:

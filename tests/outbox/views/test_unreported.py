@@ -9,6 +9,7 @@ from sqlalchemy import text, update
 
 from models import Operation, State
 from tests import factory
+from worker.outbox import predicates
 from worker.outbox.views import unreported
 from worker.outbox.views.unreported import ReportedState
 
@@ -86,6 +87,6 @@ def test_feeds_and_files_are_told_apart(db: Database) -> None:
 def test_what_is_new_is_found_by_its_index(pg_db: Database) -> None:
     with pg_db.write() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
-        query = f"SELECT id FROM operations WHERE id > 0 AND reported_at IS NULL AND {unreported._TELLING} ORDER BY id"
+        query = f"SELECT id FROM operations WHERE id > 0 AND {predicates.unreported} ORDER BY id"
         plan = "\n".join(connection.execute(text(f"EXPLAIN {query}")).scalars())
     assert "ix_operations_unreported" in plan

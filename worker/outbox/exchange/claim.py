@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam,
 
 from models import Operation, State, UtcDateTime
 from models.base import RowId
-from worker.outbox.database.statements import cached_statement
+from worker.outbox.database.statements import cached_statement, pick_unlocked, without_index
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, in_named_lane, not_expired, ready, sendable, without_index
+from worker.outbox.predicates import Now, in_named_lane, not_expired, ready, sendable
 
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 
@@ -80,23 +80,15 @@ def _as_claimed(row: Row[Any]) -> Claimed:
 
 @cached_statement
 def _put_in_flight(now: Now) -> Any:
-    """The ids come from a materialized expression: as a subquery with a limit, another plan may run it once per row."""
-    picked = (
+    next_ready = (
         select(Operation.id)
-        .where(
-            in_named_lane,
-            ready(now),
-            after_cursor,
-        )
+        .where(in_named_lane, ready(now), after_cursor)
         .order_by(Operation.next_attempt_at, Operation.id)
         .limit(bindparam("most", type_=Integer))
-        .with_for_update(key_share=True, skip_locked=True, of=Operation)
-        .cte("picked")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     return (
         update(Operation)
-        .where(Operation.id.in_(select(picked.c.id)), without_index(and_(sendable, not_expired(now))))
+        .where(Operation.id.in_(pick_unlocked(next_ready)), without_index(and_(sendable, not_expired(now))))
         .values(
             state=State.IN_FLIGHT,
             attempt=Operation.attempt + 1,

@@ -26,11 +26,12 @@ from models import WAITING, Attempt, Event, Operation, State, UtcDateTime
 from worker.doubt import Conclusion, Doubt, Patience, conclude
 from worker.kind import LookUpResult, Presence
 from worker.outbox.database.clock import later
+from worker.outbox.database.statements import pick_unlocked, without_index
 from worker.outbox.exchange.late_answers import Evidence, mark_succeeded
 from worker.outbox.exchange.rivals import count_look_ups, rivals_of
 from worker.outbox.exchange.settle import Moved
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, look_up_due, permission_expired, without_index
+from worker.outbox.predicates import Now, look_up_due, permission_expired
 from worker.outbox.revisions.superseded import content_sent
 from worker.outcome import Health, HoldWanted
 
@@ -96,20 +97,17 @@ def claim_look_ups(
 def _begin(
     connection: Connection, turn: Turn, most: int, begun: dict[str, Any], which: ColumnElement[bool]
 ) -> list[Row[*tuple[Any, ...]]]:
-    picked = (
+    due = (
         select(Operation.id)
         .where(Operation.customer_id == turn.customer_id, Operation.kind == turn.kind, which)
         .order_by(Operation.next_attempt_at, Operation.id)
         .limit(most)
-        .with_for_update(key_share=True, skip_locked=True, of=Operation)
-        .cte("picked")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     since = func.coalesce(Operation.first_claimed_at, Operation.created_at, type_=UtcDateTime())
     return list(
         connection.execute(
             update(Operation)
-            .where(Operation.id.in_(select(picked.c.id)), without_index(which))
+            .where(Operation.id.in_(pick_unlocked(due)), without_index(which))
             .values(begun)
             .returning(
                 Operation.id,

@@ -17,7 +17,6 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Lane, Operation, UtcDateTime
 from models.base import RowId
@@ -25,7 +24,7 @@ from worker.outbox.database.clock import later
 from worker.outbox.database.database import Database
 from worker.outbox.database.json_tables import as_json
 from worker.outbox.database.staging import NewOperation, StagedRows, staged_rows
-from worker.outbox.database.statements import cached_statement
+from worker.outbox.database.statements import cached_statement, insert_if_new
 from worker.outbox.intake.bulk_insert import bulk_insert
 from worker.outbox.lanes.dependencies import parent_is_done
 from worker.outbox.predicates import Now
@@ -37,8 +36,6 @@ __all__ = ["IntakeResult", "KnownShare", "NewOperation", "Recorded", "apply_revi
 BATCH: Mapping[str, int] = {"postgresql": 5_000, "sqlite": 2_000}
 """Rows per transaction, at most: on SQLite everybody else's writes wait for it."""
 
-_INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-
 
 def open_lanes(connection: Connection, lanes: Iterable[tuple[str, str, str]]) -> None:
     """Make the lanes (customer_id, kind, function_group) that are not there yet."""
@@ -49,7 +46,7 @@ def open_lanes(connection: Connection, lanes: Iterable[tuple[str, str, str]]) ->
 
 @cached_statement
 def _lane(dialect: str) -> Any:
-    return _INSERT[dialect](Lane).on_conflict_do_nothing()
+    return insert_if_new(dialect, Lane)
 
 
 class KnownShare(Enum):
@@ -146,8 +143,7 @@ def _new(dialect: str, now: Now, rows: FromClause) -> Any:
     # SQLite reads the ON of ON CONFLICT as a join's unless a WHERE stands between.
     read = select(*picked.values()).where(new.number >= 0).order_by(new.number)
     return (
-        _INSERT[dialect](Operation)
+        insert_if_new(dialect, Operation, ("feed", "kind", "source_id"))
         .from_select(list(picked), read, include_defaults=False)
-        .on_conflict_do_nothing(index_elements=["feed", "kind", "source_id"])
         .returning(Operation.id, Operation.kind, Operation.source_id)
     )

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Row,
     Select,
     String,
-    and_,
     case,
     false,
     func,
@@ -28,10 +27,11 @@ from sqlalchemy.orm import aliased
 
 from models import Operation
 from worker.outbox.database.database import Database
+from worker.outbox.database.statements import pick_unlocked, without_index
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.missing_parents import without_parent_code
 from worker.outbox.lanes.turns import LaneKey
-from worker.outbox.predicates import awaiting_parent, without_index
+from worker.outbox.predicates import awaiting_parent, child_awaits_parent, is_parent
 
 BATCH = 500
 """Children that are freed in one transaction: the turn of a parent holds the environment's lock meanwhile."""
@@ -42,9 +42,10 @@ _SUCCEEDED: ColumnElement[str] = literal_column("'succeeded'", String)
 def parent_is_done(feed: Any, kind: Any, source_id: Any) -> ColumnElement[bool]:
     """What `parent_done` is to be for a row of this feed that comes after (kind, source_id), both NULL for none."""
     parent = aliased(Operation, name="parent")
-    same = and_(parent.feed == feed, parent.kind == kind, parent.source_id == source_id)
     # Asked by the unique key, for each row: an EXISTS may be planned as a scan of all that ever succeeded.
-    state = select(parent.state).where(same).correlate_except(parent).scalar_subquery()
+    state = (
+        select(parent.state).where(is_parent(parent, feed, kind, source_id)).correlate_except(parent).scalar_subquery()
+    )
     return case((source_id.is_(None), true()), else_=func.coalesce(state == _SUCCEEDED, false()))
 
 
@@ -63,8 +64,9 @@ def release_children(connection: Connection, ids: Collection[int]) -> frozenset[
     if not ids:
         return frozenset()
     child = aliased(Operation, name="child")
-    waits: ColumnElement[bool] = literal_column("child.state IN ('pending', 'retryable') AND NOT child.parent_done")
-    found = _comes_after(select(child.id).where(waits), child, Operation.feed, Operation.kind, Operation.source_id)
+    found = _comes_after(
+        select(child.id).where(child_awaits_parent), child, Operation.feed, Operation.kind, Operation.source_id
+    )
     first = found.limit(1).correlate(Operation).scalar_subquery()
     parents = select(Operation.feed, Operation.kind, Operation.source_id)
     waited_for = connection.execute(parents.where(Operation.id.in_(sorted(ids)), first.is_not(None))).all()
@@ -73,17 +75,10 @@ def release_children(connection: Connection, ids: Collection[int]) -> frozenset[
 
 def _free_some(connection: Connection, parent: Row[*tuple[Any, ...]]) -> list[LaneKey]:
     """Free a batch of the parent's children, and give the lane of each. Those that are locked are passed over."""
-    children = select(Operation.id).where(awaiting_parent)
-    picked = (
-        _comes_after(children, Operation, *map(literal, parent))
-        .limit(BATCH)
-        .with_for_update(key_share=True, skip_locked=True)
-        .cte("picked")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
+    children = _comes_after(select(Operation.id).where(awaiting_parent), Operation, *map(literal, parent)).limit(BATCH)
     freed = (
         update(Operation)
-        .where(Operation.id.in_(select(picked.c.id)), without_index(awaiting_parent))
+        .where(Operation.id.in_(pick_unlocked(children)), without_index(awaiting_parent))
         .values(parent_done=True, error_code=without_parent_code())
         .returning(Operation.customer_id, Operation.kind)
         .execution_options(synchronize_session=False)

@@ -1,11 +1,11 @@
 """The row of the Vitec environment to which this database belongs, and when its lanes were last rung for."""
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Environment
 from worker.outbox.database.clock import later
 from worker.outbox.database.database import Database
+from worker.outbox.database.statements import insert_if_new
 
 
 def recorded_base_url(db: Database) -> str | None:
@@ -17,8 +17,7 @@ def recorded_base_url(db: Database) -> str | None:
 def register(db: Database, base_url: str) -> str:
     """Record `base_url` if none is recorded yet, and return the one that is: of two at once, one wins for both."""
     with db.write() as connection:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        connection.execute(insert(Environment).values(id=1, base_url=base_url).on_conflict_do_nothing())
+        connection.execute(insert_if_new(connection.dialect.name, Environment).values(id=1, base_url=base_url))
         return connection.execute(select(Environment.base_url)).scalar_one()
 
 

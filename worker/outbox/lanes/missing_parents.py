@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from models import Operation
 from worker.outbox.database.clock import later
 from worker.outbox.database.database import Database
-from worker.outbox.predicates import awaiting_parent
+from worker.outbox.predicates import awaiting_parent, is_parent
 
 MISSING, CIRCLE = "parent_missing", "parent_circle"
 """The codes of a row that waits so; they go when it does not any more."""
@@ -30,11 +30,7 @@ def _is_there() -> ColumnElement[bool]:
 
 
 def _named(parent: type[Operation]) -> ColumnElement[bool]:
-    return and_(
-        parent.feed == Operation.feed,
-        parent.kind == Operation.after_kind,
-        parent.source_id == Operation.after_source_id,
-    )
+    return is_parent(parent, Operation.feed, Operation.after_kind, Operation.after_source_id)
 
 
 def report_missing(db: Database, older_than: float) -> int:

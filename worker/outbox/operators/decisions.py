@@ -9,12 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, insert, literal, literal_column, select, update
+from sqlalchemy import Connection, case, func, insert, literal, select, update
 from sqlalchemy.orm import aliased
 
 from models import Attempt, Event, Operation, State
 from worker.outbox.lanes.dependencies import parent_is_done
-from worker.outbox.predicates import Now, not_expired
+from worker.outbox.predicates import Now, is_parent, named_once, not_expired
 
 
 class Verb(StrEnum):
@@ -102,11 +102,6 @@ def read_status(connection: Connection, now: Now, ids: Iterable[int]) -> list[Op
 
 def _standings(now: Now) -> Any:
     parent = aliased(Operation, name="parent")
-    comes_after = and_(
-        parent.feed == Operation.feed,
-        parent.kind == Operation.after_kind,
-        parent.source_id == Operation.after_source_id,
-    )
     return (
         select(
             Operation.id,
@@ -127,7 +122,7 @@ def _standings(now: Now) -> Any:
             Operation.error_code,
             parent.state.label("parent"),
         )
-        .outerjoin(parent, comes_after)
+        .outerjoin(parent, is_parent(parent, Operation.feed, Operation.after_kind, Operation.after_source_id))
         .order_by(Operation.id)
     )
 
@@ -140,8 +135,8 @@ def owner_of(connection: Connection, standing: OperationStatus, remote_id: str) 
             Operation.customer_id == standing.customer_id,
             Operation.remote_id == remote_id,
             Operation.id != standing.id,
-            # Written out, not bound: the unique index of remote ids is found only by constants.
-            literal_column("operations.kind <> 'order_token'"),
+            # The unique index of remote ids holds no others.
+            named_once,
         )
     )
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from models import Environment, Hold, Lane, Reason, Scope
 from worker.outbox.database.database import Database
+from worker.outbox.database.statements import insert_if_new
 from worker.outbox.predicates import Now, hold_is_active
 
 
@@ -79,12 +79,13 @@ def _contains(span: HoldScope) -> ColumnElement[bool]:
 
 
 def _pause(connection: Connection, now: Now, span: HoldScope, by: str, note: str | None) -> bool:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     parts = {
         "scope": span.scope,
         "customer_id": span.customer_id,
         "function_group": span.function_group,
         "kind": span.kind,
     }
-    paused = insert(Hold).values(**parts, reason=Reason.PAUSED, since=now, until=None, by=by, note=note)
-    return connection.execute(paused.on_conflict_do_nothing().returning(Hold.id)).first() is not None
+    paused = insert_if_new(connection.dialect.name, Hold).values(
+        **parts, reason=Reason.PAUSED, since=now, until=None, by=by, note=note
+    )
+    return connection.execute(paused.returning(Hold.id)).first() is not None

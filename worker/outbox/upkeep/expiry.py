@@ -8,7 +8,8 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from models import Attempt, Event, Operation, State
 from worker.outbox.database.database import Database
-from worker.outbox.predicates import Now, as_bound, awaiting_parent, waiting, without_index
+from worker.outbox.database.statements import pick_unlocked, without_index
+from worker.outbox.predicates import Now, as_bound, awaiting_parent, is_parent, waiting
 
 BATCH = 500
 """Rows per transaction, so that no lock lasts."""
@@ -35,11 +36,7 @@ def expire_overdue(db: Database) -> int:
 def fail_orphans(db: Database) -> int:
     """End waiting operations whose parent has ended without success. Returns how many."""
     parent = aliased(Operation, name="parent")
-    same = and_(
-        parent.feed == Operation.feed,
-        parent.kind == Operation.after_kind,
-        parent.source_id == Operation.after_source_id,
-    )
+    same = is_parent(parent, Operation.feed, Operation.after_kind, Operation.after_source_id)
     # Each child asks for its parent by the unique key: a join would be planned as a scan of all operations.
     state = select(parent.state).where(same).correlate(Operation).scalar_subquery()
     ended = and_(awaiting_parent, state.in_([State.FAILED, State.CANCELLED, State.EXPIRED]))
@@ -58,19 +55,11 @@ def _end_all(db: Database, now: Now, ending: _Ending) -> int:
 
 
 def _end_some(connection: Connection, now: Now, ending: _Ending) -> int:
-    picked = (
-        select(Operation.id)
-        .where(waiting, ending.condition)
-        .order_by(*ending.order)
-        .limit(BATCH)
-        .with_for_update(key_share=True, skip_locked=True, of=Operation)
-        .cte("picked")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
+    chosen = select(Operation.id).where(waiting, ending.condition).order_by(*ending.order).limit(BATCH)
     ended = (
         connection.execute(
             update(Operation)
-            .where(Operation.id.in_(select(picked.c.id)), without_index(waiting))
+            .where(Operation.id.in_(pick_unlocked(chosen)), without_index(waiting))
             .values(
                 state=ending.state,
                 error_code=ending.code,

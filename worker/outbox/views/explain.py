@@ -15,6 +15,7 @@ from worker.outbox.predicates import (
     covers,
     hold_is_active,
     in_flight,
+    is_parent,
     lane_is_due,
     lane_is_free,
     look_up_due,
@@ -198,9 +199,5 @@ def _sight(connection: Connection, row: RowMapping) -> RowMapping | None:
 def _parent_of(connection: Connection, row: RowMapping) -> int | None:
     if row["after_source_id"] is None:
         return None
-    named = and_(
-        Operation.feed == row["feed"],
-        Operation.kind == row["after_kind"],
-        Operation.source_id == row["after_source_id"],
-    )
+    named = is_parent(Operation, row["feed"], row["after_kind"], row["after_source_id"])
     return connection.scalar(select(Operation.id).where(named))

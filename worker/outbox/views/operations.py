@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func
 from models import WAITING, Attempt, FeedFile, Hold, Lane, Operation, State
 from worker.outbox.database.database import Database
 from worker.outbox.lanes.missing_parents import waits_in_vain
-from worker.outbox.predicates import awaiting_parent, covers, in_doubt, in_flight, needs_person, sendable
+from worker.outbox.predicates import awaiting_parent, covers, in_doubt, in_flight, is_parent, needs_person, sendable
 
 PAGE = 500
 """Ids read at a time when a decision is for many."""
@@ -177,11 +177,7 @@ def _holds_over(connection: Connection, row: RowMapping) -> Sequence[RowMapping]
 def _parent(connection: Connection, row: RowMapping) -> RowMapping | None:
     if row["after_source_id"] is None:
         return None
-    named = and_(
-        Operation.feed == row["feed"],
-        Operation.kind == row["after_kind"],
-        Operation.source_id == row["after_source_id"],
-    )
+    named = is_parent(Operation, row["feed"], row["after_kind"], row["after_source_id"])
     return connection.execute(select(Operation.id, Operation.state).where(named)).mappings().one_or_none()
 
 

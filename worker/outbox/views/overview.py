@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
 from models import Environment, FeedFile, Hold, Lane, Operation, RejectedRow, State
 from worker.outbox.database.database import Database
@@ -21,15 +21,10 @@ from worker.outbox.predicates import (
     lane_is_held,
     needs_person,
     sendable,
+    unreported,
 )
 
 LATEST_FILES = 5
-
-_UNREPORTED: ColumnElement[bool] = literal_column(
-    "operations.reported_at IS NULL AND (operations.state NOT IN ('pending', 'in_flight', 'retryable')"
-    " OR operations.error_code IN ('parent_missing', 'parent_circle'))"
-)
-"""In the words of its partial index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             holds=_holds(connection, now),
             turns=_turns(connection, now),
             files=_files(connection),
-            unreported=_count(connection, _UNREPORTED),
+            unreported=_count(connection, unreported),
             unreported_rejected=connection.scalar(
                 select(func.count()).select_from(RejectedRow).where(RejectedRow.reported_at.is_(None))
             )

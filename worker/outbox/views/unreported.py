@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     ColumnElement,
     Integer,
     Row,
     Text,
     cast,
-    literal_column,
     select,
     update,
 )
@@ -22,16 +20,10 @@ from models import FeedFile, Operation, RejectedRow, State
 from worker.outbox.database.database import Database
 from worker.outbox.database.json_tables import as_ids_parameter, as_json_parameter, json_table, with_ids
 from worker.outbox.database.statements import cached_statement
+from worker.outbox.predicates import unreported
 
 PAGE = 1_000
 """Rows read or marked at a time: a reader that is slow to print must not hold a transaction open."""
-
-# Written out, not bound: the partial index is found only by constants.
-_TELLING: ColumnElement[bool] = literal_column(
-    "(operations.state NOT IN ('pending', 'in_flight', 'retryable')"
-    " OR operations.error_code IN ('parent_missing', 'parent_circle'))",
-    Boolean,
-)
 
 
 class ReportedState(NamedTuple):
@@ -66,7 +58,7 @@ def unreported_operations(db: Database, *, feed: str | None = None, everything: 
         .order_by(Operation.id)
     )
     if not everything:
-        query = query.where(Operation.reported_at.is_(None), _TELLING)
+        query = query.where(unreported)
     if feed is not None:
         query = query.where(Operation.feed == feed)
     return _pages(db, query, Operation.id)
