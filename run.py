@@ -33,6 +33,7 @@ COMMANDS = {
         [PYTHON, "-m", "ruff", "format", "--check"],
         [PYTHON, "-m", "mypy"],
         [str(VENV / "bin" / "lint-imports")],
+        [PYTHON, "-m", "tests.house"],
     ],
     "bench": [[PYTHON, "-m", "bench"]],
     "chaos": [[PYTHON, "-m", "tests.chaos"]],
@@ -41,7 +42,7 @@ USAGE = """usage: python3 run.py COMMAND [ARGUMENT...]
 
   demo    the main job, end to end, against a stand-in for Vitec on this machine
   test    the whole test suite, with its own PostgreSQL and Redis
-  check   lint, format, types and import contracts
+  check   lint, format, types, import contracts and the rules of the house
   bench   the measured promises
   chaos   the failure runs; --long for their full extent"""
 
