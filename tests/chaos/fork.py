@@ -20,8 +20,8 @@ from sqlalchemy import event, func, make_url, or_, select
 from sqlalchemy.exc import OperationalError
 
 from models import Operation, State
-from tests.chaos import feed
-from worker import delivery, failpoints
+from tests.chaos import arming, feed
+from worker import delivery
 from worker.delivery.dead_mans_switch import restore_default_sigalrm
 from worker.housekeeping import rescue_abandoned
 from worker.importing import enqueue
@@ -175,7 +175,7 @@ class Warm:
 
     def turn(self, database_url: str, kind: str, settings: Settings, plan: str) -> None:
         """One turn, with failpoints."""
-        failpoints.arm(plan, self.base_url)
+        arming.arm(plan, self.base_url)
         db, client = self.switched(database_url), client_for(self.base_url, settings)
         delivery.serve(kind, db=db, client=client, settings=settings, stopping=lambda: False)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from models import Operation
+from tests.chaos import arming
 from tests.chaos.house import SCALED, TLS, stage
 from tests.chaos.meaning import MEANINGS
 from tests.chaos.points import DONE_TO_IT
@@ -150,7 +151,8 @@ def _sampled(house: House, number: int, hit_at: tuple[str, str]) -> Result:
     point, act = hit_at
     with stage(house, f"g2_celery_{number}") as scene:
         scene.imported(40, customers=2)
-        hit = scene.worker("hit", "--concurrency", "1", VITEC_FAILPOINTS=f"{point}={act}@4")
+        plan = {arming.ENVIRONMENT_VARIABLE: f"{point}={act}@4"}
+        hit = scene.worker("hit", "--concurrency", "1", "--include", arming.MODULE, **plan)
         problems = _until_hit(scene, hit, act)
         hit.kill()
         scene.worker("well")

@@ -9,8 +9,8 @@ from requests import PreparedRequest
 from urllib3 import HTTPResponse
 from urllib3.util.timeout import Timeout
 
+from worker import failpoints
 from worker.errors import Barred, Revoked, Unanswered, Unreachable, VitecError
-from worker.failpoints import reach
 from worker.kind import Answer, Call
 from worker.vitec import body
 from worker.vitec.adapter import Adapter
@@ -138,7 +138,8 @@ class Client:
         flaw = None
         try:
             data = body.read(stream, stream.headers.get("Content-Encoding"))
-            reach("after_body")
+            if failpoints.hook:
+                failpoints.hook("after_body")
         except body.NotWholeError as error:
             data, flaw = error.begun, str(error)
         status, flaw = flight.status, _flaw(flight) or flaw

@@ -3,14 +3,14 @@
 Locks are taken in one order everywhere: environment, lane, operations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, select
 
 from models import Environment, Hold, Lane, State
-from worker.failpoints import reach
+from worker import failpoints
 from worker.outbox.database.database import Database
 from worker.outbox.database.statements import cached_statement
 from worker.outbox.exchange import holds
@@ -89,8 +89,10 @@ def exchange(
             if leave and done.is_idle:
                 turns.give_back_lane(connection, turn.customer_id, turn.kind, now)
                 done = replace(done, released=True)
-        _pass("before", finished, done)
-    _pass("after", finished, done)
+        if failpoints.hook:
+            _report_points(failpoints.hook, "before", finished, done)
+    if failpoints.hook:
+        _report_points(failpoints.hook, "after", finished, done)
     _wake_others(db, turn, freed, mine=mine, moved=bool(moved))
     return done
 
@@ -103,11 +105,11 @@ def _wake_others(db: Database, turn: Turn, freed: frozenset[turns.LaneKey], *, m
         turns.wake_lanes(db, woken)
 
 
-def _pass(when: str, finished: Sequence[Finished], done: ExchangeResult) -> None:
+def _report_points(hook: Callable[[str], None], when: str, finished: Sequence[Finished], done: ExchangeResult) -> None:
     if finished:
-        reach(f"{when}_settle_commit")
+        hook(f"{when}_settle_commit")
     if done.claimed:
-        reach(f"{when}_claim_commit")
+        hook(f"{when}_claim_commit")
 
 
 @cached_statement
