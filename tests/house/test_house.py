@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from run import ROOT
-from tests.house.check import FOLDERS, PRODUCT, all_faults, faults_above, slack
+from tests.house import __main__ as command
+from tests.house.check import FOLDERS, PRODUCT, all_faults, standings
 from tests.house.source import Source, read_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CLEAN = '"""Writes rows."""\n\n\ndef write(row: str) -> str:\n    return row\n'
 
@@ -17,7 +23,8 @@ def planted(text: str, path: str = "worker/planted.py") -> list[tuple[int, str]]
 
 
 def test_the_tree_is_in_order() -> None:
-    assert [str(fault) for fault in faults_above(read_tree(ROOT, FOLDERS))] == []
+    broken = [standing for standing in standings(read_tree(ROOT, FOLDERS)) if not standing.is_kept]
+    assert not broken, "\n".join(str(line) for standing in broken for line in (standing, *standing.faults))
 
 
 def test_a_clean_file_has_no_fault() -> None:
@@ -106,18 +113,38 @@ def test_a_type_has_one_home_in_the_product() -> None:
     assert list(all_faults([sources[0], Source.parse("tests/row.py", "class Row: ...")])) == []
 
 
-def test_a_ceiling_lets_so_many_stand_and_no_more() -> None:
-    sources = [Source.parse("worker/planted.py", "told = 1\nleft = 2\n")]
-    place = ("worker", "empty name")
-    assert faults_above(sources, {place: 2}) == []
-    assert [fault.line for fault in faults_above(sources, {place: 1})] == [1, 2]
-    assert [fault.line for fault in faults_above(sources, {("bench", "empty name"): 9})] == [1, 2]
+def test_a_rule_without_a_ceiling_allows_nothing() -> None:
+    (standing,) = standings([Source.parse("worker/planted.py", CLEAN + "\n" * 300)], {})
+    assert not standing.is_kept
+    assert str(standing) == "product, long file: 1, at most 0"
 
 
-def test_a_ceiling_that_has_become_too_high_is_named() -> None:
-    sources = [Source.parse("worker/planted.py", "told = 1\n")]
-    assert slack(sources, {("worker", "empty name"): 3}) == ["worker, empty name: 1 instead of 3"]
-    assert slack(sources, {("worker", "empty name"): 1}) == []
+def test_a_ceiling_counts_in_a_thousand_names_of_its_part() -> None:
+    sources = [Source.parse("worker/planted.py", "told = 1\nrow = 2\n"), Source.parse("bench/more.py", "row = 1\n" * 8)]
+    (standing,) = standings(sources, {("product", "empty name"): 500})
+    assert standing.figure == 500
+    assert standing.is_kept
+    (standing,) = standings(sources, {("product", "empty name"): 499, ("bench", "empty name"): 900})
+    assert not standing.is_kept
+    assert [fault.line for fault in standing.faults] == [1]
+
+
+def test_a_ceiling_counts_in_a_thousand_words_of_prose() -> None:
+    (standing,) = standings([Source.parse("tests/planted.py", '"""What three words."""\n# And one more line\n')])
+    assert standing.rule == "relative opener"
+    assert standing.figure == pytest.approx(1000 / 7)
+
+
+def test_the_command_fails_on_a_planted_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "planted.py").write_text(CLEAN)
+    assert command.main() == 0
+    (tmp_path / "bench" / "planted.py").write_text(CLEAN + "\n" * 300)
+    assert command.main() == 1
+    assert "bench/planted.py:301: long file: " in capsys.readouterr().out
 
 
 def test_every_file_of_the_product_is_read() -> None:
