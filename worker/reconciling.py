@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import FINAL, WAITING, State
 from worker.outbox import Database
-from worker.outbox.database.conflicts import retry_on_conflict
+from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.intake.record import apply_revisions
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import LaneKey

@@ -16,10 +16,10 @@ from tests import factory
 from tests.delivery.wire import Wire, created
 from worker import delivery
 from worker.delivery import TurnReport
-from worker.delivery.database_errors import is_database_unavailable
 from worker.errors import Barred, Refused, Unanswered, Unreachable, VitecError
 from worker.kind import Answer, Call
 from worker.outbox import Database
+from worker.outbox.database.errors import is_database_unavailable
 from worker.outbox.lanes import turns
 from worker.settings import Settings
 from worker.vitec.permit import Permit

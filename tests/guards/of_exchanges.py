@@ -7,11 +7,11 @@ ROOM = "worker/outbox/exchange/capacity.py"
 LANES = "worker/outbox/lanes/turns.py"
 TURN = "worker/delivery/turn.py"
 PACING = "worker/delivery/rate_limiter.py"
-AWAY = "worker/delivery/database_errors.py"
-ENGINE = "worker/outbox/database/engine.py"
+ERRORS = "worker/outbox/database/errors.py"
+DATABASE = "worker/outbox/database/database.py"
 _LOCKS_TEST = "tests/outbox/exchange/test_locks.py::"
 _EXCHANGE_TEST = "tests/outbox/exchange/test_exchange.py::"
-_ENGINE_TEST = "tests/outbox/database/test_engine.py::"
+_DATABASE_TEST = "tests/outbox/database/test_database.py::"
 _SETTLING_TEST = "tests/outbox/exchange/test_settle.py::"
 _PACE_TEST = "tests/outbox/exchange/test_rate_limit.py::"
 _ROOM_TEST = "tests/outbox/exchange/test_look_up_capacity.py::"
@@ -212,18 +212,18 @@ GUARDS = (
     Guard(
         12,
         "SQLite takes the writer's lock first",
-        ENGINE,
+        DATABASE,
         '"sqlite_begin", "IMMEDIATE"',
         '"sqlite_begin", "DEFERRED"',
-        f"{_ENGINE_TEST}test_two_processes_lose_no_update_on_sqlite",
+        f"{_DATABASE_TEST}test_two_processes_lose_no_update_on_sqlite",
     ),
     Guard(
         12,
         "a locked SQLite is a database away",
-        AWAY,
+        ERRORS,
         "isinstance(error, OperationalError | InterfaceError | PoolTimeout)",
         "isinstance(error, InterfaceError | PoolTimeout)",
-        f"{_ENGINE_TEST}test_a_locked_sqlite_counts_as_away",
+        f"{_DATABASE_TEST}test_a_locked_sqlite_counts_as_away",
     ),
     Guard(
         12,
@@ -260,7 +260,7 @@ GUARDS = (
     Guard(
         14,
         "settlements are repeated until they are written",
-        AWAY,
+        ERRORS,
         "retry=retry_if_exception(is_database_unavailable),",
         "retry=retry_if_exception(lambda error: False),",
         "tests/delivery/test_turn.py::test_a_database_that_goes_away_with_answers_in_hand_gets_them_when_it_is_back",
@@ -284,26 +284,26 @@ GUARDS = (
     Guard(
         16,
         "waiting for a lock ends",
-        ENGINE,
+        DATABASE,
         '        "lock_timeout": "2s",\n',
         "",
-        f"{_ENGINE_TEST}test_every_connection_bounds_its_waits_and_its_plans",
+        f"{_DATABASE_TEST}test_every_connection_bounds_its_waits_and_its_plans",
     ),
     Guard(
         16,
         "an idle transaction is ended",
-        ENGINE,
+        DATABASE,
         '        "idle_in_transaction_session_timeout": "5s",\n',
         "",
-        f"{_ENGINE_TEST}test_a_worker_stopped_in_mid_transaction_does_not_stop_the_others",
+        f"{_DATABASE_TEST}test_a_worker_stopped_in_mid_transaction_does_not_stop_the_others",
     ),
     Guard(
         16,
         "the link notices a dead peer",
-        ENGINE,
+        DATABASE,
         '    "tcp_user_timeout": 20_000,\n',
         "",
-        f"{_ENGINE_TEST}test_the_link_to_the_database_notices_a_dead_peer",
+        f"{_DATABASE_TEST}test_the_link_to_the_database_notices_a_dead_peer",
     ),
     Guard(
         17,

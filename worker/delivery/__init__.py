@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
 
-from worker.delivery.database_errors import is_database_unavailable
 from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
 from worker.delivery.rate_limiter import RateLimiter
 from worker.delivery.report import TurnReport
@@ -15,6 +14,7 @@ from worker.delivery.sending import Sender, SendPool
 from worker.delivery.turn import TurnLoop, TurnTimes
 from worker.kinds import KINDS
 from worker.outbox.database.database import Database
+from worker.outbox.database.errors import is_database_unavailable
 from worker.outbox.exchange import rescue
 from worker.outbox.lanes import turns
 from worker.policies import dead_worker_policy, retry_policy, turn_policy

@@ -5,8 +5,8 @@ from collections import deque
 
 from sqlalchemy.exc import DBAPIError
 
-from worker.delivery.database_errors import is_database_unavailable
 from worker.outbox.database.database import Database
+from worker.outbox.database.errors import is_database_unavailable
 from worker.outbox.exchange import rate_limit
 from worker.outbox.exchange.claim import FROM_START, ClaimCursor
 from worker.outbox.lanes.turns import Turn

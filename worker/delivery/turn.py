@@ -10,13 +10,14 @@ from sqlalchemy.exc import DBAPIError
 
 from models import State
 from worker.decide import SOON, Settlement
-from worker.delivery.database_errors import as_unclear, as_unwritable, is_database_unavailable, retry_until_available
 from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
 from worker.delivery.gathering import gather
 from worker.delivery.rate_limiter import RateLimiter
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import SendJob, SendPool
+from worker.delivery.unwritable import as_unclear, as_unwritable
 from worker.outbox.database.database import Database
+from worker.outbox.database.errors import is_database_unavailable, retry_until_available
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.capacity import TurnPolicy
 from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed

@@ -10,7 +10,7 @@ from models import Operation
 from worker.importing.rows import IntakeDefaults, new_operation, read_cells
 from worker.kinds import by_name
 from worker.outbox import Database
-from worker.outbox.database.conflicts import retry_on_conflict
+from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.intake.record import IntakeResult, NewOperation, open_lanes, record_rows
 from worker.outbox.lanes import turns
 

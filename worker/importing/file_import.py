@@ -16,7 +16,7 @@ from worker.importing.rows import IntakeDefaults, ParsedRow, read_rows
 from worker.importing.seen_keys import SeenKeys
 from worker.kinds import by_name
 from worker.outbox import Database
-from worker.outbox.database.conflicts import retry_on_conflict
+from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.intake import feed_files
 from worker.outbox.intake.feed_files import FileCounts, OpenFile, Rejection
 from worker.outbox.intake.record import BATCH, IntakeResult, KnownShare, NewOperation, open_lanes, record_rows

@@ -14,7 +14,7 @@ from tests import factory
 from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
 from worker.kind.stockholm import STOCKHOLM
 from worker.outbox.database import staging
-from worker.outbox.database.conflicts import retry_on_conflict
+from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.database.staging import FEW
 from worker.outbox.intake import bulk_insert
 from worker.outbox.intake.feed_files import Rejection, begin_file, finish_file, record_rejections

@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from worker.outbox.database.copy import block_of, run_copy
 from worker.outbox.database.database import Database
-from worker.outbox.database.staging import FEW, NewOperation
+from worker.outbox.database.staging import FEW, NewOperation, block_of, run_copy
 from worker.outbox.revisions.content import current_time
 
 _KNOWN = "23505"

@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tests import factory
 from tests.outbox.steps import make, read
-from worker.delivery.database_errors import is_database_unavailable
 from worker.outbox import Database, connect
-from worker.outbox.database import engine
+from worker.outbox.database import database
+from worker.outbox.database.errors import is_database_unavailable
 
 BOUNDS = {
     "lock_timeout": "2s",
@@ -198,7 +198,7 @@ def _ended_by_the_server(db: Database) -> None:
 
 
 def test_a_connection_that_has_rested_is_asked_and_made_anew(pg_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "IDLE_AT_MOST", 0.0)
+    monkeypatch.setattr(database, "IDLE_AT_MOST", 0.0)
     _ended_by_the_server(pg_db)
     with pg_db.read() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
@@ -206,7 +206,7 @@ def test_a_connection_that_has_rested_is_asked_and_made_anew(pg_db: Database, mo
 
 def test_a_busy_connection_is_not_asked(pg_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """What its first statement then meets is the database being away, which every user of it must expect anyway."""
-    monkeypatch.setattr(engine, "IDLE_AT_MOST", 3600.0)
+    monkeypatch.setattr(database, "IDLE_AT_MOST", 3600.0)
     _ended_by_the_server(pg_db)
     with pytest.raises(DBAPIError) as met, pg_db.read() as connection:
         connection.scalar(text("SELECT 1"))
