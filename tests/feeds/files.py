@@ -14,38 +14,38 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadExport:
     """A file read to its end."""
 
     feed: Feed
-    found: list[Row | BadRow]
+    items: list[Row | BadRow]
 
     @property
     def rows(self) -> list[Row]:
-        """The good ones."""
-        return [row for row in self.found if isinstance(row, Row)]
+        """The good rows."""
+        return [row for row in self.items if isinstance(row, Row)]
 
     @property
     def bad(self) -> list[BadRow]:
-        """The bad ones."""
-        return [row for row in self.found if isinstance(row, BadRow)]
+        """The bad rows."""
+        return [row for row in self.items if isinstance(row, BadRow)]
 
 
-def written(folder: Path, content: bytes | str, name: str = "export.csv") -> Path:
+def write(folder: Path, content: bytes | str, name: str = "export.csv") -> Path:
     """Write the file, text as UTF-8 without touching its line breaks."""
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
 
 
-def read(path: Path) -> Read:
+def read(path: Path) -> ReadExport:
     """Read the file to its end."""
     with open_feed(path) as feed:
-        return Read(feed, list(feed.rows()))
+        return ReadExport(feed, list(feed.rows()))
 
 
 def refusal(path: Path) -> str:
-    """Why the file is refused: always one line that begins with the file's name and ends with a remedy."""
+    """Return why the file is refused: always one line that begins with the file's name and ends with a remedy."""
     with pytest.raises(FileRefused) as caught, open_feed(path) as feed:
         list(feed.rows())
     text = str(caught.value)

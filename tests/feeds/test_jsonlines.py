@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.feeds.files import read, refusal, written
+from tests.feeds.files import read, refusal, write
 from worker.feeds import source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_every_key_is_a_heading_in_the_order_of_its_first_line(tmp_path: Path) -> None:
-    done = read(written(tmp_path, '{"b": 1, "a": "x"}\n\n{"c": [true], "b": null}\n'))
-    assert done.feed.form == "jsonl"
-    assert done.feed.headings == ("b", "a", "c")
-    assert [(row.line, row.cells) for row in done.rows] == [(1, [1, "x", None]), (3, [None, None, [True]])]
+def test_keys_are_headings_in_the_order_they_first_occur(tmp_path: Path) -> None:
+    export = read(write(tmp_path, '{"b": 1, "a": "x"}\n\n{"c": [true], "b": null}\n'))
+    assert export.feed.form == "jsonl"
+    assert export.feed.headings == ("b", "a", "c")
+    assert [(row.line, row.cells) for row in export.rows] == [(1, [1, "x", None]), (3, [None, None, [True]])]
 
 
 def test_it_is_known_by_its_content_whatever_its_name(tmp_path: Path) -> None:
-    assert read(written(tmp_path, '\ufeff\n {"a": 1}', "export.csv")).rows[0].cells == [1]
+    assert read(write(tmp_path, '\ufeff\n {"a": 1}', "export.csv")).rows[0].cells == [1]
 
 
 @pytest.mark.parametrize(
@@ -42,19 +42,19 @@ def test_it_is_known_by_its_content_whatever_its_name(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_line_is_one_bad_row(tmp_path: Path, line: str, code: str) -> None:
-    done = read(written(tmp_path, f'{{"a": 1}}\n{line}\n{{"a": 3}}\n'))
-    assert [(row.line, row.code) for row in done.bad] == [(2, code)]
-    assert [(row.line, row.cells) for row in done.rows] == [(1, [1]), (3, [3])]
+    export = read(write(tmp_path, f'{{"a": 1}}\n{line}\n{{"a": 3}}\n'))
+    assert [(row.line, row.code) for row in export.bad] == [(2, code)]
+    assert [(row.line, row.cells) for row in export.rows] == [(1, [1]), (3, [3])]
 
 
 def test_one_array_is_refused(tmp_path: Path) -> None:
-    assert "one JSON array" in refusal(written(tmp_path, '[{"a": 1}]', "x.jsonl"))
+    assert "one JSON array" in refusal(write(tmp_path, '[{"a": 1}]', "x.jsonl"))
 
 
 def test_a_file_without_a_single_object_is_refused(tmp_path: Path) -> None:
-    assert "no line of it is a JSON object" in refusal(written(tmp_path, "{not json\n", "x.jsonl"))
+    assert "no line of it is a JSON object" in refusal(write(tmp_path, "{not json\n", "x.jsonl"))
 
 
 def test_too_many_different_keys_are_refused(tmp_path: Path) -> None:
     text = "".join(json.dumps({f"k{number}": 1}) + "\n" for number in range(201))
-    assert "line 201: more than 200 different keys" in refusal(written(tmp_path, text))
+    assert "line 201: more than 200 different keys" in refusal(write(tmp_path, text))

@@ -51,14 +51,14 @@ def test_a_column_kind_lets_each_row_name_its_own(tmp_path: Path) -> None:
     assert columns.fields["order_token"] == ("kind", "source_id", "customer_id", "Anteckning", "data")
 
 
-def test_unknown_headings_are_all_listed_in_the_file_s_own_words_with_near_ones(tmp_path: Path) -> None:
+def test_unknown_headings_are_all_listed_with_near_ones(tmp_path: Path) -> None:
     text = refused(tmp_path, "Ärendenr;Kund-id;Id på kontakter;Var")
     assert "line 1: unknown headings 'Ärendenr', 'Id på kontakter' (perhaps 'id på kontakt" in text
     assert "'Var'" in text
     assert "Kund-id" not in text
 
 
-def test_unknown_headings_of_a_known_kind_name_those_that_it_has(tmp_path: Path) -> None:
+def test_unknown_headings_of_a_kind_name_the_known_ones(tmp_path: Path) -> None:
     text = refused(tmp_path, "source_id;customer_id;data;colour", "order_token")
     assert "unknown heading 'colour'" in text
     assert text.endswith("known headings are source_id, customer_id, kind, expires_at, after, send_after, data.")
@@ -75,7 +75,7 @@ def test_missing_headings_are_listed(tmp_path: Path) -> None:
     assert "missing heading for order_token: customer_id" in refused(tmp_path, "source_id;data")
 
 
-def test_a_kind_that_nothing_tells_is_asked_for(tmp_path: Path) -> None:
+def test_a_kind_that_no_heading_tells_is_asked_for(tmp_path: Path) -> None:
     text = refused(tmp_path, "source_id;customer_id;note")
     assert "does not say which kind its rows are" in text
     assert "--kind (appointment, comeback)" in text
@@ -86,7 +86,7 @@ def test_a_column_that_stands_twice_in_whatever_spelling_is_refused(tmp_path: Pa
     assert "'Kundid' and 'customerId' are the same column" in text
 
 
-def test_a_kind_that_there_is_not_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     assert "The kinds are appointment, comeback" in refused(tmp_path, "source_id;customer_id;data", "valuation")
 
 

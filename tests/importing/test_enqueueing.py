@@ -44,7 +44,7 @@ def test_it_is_recorded_once_and_its_lane_woken(db: Database) -> None:
         assert connection.scalar(select(Lane.due_at)) == row.send_after
 
 
-def test_a_child_wakes_its_lane_only_once_its_parent_has_succeeded(db: Database) -> None:
+def test_a_waiting_child_does_not_wake_its_lane(db: Database) -> None:
     comeback(db, after="comeback:P-0")
     (row,) = operations(db)
     assert (row.after_kind, row.after_source_id, row.parent_done) == ("comeback", "P-0", False)

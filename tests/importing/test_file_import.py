@@ -53,7 +53,9 @@ def test_the_lanes_are_woken(db: Database, tmp_path: Path, clock: FixedClock) ->
     assert sorted(lanes) == [("M30001", clock.moment, "crm-contact"), ("M30002", clock.moment, "crm-contact")]
 
 
-def test_the_listener_hears_of_steps_and_kinds(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_listener_is_called_with_progress_and_kinds(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(file_import, "BATCH", in_chunks_of(2))
     ear = Ear()
     taken(db, export(tmp_path, [comeback(f"C-{number}") for number in range(5)]), ear)
@@ -87,7 +89,7 @@ def test_bad_rows_are_rejected_and_the_good_ones_recorded(db: Database, tmp_path
     ]
 
 
-def test_an_id_that_comes_again_in_the_file_is_rejected_and_the_first_one_wins(
+def test_a_repeated_id_is_rejected_and_the_first_one_wins(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_import, "BATCH", in_chunks_of(2))
@@ -103,7 +105,7 @@ def test_an_id_that_comes_again_in_the_file_is_rejected_and_the_first_one_wins(
     assert "on line 2" in rejected_rows(db)[0].reason
 
 
-def test_a_repeated_id_is_rejected_whatever_is_recorded_already(db: Database, tmp_path: Path) -> None:
+def test_a_repeated_id_is_rejected_also_if_recorded_before(db: Database, tmp_path: Path) -> None:
     taken(db, export(tmp_path, [comeback("C-1", "old")]))
     path = export(tmp_path, [comeback("C-1", "first"), comeback("C-1", "old")], name="next.csv")
     assert told(db, path) == [(3, "source_id", "repeated_source_id")]
@@ -129,7 +131,7 @@ def test_a_dry_run_tells_all_the_same_and_records_nothing(db: Database, tmp_path
         assert connection.scalars(select(Lane.customer_id)).all() == ["M30001"]
 
 
-def test_terms_go_along(db: Database, tmp_path: Path) -> None:
+def test_the_intake_defaults_are_applied(db: Database, tmp_path: Path) -> None:
     taken(db, export(tmp_path, [comeback("C-1")]), terms=IntakeDefaults(max_failures=3))
     assert operations(db)[0].max_failures == 3
 
@@ -152,9 +154,7 @@ def crash_after(chunks: int, db: Database, path: Path) -> None:
         import_file(db, path, listener=ImportListener(progress=step))
 
 
-def test_after_a_crash_the_same_file_goes_on_where_it_was(
-    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_crash_the_same_file_goes_on(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_import, "BATCH", in_chunks_of(3))
     rows = [comeback(f"C-{number}") for number in range(10)]
     path = export(tmp_path, [*rows[:4], BAD, *rows[4:], rows[0]])
@@ -175,7 +175,7 @@ def test_after_a_crash_the_same_file_goes_on_where_it_was(
     assert len(rejected_rows(db)) == 2
 
 
-def test_a_chunk_is_recorded_with_its_mark_or_not_at_all(
+def test_a_chunk_is_recorded_with_its_progress_or_not_at_all(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = export(tmp_path, [comeback("C-1")])
@@ -192,9 +192,7 @@ def test_a_chunk_is_recorded_with_its_mark_or_not_at_all(
     assert taken(db, path).counts.recorded == 1
 
 
-def test_two_who_take_in_the_same_file_do_not_do_a_row_twice(
-    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_imports_of_a_file_do_no_row_twice(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_import, "BATCH", in_chunks_of(5))
     path = export(tmp_path, [*(comeback(f"C-{number}") for number in range(50)), BAD])
     ends: list[object] = []
@@ -218,7 +216,9 @@ def test_two_who_take_in_the_same_file_do_not_do_a_row_twice(
     assert any(isinstance(end, FileCounts) for end in ends)
 
 
-def test_somebody_else_s_progress_ends_a_run(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_progress_of_another_process_ends_an_import(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(file_import, "BATCH", in_chunks_of(2))
     path = export(tmp_path, [comeback(f"C-{number}") for number in range(6)])
 

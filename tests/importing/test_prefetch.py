@@ -19,7 +19,7 @@ def test_items_come_in_their_order_and_all_of_them() -> None:
     assert list(prefetch(iter(()))) == []
 
 
-def test_an_item_is_made_while_the_one_before_is_dealt_with_and_never_two() -> None:
+def test_exactly_one_item_is_made_in_advance() -> None:
     made: list[int] = []
     second = threading.Event()
 
@@ -36,7 +36,7 @@ def test_an_item_is_made_while_the_one_before_is_dealt_with_and_never_two() -> N
     assert made == [0, 1]
 
 
-def test_what_goes_wrong_comes_in_its_place() -> None:
+def test_an_error_comes_in_its_place() -> None:
     def items() -> Iterator[str]:
         yield "good"
         raise ValueError("broken")
@@ -47,7 +47,7 @@ def test_what_goes_wrong_comes_in_its_place() -> None:
         next(coming)
 
 
-def test_whoever_closes_finds_nobody_reading_any_more() -> None:
+def test_closing_waits_for_the_item_being_made() -> None:
     begun, leave, ended = threading.Event(), threading.Event(), threading.Event()
 
     def items() -> Iterator[int]:

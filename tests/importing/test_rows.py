@@ -95,7 +95,7 @@ def test_a_good_row_becomes_an_operation() -> None:
     assert found.match_key == "ADR1/2026-12-10T09:00:00"
 
 
-def test_the_hash_changes_with_all_that_the_row_says_and_with_nothing_else() -> None:
+def test_the_hash_covers_all_that_the_row_says() -> None:
     plain = new(GOOD).payload_hash
     assert new({**GOOD, "Anteckning": "", "Efter": None}).payload_hash == plain
     assert new({**GOOD, "Id": "A-2"}).payload_hash == plain
@@ -121,7 +121,7 @@ def test_times_of_the_row_are_read_as_stockholm_s() -> None:
     assert (found.after_kind, found.after_source_id) == ("comeback", "A-0")
 
 
-def test_the_time_to_expiry_is_the_kind_s_unless_the_settings_say_otherwise() -> None:
+def test_settings_override_the_kind_s_time_to_expiry() -> None:
     token = {"source_id": "T", "customer_id": "M1", "data": "x"}
     assert new(GOOD).expires_after is None
     assert new(token, OrderToken).expires_after == 3600
@@ -143,7 +143,7 @@ def test_the_time_to_expiry_is_the_kind_s_unless_the_settings_say_otherwise() ->
         ("Giltig till", "2026-12-01", "not_a_time"),
     ],
 )
-def test_a_bad_cell_is_named_by_the_file_s_own_heading(heading: str, value: str, code: str) -> None:
+def test_a_bad_cell_is_named_by_the_file_s_heading(heading: str, value: str, code: str) -> None:
     found = rejected({**GOOD, "Efter": "", "Tidigast": "", "Giltig till": "", heading: value})
     assert (found.line, found.column, found.code) == (7, heading, code)
     assert found.reason
@@ -152,14 +152,14 @@ def test_a_bad_cell_is_named_by_the_file_s_own_heading(heading: str, value: str,
         assert value not in f"{found.reason}{found.remedy}"
 
 
-def test_a_rejected_row_is_named_as_far_as_it_can_be() -> None:
+def test_a_rejected_row_is_named_as_far_as_possible() -> None:
     found = rejected({**GOOD, "Tid och datum för återkomsten": "x"})
     assert (found.kind, found.customer_id, found.source_id) == ("comeback", "M30001", "A-1")
     found = rejected({**GOOD, "Kund-id": "x/y", "Id": "\x00"})
     assert (found.customer_id, found.source_id) == (None, None)
 
 
-def test_the_first_bad_column_is_told() -> None:
+def test_the_first_bad_column_is_reported() -> None:
     assert rejected({"Giltig till": "x", **GOOD, "Kund-id": "."}).column == "Giltig till"
 
 
@@ -176,12 +176,12 @@ def test_a_row_of_no_kind_or_of_another_is_rejected(kind: Any, said: str, code: 
     assert (found.column, found.code, found.source_id) == ("Typ", code, "A-1")
 
 
-def test_a_row_of_its_own_kind_needs_the_columns_of_others_empty() -> None:
+def test_columns_of_other_kinds_must_be_empty() -> None:
     assert new({**MIXED, "Typ": " Comeback "}, None).kind == "comeback"
     assert rejected({**MIXED, "data": "x"}, None).column == "data"
 
 
-def test_what_the_reader_could_not_read_is_rejected_as_it_says() -> None:
+def test_a_row_bad_for_the_reader_is_rejected_likewise() -> None:
     columns = Columns(tuple(GOOD), Comeback, None)
     found = read_row(BadRow(9, "too_many_cells", "why", "what helps"), columns, IntakeDefaults())
     assert found == ParsedRow(9, None, Rejection(9, "too_many_cells", "why", "what helps"))

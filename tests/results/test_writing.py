@@ -55,7 +55,7 @@ def as_json(db: Database, **options: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_every_verdict_comes_once_under_the_crm_s_own_id(week: Database) -> None:
+def test_every_settlement_comes_once_under_the_crm_s_id(week: Database) -> None:
     rows = as_csv(week)
     assert [(row["part"], row["source_id"], row["state"]) for row in rows] == [
         ("operation", "OK", "succeeded"),
@@ -67,7 +67,7 @@ def test_every_verdict_comes_once_under_the_crm_s_own_id(week: Database) -> None
     assert as_csv(week) == []
 
 
-def test_a_row_tells_what_came_of_it(week: Database) -> None:
+def test_a_row_says_how_it_ended(week: Database) -> None:
     ok, failed, _, ticket, bad = as_json(week)
     assert list(ok) == list(writing.COLUMNS)
     assert (ok["remote_id"], ok["attempts"], ok["kind"], ok["customer_id"]) == ("CAL1", 2, "comeback", "M30001")
@@ -79,7 +79,7 @@ def test_a_row_tells_what_came_of_it(week: Database) -> None:
     assert (bad["error_text"], bad["remedy"]) == ("why", "what helps")
 
 
-def test_cells_that_a_spreadsheet_would_run_are_disarmed_in_csv_only(week: Database) -> None:
+def test_formulas_are_escaped_in_csv_only(week: Database) -> None:
     failed = as_csv(week, everything=True)[1]
     assert (failed["source_id"], failed["error_detail"]) == ("'=NO()", "'-Felaktigt datum")
     assert as_json(week)[1]["source_id"] == "=NO()"
@@ -117,7 +117,7 @@ def test_a_file_appears_whole_and_is_then_marked(week: Database, tmp_path: Path)
     assert as_csv(week) == []
 
 
-def test_a_file_that_breaks_off_leaves_the_old_one_and_no_mark(
+def test_a_failed_write_leaves_the_old_file_and_no_mark(
     week: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "out"
@@ -137,9 +137,7 @@ def test_a_file_that_breaks_off_leaves_the_old_one_and_no_mark(
     assert len(as_csv(week)) == 5
 
 
-def test_a_verdict_that_changes_while_it_is_written_comes_again(
-    week: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_settlement_that_changes_meanwhile_comes_again(week: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     told = unreported.mark_operations_reported
 
     def late(db: Database, those: Any) -> int:

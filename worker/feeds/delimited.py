@@ -1,22 +1,47 @@
 """The CSV reader: comma, semicolon or tab, cells with line breaks, the physical line of each row."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from enum import Enum, auto
+from functools import partial
+from itertools import chain
+from typing import BinaryIO, TextIO
 
-from worker.feeds.formulas import unescape_formula
-from worker.feeds.records import PIECE, QuoteError, Record, open_text, records
-from worker.feeds.sniffing import SniffedText, encoding_label
-from worker.feeds.source import MAX_CELL, MAX_COLUMNS, MAX_ROW, BadRow, Feed, FileRefused, Row
+from worker.feeds.source import (
+    ENCODING_LABELS,
+    MAX_CELL,
+    MAX_COLUMNS,
+    MAX_ROW,
+    BadRow,
+    Feed,
+    FileRefused,
+    Row,
+    SniffedFile,
+    open_text,
+)
 
 _DELIMITERS = ";,\t"
-_TOO_LONG = f"Shorten each cell to {MAX_CELL:,} characters."
+_MAX_HEADING_LINE = 64 * 1024
+_SHORTEN = f"Shorten each cell to {MAX_CELL:,} characters."
+# Leading apostrophes belong to the pattern, so that escaping and unescaping are exact opposites.
+_FORMULA = re.compile(r"'*\s*[=+\-@\t\r]")
+
+
+def escape_formula(cell: str) -> str:
+    """Put an apostrophe before a cell that a spreadsheet would run: its first character, also after spaces, is = + - @, a tab or a CR."""
+    return "'" + cell if _FORMULA.match(cell) else cell
+
+
+def unescape_formula(cell: str) -> str:
+    """Take away the apostrophe that `escape_formula`, or a spreadsheet, put before a formula."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    """What the heading line says. `width` counts the columns, unnamed ones at its end included."""
+class _Layout:
+    """The heading row. `width` counts the columns, unnamed ones at its end included."""
 
     delimiter: str
     line: int
@@ -24,41 +49,36 @@ class _Shape:
     width: int
 
 
-def open_delimited(file: BinaryIO, name: str, seen: SniffedText) -> Feed:
-    """Find the headings and walk through all records once, so that quotes gone wrong refuse the file as a whole."""
-    try:
-        shape = _shape(file, name, seen.encoding)
-        total = sum(len(some) for some in _read(file, seen.encoding, shape))
-    except QuoteError as error:
-        raise FileRefused(
-            name,
-            f"line {error.line}: {error.wrong}",
-            "Put the cell in quotes and double each quote inside it, or take the quote out",
-        ) from None
+def open_delimited(file: BinaryIO, name: str, sniffed: SniffedFile) -> Feed:
+    """Find the headings and read all rows once, so that quotes that do not pair up refuse the file as a whole."""
+    layout = _find_headings(file, name, sniffed.encoding)
+    raw_rows = _raw_rows(open_text(file, sniffed.encoding), name, layout.delimiter)
     return Feed(
         name=name,
         form="csv",
-        encoding=encoding_label(seen.encoding),
-        delimiter=shape.delimiter,
-        size=seen.size,
-        sha256=seen.sha256,
-        headings=shape.headings,
-        heading_line=shape.line,
-        total=total,
-        rows=lambda: _rows(file, seen.encoding, shape),
+        encoding=ENCODING_LABELS[sniffed.encoding],
+        delimiter=layout.delimiter,
+        size=sniffed.size,
+        sha256=sniffed.sha256,
+        headings=layout.headings,
+        heading_line=layout.line,
+        total=sum(1 for line, _, _ in raw_rows if line > layout.line),
+        rows=lambda: _rows(open_text(file, sniffed.encoding), name, layout),
     )
 
 
-def _shape(file: BinaryIO, name: str, encoding: str) -> _Shape:
+def _find_headings(file: BinaryIO, name: str, encoding: str) -> _Layout:
     text = open_text(file, encoding)
     line = 1
-    while (start := text.readline(PIECE)) and not start.strip(" \t\r\n;,"):
-        line += 1
+    while (start := text.readline(_MAX_HEADING_LINE)) and not start.strip(" \t\r\n;,"):
+        line += start.endswith("\n")
     _check_heading_line(name, start, line)
-    delimiter = max(_DELIMITERS, key=_outside_quotes(start).count)
-    found = (record for some in records(open_text(file, encoding), delimiter) for record in some)
-    first = next(record_text for at, record_text in found if at >= line)
-    cells = next(csv.reader([first or ""], delimiter=delimiter))
+    outside_quotes = "".join(start.split('"')[::2])
+    delimiter = max(_DELIMITERS, key=outside_quotes.count)
+    raw_rows = _raw_rows(open_text(file, encoding), name, delimiter)
+    cells = next(cells for row_line, cells, _ in raw_rows if row_line >= line)
+    if isinstance(cells, BadRow):
+        raise FileRefused(name, f"line {line} is no line of headings: {cells.reason}", "Export as CSV")
     headings = [" ".join(cell.split()) for cell in cells]
     while headings and not headings[-1]:
         headings.pop()
@@ -66,7 +86,7 @@ def _shape(file: BinaryIO, name: str, encoding: str) -> _Shape:
         raise FileRefused(name, f"{len(cells)} columns, more than {MAX_COLUMNS}", "Export fewer columns")
     if "" in headings:
         raise FileRefused(name, f"column {headings.index('') + 1} has no heading", "Give every column a heading")
-    return _Shape(delimiter, line, tuple(headings), len(cells))
+    return _Layout(delimiter, line, tuple(headings), len(cells))
 
 
 def _check_heading_line(name: str, start: str, line: int) -> None:
@@ -76,79 +96,134 @@ def _check_heading_line(name: str, start: str, line: int) -> None:
         raise FileRefused(
             name, f"line {line}: lines end in a lone carriage return", "Save it with Windows or Unix line ends"
         )
-    if len(start) >= PIECE or any(character < " " and character not in "\t\r\n" for character in start):
+    if len(start) >= _MAX_HEADING_LINE or any(character < " " and character not in "\t\r\n" for character in start):
         raise FileRefused(name, f"line {line} is no line of headings: the file is binary, or not CSV", "Export as CSV")
 
 
-def _outside_quotes(line: str) -> str:
-    return "".join(line.split('"')[::2])
+def _rows(text: TextIO, name: str, layout: _Layout) -> Iterator[Row | BadRow]:
+    named = len(layout.headings)
+    for line, cells, row_text in _raw_rows(text, name, layout.delimiter):
+        if line <= layout.line:
+            continue
+        if isinstance(cells, BadRow):
+            yield cells
+        elif len(cells) == named == layout.width and len(row_text) <= MAX_CELL:
+            yield Row(line, [unescape_formula(cell) for cell in cells] if "'" in row_text else cells)
+        else:
+            yield _check_row(line, cells, layout)
 
 
-def _read(file: BinaryIO, encoding: str, shape: _Shape) -> Iterator[list[Record]]:
-    """All records below the headings that hold anything."""
-    nothing = f"{shape.delimiter}\r\n \t"
-    for some in records(open_text(file, encoding), shape.delimiter):
-        yield [(line, text) for line, text in some if line > shape.line and (text is None or text.strip(nothing))]
+def _check_row(line: int, cells: list[str], layout: _Layout) -> Row | BadRow:
+    """Accept or reject a row of an unusual width or length."""
+    named, width = len(layout.headings), layout.width
+    if len(cells) != width:
+        reason = f"{len(cells)} cells, but {width} headings"
+        if len(cells) > width:
+            return BadRow(line, "too_many_cells", reason, "Put cells that hold the delimiter in quotes.")
+        return BadRow(line, "too_few_cells", reason, "Export the row in full: it may have been cut off.")
+    if any(cell.strip() for cell in cells[named:]):
+        reason = f"a cell stands in column {named + 1}, which has no heading"
+        return BadRow(line, "too_many_cells", reason, "Give the column a heading, or empty it.")
+    for heading, cell in zip(layout.headings, cells, strict=False):
+        if len(cell) > MAX_CELL:
+            reason = f"the cell is longer than {MAX_CELL:,} characters"
+            return BadRow(line, "cell_too_long", reason, _SHORTEN, heading)
+    return Row(line, [unescape_formula(cell) for cell in cells[:named]])
 
 
-def _rows(file: BinaryIO, encoding: str, shape: _Shape) -> Iterator[Row | BadRow]:
-    for some in _read(file, encoding, shape):
-        yield from _at_once(some, shape) or (_row(line, text, shape) for line, text in some)
+RawRow = tuple[int, list[str] | BadRow, str]
+"""The physical line where the row starts, its cells or the reason why it has none, and its text with its line break."""
 
 
-def _at_once(some: list[Record], shape: _Shape) -> list[Row] | None:
-    """Records in which all is as it should be, as nearly everywhere. None: look at each of them."""
-    texts = [text for _, text in some if text is not None and len(text) <= MAX_CELL]
-    if len(texts) < len(some) or shape.width > len(shape.headings):
-        return None
-    try:
-        rows = list(csv.reader(texts, delimiter=shape.delimiter, strict=True))
-    except csv.Error:
-        return None
-    if len(rows) < len(some) or any(len(cells) != shape.width for cells in rows):
-        return None
-    return [
-        Row(line, [unescape_formula(cell) for cell in cells] if "'" in text else cells)
-        for (line, _), text, cells in zip(some, texts, rows, strict=True)
-    ]
+def _raw_rows(text: TextIO, name: str, delimiter: str) -> Iterator[RawRow]:
+    """Parse a text of `open_text` by Python's csv module and yield every row that holds anything.
+
+    A row longer than `MAX_ROW`, or with a cell over csv's own limit (131,072 characters), costs no more memory than
+    that. Raises `FileRefused` where quotes do not pair up: from there on the ends of the rows are unknown.
+    """
+    line, row_lines, blank = 1, list[str](), f"{delimiter}\r\n \t"
+    while True:
+        try:
+            for cells in csv.reader(_bounded_lines(text, row_lines), delimiter=delimiter, strict=True):
+                row_text = "".join(row_lines)
+                if row_text.strip(blank):
+                    yield line, cells, row_text
+                line += len(row_lines)
+                row_lines.clear()
+        except csv.Error as error:
+            last_line, length = _skip_row(text, name, delimiter, row_lines, line)
+            if length > MAX_ROW or "".join(row_lines).strip(blank):
+                yield line, _unparsed(line, error, length), ""
+            line = last_line + 1
+            row_lines.clear()
+        else:
+            return
 
 
-def _row(line: int, text: str | None, shape: _Shape) -> Row | BadRow:
-    if text is None:
-        return BadRow(line, "row_too_long", f"the row is longer than {MAX_ROW:,} characters", _TOO_LONG)
-    # The parser is given one whole record, so that whatever it refuses ends with that record.
-    try:
-        cells = next(csv.reader([text], delimiter=shape.delimiter, strict=True))
-    except csv.Error as error:
-        return _unparsed(line, error)
-    return _checked(line, cells, shape, text)
+class _RowTooLong(csv.Error):
+    """The lines of a row are more than `MAX_ROW` characters together."""
 
 
-def _unparsed(line: int, error: csv.Error) -> BadRow:
+def _bounded_lines(text: TextIO, row_lines: list[str]) -> Iterator[str]:
+    """Yield lines and collect them in `row_lines`, which the caller empties when a row is complete."""
+    length = 0
+    while line := text.readline(MAX_ROW + 1):
+        length = len(line) + (length if row_lines else 0)
+        row_lines.append(line)
+        if length > MAX_ROW:
+            raise _RowTooLong
+        yield line
+
+
+def _unparsed(line: int, error: csv.Error, length: int) -> BadRow:
+    if length > MAX_ROW:
+        return BadRow(line, "row_too_long", f"the row is longer than {MAX_ROW:,} characters", _SHORTEN)
     if "field limit" in str(error):
-        return BadRow(line, "cell_too_long", f"a cell is longer than {MAX_CELL:,} characters", _TOO_LONG)
+        return BadRow(line, "cell_too_long", f"a cell is longer than {MAX_CELL:,} characters", _SHORTEN)
     return BadRow(
         line, "stray_line_break", "a carriage return stands outside quotes", "Put the cell in quotes, or take it out."
     )
 
 
-def _checked(line: int, cells: list[str], shape: _Shape, text: str) -> Row | BadRow:
-    if len(cells) != shape.width:
-        return _wrong_width(line, len(cells), shape.width)
-    named = len(shape.headings)
-    if len(cells) > named:
-        if any(cell.strip() for cell in cells[named:]):
-            why = f"a cell stands in column {named + 1}, which has no heading"
-            return BadRow(line, "too_many_cells", why, "Give the column a heading, or empty it.")
-        cells = cells[:named]
-    if len(text) > MAX_CELL and max(map(len, cells), default=0) > MAX_CELL:
-        column = next(heading for heading, cell in zip(shape.headings, cells, strict=True) if len(cell) > MAX_CELL)
-        return BadRow(line, "cell_too_long", f"the cell is longer than {MAX_CELL:,} characters", _TOO_LONG, column)
-    return Row(line, [unescape_formula(cell) for cell in cells] if "'" in text else cells)
+class _State(Enum):
+    CELL_START = auto()
+    PLAIN = auto()
+    QUOTED = auto()
+    QUOTE_SEEN = auto()
+    """In a quoted cell, after a quote: either its end, or the first half of a doubled one."""
 
 
-def _wrong_width(line: int, found: int, wanted: int) -> BadRow:
-    reason = f"{found} cells, but {wanted} headings"
-    if found > wanted:
-        return BadRow(line, "too_many_cells", reason, "Put cells that hold the delimiter in quotes.")
-    return BadRow(line, "too_few_cells", reason, "Export the row in full: it may have been cut off.")
+def _skip_row(text: TextIO, name: str, delimiter: str, row_lines: list[str], line: int) -> tuple[int, int]:
+    """Find the end of a row that csv has given up, in pieces; returns its last line and its length in characters.
+
+    `row_lines`: as much of it as has been read. A quote counts only where a cell begins with it, as in RFC 4180 and csv.
+    """
+    state, opened_at, length = _State.CELL_START, line, 0
+    for piece in chain(row_lines, iter(partial(text.readline, MAX_CELL), "")):
+        length, at = length + len(piece), 0
+        while at < len(piece):
+            if piece[at] == '"' and state in {_State.CELL_START, _State.QUOTE_SEEN}:
+                opened_at = line if state is _State.CELL_START else opened_at
+                state, at = _State.QUOTED, at + 1
+            elif state is _State.QUOTED:
+                end = piece.find('"', at) + 1
+                state, at = (_State.QUOTE_SEEN, end) if end else (state, len(piece))
+            elif state is _State.QUOTE_SEEN and piece[at] != delimiter:
+                if piece[at] not in "\r\n":
+                    raise _refused_quotes(name, line, "a quoted cell goes on after its closing quote")
+                at += 1
+            else:
+                end = piece.find(delimiter, at) + 1
+                state, at = (_State.CELL_START, end) if end else (_State.PLAIN, len(piece))
+        if piece.endswith("\n"):
+            if state is not _State.QUOTED:
+                return line, length
+            line += 1
+    if state is _State.QUOTED:
+        raise _refused_quotes(name, opened_at, "a quote is opened and never closed")
+    return line, length
+
+
+def _refused_quotes(name: str, line: int, wrong: str) -> FileRefused:
+    remedy = "Put the cell in quotes and double each quote inside it, or take the quote out"
+    return FileRefused(name, f"line {line}: {wrong}", remedy)

@@ -4,22 +4,31 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO, TextIO
 
-from worker.feeds.records import open_text
-from worker.feeds.sniffing import SniffedText, encoding_label
-from worker.feeds.source import MAX_CELL, MAX_COLUMNS, MAX_ROW, BadRow, Feed, FileRefused, Row
+from worker.feeds.source import (
+    ENCODING_LABELS,
+    MAX_CELL,
+    MAX_COLUMNS,
+    MAX_ROW,
+    BadRow,
+    Feed,
+    FileRefused,
+    Row,
+    SniffedFile,
+    open_text,
+)
 
 _ONE_OBJECT = "Write one JSON object a line"
 
 
-def open_json_lines(file: BinaryIO, name: str, seen: SniffedText) -> Feed:
+def open_json_lines(file: BinaryIO, name: str, sniffed: SniffedFile) -> Feed:
     """Read the file once to learn every key that occurs in it, so that unknown ones refuse the file as a whole."""
     keys: dict[str, None] = {}
     total = objects = 0
-    for line, found in _objects(open_text(file, seen.encoding)):
+    for line, parsed in _parsed_lines(open_text(file, sniffed.encoding)):
         total += 1
-        if isinstance(found, dict):
+        if isinstance(parsed, dict):
             objects += 1
-            keys.update(dict.fromkeys(found))
+            keys.update(dict.fromkeys(parsed))
             if len(keys) > MAX_COLUMNS:
                 raise FileRefused(name, f"line {line}: more than {MAX_COLUMNS} different keys", "Export fewer fields")
     if not objects:
@@ -28,78 +37,78 @@ def open_json_lines(file: BinaryIO, name: str, seen: SniffedText) -> Feed:
     return Feed(
         name=name,
         form="jsonl",
-        encoding=encoding_label(seen.encoding),
+        encoding=ENCODING_LABELS[sniffed.encoding],
         delimiter=None,
-        size=seen.size,
-        sha256=seen.sha256,
+        size=sniffed.size,
+        sha256=sniffed.sha256,
         headings=headings,
         heading_line=1,
         total=total,
-        rows=lambda: _rows(file, seen.encoding, headings),
+        rows=lambda: _rows(open_text(file, sniffed.encoding), headings),
     )
 
 
-def _rows(file: BinaryIO, encoding: str, headings: tuple[str, ...]) -> Iterator[Row | BadRow]:
-    for line, found in _objects(open_text(file, encoding)):
-        if isinstance(found, BadRow):
-            yield found
-        elif column := _oversized(found):
-            why = f"the value is longer than {MAX_CELL:,} characters"
-            yield BadRow(line, "cell_too_long", why, f"Shorten it to {MAX_CELL:,} characters.", column)
+def _rows(text: TextIO, headings: tuple[str, ...]) -> Iterator[Row | BadRow]:
+    for line, parsed in _parsed_lines(text):
+        if isinstance(parsed, BadRow):
+            yield parsed
+        elif column := _oversized_key(parsed):
+            reason = f"the value is longer than {MAX_CELL:,} characters"
+            yield BadRow(line, "cell_too_long", reason, f"Shorten it to {MAX_CELL:,} characters.", column)
         else:
-            yield Row(line, [found.get(heading) for heading in headings])
+            yield Row(line, [parsed.get(heading) for heading in headings])
 
 
-def _objects(text: TextIO) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
-    """Every line that is not blank, as the object it holds or as what is wrong with it."""
+def _parsed_lines(text: TextIO) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+    """Yield every line that is not blank, as the object it holds or as the reason why it holds none."""
     number = 0
     while piece := text.readline(MAX_ROW):
         number += 1
-        long = not piece.endswith("\n") and len(piece) >= MAX_ROW
-        while long and not piece.endswith("\n") and (piece := text.readline(MAX_ROW)):
+        too_long = not piece.endswith("\n") and len(piece) >= MAX_ROW
+        while too_long and not piece.endswith("\n") and (piece := text.readline(MAX_ROW)):
             pass
-        if long:
-            why = f"the line is longer than {MAX_ROW:,} characters"
-            yield number, BadRow(number, "row_too_long", why, f"Shorten each value to {MAX_CELL:,} characters.")
+        if too_long:
+            reason = f"the line is longer than {MAX_ROW:,} characters"
+            yield number, BadRow(number, "row_too_long", reason, f"Shorten each value to {MAX_CELL:,} characters.")
         elif piece.strip():
-            yield number, _object(number, piece)
+            yield number, _parse_line(number, piece)
 
 
-def _object(line: int, text: str) -> dict[str, Any] | BadRow:
+def _parse_line(line: int, text: str) -> dict[str, Any] | BadRow:
     try:
-        found = _DECODER.decode(text)
+        value = _DECODER.decode(text)
         # A half of a surrogate pair is legal in JSON's escapes, and no character: no database could keep it.
         if "\\u" in text:
-            json.dumps(found, ensure_ascii=False).encode()
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return BadRow(line, "not_text", "a value holds half a character (a lone surrogate)", "Export it as UTF-8.")
     except _RepeatedKey:
         return BadRow(line, "repeated_key", "a key stands twice in the object", "Keep one of the two.")
     except (ValueError, RecursionError):
         return BadRow(line, "not_json", "the line is not valid JSON", f"{_ONE_OBJECT}.")
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         return BadRow(line, "not_json", "the line is JSON, but not an object", f"{_ONE_OBJECT}.")
-    return found
+    return value
 
 
-class _RepeatedKey(Exception):  # noqa: N818
-    pass
+class _RepeatedKey(Exception):  # noqa: N818 (a fact)
+    """A key stands twice in an object."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
         raise _RepeatedKey
-    return found
+    return value
 
 
-def _no_constant(name: str) -> float:
+def _refuse_constant(name: str) -> float:
     raise ValueError(name)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant)
 
 
-def _oversized(found: dict[str, Any]) -> str | None:
-    """The first key whose text is too long. Lists and objects are bounded by the line, and judged by the kind."""
-    return next((key for key, value in found.items() if isinstance(value, str) and len(value) > MAX_CELL), None)
+def _oversized_key(parsed: dict[str, Any]) -> str | None:
+    """Return the first key with a text that is too long. Lists and objects are bounded by the line, and judged by the kind."""
+    return next((key for key, value in parsed.items() if isinstance(value, str) and len(value) > MAX_CELL), None)

@@ -1,8 +1,9 @@
-"""What a reader yields: a described feed, and its numbered rows of raw cells."""
+"""The values between a reader and the import: a described feed, and its numbered rows of raw cells."""
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TextIO
 
 MAX_BYTES = 4 * 1024**3
 """A larger file is no export of one office."""
@@ -15,7 +16,10 @@ MAX_ROW = 1024 * 1024
 """Characters in a row. A longer one is passed over without being kept in memory."""
 
 CHUNK = 1024 * 1024
-"""Bytes read at a time while a file is surveyed."""
+"""Bytes read at a time while a file is sniffed."""
+
+ENCODING_LABELS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
+"""By the codec's name in Python, how people call it."""
 
 
 class FileRefused(Exception):  # noqa: N818 (a fact, as all our exceptions are)
@@ -49,6 +53,15 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SniffedFile:
+    """The size, hash and encoding of a file of text; `encoding` is the codec's name in Python."""
+
+    size: int
+    sha256: str
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """A file that is open, surveyed, and found to be readable to its end."""
 
@@ -66,3 +79,16 @@ class Feed:
     """How many rows `rows` gives."""
     rows: Callable[[], Iterator[Row | BadRow]]
     """The rows from the beginning, each time it is called. Blank lines are no rows."""
+
+
+class _BorrowedText(io.TextIOWrapper):
+    """Text over a file that stays open when the text is dropped."""
+
+    def close(self) -> None:
+        """Leave the file open."""
+
+
+def open_text(file: BinaryIO, encoding: str) -> TextIO:
+    """Read an open file as text from its beginning; lines break at \\n only, and keep their line breaks."""
+    file.seek(0)
+    return _BorrowedText(file, encoding=encoding, newline="\n")

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
-from worker.feeds.formulas import escape_formula
+from worker.feeds.delimited import escape_formula
 from worker.outbox import Database
 from worker.outbox.views import unreported
 from worker.outbox.views.unreported import ReportedState

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.feeds.files import read, refusal, written
-from worker.feeds import open_feed, sniffing, source
+from tests.feeds.files import read, refusal, write
+from worker.feeds import open_feed, opening, source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,47 +27,47 @@ SWEDISH = "Id;Ämne\nA-1;Möte på Åsgatan\n"
     ],
 )
 def test_each_encoding_of_an_office_is_recognised(tmp_path: Path, codec: str, name: str) -> None:
-    done = read(written(tmp_path, SWEDISH.encode(codec)))
-    assert done.feed.encoding == name
-    assert done.feed.headings == ("Id", "Ämne")
-    assert done.rows[0].cells == ["A-1", "Möte på Åsgatan"]
+    export = read(write(tmp_path, SWEDISH.encode(codec)))
+    assert export.feed.encoding == name
+    assert export.feed.headings == ("Id", "Ämne")
+    assert export.rows[0].cells == ["A-1", "Möte på Åsgatan"]
 
 
 def test_utf_16_is_read_in_both_byte_orders(tmp_path: Path) -> None:
     for mark, codec in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        done = read(written(tmp_path, mark + SWEDISH.encode(codec)))
-        assert done.rows[0].cells == ["A-1", "Möte på Åsgatan"]
+        export = read(write(tmp_path, mark + SWEDISH.encode(codec)))
+        assert export.rows[0].cells == ["A-1", "Möte på Åsgatan"]
 
 
 def test_the_hash_and_the_size_are_those_of_the_bytes(tmp_path: Path) -> None:
     content = SWEDISH.encode("cp1252")
-    feed = read(written(tmp_path, content)).feed
+    feed = read(write(tmp_path, content)).feed
     assert feed.sha256 == hashlib.sha256(content).hexdigest()
     assert feed.size == len(content)
 
 
-def test_damaged_utf_8_is_refused_with_its_place_and_not_taken_for_windows_1252(tmp_path: Path) -> None:
+def test_damaged_utf_8_is_not_taken_for_windows_1252(tmp_path: Path) -> None:
     content = SWEDISH.encode() + b"A-2;M\xf6te\n"
-    assert f"not UTF-8 at byte {content.index(0xF6)}, line 3" in refusal(written(tmp_path, content))
+    assert f"not UTF-8 at byte {content.index(0xF6)}, line 3" in refusal(write(tmp_path, content))
 
 
-def test_a_file_with_the_mark_of_utf_8_must_be_utf_8(tmp_path: Path) -> None:
-    assert "not UTF-8 at byte 9, line 2" in refusal(written(tmp_path, b"\xef\xbb\xbfId;B\na\xe5;b\n"))
+def test_a_byte_order_mark_promises_utf_8(tmp_path: Path) -> None:
+    assert "not UTF-8 at byte 9, line 2" in refusal(write(tmp_path, b"\xef\xbb\xbfId;B\na\xe5;b\n"))
 
 
-def test_a_byte_that_neither_encoding_knows_is_refused_with_its_place(tmp_path: Path) -> None:
-    assert "neither UTF-8 nor Windows-1252 at byte 10, line 3" in refusal(written(tmp_path, b"Id;B\n1;\xe5\n2\x81;b\n"))
+def test_a_byte_of_neither_encoding_is_refused_with_its_place(tmp_path: Path) -> None:
+    assert "neither UTF-8 nor Windows-1252 at byte 10, line 3" in refusal(write(tmp_path, b"Id;B\n1;\xe5\n2\x81;b\n"))
 
 
 def test_utf_16_that_ends_in_half_a_character_is_refused(tmp_path: Path) -> None:
-    assert "not UTF-16" in refusal(written(tmp_path, SWEDISH.encode("utf-16")[:-1]))
+    assert "not UTF-16" in refusal(write(tmp_path, SWEDISH.encode("utf-16")[:-1]))
 
 
 def test_a_character_may_lie_across_two_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sniffing, "CHUNK", 7)
-    assert read(written(tmp_path, SWEDISH * 3)).feed.encoding == "UTF-8"
+    monkeypatch.setattr(opening, "CHUNK", 7)
+    assert read(write(tmp_path, SWEDISH * 3)).feed.encoding == "UTF-8"
     broken = SWEDISH.encode() + b"A-2;M\xf6te\n"
-    assert f"not UTF-8 at byte {broken.index(0xF6)}, line 3" in refusal(written(tmp_path, broken))
+    assert f"not UTF-8 at byte {broken.index(0xF6)}, line 3" in refusal(write(tmp_path, broken))
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_a_character_may_lie_across_two_reads(tmp_path: Path, monkeypatch: pytes
     ],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
-    assert why in refusal(written(tmp_path, content))
+    assert why in refusal(write(tmp_path, content))
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sniffing, "MAX_BYTES", 10)
-    assert "the file is larger than" in refusal(written(tmp_path, SWEDISH))
+    monkeypatch.setattr(opening, "MAX_BYTES", 10)
+    assert "the file is larger than" in refusal(write(tmp_path, SWEDISH))
 
 
 def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
@@ -105,12 +105,12 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
-    path = written(tmp_path, SWEDISH)
+    path = write(tmp_path, SWEDISH)
     path.chmod(0)
     assert "may not be read" in refusal(path)
 
 
-def test_a_file_that_grows_while_it_is_read_is_told(tmp_path: Path) -> None:
-    path = written(tmp_path, SWEDISH)
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, SWEDISH)
     with pytest.raises(source.FileRefused, match="changed while it was read"), open_feed(path):
         path.write_text(SWEDISH * 2, encoding="utf-8")
