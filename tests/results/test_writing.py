@@ -12,7 +12,7 @@ import pytest
 
 from models import State
 from tests import factory
-from worker.outbox.views import unreported
+from worker.outbox.upkeep import reported
 from worker.results import explain_code, write_file, write_stream, writing
 from worker.results.codes import CODES
 
@@ -138,7 +138,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_mark(
 
 
 def test_a_settlement_that_changes_meanwhile_comes_again(week: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = unreported.mark_operations_reported
+    told = reported.mark_operations_reported
 
     def late(db: Database, those: Any) -> int:
         with db.write() as connection:
@@ -146,7 +146,7 @@ def test_a_settlement_that_changes_meanwhile_comes_again(week: Database, monkeyp
         return told(db, those)
 
     with monkeypatch.context() as patch:
-        patch.setattr(unreported, "mark_operations_reported", late)
+        patch.setattr(reported, "mark_operations_reported", late)
         as_csv(week)
     assert [row["source_id"] for row in as_csv(week)] == ["DOUBT"]
 

@@ -8,8 +8,8 @@ from typing import IO, Final, Self
 
 from models import State
 from worker.outbox import Database
-from worker.outbox.views import unreported
-from worker.outbox.views.unreported import ReportedState
+from worker.outbox.upkeep import reported
+from worker.outbox.upkeep.reported import ReportedState
 
 _STATES: Final = tuple(State)
 
@@ -56,8 +56,8 @@ class Receipts:
             ReportedState(id_, attempt, _STATES[state])
             for id_, attempt, state in _read(self._operations, self._OPERATION)
         )
-        unreported.mark_operations_reported(db, told)
-        unreported.mark_rejections_reported(db, (id_ for (id_,) in _read(self._rejected, self._REJECTED)))
+        reported.mark_operations_reported(db, told)
+        reported.mark_rejections_reported(db, (id_ for (id_,) in _read(self._rejected, self._REJECTED)))
         return written
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import Row
 
 from worker.feeds.delimited import escape_formula
 from worker.outbox import Database
+from worker.outbox.upkeep.reported import ReportedState
 from worker.outbox.views import unreported
-from worker.outbox.views.unreported import ReportedState
 from worker.results.codes import explain_code
 from worker.results.receipts import Receipts, Written
 

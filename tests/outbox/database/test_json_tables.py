@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeEngine
 from worker.outbox import Database, SqlClock
 from worker.outbox.database.json_tables import as_json, as_json_parameter, json_table, to_json_text
 from worker.outbox.exchange.settle import _move
-from worker.outbox.views.unreported import _mark
+from worker.outbox.upkeep.reported import _mark
 
 COLUMNS: dict[str, TypeEngine[Any]] = {"id": Integer(), "text": Text(), "yes": Boolean(), "seconds": Float()}
 ROWS: list[dict[str, Any]] = [

@@ -11,10 +11,11 @@ from worker.outbox import Database, FixedClock
 from worker.outbox.intake.record import NewOperation, record_rows
 from worker.outbox.lanes import missing_parents
 from worker.outbox.lanes.missing_parents import CIRCLE, MISSING
+from worker.outbox.upkeep import reported
+from worker.outbox.upkeep.reported import ReportedState
 from worker.outbox.views import unreported
 from worker.outbox.views.operations import OperationFilter, list_operations
 from worker.outbox.views.overview import read_overview
-from worker.outbox.views.unreported import ReportedState
 
 DAY = 86_400.0
 
@@ -27,7 +28,7 @@ def child(db: Database, after: str, source_id: str | None = None, **overrides: A
 def told(db: Database) -> list[tuple[int, str | None]]:
     """What the CRM hears of now, and is then marked as told."""
     rows = list(unreported.unreported_operations(db))
-    unreported.mark_operations_reported(db, [ReportedState(row.id, row.attempt, row.state) for row in rows])
+    reported.mark_operations_reported(db, [ReportedState(row.id, row.attempt, row.state) for row in rows])
     return [(row.id, row.error_code) for row in rows]
 
 

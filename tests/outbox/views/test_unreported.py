@@ -10,8 +10,9 @@ from sqlalchemy import text, update
 from models import Operation, State
 from tests import factory
 from worker.outbox import predicates
+from worker.outbox.upkeep import reported
+from worker.outbox.upkeep.reported import ReportedState
 from worker.outbox.views import unreported
-from worker.outbox.views.unreported import ReportedState
 
 if TYPE_CHECKING:
     from worker.outbox import Database
@@ -39,7 +40,7 @@ def test_what_has_ended_or_is_in_doubt_is_news(db: Database, state: State) -> No
 def test_what_was_told_is_no_news_until_its_verdict_changes(db: Database) -> None:
     with db.write() as connection:
         id_ = factory.make_operation(connection, State.IN_DOUBT)
-    assert unreported.mark_operations_reported(db, [told_as(db, id_)]) == 1
+    assert reported.mark_operations_reported(db, [told_as(db, id_)]) == 1
     assert untold(db) == []
     with db.write() as connection:
         done = {"state": State.SUCCEEDED, "finalized_at": factory.MOMENT, "reported_at": None}
@@ -54,20 +55,21 @@ def test_an_operation_that_moved_since_it_was_read_stays_untold(db: Database, mo
     told = told_as(db, id_)
     with db.write() as connection:
         connection.execute(update(Operation).values(moved))
-    assert unreported.mark_operations_reported(db, [told]) == 0
+    assert reported.mark_operations_reported(db, [told]) == 0
     assert untold(db) == [id_]
 
 
 def test_pages_leave_nothing_out_and_nothing_twice(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unreported, "PAGE", 3)
+    monkeypatch.setattr(reported, "BATCH", 3)
     with db.write() as connection:
         ids = [factory.make_operation(connection, State.FAILED) for _ in range(9)]
         rejected = [factory.make_rejected_row(connection) for _ in range(7)]
     assert untold(db) == ids
     assert [row.id for row in unreported.unreported_rejections(db)] == rejected
-    assert unreported.mark_operations_reported(db, [told_as(db, id_) for id_ in ids]) == 9
-    assert unreported.mark_rejections_reported(db, rejected) == 7
-    assert unreported.mark_rejections_reported(db, rejected) == 0
+    assert reported.mark_operations_reported(db, [told_as(db, id_) for id_ in ids]) == 9
+    assert reported.mark_rejections_reported(db, rejected) == 7
+    assert reported.mark_rejections_reported(db, rejected) == 0
     assert (untold(db), list(unreported.unreported_rejections(db))) == ([], [])
     assert len(list(unreported.unreported_rejections(db, everything=True))) == 7
 

@@ -1,37 +1,16 @@
-"""What the CRM has not been told yet, read page by page, and the mark that it has been told."""
+"""Operations and rejected rows of which the CRM has not been told yet, read page by page."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Integer,
-    Row,
-    Text,
-    cast,
-    select,
-    update,
-)
+from sqlalchemy import Row, select
 
-from models import FeedFile, Operation, RejectedRow, State
+from models import FeedFile, Operation, RejectedRow
 from worker.outbox.database.database import Database
-from worker.outbox.database.json_tables import as_ids_parameter, as_json_parameter, json_table, with_ids
-from worker.outbox.database.statements import cached_statement
 from worker.outbox.predicates import unreported
 
 PAGE = 1_000
-"""Rows read or marked at a time: a reader that is slow to print must not hold a transaction open."""
-
-
-class ReportedState(NamedTuple):
-    """An operation as the CRM is told of it."""
-
-    id: int
-    attempt: int
-    state: State
+"""Rows read at a time: a reader that is slow to print must not hold a transaction open."""
 
 
 def unreported_operations(db: Database, *, feed: str | None = None, everything: bool = False) -> Iterator[Row[Any]]:
@@ -104,55 +83,3 @@ def _pages(db: Database, query: Any, key: Any) -> Iterator[Row[Any]]:
         if len(page) < PAGE:
             return
         last = page[-1].id
-
-
-def mark_operations_reported(db: Database, told: Iterable[ReportedState]) -> int:
-    """Note that the CRM has been told; an operation that has moved meanwhile stays untold. Returns how many."""
-    return sum(_mark_some(db, some) for some in _batches(told))
-
-
-def _mark_some(db: Database, told: Sequence[ReportedState]) -> int:
-    # By id, as everybody locks operations.
-    told = sorted(told)
-    document = as_json_parameter({"id": one.id, "attempt": one.attempt, "state": one.state.value} for one in told)
-    ids = as_ids_parameter(one.id for one in told)
-    with db.write() as connection:
-        mark = _mark(connection.dialect.name, db.clock.now())
-        return connection.execute(mark, {**document, **ids}).rowcount
-
-
-@cached_statement
-def _mark(dialect: str, now: ColumnElement[datetime]) -> Any:
-    """Those of the document that stand as they were told."""
-    told = json_table(dialect, "told", {"id": BigInteger(), "attempt": Integer(), "state": Text()}).c
-    return (
-        update(Operation)
-        .where(
-            with_ids(dialect, Operation.id),
-            Operation.id == told.id,
-            Operation.attempt == told.attempt,
-            cast(Operation.state, Text) == told.state,
-            Operation.reported_at.is_(None),
-        )
-        .values(reported_at=now)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def mark_rejections_reported(db: Database, ids: Iterable[int]) -> int:
-    """Note that the CRM has been told of these rejected rows. Returns how many."""
-    number = 0
-    for some in _batches(ids):
-        mark = update(RejectedRow).where(RejectedRow.id.in_(some), RejectedRow.reported_at.is_(None))
-        with db.write() as connection:
-            changed = connection.execute(
-                mark.values(reported_at=db.clock.now()).execution_options(synchronize_session=False)
-            )
-            number += changed.rowcount
-    return number
-
-
-def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
-    rest = iter(items)
-    while some := list(islice(rest, PAGE)):
-        yield some
