@@ -20,7 +20,7 @@ from worker.errors import VitecError
 from worker.kinds import by_name
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials, Login
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

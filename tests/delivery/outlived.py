@@ -8,7 +8,7 @@ from worker import delivery
 from worker.kind import Answer, Call
 from worker.outbox import Database, connect
 from worker.settings import Settings
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 if __name__ == "__main__":
     sending = threading.Event()

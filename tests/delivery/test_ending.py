@@ -19,7 +19,7 @@ from worker.kind import Answer, Call
 from worker.outbox import Database, connect
 from worker.outbox.lanes import turns
 from worker.settings import Settings
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 
 def test_a_turn_that_is_alone_ends_when_its_time_is_up(db: Database, settings: Settings) -> None:

@@ -17,7 +17,7 @@ from worker.outbox import Database
 from worker.outbox.exchange import rescue
 from worker.policies import dead_worker_policy, retry_policy
 from worker.settings import Settings
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 
 def test_a_late_answer_of_a_turn_that_was_believed_dead_is_evidence(db: Database, settings: Settings) -> None:

@@ -23,7 +23,7 @@ from worker.outbox.exchange.claim import ClaimCursor
 from worker.outbox.exchange.rate_limit import Slots
 from worker.outbox.lanes import turns
 from worker.settings import Settings
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 ANCIENT, LATER = datetime(2026, 1, 1, tzinfo=UTC), datetime(2126, 1, 1, tzinfo=UTC)
 

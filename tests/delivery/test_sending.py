@@ -18,7 +18,7 @@ from worker.errors import Barred, Refused, Unanswered, Unreachable, VitecError
 from worker.kind import Answer, Call
 from worker.outbox.exchange.claim import Claimed
 from worker.outbox.exchange.settle import Finished
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 Run = Callable[..., list[Finished]]
 PAYLOAD = {"customer_id": factory.CUSTOMER, **factory.PAYLOADS["comeback"]}

@@ -22,7 +22,7 @@ from worker.outbox import Database
 from worker.outbox.database.errors import is_database_unavailable
 from worker.outbox.lanes import turns
 from worker.settings import Settings
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from worker.kinds import by_name
 from worker.outbox import Database
 from worker.outcome import Outcome, Succeeded
 from worker.settings import Settings
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 
 def test_an_answer_that_cannot_be_written_does_not_block_the_lane(pg_db: Database, settings: Settings) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from worker.delivery import TurnReport
     from worker.kind import Answer, Call
     from worker.settings import Settings
-    from worker.vitec.permit import Permit
+    from worker.vitec.http_attempt import Permit
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 

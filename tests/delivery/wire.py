@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from worker.errors import Revoked, VitecError
 from worker.kind import Answer, Call
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 Reply = Callable[[Call, Permit], Answer | VitecError]
 

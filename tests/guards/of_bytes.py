@@ -2,7 +2,7 @@
 
 from tests.guards.guard import Guard
 
-PERMIT = "worker/vitec/permit.py"
+PERMIT = "worker/vitec/http_attempt.py"
 SWITCH = "worker/delivery/dead_mans_switch.py"
 TURN = "worker/delivery/turn.py"
 _PERMIT_TEST = "tests/vitec/test_permit.py::"
@@ -16,16 +16,16 @@ GUARDS = (
         18,
         "what is withdrawn is not written",
         PERMIT,
-        "if self._revoked or self.remaining() <= 0 or not self._may_write():",
-        "if self.remaining() <= 0 or not self._may_write():",
+        "if self.revoked or time.monotonic() >= self.deadline or not self.may_write():",
+        "if time.monotonic() >= self.deadline or not self.may_write():",
         f"{_PERMIT_TEST}test_what_is_withdrawn_is_never_written",
     ),
     Guard(
         18,
         "what is written is not withdrawn",
         PERMIT,
-        "            if self._written:\n                return False\n            self._revoked = True\n",
-        "            self._revoked = True\n",
+        "            if self.written:\n                return False\n            self.revoked = True\n            return True\n",
+        "            self.revoked = True\n            return True\n",
         f"{_PERMIT_TEST}test_what_is_written_cannot_be_withdrawn",
     ),
     Guard(
@@ -40,7 +40,7 @@ GUARDS = (
         19,
         "unsent bytes do not outlast the deadline",
         "worker/vitec/connection.py",
-        "self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(1, int(flight.remaining() * 1000)))",
+        "self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(1, int(attempt.remaining() * 1000)))",
         "pass",
         "tests/vitec/test_request.py::test_the_sockets_options_are_set_before_the_first_byte",
     ),

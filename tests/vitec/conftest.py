@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from tests.vitec.wire import AUTHORITY, Line, Wire
 from worker.kind import Call
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials, Login
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import HttpAttempt, Permit, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +27,15 @@ LOGIN = Login("partner", "canary-password")
 def ended(client: Client, call: Call = POST, *, within: float = 10.0, permit: Permit | None = None) -> Any:
     """Send one call, and give its answer or its error."""
     return client.send(call, permit or Permit(time.monotonic() + within))
+
+
+@contextmanager
+def bound_to_thread(method: str = "POST", within: float = 60.0) -> Iterator[HttpAttempt]:
+    """Make an attempt, and make it this thread's, as the client does for each try."""
+    deadline = time.monotonic() + within
+    attempt = HttpAttempt(Permit(deadline), deadline, method)
+    with closing(Watchdog()) as watchdog, watchdog.watch(attempt):
+        yield attempt
 
 
 @dataclass(eq=False)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import time
 import tracemalloc
 import zlib
 
 import pytest
 
-from tests.vitec.conftest import GET, House, ended
+from tests.vitec.conftest import GET, House, bound_to_thread, ended
 from tests.vitec.wire import http
 from worker.errors import (
     Barred,
@@ -24,8 +23,6 @@ from worker.errors import (
 )
 from worker.kind import Answer
 from worker.vitec.connection import PlainConnection
-from worker.vitec.http_attempt import HttpAttempt, bound_to_thread
-from worker.vitec.permit import Permit
 
 AT_MOST = 1 << 20
 # Without a time in it: the names of the tests are made of it.
@@ -168,15 +165,14 @@ def test_a_2xx_that_is_not_complete_was_accepted_and_is_unreadable(house: House,
 def test_a_body_that_ends_too_early_is_noticed_without_urllib3(house: House) -> None:
     """`http.client` lets it pass, and urllib3 notices only if it reads the length in the same way."""
     wire = house.answering(http("200 OK", b"tr", length=4), close=True)
-    flight = HttpAttempt(Permit(time.monotonic() + 10), time.monotonic() + 10, "GET")
-    with bound_to_thread(flight):
+    with bound_to_thread("GET") as attempt:
         connection = PlainConnection("localhost", wire.port, timeout=10)
         connection.request("GET", "/", preload_content=False)
         response = connection.getresponse()
         answer = response._original_response
-        framed = [flight.framed]
+        framed = [attempt.framed]
         assert (answer.read(4), answer.read(4), answer.isclosed()) == (b"tr", b"", True)
-        framed.append(flight.framed)
+        framed.append(attempt.framed)
         connection.close()
     assert framed == [True, False]
 

@@ -12,10 +12,8 @@ import pytest
 from tests.vitec.conftest import POST, House, ended
 from tests.vitec.wire import PATIENCE, Line, http
 from worker.errors import Refused, Unanswered, Unreadable
-from worker.vitec import body
-from worker.vitec.http_attempt import HttpAttempt, current_attempt
-from worker.vitec.permit import Permit
-from worker.vitec.watchdog import Watchdog
+from worker.vitec.http_attempt import HttpAttempt, Permit, Watchdog, current_attempt
+from worker.vitec.response import Stream, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,27 +111,25 @@ def test_an_answer_that_is_whole_in_spite_of_the_cut_is_still_unknown(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its body lay in a buffer already when the deadline came."""
-    read = body.read
 
-    def late(stream: body.Stream, encoding: str | None) -> bytes:
+    def late(stream: Stream, encoding: str | None) -> bytes:
         current_attempt().expire()
-        return read(stream, encoding)
+        return read_body(stream, encoding)
 
-    monkeypatch.setattr(body, "read", late)
+    monkeypatch.setattr("worker.vitec.client.read_body", late)
     error = ended(house.client(house.answering(OK)))
     assert (type(error), error.status) == (Unreadable, 200)
 
 
 def test_a_connection_that_is_back_in_the_pool_is_not_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline comes when all has been read: the next request may be on that connection by now."""
-    read = body.read
 
-    def early(stream: body.Stream, encoding: str | None) -> bytes:
-        data = read(stream, encoding)
+    def early(stream: Stream, encoding: str | None) -> bytes:
+        data = read_body(stream, encoding)
         current_attempt().expire()
         return data
 
-    monkeypatch.setattr(body, "read", early)
+    monkeypatch.setattr("worker.vitec.client.read_body", early)
     wire = house.answering(OK)
     client = house.client(wire)
     assert [ended(client).status for _ in range(3)] == [200] * 3
@@ -182,20 +178,18 @@ def test_an_earlier_deadline_that_comes_later_wakes_the_watchdog() -> None:
     watchdog = Watchdog()
     late = HttpAttempt(Permit(time.monotonic() + 600), time.monotonic() + 600, "POST")
     soon = HttpAttempt(Permit(time.monotonic() + 600), time.monotonic() + 0.1, "POST")
-    watchdog.watch(late)
-    watchdog.watch(soon)
-    _until(lambda: soon.permit.revoked)
-    assert not late.permit.revoked
-    watchdog.leave(late)
+    with watchdog.watch(late), watchdog.watch(soon):
+        _until(lambda: soon.permit.revoked)
+        assert not late.permit.revoked
     watchdog.close()
 
 
-def test_a_flight_that_has_landed_is_not_cut() -> None:
-    flight = HttpAttempt(Permit(time.monotonic() + 60), time.monotonic() + 60, "POST")
-    assert flight.permit.use()
-    flight.end()
-    flight.expire()
-    assert not flight.cut
+def test_an_attempt_that_has_ended_is_not_cut() -> None:
+    attempt = HttpAttempt(Permit(time.monotonic() + 60), time.monotonic() + 60, "POST")
+    assert attempt.permit.use()
+    attempt.end()
+    attempt.expire()
+    assert not attempt.cut
 
 
 def _until(condition: Callable[[], bool]) -> None:

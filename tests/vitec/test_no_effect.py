@@ -17,7 +17,7 @@ from tests.vitec.wire import PATIENCE, Line, http
 from worker.errors import Barred, Revoked, Unreachable
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 
 def permit(seconds: float = 60.0) -> Permit:

@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vitec.conftest import GET, POST, House, ended
+from tests.vitec.conftest import GET, POST, House, bound_to_thread, ended
 from tests.vitec.wire import PATIENCE, Line, http
 from worker.vitec.connection import PlainConnection
-from worker.vitec.http_attempt import HttpAttempt, bound_to_thread
-from worker.vitec.permit import Permit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +101,7 @@ def test_cookies_are_neither_kept_nor_sent(house: House) -> None:
 def test_the_sockets_options_are_set_before_the_first_byte(house: House) -> None:
     wire = house.answering(OK)
     asked: list[tuple[bytes, int, float]] = []
-    with bound_to_thread(HttpAttempt(Permit(time.monotonic() + 60), time.monotonic() + 60, "POST")):
+    with bound_to_thread(within=60):
         connection = PlainConnection("localhost", wire.port)
         connection.request("POST", "/", b"{}", {"Content-Length": "2"})
         linger = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
@@ -151,7 +149,7 @@ import sys, time
 from worker.kind import Call
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials, Login
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 client = Client(sys.argv[1], Credentials(Login("partner", "pw-of-the-test")))
 client.send(Call("POST", "a/b", b"x" * (48 << 20), "M1", "g", "1.1"), Permit(time.monotonic() + 60))
 """

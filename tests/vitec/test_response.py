@@ -11,15 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tests.vitec.conftest import ended
+from tests.vitec.conftest import bound_to_thread, ended
 from tests.vitec.wire import http as made
 from worker.errors import Unanswered, Unreadable
-from worker.vitec.http_attempt import HttpAttempt, bound_to_thread
-from worker.vitec.permit import Permit
 from worker.vitec.response import MarkedResponse
 
 if TYPE_CHECKING:
     from tests.vitec.conftest import House
+    from worker.vitec.http_attempt import HttpAttempt
 
 NAMES = some.sampled_from(["Content-Length", "content-length", "Transfer-Encoding", "Connection", "Date", "X-A", "x-a"])
 VALUES = some.sampled_from(["5", "0", "-1", "chunked", "Chunked", "close", "keep-alive", "", "a: b", "ö", "  x  "])
@@ -47,23 +46,22 @@ class Wire:
 
 
 def read(how: type[http.client.HTTPResponse], sent: bytes) -> tuple[http.client.HTTPResponse, HttpAttempt]:
-    flight = HttpAttempt(Permit(time.monotonic() + 10), time.monotonic() + 10, "POST")
-    with bound_to_thread(flight):
+    with bound_to_thread() as attempt:
         answer = how(cast("Any", Wire(sent)), method="POST")
         answer.begin()
-    return answer, flight
+    return answer, attempt
 
 
 @given(HEADS)
 def test_a_head_is_read_as_http_client_reads_it(head: bytes) -> None:
     theirs, _ = read(http.client.HTTPResponse, head)
-    ours, flight = read(MarkedResponse, head)
+    ours, attempt = read(MarkedResponse, head)
     named = ("version", "status", "code", "reason", "chunked")
     assert [getattr(ours, name) for name in named] == [getattr(theirs, name) for name in named]
     assert [(name, value.strip()) for name, value in ours.headers.items()] == [
         (name, value.strip()) for name, value in theirs.headers.items()
     ]
-    assert flight.head
+    assert attempt.head_complete
     if ours.headers.get("Transfer-Encoding", "chunked").lower() == "chunked":
         assert (ours.length, ours.will_close) == (theirs.length, theirs.will_close)
 
@@ -71,10 +69,10 @@ def test_a_head_is_read_as_http_client_reads_it(head: bytes) -> None:
 @given(HEADS, some.integers(min_value=0))
 def test_a_head_that_is_cut_off_is_never_taken_for_a_whole_one(head: bytes, at: int) -> None:
     try:
-        _, flight = read(MarkedResponse, head[: at % len(head)])
+        _, attempt = read(MarkedResponse, head[: at % len(head)])
     except http.client.HTTPException:
         return
-    assert not flight.head
+    assert not attempt.head_complete
 
 
 def test_a_value_over_two_lines_is_one_value(house: House) -> None:
@@ -118,14 +116,14 @@ def test_a_head_larger_than_any_is_not_read_to_its_end(house: House, fields: str
 def test_a_field_that_must_not_be_sent_is_found_before_a_byte_is_written(house: House) -> None:
     wire = house.answering(made("200 OK", b"true"))
     client = house.client(wire)
-    client._prepared = _with_a_line_break(client._prepared)  # type: ignore[method-assign]
+    client._prepare = _with_a_line_break(client._prepare)  # type: ignore[method-assign]
     assert type(ended(client)).__name__ == "Unreachable"
     assert wire.requests == []
 
 
-def _with_a_line_break(prepared: Any) -> Any:
+def _with_a_line_break(prepare: Any) -> Any:
     def broken(*args: Any) -> Any:
-        request = prepared(*args)
+        request = prepare(*args)
         request.headers["X-Request-Id"] = "1\r\nX-Evil: 2"
         return request
 

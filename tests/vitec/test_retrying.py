@@ -16,7 +16,7 @@ from worker.errors import (
     VitecError,
 )
 from worker.kind import Answer
-from worker.vitec.retrying import LONGEST_WAIT, with_tries
+from worker.vitec.client import LONGEST_WAIT, with_tries
 
 WELL = Answer(200, b"")
 

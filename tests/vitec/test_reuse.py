@@ -45,7 +45,7 @@ def test_a_connection_idle_for_too_long_is_not_used_for_a_post(
     wire = house.answering(OK, certificate=certificate)
     client = house.client(wire)
     assert ended(client).status == 200
-    monkeypatch.setattr(connection, "IDLE_AT_MOST", 0.0)
+    monkeypatch.setattr(connection, "IDLE_LIMIT", 0.0)
     assert ended(client, GET).status == 200
     assert wire.connections == 1
     assert ended(client, POST).status == 200
@@ -53,7 +53,7 @@ def test_a_connection_idle_for_too_long_is_not_used_for_a_post(
 
 
 def test_two_seconds_are_too_long() -> None:
-    assert connection.IDLE_AT_MOST == 2.0
+    assert connection.IDLE_LIMIT == 2.0
 
 
 def test_a_connection_that_was_closed_meanwhile_is_replaced_before_anything_is_written(house: House) -> None:

@@ -14,7 +14,7 @@ from tests.vitec.conftest import LOGIN, POST, House
 from tests.vitec.wire import http
 from worker.errors import VitecError
 from worker.vitec.credentials import Credentials
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from worker.outbox.exchange.claim import Claimed
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
 from worker.outcome import Health, InDoubt, Outcome, Retryable
-from worker.vitec.permit import Permit
+from worker.vitec.http_attempt import Permit
 
 
 class Sender(Protocol):

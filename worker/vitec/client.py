@@ -1,31 +1,36 @@
 """One request to Vitec in; a complete 2xx answer, or exactly one error of the tree, out."""
 
 import os
+import random
 import re
 import time
+from collections.abc import Callable
+from itertools import chain, count
 from pathlib import Path
 
 from requests import PreparedRequest
+from tenacity import RetryCallState, Retrying, retry_if_result
 from urllib3 import HTTPResponse
 from urllib3.util.timeout import Timeout
 
 from worker import failpoints
 from worker.errors import Barred, Revoked, Unanswered, Unreachable, VitecError
 from worker.kind import Answer, Call
-from worker.vitec import body
-from worker.vitec.adapter import Adapter
 from worker.vitec.classify import UnusableAnswer, classify
-from worker.vitec.credentials import Credentials, CredentialsError, Login
+from worker.vitec.connection import Adapter
+from worker.vitec.credentials import Credentials, CredentialsError
 from worker.vitec.error_text import error_text
-from worker.vitec.http_attempt import HttpAttempt, WithdrawnError, bound_to_thread
-from worker.vitec.permit import Permit
-from worker.vitec.retrying import with_tries
-from worker.vitec.watchdog import Watchdog
+from worker.vitec.http_attempt import HttpAttempt, Permit, Watchdog, WithdrawnError
+from worker.vitec.response import BodyError, read_body
 
 # Ids come encoded, from an allow-list; this is the second lock on the same door. A segment of dots would collapse.
 _PATH = re.compile(r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+)*")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
 _METHODS = frozenset({"GET", "POST"})
+
+TRIES = 3
+LONGEST_WAIT = 0.2
+"""Seconds between two tries. Longer waits belong to the row, not to a thread."""
 
 
 class Client:
@@ -63,11 +68,11 @@ class Client:
         if os.getpid() != self._pid:
             raise RuntimeError("a Client must be made after the fork")
         deadline = min(permit.deadline, time.monotonic() + self._timeout)
-        prepared = self._composed(call)
-        if isinstance(prepared, VitecError):
-            return prepared
+        request = self._prepare(call)
+        if isinstance(request, VitecError):
+            return request
         return with_tries(
-            lambda tries: self._try(prepared, HttpAttempt(permit, deadline, call.method), tries),
+            lambda number: self._try(request, HttpAttempt(permit, deadline, call.method), number),
             lambda: deadline - time.monotonic(),
         )
 
@@ -76,7 +81,7 @@ class Client:
         self._watchdog.close()
         self._adapter.close()
 
-    def _composed(self, call: Call) -> PreparedRequest | VitecError:
+    def _prepare(self, call: Call) -> PreparedRequest | VitecError:
         if call.method not in _METHODS or not _PATH.fullmatch(call.path) or not _TOKEN.fullmatch(call.request_id):
             return Unreachable("not sent: the call's method, path or request id is not one that may go on the wire")
         try:
@@ -84,9 +89,6 @@ class Client:
         except CredentialsError:
             # The same consequence as Vitec's own 401: this customer and function group rest, and a person is told.
             return Barred("not sent: no login is configured for this customer and function group")
-        return self._prepared(call, login)
-
-    def _prepared(self, call: Call, login: Login) -> PreparedRequest:
         headers: dict[str, str] = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -97,81 +99,111 @@ class Client:
         if call.body is not None:
             headers["Content-Type"] = "application/json; charset=utf-8"
             headers["Content-Length"] = str(len(call.body))
-        prepared = PreparedRequest()
-        prepared.method, prepared.url, prepared.body = call.method, self._base + call.path, call.body
-        # Not the dictionary of requests that ignores case, which nobody here needs and which is read four times.
-        prepared.headers = headers  # type: ignore[assignment]
-        return prepared
+        request = PreparedRequest()
+        request.method, request.url, request.body = call.method, self._base + call.path, call.body
+        # Not the dictionary of requests that ignores case, which is not needed here and is read four times.
+        request.headers = headers  # type: ignore[assignment]
+        return request
 
-    def _try(self, prepared: PreparedRequest, flight: HttpAttempt, tries: int) -> Answer | VitecError:
-        answer: Answer | VitecError
-        if flight.permit.revoked or flight.remaining() <= 0:
-            answer = Revoked("withdrawn before it was tried")
+    def _try(self, request: PreparedRequest, attempt: HttpAttempt, number: int) -> Answer | VitecError:
+        result: Answer | VitecError
+        if attempt.permit.revoked or attempt.remaining() <= 0:
+            result = Revoked("withdrawn before it was tried")
         else:
-            self._watchdog.watch(flight)
-            try:
-                with bound_to_thread(flight):
-                    answer = self._exchanged(prepared, flight, tries)
-            finally:
-                self._watchdog.leave(flight)
-        if isinstance(answer, VitecError):
-            answer.tries = tries
-        return answer
+            with self._watchdog.watch(attempt):
+                result = self._exchange(request, attempt, number)
+        if isinstance(result, VitecError):
+            result.tries = number
+        return result
 
-    def _exchanged(self, prepared: PreparedRequest, flight: HttpAttempt, tries: int) -> Answer | VitecError:
+    def _exchange(self, request: PreparedRequest, attempt: HttpAttempt, number: int) -> Answer | VitecError:
         # The watchdog keeps the deadline. The sockets' own timeouts are for the phases where nothing is written yet.
-        patience = max(0.001, flight.remaining())
+        patience = max(0.001, attempt.remaining())
         try:
-            stream = self._adapter.send(prepared, stream=True, timeout=Timeout(patience)).raw  # type: ignore[arg-type]
+            stream = self._adapter.send(request, stream=True, timeout=Timeout(patience)).raw  # type: ignore[arg-type]
         except WithdrawnError:
             return Revoked("withdrawn before the first byte")
-        except Exception as error:  # noqa: BLE001 (the class decides nothing: the flight does)
-            return self._without_answer(flight, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 (the class decides nothing: the attempt's marks do)
+            return self._without_answer(attempt, type(error).__name__)
         try:
-            return self._read(stream, flight, tries)
+            return self._read_answer(stream, attempt, number)
         finally:
             # Read to its end it is back in the pool by now; otherwise the connection is thrown away.
             if not stream.closed:
                 stream.close()
 
-    def _read(self, stream: HTTPResponse, flight: HttpAttempt, tries: int) -> Answer | VitecError:
+    def _read_answer(self, stream: HTTPResponse, attempt: HttpAttempt, number: int) -> Answer | VitecError:
         flaw = None
         try:
-            data = body.read(stream, stream.headers.get("Content-Encoding"))
+            body = read_body(stream, stream.headers.get("Content-Encoding"))
             if failpoints.hook:
                 failpoints.hook("after_body")
-        except body.NotWholeError as error:
-            data, flaw = error.begun, str(error)
-        status, flaw = flight.status, _flaw(flight) or flaw
+        except BodyError as error:
+            body, flaw = error.begun, str(error)
+        status, flaw = attempt.status, _flaw_of(attempt) or flaw
         if status is None:
-            return self._without_answer(flight, "cut off in its status line")
+            return self._without_answer(attempt, "cut off in its status line")
         if 200 <= status < 300 and flaw is None:
-            return Answer(status, data, tries)
-        headers = stream.headers if flight.head else {}
-        return self._judged(UnusableAnswer(status, headers, error_text(data), flaw or "it is no 2xx"))
+            return Answer(status, body, number)
+        headers = stream.headers if attempt.head_complete else {}
+        return self._classify(UnusableAnswer(status, headers, error_text(body), flaw or "it is no 2xx"))
 
-    def _without_answer(self, flight: HttpAttempt, what: str) -> VitecError:
-        """What it means that requests raised something: the flight's marks decide, never the exception's class."""
-        if flight.status is not None:
-            return self._judged(UnusableAnswer(flight.status, {}, None, _flaw(flight) or "its head cannot be read"))
-        if flight.cut:
+    def _without_answer(self, attempt: HttpAttempt, reason: str) -> VitecError:
+        """Give the error of a request that raised something: the attempt's marks decide, never the exception's class."""
+        if attempt.status is not None:
+            flaw = _flaw_of(attempt) or "its head cannot be read"
+            return self._classify(UnusableAnswer(attempt.status, {}, None, flaw))
+        if attempt.cut:
             return Unanswered("no complete answer before the deadline")
-        if flight.permit.written:
-            return Unanswered(f"the connection ended before a complete answer ({what})")
-        if flight.permit.revoked and flight.remaining() > 0:
+        if attempt.permit.written:
+            return Unanswered(f"the connection ended before a complete answer ({reason})")
+        if attempt.permit.revoked and attempt.remaining() > 0:
             return Revoked("withdrawn before the first byte")
-        return Unreachable(flight.trouble)
+        return Unreachable(attempt.connect_error)
 
-    def _judged(self, heard: UnusableAnswer) -> VitecError:
-        return classify(heard, throttled_is_certain=self._throttled_is_certain)
+    def _classify(self, answer: UnusableAnswer) -> VitecError:
+        return classify(answer, throttled_is_certain=self._throttled_is_certain)
 
 
-def _flaw(flight: HttpAttempt) -> str | None:
-    """Why the answer, whatever it looks like, is not a complete one."""
-    if flight.cut:
+def _flaw_of(attempt: HttpAttempt) -> str | None:
+    """Say why the answer, whatever it looks like, is not a complete one. None: it is complete."""
+    if attempt.cut:
         return "the answer was still coming at the deadline"
-    if not flight.head:
+    if not attempt.head_complete:
         return "the answer was cut off in its head"
-    if not flight.framed:
+    if not attempt.framed:
         return "the answer does not say where its body ends, or ended before that"
     return None
+
+
+def with_tries(
+    attempt: Callable[[int], Answer | VitecError],
+    remaining: Callable[[], float],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    chance: Callable[[], float] = random.random,
+) -> Answer | VitecError:
+    """Give the first try's result, or, as long as that is Unreachable and time remains, that of one of two more.
+
+    All within the same claim. `attempt` gets the number of the try, from 1; `remaining` gives seconds.
+    """
+    first = attempt(1)
+    if not isinstance(first, Unreachable):
+        return first
+
+    # The usual case, a first try that comes through, does not pay for tenacity; a second one starts from its result.
+    results = chain([first], (attempt(number) for number in count(2)))
+    retrying = Retrying(
+        retry=retry_if_result(lambda result: isinstance(result, Unreachable)),
+        stop=lambda state: state.attempt_number >= TRIES or remaining() <= LONGEST_WAIT,
+        wait=lambda _: LONGEST_WAIT * chance(),
+        sleep=sleep,
+        retry_error_callback=_last_result,
+    )
+    return retrying(lambda: next(results))
+
+
+def _last_result(state: RetryCallState) -> Answer | VitecError:
+    assert state.outcome is not None  # noqa: S101 (tenacity sets it before it asks)
+    result: Answer | VitecError = state.outcome.result()
+    return result

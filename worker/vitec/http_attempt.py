@@ -1,60 +1,89 @@
-"""One try at one request: how far it got, as seen on its own connection."""
+"""One try at one request: its permit, the marks of how far it got, and the watchdog that ends it at its deadline."""
 
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from math import inf
 
-from worker.vitec.permit import Permit
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(slots=True, eq=False)
+class Permit:
+    """The right to send one request once, until `deadline` (a reading of `time.monotonic`).
+
+    The first byte and the withdrawal are decided under one lock. Either the first byte comes first (`written` is true,
+    and whatever happens next the effect is unknown), or the withdrawal does (`revoked` is true: nothing has been
+    written, and nothing will be). There is no third way, however long the sending thread sits in name look-up or TLS.
+    Just before the first byte `may_write` is asked, under the same lock; it must not block.
+    """
+
+    deadline: float
+    may_write: Callable[[], bool] = _always
+    written: bool = field(default=False, init=False)
+    """Whether the first byte has been, or is this moment being, handed to the operating system."""
+    revoked: bool = field(default=False, init=False)
+    """Whether it was withdrawn in time."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def revoke(self) -> bool:
+        """Withdraw it. True: in time, nothing has been written and nothing will be. False: too late."""
+        with self._lock:
+            if self.written:
+                return False
+            self.revoked = True
+            return True
+
+    def use(self) -> bool:
+        """Take the right, for the connection that is about to write its first byte. False: it must not."""
+        with self._lock:
+            if self.written:
+                return False
+            if self.revoked or time.monotonic() >= self.deadline or not self.may_write():
+                self.revoked = True
+                return False
+            self.written = True
+            return True
 
 
 class WithdrawnError(Exception):
     """The permit was gone before the first byte."""
 
 
+@dataclass(slots=True, eq=False)
 class HttpAttempt:
-    """What the connection learns while it carries one request, and the handle by which the watchdog cuts it.
+    """The marks that a connection leaves while it carries one request, and the handle by which the watchdog cuts it.
 
     An exception's class cannot tell whether bytes were written, nor a returned answer whether it was cut off (a
-    `shutdown` once made a clean-looking 201). So the verdict is formed from these marks, and from nothing else.
+    `shutdown` once made a clean-looking 201). So the outcome is formed from these marks, and from nothing else.
     """
 
-    __slots__ = (
-        "_fd",
-        "_landed",
-        "_lock",
-        "cut",
-        "deadline",
-        "framed",
-        "head",
-        "method",
-        "permit",
-        "status",
-        "trouble",
-    )
-
-    def __init__(self, permit: Permit, deadline: float, method: str) -> None:
-        self.permit = permit
-        self.deadline = deadline
-        self.method = method
-        self.trouble = "no connection could be made"
-        """A sentence for people, kept up to date by the connection for as long as nothing has been written."""
-        self.status: int | None = None
-        """Of a final answer whose status line came whole."""
-        self.head = False
-        """Whether the head of that answer came whole, to its blank line."""
-        self.framed = False
-        """Whether that head says where the body ends, so that a truncated one can be told from a whole one."""
-        self.cut = False
-        """Whether the watchdog has cut it."""
-        self._lock = threading.Lock()
-        self._fd: int | None = None
-        self._landed = False
+    permit: Permit
+    deadline: float
+    """A reading of `time.monotonic`: the permit's deadline, or an earlier one."""
+    method: str
+    connect_error: str = field(default="no connection could be made", init=False)
+    """A sentence for people, kept up to date by the connection for as long as nothing has been written."""
+    status: int | None = field(default=None, init=False)
+    """The status of a final answer, once its status line has come whole."""
+    head_complete: bool = field(default=False, init=False)
+    """Whether the head of that answer came whole, to its blank line."""
+    framed: bool = field(default=False, init=False)
+    """Whether that head says where the body ends, so that a truncated one can be told from a whole one."""
+    cut: bool = field(default=False, init=False)
+    """Whether the watchdog has cut it."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _fd: int | None = field(default=None, init=False)
+    _ended: bool = field(default=False, init=False)
 
     def remaining(self) -> float:
-        """Seconds until this try must be over; negative after that."""
+        """Give the seconds until this try must be over; negative after that."""
         return self.deadline - time.monotonic()
 
     def begin_write(self, sock: socket.socket) -> None:
@@ -68,27 +97,27 @@ class HttpAttempt:
             raise WithdrawnError
 
     def end(self) -> None:
-        """Say that the socket is no longer ours to cut. Twice is harmless."""
+        """Take the socket away from the watchdog: it is no longer ours to cut. Twice is harmless."""
         with self._lock:
-            self._landed = True
+            self._ended = True
             if self._fd is not None:
                 os.close(self._fd)
                 self._fd = None
 
     def expire(self) -> None:
-        """The watchdog's verdict: withdraw what has not been written, cut what has."""
+        """Withdraw the request if nothing of it has been written, cut it if something has. Called by the watchdog."""
         if self.permit.revoke():
             return
         with self._lock:
-            if self._landed:
+            if self._ended:
                 return
             self.cut = True
             if self._fd is not None:
-                _shut(self._fd)
+                _shut_down(self._fd)
 
 
-def _shut(fd: int) -> None:
-    """Wake whoever reads or writes there; the owner then closes, and the linger of 0 throws unsent bytes away.
+def _shut_down(fd: int) -> None:
+    """Wake the thread that reads or writes there; it then closes, and the linger of 0 throws unsent bytes away.
 
     Never `SSLSocket.shutdown`: it takes the TLS layer off a socket that another thread is writing to, which would then
     go on in plain text.
@@ -100,27 +129,75 @@ def _shut(fd: int) -> None:
 
 
 class _Current(threading.local):
-    flight: HttpAttempt | None = None
+    attempt: HttpAttempt | None = None
 
 
-# How a flight reaches its connection: a request is composed, connected, written and read by one and the same thread,
+# How an attempt reaches its connection: a request is composed, connected, written and read by one and the same thread,
 # and requests has no argument that would go down to the connection; so the thread carries it.
 _current = _Current()
 
 
 def current_attempt() -> HttpAttempt:
-    """The flight of this thread."""
-    if _current.flight is None:
+    """Give the attempt of this thread."""
+    if _current.attempt is None:
         raise RuntimeError("a connection was used outside Client.send")
-    return _current.flight
+    return _current.attempt
 
 
-@contextmanager
-def bound_to_thread(flight: HttpAttempt) -> Iterator[None]:
-    """Make it this thread's flight; landed at the end, come what may."""
-    _current.flight = flight
-    try:
-        yield
-    finally:
-        _current.flight = None
-        flight.end()
+class Watchdog:
+    """One thread that ends each attempt at its total deadline. `requests` has no such thing: its timeout is per read.
+
+    There are never more attempts than threads that send, so a set and the earliest deadline do; the thread wakes only
+    when that comes, not per request.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        self._attempts: set[HttpAttempt] = set()
+        self._wakes_at = inf
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    @contextmanager
+    def watch(self, attempt: HttpAttempt) -> Iterator[None]:
+        """Make it this thread's attempt, which expires at its deadline, and is ended afterwards, come what may."""
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="vitec-watchdog", daemon=True)
+                self._thread.start()
+            self._attempts.add(attempt)
+            if attempt.deadline < self._wakes_at:
+                self._wakes_at = attempt.deadline
+                self._changed.notify()
+        _current.attempt = attempt
+        try:
+            yield
+        finally:
+            _current.attempt = None
+            attempt.end()
+            with self._changed:
+                self._attempts.discard(attempt)
+
+    def close(self) -> None:
+        """End the thread once no attempt is under way any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if self._closed and not self._attempts:
+                    return
+                moment = time.monotonic()
+                expired = [attempt for attempt in self._attempts if attempt.deadline <= moment]
+                self._attempts.difference_update(expired)
+                self._wakes_at = min((attempt.deadline for attempt in self._attempts), default=inf)
+                if not expired:
+                    patience = min(self._wakes_at - moment, threading.TIMEOUT_MAX)
+                    self._changed.wait(None if self._wakes_at == inf else patience)
+            for attempt in expired:
+                attempt.expire()
