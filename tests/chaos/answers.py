@@ -24,7 +24,7 @@ from worker import delivery
 from worker.outbox import Database, connect
 from worker.outbox.database.clock import later
 from worker.outbox.lanes.environments import register
-from worker.sandbox import DOOR_FAULTS, Certificate, Fault, running_sandbox
+from worker.sandbox import CONNECTION_FAULTS, Certificate, Fault, running_sandbox
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ def _played(case: Case, db: Database, ledger: Path) -> list[str]:
                 fork.record(db, kind, number * len(feed.KINDS) + at, f"M{at}", source=case.fault)
         settings = SETTINGS.model_copy(update={"vitec_timeout": DEADLINE}) if case.fault in SLOW else SETTINGS
         client = fork.client_for(sandbox.base_url, settings, TLS / "authority.pem" if tls else None)
-        with sandbox.shut(case.fault) if case.fault in DOOR_FAULTS else nullcontext():
-            if case.fault not in DOOR_FAULTS:
+        with sandbox.failing_connections(case.fault) if case.fault in CONNECTION_FAULTS else nullcontext():
+            if case.fault not in CONNECTION_FAULTS:
                 sandbox.play([_rule(case.fault)])
             holds = _meet(db, client, settings)
         client.close()

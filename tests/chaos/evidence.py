@@ -10,7 +10,7 @@ from models import Attempt, Event, Operation, State
 from tests.chaos.checker import Evidence, Request, Row, Tried
 from tests.chaos.meaning import AMBIGUOUS
 from worker.outbox import Database, connect
-from worker.sandbox import Entry, Fault, Ledger
+from worker.sandbox import Fault, Ledger, LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,7 @@ def tried_of(db: Database) -> list[Tried]:
     return [Tried(row.operation_id, row.attempt, row.written, row.outcome or "") for row in found]
 
 
-def read_ledger(path: Path) -> tuple[list[Entry], int]:
+def read_ledger(path: Path) -> tuple[list[LedgerEntry], int]:
     """What the stand-in received, and how many connections it reset before they said anything."""
     with Ledger(path) as ledger:
         return ledger.requests(), ledger.faults()[Fault.RESET_ON_ACCEPT]
@@ -56,7 +56,7 @@ def read_ledger(path: Path) -> tuple[list[Entry], int]:
 
 def gather(urls: Iterable[str], ledgers: Iterable[Path], *, in_flight_at_kills: int | None = None) -> Evidence:
     """Everything that is known of these databases, whose operations' ids do not overlap. None: doubt is not counted."""
-    entries: list[Entry] = []
+    entries: list[LedgerEntry] = []
     resets = 0
     for ledger in ledgers:
         some, struck_at_the_door = read_ledger(ledger)

@@ -22,7 +22,7 @@ from tests.chaos.points import DONE_TO_IT
 from tests.chaos.result import Result, judged
 from tests.processes import Late
 from worker.failpoints import POINTS
-from worker.sandbox import DOOR_FAULTS, Fault
+from worker.sandbox import CONNECTION_FAULTS, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,12 +46,12 @@ LEFT_OUT = {Fault.THROTTLED_HUGE}
 def mixture(rate: float = RATE) -> list[dict[str, Any]]:
     """Rules by which so many of the requests meet a fault, each fault as often as another."""
     faults = [fault for fault in MEANINGS if fault not in LEFT_OUT]
-    at_requests = [fault for fault in faults if fault not in DOOR_FAULTS]
+    at_requests = [fault for fault in faults if fault not in CONNECTION_FAULTS]
     rules: list[dict[str, Any]] = [{"fault": fault, "probability": rate / len(at_requests)} for fault in at_requests]
     rules += [
         {"fault": fault, "probability": rate / len(at_requests), "seconds": 0.5}
         for fault in faults
-        if fault in DOOR_FAULTS
+        if fault in CONNECTION_FAULTS
     ]
     return rules
 

@@ -18,7 +18,7 @@ from tests.chaos.killing import LEFT_OUT
 from tests.chaos.meaning import MEANINGS
 from tests.chaos.result import Result, judged
 from tests.processes import celery, vitec_sync
-from worker.sandbox import DOOR_FAULTS, PASSWORD, Fault
+from worker.sandbox import CONNECTION_FAULTS, PASSWORD, Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def run(house: House) -> list[Result]:
 
 def _fail_in_every_way(scene: Stage) -> Process:
     scene.beat()
-    faults = [fault for fault in MEANINGS if fault not in LEFT_OUT | DOOR_FAULTS | SLOW]
+    faults = [fault for fault in MEANINGS if fault not in LEFT_OUT | CONNECTION_FAULTS | SLOW]
     scene.play([{"fault": fault, "times": 2} for fault in faults])
     path = scene.folder / "planted.jsonl"
     good = [{"source_id": f"CRM-{number}", "customer_id": "M30001", **_row(number)} for number in range(100)]

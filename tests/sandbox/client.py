@@ -1,4 +1,4 @@
-"""A client without opinions: what it sends and what it gets are bytes, so that a test can see a wire fault as it is."""
+"""A client without opinions: it sends and receives plain bytes, so that a test sees a fault on the wire as it is."""
 
 import base64
 import json
@@ -10,28 +10,28 @@ from email.message import Message
 from http.client import HTTPConnection
 from typing import Any, Final
 
-from worker.sandbox import PASSWORD, USER, Kind, Sandbox
+from worker.sandbox import PASSWORD, USER, CallKind, Sandbox
 
 DEADLINE: Final = 10.0
 LOGIN: Final = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
-PATHS: Final[Mapping[Kind, str]] = {
-    Kind.APPOINTMENT: "/Appointment/M30001/HAN1",
-    Kind.COMEBACK: "/Meeting/Comeback/M30001/ADR1",
-    Kind.VIEWING_REGISTRATION: "/Viewing/M30001/VIS1/TID1/Participant/ADR1",
-    Kind.NOTIFICATION: "/User/Notify/M30001",
-    Kind.ORDER_TOKEN: "/Service/Order/Token/M30001",
+PATHS: Final[Mapping[CallKind, str]] = {
+    CallKind.APPOINTMENT: "/Appointment/M30001/HAN1",
+    CallKind.COMEBACK: "/Meeting/Comeback/M30001/ADR1",
+    CallKind.VIEWING_REGISTRATION: "/Viewing/M30001/VIS1/TID1/Participant/ADR1",
+    CallKind.NOTIFICATION: "/User/Notify/M30001",
+    CallKind.ORDER_TOKEN: "/Service/Order/Token/M30001",
 }
-BODIES: Final[Mapping[Kind, dict[str, Any]]] = {
-    Kind.APPOINTMENT: {
+BODIES: Final[Mapping[CallKind, dict[str, Any]]] = {
+    CallKind.APPOINTMENT: {
         "subject": "Fotografering",
         "startsAt": "2026-12-03T10:00:00+01:00",
         "endsAt": "2026-12-03T11:00:00+01:00",
     },
-    Kind.COMEBACK: {"date": "2026-12-09T14:00:00+01:00", "participant": {"userId": "HAN1"}, "note": "Ring före"},
-    Kind.VIEWING_REGISTRATION: {"reminderTime": 60, "smsReminder": True},
-    Kind.NOTIFICATION: {"message": "Nytt bud", "sms": True, "recipients": ["HAN1", "HAN2"]},
-    Kind.ORDER_TOKEN: {"data": "nk07v97aM4k+/A=="},
+    CallKind.COMEBACK: {"date": "2026-12-09T14:00:00+01:00", "participant": {"userId": "HAN1"}, "note": "Ring före"},
+    CallKind.VIEWING_REGISTRATION: {"reminderTime": 60, "smsReminder": True},
+    CallKind.NOTIFICATION: {"message": "Nytt bud", "sms": True, "recipients": ["HAN1", "HAN2"]},
+    CallKind.ORDER_TOKEN: {"data": "nk07v97aM4k+/A=="},
 }
 MEETINGS: Final = "/CRM/Contact/M30001/ADR1/ComebackMeeting"
 PARTICIPANTS: Final = "/ViewingParticipant/M30001/ADR1/VIS1"
@@ -48,8 +48,8 @@ class Reply:
         return json.loads(self.body)
 
 
-def call(sandbox: Sandbox, kind: Kind, *, path: str | None = None, body: Any = None, **changes: Any) -> Reply:
-    """Make one of the five calls, valid unless told otherwise."""
+def call(sandbox: Sandbox, kind: CallKind, *, path: str | None = None, body: Any = None, **changes: Any) -> Reply:
+    """Make one of the five calls; it is valid unless `body` or `changes` break it."""
     content = BODIES[kind] | changes if body is None else body
     return ask(sandbox, "POST", path or PATHS[kind], json.dumps(content).encode())
 
@@ -59,19 +59,21 @@ def get(sandbox: Sandbox, path: str) -> Reply:
 
 
 def ask(sandbox: Sandbox, method: str, path: str, body: bytes | None = None, **headers: str | None) -> Reply:
-    """One request on a connection of its own. A header given as None is left out; `_` stands for `-`."""
+    """One request on a connection of its own. A header sent_headers as None is left out; `_` stands for `-`."""
     usual = {"Authorization": LOGIN, "Content-Type": "application/json; charset=utf-8"}
-    given = usual | {name.replace("_", "-"): value for name, value in headers.items()}
+    sent_headers = usual | {name.replace("_", "-"): value for name, value in headers.items()}
     connection = HTTPConnection("127.0.0.1", sandbox.port, timeout=DEADLINE)
     try:
-        connection.request(method, path, body, {name: value for name, value in given.items() if value is not None})
+        connection.request(
+            method, path, body, {name: value for name, value in sent_headers.items() if value is not None}
+        )
         response = connection.getresponse()
         return Reply(response.status, response.headers, response.read())
     finally:
         connection.close()
 
 
-def request_bytes(kind: Kind = Kind.APPOINTMENT, *, body: bytes | None = None) -> bytes:
+def request_bytes(kind: CallKind = CallKind.APPOINTMENT, *, body: bytes | None = None) -> bytes:
     content = json.dumps(BODIES[kind]).encode() if body is None else body
     lines = [
         f"POST {PATHS[kind]} HTTP/1.1",

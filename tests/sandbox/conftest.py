@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from worker.sandbox import House, Sandbox, running_sandbox
+from worker.sandbox import AccessRules, Sandbox, running_sandbox
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    house = House(closed=frozenset({"M39999"}), passwords={"M30002": "other", "M30003/order_token": "narrow"})
-    with running_sandbox(house=house) as running:
+    access = AccessRules(closed=frozenset({"M39999"}), passwords={"M30002": "other", "M30003/order_token": "narrow"})
+    with running_sandbox(access=access) as running:
         yield running

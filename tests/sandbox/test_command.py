@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.sandbox.client import BODIES, PATHS
-from worker.sandbox import PASSWORD, USER, Kind, Ledger
+from worker.sandbox import PASSWORD, USER, CallKind, Ledger
 
 pytestmark = pytest.mark.processes
 
@@ -42,8 +42,8 @@ def started(tmp_path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[st
 
 
 def post(base_url: str, password: str = PASSWORD) -> requests.Response:
-    address = base_url + PATHS[Kind.COMEBACK]
-    return requests.post(address, json=BODIES[Kind.COMEBACK], auth=(USER, password), timeout=10)
+    address = base_url + PATHS[CallKind.COMEBACK]
+    return requests.post(address, json=BODIES[CallKind.COMEBACK], auth=(USER, password), timeout=10)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -68,7 +68,7 @@ def test_it_stops_though_a_request_hangs(tmp_path: Path) -> None:
     with started(tmp_path, "--faults", str(script), "--ledger", str(ledger)) as (process, base_url):
         with pytest.raises(requests.ReadTimeout):
             requests.post(
-                base_url + PATHS[Kind.COMEBACK], json=BODIES[Kind.COMEBACK], auth=(USER, PASSWORD), timeout=0.5
+                base_url + PATHS[CallKind.COMEBACK], json=BODIES[CallKind.COMEBACK], auth=(USER, PASSWORD), timeout=0.5
             )
         process.terminate()
         process.communicate(timeout=10)
@@ -112,27 +112,27 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_a_wrong_option_is_a_usage_error(options: tuple[str, ...], words: str) -> None:
-    done = run(*options)
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    finished = run(*options)
+    assert finished.returncode == 2
+    assert words in finished.stderr
+    assert "Traceback" not in finished.stderr
 
 
 def test_a_taken_port_is_said_in_one_line() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        done = run("--port", str(port))
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"The sandbox cannot start on 127.0.0.1 port {port}:")
-    assert done.stderr.count("\n") == 1
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        finished = run("--port", str(port))
+    assert finished.returncode == 1
+    assert finished.stderr.startswith(f"The sandbox cannot start on 127.0.0.1 port {port}:")
+    assert finished.stderr.count("\n") == 1
 
 
-def test_a_ledger_that_cannot_be_one_is_said_in_one_line(tmp_path: Path) -> None:
+def test_an_unusable_ledger_is_said_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "letter.txt"
     file.write_text("Kära mäklare! " * 100)
-    done = run("--ledger", str(file))
-    assert done.returncode == 1
-    assert done.stderr.startswith("The sandbox cannot start")
-    assert done.stderr.count("\n") == 1
+    finished = run("--ledger", str(file))
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("The sandbox cannot start")
+    assert finished.stderr.count("\n") == 1

@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 
 from tests.sandbox.client import BODIES, MEETINGS, call, connect, get, receive_all, request_bytes, send
-from worker.sandbox import DOOR_FAULTS, Fault, Kind, Sandbox, Stage
+from worker.sandbox import CONNECTION_FAULTS, CallKind, Fault, FaultStage, Sandbox
 from worker.sandbox.wire import WIRE_FAULTS
 
 SLOW = 0.002
@@ -22,9 +22,9 @@ def play(sandbox: Sandbox, fault: Fault, seconds: float | None = None) -> None:
     sandbox.play([{"fault": fault, "seconds": seconds}])
 
 
-def seen(sandbox: Sandbox) -> list[tuple[str | None, int | None, bool, bool]]:
+def recorded(sandbox: Sandbox) -> list[tuple[str | None, int | None, bool, bool]]:
     """Fault, status begun, applied, and whether the body was read."""
-    return [(each.fault, each.status, each.applied, each.body is not None) for each in sandbox.ledger.requests()]
+    return [(entry.fault, entry.status, entry.applied, entry.body is not None) for entry in sandbox.ledger.requests()]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_reset_is_a_reset(sandbox: Sandbox, fault: Fault, applied: bool, read:
     play(sandbox, fault)
     with pytest.raises(ConnectionResetError):
         send(sandbox, request_bytes())
-    assert seen(sandbox) == [(fault, None, applied, read)]
+    assert recorded(sandbox) == [(fault, None, applied, read)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_reset_is_a_reset(sandbox: Sandbox, fault: Fault, applied: bool, read:
 def test_a_close_is_an_end_without_a_byte(sandbox: Sandbox, fault: Fault, applied: bool, read: bool) -> None:
     play(sandbox, fault)
     assert send(sandbox, request_bytes()) == b""
-    assert seen(sandbox) == [(fault, None, applied, read)]
+    assert recorded(sandbox) == [(fault, None, applied, read)]
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET_BEFORE_READING, Fault.CLOSE_BEFORE_READING])
@@ -68,12 +68,12 @@ def test_before_reading_means_before_the_body_has_come(sandbox: Sandbox, fault: 
 @pytest.mark.parametrize(
     ("fault", "applied"), [(Fault.HANG_BEFORE_PROCESSING, False), (Fault.HANG_AFTER_PROCESSING, True)]
 )
-def test_a_hang_says_nothing_and_ends_when_its_time_is_up(sandbox: Sandbox, fault: Fault, applied: bool) -> None:
+def test_a_hang_sends_nothing_and_ends_in_time(sandbox: Sandbox, fault: Fault, applied: bool) -> None:
     play(sandbox, fault, seconds=0.5)
     began = monotonic()
     assert send(sandbox, request_bytes()) == b""
     assert monotonic() - began >= 0.5
-    assert seen(sandbox) == [(fault, None, applied, True)]
+    assert recorded(sandbox) == [(fault, None, applied, True)]
 
 
 def test_a_hang_without_a_time_lasts_longer_than_the_client(sandbox: Sandbox) -> None:
@@ -91,13 +91,13 @@ def test_the_ledger_is_written_before_the_fault_is_acted_out(sandbox: Sandbox) -
     with connect(sandbox) as connection:
         connection.sendall(request_bytes())
         assert connection.recv(1) == b"H"
-        assert seen(sandbox) == [(Fault.SLOW_DRIP, 200, True, True)]
+        assert recorded(sandbox) == [(Fault.SLOW_DRIP, 200, True, True)]
 
 
 def test_a_late_act_is_received_at_once_and_applied_later(sandbox: Sandbox) -> None:
     play(sandbox, Fault.ACT_LATE, seconds=0.5)
     with connect(sandbox) as connection:
-        connection.sendall(request_bytes(Kind.COMEBACK))
+        connection.sendall(request_bytes(CallKind.COMEBACK))
         until_received(sandbox)
         sandbox.play(None)
         assert get(sandbox, MEETINGS).json["meetings"] == []
@@ -113,7 +113,7 @@ def test_a_late_act_happens_though_nobody_waits_for_it(sandbox: Sandbox) -> None
     until_received(sandbox, applied=True)
 
 
-def test_a_slow_drip_comes_byte_by_byte_and_is_whole_in_the_end(sandbox: Sandbox) -> None:
+def test_a_slow_drip_comes_byte_by_byte_and_whole(sandbox: Sandbox) -> None:
     play(sandbox, Fault.SLOW_DRIP, seconds=SLOW)
     began = monotonic()
     answer = send(sandbox, request_bytes())
@@ -134,18 +134,18 @@ def test_a_chunked_drip_is_one_byte_to_a_chunk(sandbox: Sandbox) -> None:
 
 def test_a_chunked_drip_is_an_answer_to_a_client(sandbox: Sandbox) -> None:
     play(sandbox, Fault.CHUNKED_DRIP, seconds=SLOW)
-    assert call(sandbox, Kind.APPOINTMENT).json == sandbox.ledger.applied()[0].remote_id
+    assert call(sandbox, CallKind.APPOINTMENT).json == sandbox.ledger.applied()[0].remote_id
 
 
 def test_a_truncated_header_ends_in_the_middle_of_a_line(sandbox: Sandbox) -> None:
     play(sandbox, Fault.TRUNCATED_HEADER)
     answer = send(sandbox, request_bytes())
     assert answer == b"HTTP/1.1 200 OK\r\nServer: vitec-sync-sandbox\r\nDat"
-    assert seen(sandbox) == [(Fault.TRUNCATED_HEADER, 200, True, True)]
+    assert recorded(sandbox) == [(Fault.TRUNCATED_HEADER, 200, True, True)]
 
 
 @pytest.mark.parametrize("kind", list(BODIES))
-def test_a_truncated_body_is_shorter_than_promised(sandbox: Sandbox, kind: Kind) -> None:
+def test_a_truncated_body_is_shorter_than_promised(sandbox: Sandbox, kind: CallKind) -> None:
     play(sandbox, Fault.TRUNCATED_BODY)
     head, _, body = send(sandbox, request_bytes(kind)).partition(b"\r\n\r\n")
     promised = int(head.rpartition(b"Content-Length: ")[2])
@@ -158,17 +158,17 @@ def test_a_fault_cuts_one_connection_and_no_other(sandbox: Sandbox) -> None:
     with connect(sandbox) as hanging:
         hanging.sendall(request_bytes())
         until_received(sandbox)
-        assert call(sandbox, Kind.APPOINTMENT).status == 200
+        assert call(sandbox, CallKind.APPOINTMENT).status == 200
 
 
-def test_an_invalid_call_is_not_applied_though_the_fault_comes_after_processing(sandbox: Sandbox) -> None:
+def test_no_fault_applies_an_invalid_call(sandbox: Sandbox) -> None:
     play(sandbox, Fault.RESET_AFTER_PROCESSING)
     with pytest.raises(ConnectionResetError):
         send(sandbox, request_bytes(body=b'{"subject": ""}'))
-    assert seen(sandbox) == [(Fault.RESET_AFTER_PROCESSING, None, False, True)]
+    assert recorded(sandbox) == [(Fault.RESET_AFTER_PROCESSING, None, False, True)]
 
 
-def test_a_request_that_never_arrives_whole_is_not_in_the_ledger(sandbox: Sandbox) -> None:
+def test_an_incomplete_request_is_not_in_the_ledger(sandbox: Sandbox) -> None:
     with connect(sandbox) as connection:
         connection.sendall(request_bytes()[:-5])
         connection.shutdown(socket.SHUT_WR)
@@ -177,8 +177,8 @@ def test_a_request_that_never_arrives_whole_is_not_in_the_ledger(sandbox: Sandbo
 
 
 def test_each_fault_has_one_place_where_it_strikes() -> None:
-    early = {fault for fault in Fault if fault.stage is Stage.BEFORE_READING}
+    early = {fault for fault in Fault if fault.stage is FaultStage.BEFORE_READING}
     assert early == {Fault.RESET_BEFORE_READING, Fault.CLOSE_BEFORE_READING}
-    assert {fault for fault in Fault if fault.stage is Stage.AT_THE_DOOR} == DOOR_FAULTS
-    assert not DOOR_FAULTS & WIRE_FAULTS
-    assert not any(fault.applies for fault in early | DOOR_FAULTS)
+    assert {fault for fault in Fault if fault.stage is FaultStage.ON_CONNECT} == CONNECTION_FAULTS
+    assert not CONNECTION_FAULTS & WIRE_FAULTS
+    assert not any(fault.applies for fault in early | CONNECTION_FAULTS)

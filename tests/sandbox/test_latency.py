@@ -17,13 +17,13 @@ from worker.sandbox import Latency
     ],
 )
 def test_a_latency_is_read(text: str, latency: Latency) -> None:
-    assert Latency.of(text) == latency
+    assert Latency.parse(text) == latency
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1", "80ms-20ms", "1m", "1s-", "nan"])
 def test_what_is_no_latency_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="latency"):
-        Latency.of(text)
+        Latency.parse(text)
 
 
 def test_a_drawn_latency_lies_between_its_ends() -> None:

@@ -1,4 +1,4 @@
-"""Faults of the door are what a client meets before it has said anything."""
+"""Connection faults strike before the client has sent anything."""
 
 import errno
 import logging
@@ -13,8 +13,8 @@ from time import monotonic
 import pytest
 
 from tests.sandbox.client import call, connect, request_bytes, send
-from worker.sandbox import Certificate, Fault, Kind, Sandbox, running_sandbox
-from worker.sandbox.listener import bind
+from worker.sandbox import CallKind, Certificate, Fault, Sandbox, running_sandbox
+from worker.sandbox.listener import bind_loopback
 
 FILES = Path(__file__).parent
 CERTIFICATE = Certificate(str(FILES / "certificate.pem"), str(FILES / "key.pem"))
@@ -45,35 +45,39 @@ def test_visitors_that_leave_before_the_handshake_are_no_error(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_a_refusing_door_refuses_until_it_is_opened(sandbox: Sandbox) -> None:
-    with sandbox.shut(Fault.REFUSE_CONNECTIONS):
+def test_connections_are_refused_until_accepted_again(sandbox: Sandbox) -> None:
+    with sandbox.failing_connections(Fault.REFUSE_CONNECTIONS):
         for _ in range(3):
             with pytest.raises(ConnectionRefusedError):
                 connect(sandbox)
-    assert call(sandbox, Kind.APPOINTMENT).status == 200
+    assert call(sandbox, CallKind.APPOINTMENT).status == 200
 
 
-def test_a_refusing_door_keeps_its_port_from_others(sandbox: Sandbox) -> None:
-    with sandbox.shut(Fault.REFUSE_CONNECTIONS), socket.socket() as other, pytest.raises(OSError, match="in use"):
-        other.bind(("127.0.0.1", sandbox.port))
+def test_no_other_process_can_take_a_refusing_port(sandbox: Sandbox) -> None:
+    with (
+        sandbox.failing_connections(Fault.REFUSE_CONNECTIONS),
+        socket.socket() as second,
+        pytest.raises(OSError, match="in use"),
+    ):
+        second.bind(("127.0.0.1", sandbox.port))
 
 
-def test_a_hanging_door_lets_nobody_connect(sandbox: Sandbox) -> None:
-    with sandbox.shut(Fault.CONNECT_HANG):
+def test_a_connect_hang_lets_no_client_connect(sandbox: Sandbox) -> None:
+    with sandbox.failing_connections(Fault.CONNECT_HANG):
         for _ in range(2):
             with pytest.raises(TimeoutError):
                 connect(sandbox, timeout=0.3)
-    assert call(sandbox, Kind.APPOINTMENT).status == 200
+    assert call(sandbox, CallKind.APPOINTMENT).status == 200
     assert sandbox.ledger.count() == 1
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSE_CONNECTIONS, Fault.CONNECT_HANG])
-def test_a_shut_door_opens_by_itself(sandbox: Sandbox, fault: Fault) -> None:
-    sandbox.shut_door(fault, 0.3)
+def test_a_connection_fault_ends_by_itself(sandbox: Sandbox, fault: Fault) -> None:
+    sandbox.fail_connections(fault, 0.3)
     with pytest.raises((ConnectionRefusedError, TimeoutError)):
         connect(sandbox, timeout=0.1)
     until_open(sandbox)
-    assert call(sandbox, Kind.APPOINTMENT).status == 200
+    assert call(sandbox, CallKind.APPOINTMENT).status == 200
 
 
 def until_open(sandbox: Sandbox) -> None:
@@ -84,21 +88,25 @@ def until_open(sandbox: Sandbox) -> None:
         except (ConnectionRefusedError, TimeoutError):
             continue
         return
-    pytest.fail("the door stayed shut")
+    pytest.fail("connections are still refused")
 
 
-def test_a_shut_door_says_goodbye_to_those_inside(sandbox: Sandbox) -> None:
-    with connect(sandbox) as inside:
-        inside.sendall(request_bytes())
-        assert b"Connection: close" not in inside.recv(65536)
-        with sandbox.shut(Fault.REFUSE_CONNECTIONS):
-            inside.sendall(request_bytes())
-            assert b"Connection: close" in inside.recv(65536)
+def test_open_connections_are_told_to_close(sandbox: Sandbox) -> None:
+    with connect(sandbox) as connection:
+        connection.sendall(request_bytes())
+        assert b"Connection: close" not in connection.recv(65536)
+        with sandbox.failing_connections(Fault.REFUSE_CONNECTIONS):
+            connection.sendall(request_bytes())
+            assert b"Connection: close" in connection.recv(65536)
 
 
 def test_a_reset_on_accept_comes_before_anything_is_read(sandbox: Sandbox) -> None:
     # The reset may be there before the connecting call has returned.
-    with sandbox.shut(Fault.RESET_ON_ACCEPT), pytest.raises(ConnectionResetError), connect(sandbox) as connection:
+    with (
+        sandbox.failing_connections(Fault.RESET_ON_ACCEPT),
+        pytest.raises(ConnectionResetError),
+        connect(sandbox) as connection,
+    ):
         connection.recv(1)
     assert sandbox.ledger.faults() == {"reset_on_accept": 1}
     assert sandbox.ledger.count() == 0
@@ -109,21 +117,21 @@ def test_tls_is_spoken_where_there_is_a_certificate(secure: Sandbox) -> None:
     assert handshake(secure, trusting=True).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_a_certificate_that_nobody_vouches_for_ends_the_handshake(secure: Sandbox) -> None:
+def test_an_untrusted_certificate_ends_the_handshake(secure: Sandbox) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(secure, trusting=False)
     assert secure.ledger.count() == 0
 
 
 def test_a_tls_failure_is_a_failed_handshake(secure: Sandbox) -> None:
-    with secure.shut(Fault.TLS_FAILURE), pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+    with secure.failing_connections(Fault.TLS_FAILURE), pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
         handshake(secure, trusting=True)
     assert (secure.ledger.count(), secure.ledger.faults()) == (0, {"tls_failure": 1})
     assert handshake(secure, trusting=True).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_tls_hang_is_a_handshake_that_never_ends(secure: Sandbox) -> None:
-    with secure.shut(Fault.TLS_HANG), pytest.raises(TimeoutError):
+    with secure.failing_connections(Fault.TLS_HANG), pytest.raises(TimeoutError):
         handshake(secure, trusting=True, timeout=0.3)
     assert (secure.ledger.count(), secure.ledger.faults()) == (0, {"tls_hang": 1})
 
@@ -146,41 +154,41 @@ def test_a_reset_is_a_reset_over_tls_too(secure: Sandbox) -> None:
     assert secure.ledger.count(applied=True) == 1
 
 
-def test_a_script_can_shut_the_door_behind_a_connection(sandbox: Sandbox) -> None:
+def test_a_script_can_refuse_connections_after_one(sandbox: Sandbox) -> None:
     sandbox.play([{"fault": "refuse_connections", "match": {"nth": 2}, "seconds": 60}])
-    assert call(sandbox, Kind.APPOINTMENT).status == 200
-    assert call(sandbox, Kind.APPOINTMENT).status == 200
+    assert call(sandbox, CallKind.APPOINTMENT).status == 200
+    assert call(sandbox, CallKind.APPOINTMENT).status == 200
     with pytest.raises(ConnectionRefusedError):
         connect(sandbox)
     assert sandbox.ledger.faults() == {"refuse_connections": 1}
-    sandbox.open_door()
-    assert call(sandbox, Kind.APPOINTMENT).status == 200
+    sandbox.accept_connections()
+    assert call(sandbox, CallKind.APPOINTMENT).status == 200
 
 
 def test_a_script_can_reset_a_connection(sandbox: Sandbox) -> None:
     sandbox.play([{"fault": "reset_on_accept", "times": 1}])
     with pytest.raises(ConnectionResetError), connect(sandbox) as connection:
         connection.recv(1)
-    assert call(sandbox, Kind.APPOINTMENT).status == 200
+    assert call(sandbox, CallKind.APPOINTMENT).status == 200
 
 
-def test_what_is_no_fault_of_the_door_does_not_shut_it(sandbox: Sandbox) -> None:
-    with pytest.raises(ValueError, match="no fault of the door"):
-        sandbox.shut_door(Fault.SERVER_ERROR, 1)
+def test_only_a_connection_fault_stops_connections(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="no connection fault"):
+        sandbox.fail_connections(Fault.SERVER_ERROR, 1)
     assert send(sandbox, request_bytes().replace(b"Host", b"Connection: close\r\nHost")).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "::1", "localhost", "192.0.2.1"])
 def test_only_the_loopback_address_is_listened_on(host: str) -> None:
     with pytest.raises(ValueError, match="only"):
-        bind(0, host)
+        bind_loopback(0, host)
 
 
 def test_a_port_that_is_taken_is_an_error(sandbox: Sandbox) -> None:
     with pytest.raises(OSError, match="in use"):
-        bind(sandbox.port)
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
+        bind_loopback(sandbox.port)
+    with socket.socket() as foreign:
+        foreign.bind(("127.0.0.1", 0))
+        foreign.listen()
         with pytest.raises(OSError, match="in use"):
-            bind(other.getsockname()[1])
+            bind_loopback(foreign.getsockname()[1])

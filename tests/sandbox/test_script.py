@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from worker.sandbox import DOOR_FAULTS, Fault, Kind, Match, Rule, Script
-from worker.sandbox.script import Faults, Subject
+from worker.sandbox import CONNECTION_FAULTS, CallKind, Fault, Match, Rule, Script
+from worker.sandbox.script import FaultTarget, ScriptedFaults
 
-COMEBACK = Subject(Kind.COMEBACK, "M1", "/Meeting/Comeback/M1/ADR1")
-NOTIFICATION = Subject(Kind.NOTIFICATION, "M2", "/User/Notify/M2")
+COMEBACK = FaultTarget(CallKind.COMEBACK, "M1", "/Meeting/Comeback/M1/ADR1")
+NOTIFICATION = FaultTarget(CallKind.NOTIFICATION, "M2", "/User/Notify/M2")
 
 
-def played(rules: list[Rule], subjects: list[Subject], seed: int = 0) -> list[Fault | None]:
-    faults = Faults(Script(seed=seed, rules=tuple(rules)))
+def played(rules: list[Rule], subjects: list[FaultTarget], seed: int = 0) -> list[Fault | None]:
+    faults = ScriptedFaults(Script(seed=seed, rules=tuple(rules)))
     return [dealt.fault if (dealt := faults.for_request(subject)) else None for subject in subjects]
 
 
@@ -24,10 +24,10 @@ def played(rules: list[Rule], subjects: list[Subject], seed: int = 0) -> list[Fa
     ("match", "struck"),
     [
         (Match(), [True, True]),
-        (Match(kind=Kind.COMEBACK), [True, False]),
+        (Match(kind=CallKind.COMEBACK), [True, False]),
         (Match(customer_id="M2"), [False, True]),
         (Match(path="ADR1"), [True, False]),
-        (Match(kind=Kind.COMEBACK, customer_id="M2"), [False, False]),
+        (Match(kind=CallKind.COMEBACK, customer_id="M2"), [False, False]),
     ],
 )
 def test_a_rule_strikes_whom_it_matches(match: Match, struck: list[bool]) -> None:
@@ -41,7 +41,7 @@ def test_times_is_how_often() -> None:
 
 
 def test_nth_counts_what_the_rest_of_the_match_lets_through() -> None:
-    rule = Rule(fault=Fault.CONFLICT, match=Match(kind=Kind.COMEBACK, nth=2))
+    rule = Rule(fault=Fault.CONFLICT, match=Match(kind=CallKind.COMEBACK, nth=2))
     dealt = played([rule], [COMEBACK, NOTIFICATION, NOTIFICATION, COMEBACK, COMEBACK])
     assert dealt == [None, None, None, Fault.CONFLICT, None]
 
@@ -63,7 +63,7 @@ def test_probability_is_how_probable() -> None:
 
 
 def test_the_order_in_which_paths_arrive_changes_nothing_for_each() -> None:
-    subjects = [Subject(Kind.COMEBACK, "M1", f"/Meeting/Comeback/M1/ADR{number}") for number in range(200)]
+    subjects = [FaultTarget(CallKind.COMEBACK, "M1", f"/Meeting/Comeback/M1/ADR{number}") for number in range(200)]
     shuffled = random.Random(1).sample(subjects, len(subjects))
     rules = [Rule(fault=Fault.CONFLICT, probability=0.3)]
     assert dict(zip(subjects, played(rules, subjects), strict=True)) == dict(
@@ -72,18 +72,18 @@ def test_the_order_in_which_paths_arrive_changes_nothing_for_each() -> None:
 
 
 def test_a_rule_overrides_what_its_fault_does_to_the_call() -> None:
-    assert [Rule(fault=Fault.SERVER_ERROR, applied=applied).deal().applied for applied in (None, True, False)] == [
+    assert [Rule(fault=Fault.SERVER_ERROR, applied=applied).activate().applied for applied in (None, True, False)] == [
         False,
         True,
         False,
     ]
 
 
-@pytest.mark.parametrize("fault", sorted(DOOR_FAULTS))
-def test_a_fault_of_the_door_can_only_count_connections(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", sorted(CONNECTION_FAULTS))
+def test_a_connection_fault_can_only_count_connections(fault: Fault) -> None:
     assert Rule(fault=fault, match=Match(nth=3)).match.nth == 3
     with pytest.raises(ValidationError, match="before any request"):
-        Rule(fault=fault, match=Match(kind=Kind.COMEBACK))
+        Rule(fault=fault, match=Match(kind=CallKind.COMEBACK))
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET_BEFORE_READING, Fault.REFUSE_CONNECTIONS])
@@ -93,7 +93,7 @@ def test_what_is_not_read_cannot_be_applied(fault: Fault) -> None:
 
 
 def test_connections_and_requests_meet_only_their_own_faults() -> None:
-    faults = Faults(Script(rules=(Rule(fault=Fault.TLS_FAILURE), Rule(fault=Fault.CONFLICT))))
+    faults = ScriptedFaults(Script(rules=(Rule(fault=Fault.TLS_FAILURE), Rule(fault=Fault.CONFLICT))))
     connection, request = faults.for_connection(), faults.for_request(COMEBACK)
     assert connection is not None
     assert request is not None
@@ -112,9 +112,9 @@ def test_a_script_reads_the_same_from_toml_json_and_python(tmp_path: Path) -> No
     as_toml.write_text(
         'seed = 7\n[[rules]]\nfault = "throttled_seconds"\nseconds = 2.0\ntimes = 1\nmatch = {kind = "comeback", nth = 3}\n'
     )
-    assert Script.of(as_json) == Script.of(as_toml) == Script.of(EXAMPLE)
-    assert Script.of(EXAMPLE["rules"]) == Script(rules=Script.of(EXAMPLE).rules)
-    assert Script.of(None) == Script()
+    assert Script.read(as_json) == Script.read(as_toml) == Script.read(EXAMPLE)
+    assert Script.read(EXAMPLE["rules"]) == Script(rules=Script.read(EXAMPLE).rules)
+    assert Script.read(None) == Script()
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_a_script_reads_the_same_from_toml_json_and_python(tmp_path: Path) -> No
 )
 def test_a_wrong_rule_is_refused(rule: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Script.of([rule])
+        Script.read([rule])

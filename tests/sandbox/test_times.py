@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from worker.sandbox.times import read_time, stored, wall_clock, written
+from worker.sandbox.times import format_time, read_time, round_as_stored, wall_clock
 
 
 @pytest.mark.parametrize(
@@ -44,23 +44,23 @@ def test_what_is_no_time_is_not_read(text: str) -> None:
 
 def test_stored_times_have_sql_servers_steps() -> None:
     second = datetime(2026, 1, 1)  # noqa: DTZ001
-    given = [0, 1_000, 2_000, 5_000, 999_000]
-    fractions = [stored(second.replace(microsecond=each)).microsecond for each in given]
+    microseconds = [0, 1_000, 2_000, 5_000, 999_000]
+    fractions = [round_as_stored(second.replace(microsecond=microsecond)).microsecond for microsecond in microseconds]
     assert fractions == [0, 0, 3_000, 7_000, 0]
 
 
 def test_storing_rounds_into_the_next_second() -> None:
-    assert stored(datetime(2026, 1, 1, 0, 0, 59, 999_500)) == datetime(2026, 1, 1, 0, 1)  # noqa: DTZ001
+    assert round_as_stored(datetime(2026, 1, 1, 0, 0, 59, 999_500)) == datetime(2026, 1, 1, 0, 1)  # noqa: DTZ001
 
 
-def test_a_time_is_written_with_as_many_decimals_as_asked_or_needed() -> None:
+def test_a_time_has_the_decimals_asked_for_or_needed() -> None:
     whole, broken = datetime(2026, 1, 2, 3, 4, 5), datetime(2026, 1, 2, 3, 4, 5, 7_000)  # noqa: DTZ001
-    assert [written(whole, digits) for digits in (0, 1, 7)] == [
+    assert [format_time(whole, digits) for digits in (0, 1, 7)] == [
         "2026-01-02T03:04:05",
         "2026-01-02T03:04:05.0",
         "2026-01-02T03:04:05.0000000",
     ]
-    assert written(broken, 1) == "2026-01-02T03:04:05.007"
+    assert format_time(broken, 1) == "2026-01-02T03:04:05.007"
 
 
 def test_the_wall_clock_knows_summer_time() -> None:

@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from worker.sandbox import PASSWORD, USER, Certificate, House, Latency, Options, Sandbox, Script, run_sandbox
+from worker.sandbox import (
+    PASSWORD,
+    USER,
+    AccessRules,
+    Certificate,
+    Latency,
+    Sandbox,
+    SandboxOptions,
+    Script,
+    run_sandbox,
+)
 
 
 def sandbox(
@@ -30,12 +40,12 @@ def sandbox(
     """Run a stand-in for Vitec Connect on this machine. It is not Vitec and reaches nobody."""
     if (certificate is None) != (key is None):
         raise typer.BadParameter("--certificate and --key are given together or not at all")
-    options = Options(
+    options = SandboxOptions(
         port=port,
         ledger=ledger or ":memory:",
         faults=_script(faults),
         latency=_latency(latency),
-        house=House(user=user, password=_password(password_file), closed=frozenset(closed or ())),
+        access=AccessRules(user=user, password=_password(password_file), closed=frozenset(closed or ())),
         tls=Certificate(str(certificate), str(key)) if certificate else None,
     )
     try:
@@ -49,7 +59,7 @@ def sandbox(
 
 def _announce(running: Sandbox, ledger: Path | None, ready_file: Path | None) -> None:
     typer.echo(
-        f"Sandbox at {running.base_url}: a stand-in for Vitec Connect, not Vitec. User {running.house.user}; "
+        f"Sandbox at {running.base_url}: a stand-in for Vitec Connect, not Vitec. User {running.access.user}; "
         f"ledger {ledger or 'in memory'}; stop it with Ctrl-C."
     )
     if ready_file is not None:
@@ -61,14 +71,14 @@ def _announce(running: Sandbox, ledger: Path | None, ready_file: Path | None) ->
 
 def _latency(text: str) -> Latency:
     try:
-        return Latency.of(text)
+        return Latency.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--latency") from None
 
 
 def _script(path: Path | None) -> Script:
     try:
-        return Script.of(path)
+        return Script.read(path)
     except (OSError, ValidationError, json.JSONDecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path} is no script of faults: {error}", param_hint="--faults") from None
 

@@ -1,39 +1,39 @@
-"""A stand-in for Vitec Connect: it remembers what it did and fails on demand. It is not Vitec and reaches nobody.
+"""A stand-in for Vitec Connect: it remembers what it did and fails on demand. It is not Vitec, and sends nothing on.
 
-It knows nothing of the worker, as somebody else's server would not.
+It shares no code with the worker, as a foreign server would not.
 """
 
-from worker.sandbox.access import CLOSED, EXPIRED, FULL, PASSWORD, UNKNOWN, USER, House
-from worker.sandbox.calls import Kind
-from worker.sandbox.faults import DOOR_FAULTS, Fault, Stage
+from worker.sandbox.access import CLOSED, EXPIRED, FULL, PASSWORD, UNKNOWN, USER, AccessRules
+from worker.sandbox.calls import CallKind
+from worker.sandbox.faults import CONNECTION_FAULTS, Fault, FaultStage
 from worker.sandbox.latency import Latency
-from worker.sandbox.ledger import Created, Entry, Ledger
-from worker.sandbox.running import Options, Sandbox, run_sandbox, running_sandbox
+from worker.sandbox.ledger import CreatedThing, Ledger, LedgerEntry
+from worker.sandbox.running import Sandbox, SandboxOptions, run_sandbox, running_sandbox
 from worker.sandbox.script import Match, Rule, Script
 from worker.sandbox.server import Certificate
 
 __all__ = [
     "CLOSED",
-    "DOOR_FAULTS",
+    "CONNECTION_FAULTS",
     "EXPIRED",
     "FULL",
     "PASSWORD",
     "UNKNOWN",
     "USER",
+    "AccessRules",
+    "CallKind",
     "Certificate",
-    "Created",
-    "Entry",
+    "CreatedThing",
     "Fault",
-    "House",
-    "Kind",
+    "FaultStage",
     "Latency",
     "Ledger",
+    "LedgerEntry",
     "Match",
-    "Options",
     "Rule",
     "Sandbox",
+    "SandboxOptions",
     "Script",
-    "Stage",
     "run_sandbox",
     "running_sandbox",
 ]

@@ -13,8 +13,8 @@ SERVER: Final = "vitec-sync-sandbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A status, a body and the headers that are not the same for all answers."""
+class HttpAnswer:
+    """A status, a body, and the headers that differ between answers."""
 
     status: int
     body: bytes = b""
@@ -26,12 +26,12 @@ class Answer:
         return HTTPStatus(self.status).phrase
 
     def header_lines(self, date: str) -> list[tuple[str, str]]:
-        """All headers but those that say how long the body is."""
+        """All headers but the two that say how long the body is."""
         kind = [("Content-Type", self.content_type)] if self.content_type else []
         return [("Server", SERVER), ("Date", date), *kind, *self.headers]
 
     def head(self, date: str, *, length: int | None = None, chunked: bool = False) -> bytes:
-        """The bytes before the body, for those who write them by hand. The length may be a lie."""
+        """The bytes before the body, for a fault that writes them itself. The length may be a lie."""
         lines = [f"HTTP/1.1 {self.status} {self.reason}"]
         lines += [f"{name}: {value}" for name, value in self.header_lines(date)]
         if chunked:
@@ -41,39 +41,39 @@ class Answer:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def json_answer(status: int, value: Any, *headers: tuple[str, str]) -> Answer:
-    return Answer(status, json.dumps(value, ensure_ascii=False).encode(errors="replace"), JSON, headers)
+def json_answer(status: int, value: Any, *headers: tuple[str, str]) -> HttpAnswer:
+    return HttpAnswer(status, json.dumps(value, ensure_ascii=False).encode(errors="replace"), JSON, headers)
 
 
-def html_answer(status: int, title: str, *headers: tuple[str, str]) -> Answer:
+def html_answer(status: int, title: str, *headers: tuple[str, str]) -> HttpAnswer:
     page = f"<!DOCTYPE html><html lang=sv><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-    return Answer(status, page.encode(), HTML, headers)
+    return HttpAnswer(status, page.encode(), HTML, headers)
 
 
-def message_answer(status: int, text: str, *headers: tuple[str, str]) -> Answer:
+def message_answer(status: int, text: str, *headers: tuple[str, str]) -> HttpAnswer:
     return json_answer(status, {"message": text}, *headers)
 
 
-def login_refused(subject: str) -> Answer:
+def login_refused(subject: str) -> HttpAnswer:
     """A 401, as HTML for some requests and with nothing at all for others; the path decides which."""
     challenge = ("WWW-Authenticate", 'Basic realm="Vitec Connect (stand-in)"')
-    if _variant(subject, 2):
+    if _choose_variant(subject, 2):
         return html_answer(401, "401 - Åtkomst nekad", challenge)
-    return Answer(401, headers=(challenge,))
+    return HttpAnswer(401, headers=(challenge,))
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What is wrong with one field of a request."""
+    """One field of a request, and the error in it, in Swedish."""
 
     name: str
     text: str
 
 
-def refused(complaints: Sequence[Complaint], subject: str) -> Answer:
-    """A 400 in one of the five shapes that were seen elsewhere, since the real one is not published.
+def validation_refused(complaints: Sequence[Complaint], subject: str) -> HttpAnswer:
+    """A 400 in one of five shapes that .NET servers are seen to use, since Connect's own is not published.
 
-    The same request always gets the same shape; keys differ in case, since a reader must not mind it.
+    The same request always gets the same shape. Keys differ in case between shapes, since a client must not mind it.
     """
     texts = [complaint.text for complaint in complaints]
     by_field: dict[str, list[str]] = {}
@@ -86,8 +86,8 @@ def refused(complaints: Sequence[Complaint], subject: str) -> Answer:
         {"Message": " ".join(texts)},
         {"message": "", "messageDetail": " ".join(texts)},
     )
-    return json_answer(400, shapes[_variant(subject, len(shapes))])
+    return json_answer(400, shapes[_choose_variant(subject, len(shapes))])
 
 
-def _variant(subject: str, number: int) -> int:
+def _choose_variant(subject: str, number: int) -> int:
     return crc32(subject.encode("utf-8", "replace")) % number

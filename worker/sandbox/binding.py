@@ -1,4 +1,4 @@
-"""What a request's JSON must look like, field by field, as .NET's binder would take it."""
+"""The binder: reads a request's JSON field by field, as .NET's model binder does."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from worker.sandbox.answers import Complaint
-from worker.sandbox.calls import Kind
+from worker.sandbox.calls import CallKind
 from worker.sandbox.times import read_time
 
 Values = Mapping[str, Any]
@@ -15,134 +15,134 @@ _LARGEST_INTEGER: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableBody:
     """The body is no JSON object."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """The known fields by their documented names, with what could not be understood about them."""
+class BoundFields:
+    """The known fields by their documented names, and a complaint for each that could not be understood."""
 
     values: Values
     complaints: tuple[Complaint, ...]
 
 
-def parse(body: bytes) -> dict[str, Any] | Unreadable:
+def parse_body(body: bytes) -> dict[str, Any] | UnreadableBody:
     try:
-        value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        return Unreadable("Begäran innehåller ogiltig JSON.")
+        return UnreadableBody("Begäran innehåller ogiltig JSON.")
     if not isinstance(value, dict):
-        return Unreadable("Begäran saknar innehåll." if value is None else "Begäran ska vara ett objekt.")
+        return UnreadableBody("Begäran saknar innehåll." if value is None else "Begäran ska vara ett objekt.")
     return value
 
 
-def bind(kind: Kind, body: Mapping[str, Any]) -> Bound:
-    """Pick the fields of a kind out of a body: names without regard to case, unknown ones ignored, null as unset."""
-    return _bind(_FIELDS[kind], body, "")
+def bind_fields(kind: CallKind, body: Mapping[str, Any]) -> BoundFields:
+    """Pick a kind's fields out of a body. Names ignore case, unknown fields are dropped, null means not given."""
+    return _bind_object(_FIELDS[kind], body, "")
 
 
-def _bind(fields: Mapping[str, "_Reader"], body: Mapping[str, Any], prefix: str) -> Bound:
-    given = {name.lower(): value for name, value in body.items()}
+def _bind_object(fields: Mapping[str, "_Reader"], body: Mapping[str, Any], prefix: str) -> BoundFields:
+    values_by_name = {name.lower(): value for name, value in body.items()}
     values: dict[str, Any] = {}
     complaints: list[Complaint] = []
     for name, read in fields.items():
-        value = given.get(name.lower())
+        value = values_by_name.get(name.lower())
         if value is None:
             continue
         if isinstance(read, _Nested):
-            inner = read(value, prefix + name)
-            complaints += inner.complaints
-            values[name] = inner.values
-        elif (understood := read(value)) is None:
+            nested = read(value, prefix + name)
+            complaints += nested.complaints
+            values[name] = nested.values
+        elif (parsed := read(value)) is None:
             complaints.append(Complaint(prefix + name, f"Värdet '{value}' är inte giltigt för {prefix}{name}."))
         else:
-            values[name] = understood
-    return Bound(MappingProxyType(values), tuple(complaints))
+            values[name] = parsed
+    return BoundFields(MappingProxyType(values), tuple(complaints))
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _text(value: Any) -> str | None:
+def _as_text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _flag(value: Any) -> bool | None:
+def _as_flag(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _integer(value: Any) -> int | None:
+def _as_integer(value: Any) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if abs(value) <= _LARGEST_INTEGER else None
 
 
-def _time(value: Any) -> Any:
+def _as_time(value: Any) -> Any:
     return read_time(value) if isinstance(value, str) else None
 
 
-def _texts(value: Any) -> list[str] | None:
+def _as_texts(value: Any) -> list[str] | None:
     if not isinstance(value, list):
         return None
-    return value if all(isinstance(each, str) for each in value) else None
+    return value if all(isinstance(item, str) for item in value) else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Nested:
     fields: Mapping[str, Callable[[Any], Any]]
 
-    def __call__(self, value: Any, name: str) -> Bound:
+    def __call__(self, value: Any, name: str) -> BoundFields:
         if not isinstance(value, dict):
-            return Bound({}, (Complaint(name, f"Värdet '{value}' är inte giltigt för {name}."),))
-        return _bind(self.fields, value, f"{name}.")
+            return BoundFields({}, (Complaint(name, f"Värdet '{value}' är inte giltigt för {name}."),))
+        return _bind_object(self.fields, value, f"{name}.")
 
 
 _Reader = Callable[[Any], Any] | _Nested
 
-_FIELDS: Final[Mapping[Kind, Mapping[str, _Reader]]] = MappingProxyType(
+_FIELDS: Final[Mapping[CallKind, Mapping[str, _Reader]]] = MappingProxyType(
     {
-        Kind.APPOINTMENT: {
-            "subject": _text,
-            "location": _text,
-            "startsAt": _time,
-            "endsAt": _time,
-            "allDayEvent": _flag,
-            "note": _text,
-            "recurrence": _flag,
-            "recurrencePattern": _text,
-            "recurrenceDayOfWeeks": _texts,
-            "recurrenceInterval": _integer,
-            "recurrenceMonth": _integer,
-            "recurrenceDay": _integer,
+        CallKind.APPOINTMENT: {
+            "subject": _as_text,
+            "location": _as_text,
+            "startsAt": _as_time,
+            "endsAt": _as_time,
+            "allDayEvent": _as_flag,
+            "note": _as_text,
+            "recurrence": _as_flag,
+            "recurrencePattern": _as_text,
+            "recurrenceDayOfWeeks": _as_texts,
+            "recurrenceInterval": _as_integer,
+            "recurrenceMonth": _as_integer,
+            "recurrenceDay": _as_integer,
         },
-        Kind.COMEBACK: {
-            "date": _time,
-            "meetingId": _text,
-            "estateId": _text,
-            "participant": _Nested({"userId": _text, "userGroupId": _text, "officeId": _text}),
-            "note": _text,
+        CallKind.COMEBACK: {
+            "date": _as_time,
+            "meetingId": _as_text,
+            "estateId": _as_text,
+            "participant": _Nested({"userId": _as_text, "userGroupId": _as_text, "officeId": _as_text}),
+            "note": _as_text,
         },
-        Kind.VIEWING_REGISTRATION: {
-            "participated": _flag,
-            "reminderTime": _integer,
-            "smsReminder": _flag,
-            "mailConfirmation": _flag,
-            "smsConfirmation": _flag,
-            "contactMessage": _text,
-            "leadSourceId": _text,
-            "options": _Nested({"isDeadlineValidationEnabled": _flag, "enableBookingLimitValidation": _flag}),
+        CallKind.VIEWING_REGISTRATION: {
+            "participated": _as_flag,
+            "reminderTime": _as_integer,
+            "smsReminder": _as_flag,
+            "mailConfirmation": _as_flag,
+            "smsConfirmation": _as_flag,
+            "contactMessage": _as_text,
+            "leadSourceId": _as_text,
+            "options": _Nested({"isDeadlineValidationEnabled": _as_flag, "enableBookingLimitValidation": _as_flag}),
         },
-        Kind.NOTIFICATION: {
-            "header": _text,
-            "message": _text,
-            "sms": _flag,
-            "express": _flag,
-            "recipients": _texts,
+        CallKind.NOTIFICATION: {
+            "header": _as_text,
+            "message": _as_text,
+            "sms": _as_flag,
+            "express": _as_flag,
+            "recipients": _as_texts,
         },
-        Kind.ORDER_TOKEN: {"data": _text},
+        CallKind.ORDER_TOKEN: {"data": _as_text},
     }
 )

@@ -1,4 +1,4 @@
-"""Which paths exist, and what each of them asks for."""
+"""Routes: the paths of the interface that exist, and the call that each of them is."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 
-class Kind(StrEnum):
+class CallKind(StrEnum):
     """The five calls that do something, and the two that read back what was done."""
 
     APPOINTMENT = "appointment"
@@ -21,14 +21,14 @@ class Kind(StrEnum):
 
     @property
     def is_look_up(self) -> bool:
-        return self in {Kind.COMEBACK_LOOK_UP, Kind.VIEWING_REGISTRATION_LOOK_UP}
+        return self in {CallKind.COMEBACK_LOOK_UP, CallKind.VIEWING_REGISTRATION_LOOK_UP}
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One request's method and path, understood. Ids keep their case, as Vitec's do."""
 
-    kind: Kind
+    kind: CallKind
     customer_id: str
     user_id: str | None = None
     contact_id: str | None = None
@@ -43,7 +43,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class NoSuchPath:
-    """Nothing of this interface lies at the path."""
+    """The interface has nothing at this path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class WrongMethod:
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    kind: Kind
+    kind: CallKind
     method: str
     template: str
     pattern: re.Pattern[str] = field(init=False)
@@ -66,46 +66,46 @@ class _Route:
 
 
 _ROUTES: Final = (
-    _Route(Kind.APPOINTMENT, "POST", "Appointment/{customer_id}/{user_id}"),
-    _Route(Kind.COMEBACK, "POST", "Meeting/Comeback/{customer_id}/{contact_id}"),
+    _Route(CallKind.APPOINTMENT, "POST", "Appointment/{customer_id}/{user_id}"),
+    _Route(CallKind.COMEBACK, "POST", "Meeting/Comeback/{customer_id}/{contact_id}"),
     _Route(
-        Kind.VIEWING_REGISTRATION,
+        CallKind.VIEWING_REGISTRATION,
         "POST",
         "Viewing/{customer_id}/{viewing_id}/{time_slot_id}/Participant/{contact_id}",
     ),
-    _Route(Kind.NOTIFICATION, "POST", "User/Notify/{customer_id}"),
-    _Route(Kind.ORDER_TOKEN, "POST", "Service/Order/Token/{customer_id}"),
-    _Route(Kind.COMEBACK_LOOK_UP, "GET", "CRM/Contact/{customer_id}/{contact_id}/ComebackMeeting"),
+    _Route(CallKind.NOTIFICATION, "POST", "User/Notify/{customer_id}"),
+    _Route(CallKind.ORDER_TOKEN, "POST", "Service/Order/Token/{customer_id}"),
+    _Route(CallKind.COMEBACK_LOOK_UP, "GET", "CRM/Contact/{customer_id}/{contact_id}/ComebackMeeting"),
     _Route(
-        Kind.VIEWING_REGISTRATION_LOOK_UP,
+        CallKind.VIEWING_REGISTRATION_LOOK_UP,
         "GET",
         "ViewingParticipant/{customer_id}/{contact_id}/{viewing_id}",
     ),
 )
 
-#: What a read-back needs in order to find what a call of the other kind has made.
-READS: Final = MappingProxyType(
-    {Kind.COMEBACK_LOOK_UP: Kind.COMEBACK, Kind.VIEWING_REGISTRATION_LOOK_UP: Kind.VIEWING_REGISTRATION}
+#: The look-up of a kind reads back the things that calls of this kind have made.
+READ_BACK_OF: Final = MappingProxyType(
+    {CallKind.COMEBACK_LOOK_UP: CallKind.COMEBACK, CallKind.VIEWING_REGISTRATION_LOOK_UP: CallKind.VIEWING_REGISTRATION}
 )
 
 
-def route(method: str, path: str) -> Call | NoSuchPath | WrongMethod:
-    """Understand a request line. Fixed parts of a path are compared without case, as .NET's router does.
+def route(method: str, path: str) -> ApiCall | NoSuchPath | WrongMethod:
+    """Find the call that a request line names. Fixed parts of a path are compared without case, as .NET's router does.
 
-    The query string is no part of any of these calls and is ignored. An id that does not decode to UTF-8 lies nowhere.
+    The query string belongs to none of these calls and is ignored. An id that does not decode to UTF-8 has no path.
     """
     bare = path.partition("?")[0]
     allowed = ""
-    for known in _ROUTES:
-        found = known.pattern.fullmatch(bare)
-        if found is None:
+    for candidate in _ROUTES:
+        matched = candidate.pattern.fullmatch(bare)
+        if matched is None:
             continue
-        if known.method != method:
-            allowed = known.method
+        if candidate.method != method:
+            allowed = candidate.method
             continue
         try:
-            ids = {name: unquote_to_bytes(value).decode() for name, value in found.groupdict().items()}
+            ids = {name: unquote_to_bytes(value).decode() for name, value in matched.groupdict().items()}
         except UnicodeDecodeError:
             return NoSuchPath()
-        return Call(known.kind, **ids)
+        return ApiCall(candidate.kind, **ids)
     return WrongMethod(allowed) if allowed else NoSuchPath()

@@ -1,4 +1,4 @@
-"""The addresses that steer a running sandbox. They begin with `/-/`, which Vitec's cannot."""
+"""The control addresses of a running sandbox. They begin with `/-/`, as none of Vitec's can."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from worker.sandbox.answers import HTML, Answer, json_answer
-from worker.sandbox.faults import DOOR_FAULTS, Fault
-from worker.sandbox.judging import Request
+from worker.sandbox.answers import HTML, HttpAnswer, json_answer
+from worker.sandbox.faults import CONNECTION_FAULTS, Fault
+from worker.sandbox.judging import ReceivedRequest
 from worker.sandbox.ledger import Ledger
 from worker.sandbox.page import page
 from worker.sandbox.script import Script
@@ -19,8 +19,8 @@ _HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
 _MOST_ENTRIES: Final = 1000
 
 
-class Steered(Protocol):
-    """What the control addresses may do to a server."""
+class ControlledServer(Protocol):
+    """The part of a server that the control addresses may use."""
 
     @property
     def ledger(self) -> Ledger: ...
@@ -30,10 +30,10 @@ class Steered(Protocol):
 
     def play(self, script: Script) -> None: ...
 
-    def shut_door(self, fault: Fault, seconds: float) -> None: ...
+    def fail_connections(self, fault: Fault, seconds: float) -> None: ...
 
 
-class _DoorOrder(BaseModel):
+class _ConnectionFaultOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     fault: Fault
@@ -44,8 +44,8 @@ def is_control(path: str) -> bool:
     return path.startswith(_PREFIX) or path.partition("?")[0] == "/"
 
 
-def control(request: Request, server: Steered) -> Answer:
-    """Answer a control request. A web page elsewhere can neither read nor steer: the host name must be loopback's,
+def control(request: ReceivedRequest, server: ControlledServer) -> HttpAnswer:
+    """Answer a control request. A foreign web page can neither read nor steer: the host name must be loopback's,
     and an order must be JSON, which a foreign page may not send without asking first.
     """
     host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
@@ -55,18 +55,18 @@ def control(request: Request, server: Steered) -> Answer:
     match request.method, path:
         case "GET", "/":
             counts, faults = server.ledger.counts_by_kind(), server.ledger.faults()
-            return Answer(200, page(counts, faults), HTML)
+            return HttpAnswer(200, page(counts, faults), HTML)
         case "GET", "/-/ledger":
             return _ledger(request, server.ledger)
         case "GET", "/-/faults":
             return json_answer(200, server.script.model_dump(mode="json", exclude_none=True))
         case "POST", "/-/faults" | "/-/clear" | "/-/door":
-            return _order(path, request, server)
+            return _obey(path, request, server)
         case _:
             return json_answer(404, {"message": "There are /-/ledger, /-/faults, /-/clear and /-/door."})
 
 
-def _ledger(request: Request, ledger: Ledger) -> Answer:
+def _ledger(request: ReceivedRequest, ledger: Ledger) -> HttpAnswer:
     """Counts, and up to 1,000 entries after `?after=ID`; with `applied=1` only those carried out."""
     query = parse_qs(urlsplit(request.path).query)
     after = query.get("after", ["0"])[0]
@@ -78,28 +78,31 @@ def _ledger(request: Request, ledger: Ledger) -> Answer:
 
 
 def _counts(ledger: Ledger) -> dict[str, Any]:
-    kinds = {kind: {"received": came, "applied": done} for kind, (came, done) in ledger.counts_by_kind().items()}
+    kinds = {
+        kind: {"received": received, "applied": applied}
+        for kind, (received, applied) in ledger.counts_by_kind().items()
+    }
     counts = {"received": ledger.count(), "applied": ledger.count(applied=True)}
     return {"counts": counts, "kinds": kinds, "faults": dict(ledger.faults())}
 
 
-def _order(path: str, request: Request, server: Steered) -> Answer:
+def _obey(path: str, request: ReceivedRequest, server: ControlledServer) -> HttpAnswer:
     if not _is_json(request.headers):
         return json_answer(415, {"message": "An order is sent as application/json."})
     try:
         if path == "/-/faults":
             server.play(Script.model_validate_json(request.body))
         elif path == "/-/door":
-            order = _DoorOrder.model_validate_json(request.body)
-            if order.fault not in DOOR_FAULTS:
-                return json_answer(400, {"message": f"The door knows {', '.join(sorted(DOOR_FAULTS))}."})
-            server.shut_door(order.fault, order.seconds)
+            order = _ConnectionFaultOrder.model_validate_json(request.body)
+            if order.fault not in CONNECTION_FAULTS:
+                return json_answer(400, {"message": f"The door knows {', '.join(sorted(CONNECTION_FAULTS))}."})
+            server.fail_connections(order.fault, order.seconds)
         else:
             server.ledger.clear()
             server.play(Script())
     except ValidationError as error:
         return json_answer(400, {"message": str(error)})
-    return Answer(204)
+    return HttpAnswer(204)
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:

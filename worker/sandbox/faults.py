@@ -1,4 +1,4 @@
-"""Every way in which the stand-in can fail, by name, with what each does to the call."""
+"""Every way in which the stand-in can fail: its name, the moment it strikes, and whether the call is carried out."""
 
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
@@ -6,9 +6,9 @@ from typing import Final
 
 
 class Fault(StrEnum):
-    """One way to fail. The value is what scripts, the ledger and the control address call it."""
+    """One way to fail. Scripts, the ledger and the control addresses use the value as its name."""
 
-    # At the door, before any request: see `door.py`.
+    # On a new connection, before any request: see `listener.py`.
     REFUSE_CONNECTIONS = auto()
     CONNECT_HANG = auto()
     RESET_ON_ACCEPT = auto()
@@ -60,8 +60,8 @@ class Fault(StrEnum):
     BROKEN_GZIP = auto()
 
     @property
-    def stage(self) -> "Stage":
-        return _STAGES.get(self, Stage.AFTER_READING)
+    def stage(self) -> "FaultStage":
+        return _STAGES.get(self, FaultStage.AFTER_READING)
 
     @property
     def applies(self) -> bool:
@@ -69,15 +69,15 @@ class Fault(StrEnum):
         return self in _APPLYING
 
 
-class Stage(Enum):
-    """How far a request has come when its fault strikes."""
+class FaultStage(Enum):
+    """The moment of a request's life at which its fault strikes."""
 
-    AT_THE_DOOR = auto()
+    ON_CONNECT = auto()
     BEFORE_READING = auto()
     AFTER_READING = auto()
 
 
-DOOR_FAULTS: Final = frozenset(
+CONNECTION_FAULTS: Final = frozenset(
     {
         Fault.REFUSE_CONNECTIONS,
         Fault.CONNECT_HANG,
@@ -89,9 +89,9 @@ DOOR_FAULTS: Final = frozenset(
 
 _STAGES: Final = MappingProxyType(
     {
-        **dict.fromkeys(DOOR_FAULTS, Stage.AT_THE_DOOR),
-        Fault.RESET_BEFORE_READING: Stage.BEFORE_READING,
-        Fault.CLOSE_BEFORE_READING: Stage.BEFORE_READING,
+        **dict.fromkeys(CONNECTION_FAULTS, FaultStage.ON_CONNECT),
+        Fault.RESET_BEFORE_READING: FaultStage.BEFORE_READING,
+        Fault.CLOSE_BEFORE_READING: FaultStage.BEFORE_READING,
     }
 )
 

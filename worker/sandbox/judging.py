@@ -1,4 +1,4 @@
-"""What Vitec would say to a request: a refusal, a reading, or a deed to be done."""
+"""Judges a request as Vitec would: it is refused, it reads something back, or it has an effect."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,25 +7,25 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
-from worker.sandbox.access import CLOSED, EXPIRED, FULL, House, exists
-from worker.sandbox.answers import Answer, Complaint, json_answer, login_refused, message_answer, refused
-from worker.sandbox.binding import Unreadable, Values, bind, parse
-from worker.sandbox.calls import Call, Kind, NoSuchPath, WrongMethod, route
+from worker.sandbox.access import CLOSED, EXPIRED, FULL, AccessRules, id_exists
+from worker.sandbox.answers import Complaint, HttpAnswer, json_answer, login_refused, message_answer, validation_refused
+from worker.sandbox.binding import UnreadableBody, Values, bind_fields, parse_body
+from worker.sandbox.calls import ApiCall, CallKind, NoSuchPath, WrongMethod, route
 from worker.sandbox.validation import complaints_about
 
-#: How the id begins of what a call makes. A ticket is found, not made: its id comes from the token.
+#: The beginning of the id that a call's new thing is given. An order's ticket is found, not made: its token is its id.
 _PREFIXES: Final = MappingProxyType(
     {
-        Kind.APPOINTMENT: "CAL",
-        Kind.COMEBACK: "CAL",
-        Kind.VIEWING_REGISTRATION: "LEAD",
-        Kind.NOTIFICATION: "NOT",
+        CallKind.APPOINTMENT: "CAL",
+        CallKind.COMEBACK: "CAL",
+        CallKind.VIEWING_REGISTRATION: "LEAD",
+        CallKind.NOTIFICATION: "NOT",
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ReceivedRequest:
     """A request that has arrived whole."""
 
     method: str
@@ -35,10 +35,10 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """Something that the stand-in will carry out, unless a fault keeps it from it."""
+class Effect:
+    """The effect that a valid call has, unless a fault prevents it."""
 
-    call: Call
+    call: ApiCall
     prefix: str = ""
     date: datetime | None = None
     participated: bool = False
@@ -46,59 +46,59 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A look at what was carried out before."""
+class ReadBack:
+    """A call that only reads: the things made by earlier calls."""
 
-    call: Call
-
-
-Verdict = Answer | Deed | Reading
+    call: ApiCall
 
 
-def judge(request: Request, house: House) -> Verdict:
-    """Decide, in the order of a .NET server: route, login, rights, form, ids, rules."""
+Judgement = HttpAnswer | Effect | ReadBack
+
+
+def judge(request: ReceivedRequest, access: AccessRules) -> Judgement:
+    """Judge a request in the order of a .NET server: route, login, rights, form, ids, rules."""
     call = route(request.method, request.path)
     if isinstance(call, NoSuchPath):
         return message_answer(404, "Ingen resurs hittades för den begärda adressen.")
     if isinstance(call, WrongMethod):
         text = f"Den begärda resursen stöder inte metoden {request.method}."
         return message_answer(405, text, ("Allow", call.allowed))
-    if not house.admits(request.headers.get("Authorization", ""), call):
+    if not access.admits(request.headers.get("Authorization", ""), call):
         return login_refused(request.path)
-    if house.is_closed(call.customer_id):
+    if access.is_closed(call.customer_id):
         return message_answer(403, "Åtkomst saknas till begärd data.")
-    return _look_up(call) if call.kind.is_look_up else _act(call, request)
+    return _judge_look_up(call) if call.kind.is_look_up else _judge_action(call, request)
 
 
-def _look_up(call: Call) -> Verdict:
-    return _unknown_id(call) or Reading(call)
+def _judge_look_up(call: ApiCall) -> Judgement:
+    return _refuse_unknown_id(call) or ReadBack(call)
 
 
-def _act(call: Call, request: Request) -> Verdict:
+def _judge_action(call: ApiCall, request: ReceivedRequest) -> Judgement:
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type not in {"application/json", "text/json"}:
         return message_answer(415, "Mediatypen stöds inte för den här resursen.")
-    body = parse(request.body)
-    if isinstance(body, Unreadable):
+    body = parse_body(request.body)
+    if isinstance(body, UnreadableBody):
         return message_answer(400, body.text)
-    if answer := _unknown_id(call):
+    if answer := _refuse_unknown_id(call):
         return answer
-    bound = bind(call.kind, body)
+    bound = bind_fields(call.kind, body)
     complaints = list(bound.complaints) or complaints_about(call.kind, bound.values)
     complaints += _booking_complaints(call, bound.values)
     if complaints:
-        return refused(complaints, request.path + request.body.decode("utf-8", "replace"))
-    return _deed(call, bound.values)
+        return validation_refused(complaints, request.path + request.body.decode("utf-8", "replace"))
+    return _effect_of(call, bound.values)
 
 
-def _unknown_id(call: Call) -> Answer | None:
+def _refuse_unknown_id(call: ApiCall) -> HttpAnswer | None:
     for identity in (call.customer_id, *call.path_ids):
-        if not exists(identity):
+        if not id_exists(identity):
             return message_answer(404, f"Hittade inget objekt med id '{identity}'.")
     return None
 
 
-def _booking_complaints(call: Call, values: Values) -> list[Complaint]:
+def _booking_complaints(call: ApiCall, values: Values) -> list[Complaint]:
     """A full or closed slot refuses the registration, unless the request switches that check off."""
     slot, options = call.time_slot_id or "", values.get("options", {})
     if slot.startswith(FULL) and options.get("enableBookingLimitValidation", True):
@@ -108,13 +108,13 @@ def _booking_complaints(call: Call, values: Values) -> list[Complaint]:
     return []
 
 
-def _deed(call: Call, values: Values) -> Verdict:
-    if call.kind is Kind.ORDER_TOKEN:
-        return Deed(call, ticket=_ticket(call.customer_id, values["data"]))
-    if call.kind is Kind.NOTIFICATION and not any(each and exists(each) for each in values["recipients"]):
+def _effect_of(call: ApiCall, values: Values) -> Judgement:
+    if call.kind is CallKind.ORDER_TOKEN:
+        return Effect(call, ticket=_ticket(call.customer_id, values["data"]))
+    if call.kind is CallKind.NOTIFICATION and not any(id_ and id_exists(id_) for id_ in values["recipients"]):
         return json_answer(200, value=False)
     participated = bool(values.get("participated", False))
-    return Deed(call, _PREFIXES[call.kind], values.get("date"), participated)
+    return Effect(call, _PREFIXES[call.kind], values.get("date"), participated)
 
 
 def _ticket(customer_id: str, data: str) -> dict[str, Any]:

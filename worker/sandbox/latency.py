@@ -1,4 +1,4 @@
-"""How long an answer takes: a fixed time, or a time between two."""
+"""Latency: an answer takes a fixed time, or a random time between two."""
 
 import re
 from collections.abc import Callable
@@ -13,24 +13,24 @@ _RANGE: Final = re.compile(rf"{_TIME}(?:-{_TIME})?")
 class Latency:
     """Seconds at least and at most."""
 
-    least: float = 0.0
-    most: float = 0.0
+    shortest: float = 0.0
+    longest: float = 0.0
 
     @classmethod
-    def of(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """Read `0.05`, `50ms`, `1s` or `20ms-80ms`; a number without a unit is in seconds."""
-        found = _RANGE.fullmatch(text.strip())
-        if found is None:
+        matched = _RANGE.fullmatch(text.strip())
+        if matched is None:
             raise ValueError(f"a latency is written 0.05, 50ms, 1s or 20ms-80ms, not {text!r}")
-        low, low_unit, high, high_unit = found.groups()
-        least = _seconds(low, low_unit or high_unit)
-        most = least if high is None else _seconds(high, high_unit)
-        if most < least:
+        low, low_unit, high, high_unit = matched.groups()
+        shortest = _seconds(low, low_unit or high_unit)
+        longest = shortest if high is None else _seconds(high, high_unit)
+        if longest < shortest:
             raise ValueError(f"the longer time comes last in a latency, not as in {text!r}")
-        return cls(least, most)
+        return cls(shortest, longest)
 
     def draw(self, chance: Callable[[], float]) -> float:
-        return self.least + (self.most - self.least) * chance()
+        return self.shortest + (self.longest - self.shortest) * chance()
 
 
 def _seconds(number: str, unit: str | None) -> float:

@@ -1,4 +1,4 @@
-"""What the stand-in received and did, in an SQLite file of its own, written before anybody is answered."""
+"""The ledger: all that the stand-in received and carried out, in SQLite, committed before an answer goes out."""
 
 import sqlite3
 import threading
@@ -11,9 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
-from worker.sandbox.calls import Call, Kind
-from worker.sandbox.judging import Deed, Request
-from worker.sandbox.times import stored, utc_text, wall_clock
+from worker.sandbox.calls import ApiCall, CallKind
+from worker.sandbox.judging import Effect, ReceivedRequest
+from worker.sandbox.times import round_as_stored, utc_text, wall_clock
 
 IN_MEMORY: Final = ":memory:"
 
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS struck_connections (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One request. `body` is None where it was never read; `status` is None where no answer was begun."""
 
     id: int
@@ -52,8 +52,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """One thing made by an applied call: a calendar entry, a follow-up, a lead, a message. Times are Stockholm's."""
+class CreatedThing:
+    """A calendar entry, follow-up, lead or message made by a call. Times are naive, in Stockholm."""
 
     id: int
     ledger_id: int
@@ -74,12 +74,12 @@ class Ledger:
 
     def __init__(self, path: Path | str = IN_MEMORY) -> None:
         self._lock = threading.RLock()
-        self._rows = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        self._rows.row_factory = sqlite3.Row
-        # A killed process loses nothing that was committed in this mode; only a power cut could, and this is no bank.
-        self._rows.execute("PRAGMA synchronous = NORMAL")
-        self._rows.execute("PRAGMA journal_mode = WAL")
-        self._rows.executescript(_SCHEMA)
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        self._connection.row_factory = sqlite3.Row
+        # In this mode a killed process loses nothing committed; a power cut could, which a stand-in may suffer.
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.executescript(_SCHEMA)
 
     def __enter__(self) -> Self:
         return self
@@ -89,25 +89,32 @@ class Ledger:
 
     def close(self) -> None:
         with self._lock:
-            self._rows.close()
+            self._connection.close()
 
-    # Writing. `receive`, and `apply` where the call is carried out, go into one transaction.
+    # Writing. `record_request` and, where the call is carried out, `carry_out` go into one transaction.
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._lock:
-            self._rows.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
-                self._rows.execute("ROLLBACK")
+                self._connection.execute("ROLLBACK")
                 raise
-            self._rows.execute("COMMIT")
+            self._connection.execute("COMMIT")
 
-    def receive(
-        self, request: Request, call: Call | None, *, fault: str | None, status: int | None, now: datetime, read: bool
+    def record_request(
+        self,
+        request: ReceivedRequest,
+        call: ApiCall | None,
+        *,
+        fault: str | None,
+        status: int | None,
+        now: datetime,
+        read: bool,
     ) -> int:
-        """Write down a request and return its number in the ledger. What was not read of it is not written."""
+        """Write down a request and return its number in the ledger. A body that was not read is not written."""
         body = request.body if read else None
         row = (
             utc_text(now),
@@ -123,19 +130,19 @@ class Ledger:
         )
         columns = "received_at, method, path, kind, customer_id, request_id, body_sha256, body, fault, status"
         with self._lock:
-            done = self._rows.execute(f"INSERT INTO requests ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?)", row)  # noqa: S608
-        assert done.lastrowid is not None  # noqa: S101  An insert into a table with a row id has one.
-        return done.lastrowid
+            cursor = self._connection.execute(f"INSERT INTO requests ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?)", row)  # noqa: S608
+        assert cursor.lastrowid is not None  # noqa: S101  An insert into a table with a row id has one.
+        return cursor.lastrowid
 
-    def apply(self, number: int, deed: Deed, *, remote_id: str, now: datetime) -> None:
-        """Carry a received call out: mark it applied, and make what it makes."""
+    def carry_out(self, number: int, effect: Effect, *, remote_id: str, now: datetime) -> None:
+        """Carry out a received call: mark it applied, and add the thing that it makes."""
         with self._lock:
-            self._rows.execute("UPDATE requests SET applied = 1, remote_id = ? WHERE id = ?", (remote_id, number))
-            if deed.ticket is None:
-                self._create(number, deed, remote_id, now)
+            self._connection.execute("UPDATE requests SET applied = 1, remote_id = ? WHERE id = ?", (remote_id, number))
+            if effect.ticket is None:
+                self._insert_created(number, effect, remote_id, now)
 
-    def _create(self, number: int, deed: Deed, remote_id: str, now: datetime) -> None:
-        call = deed.call
+    def _insert_created(self, number: int, effect: Effect, remote_id: str, now: datetime) -> None:
+        call = effect.call
         row = {
             "ledger_id": number,
             "kind": call.kind,
@@ -145,84 +152,84 @@ class Ledger:
             "contact_id": call.contact_id,
             "viewing_id": call.viewing_id,
             "time_slot_id": call.time_slot_id,
-            "participated": deed.participated,
-            "date": deed.date and stored(deed.date).isoformat(),
-            "created_at": stored(wall_clock(now)).isoformat(),
+            "participated": effect.participated,
+            "date": effect.date and round_as_stored(effect.date).isoformat(),
+            "created_at": round_as_stored(wall_clock(now)).isoformat(),
         }
         columns = ", ".join(row)
         values = ", ".join(f":{name}" for name in row)
-        self._rows.execute(f"INSERT INTO created ({columns}) VALUES ({values})", row)  # noqa: S608
+        self._connection.execute(f"INSERT INTO created ({columns}) VALUES ({values})", row)  # noqa: S608
 
-    def strike(self, fault: str, *, now: datetime) -> None:
+    def record_struck_connection(self, fault: str, *, now: datetime) -> None:
         """Write down a fault that struck a connection before any request."""
         with self._lock:
             row = (utc_text(now), fault)
-            self._rows.execute("INSERT INTO struck_connections (received_at, fault) VALUES (?, ?)", row)
+            self._connection.execute("INSERT INTO struck_connections (received_at, fault) VALUES (?, ?)", row)
 
     def clear(self) -> None:
         """Forget everything but the numbering, so that no id is ever given twice."""
         with self.transaction():
             for table in ("created", "requests", "struck_connections"):
-                self._rows.execute(f"DELETE FROM {table}")  # noqa: S608
+                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608
 
     # Reading.
 
-    def requests(self, *, kind: Kind | None = None, after: int = 0, limit: int = -1) -> list[Entry]:
-        """What arrived, in its order."""
+    def requests(self, *, kind: CallKind | None = None, after: int = 0, limit: int = -1) -> list[LedgerEntry]:
+        """Requests in the order of their arrival."""
         condition = "id > ? AND (? IS NULL OR kind = ?) ORDER BY id LIMIT ?"
         return self._entries(condition, (after, kind, kind, limit))
 
-    def applied(self, *, kind: Kind | None = None, after: int = 0, limit: int = -1) -> list[Entry]:
-        """What was carried out, in the order of its arrival."""
+    def applied(self, *, kind: CallKind | None = None, after: int = 0, limit: int = -1) -> list[LedgerEntry]:
+        """Requests that were carried out, in the order of their arrival."""
         condition = "applied AND id > ? AND (? IS NULL OR kind = ?) ORDER BY id LIMIT ?"
         return self._entries(condition, (after, kind, kind, limit))
 
     def created(
-        self, *, kind: Kind | None = None, customer_id: str | None = None, contact_id: str | None = None
-    ) -> list[Created]:
+        self, *, kind: CallKind | None = None, customer_id: str | None = None, contact_id: str | None = None
+    ) -> list[CreatedThing]:
         condition = "(?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR customer_id = ?2) AND (?3 IS NULL OR contact_id = ?3)"
         if customer_id and contact_id:
             condition = "(?1 IS NULL OR kind = ?1) AND customer_id = ?2 AND contact_id = ?3"
-        rows = self._all(f"SELECT * FROM created WHERE {condition} ORDER BY id", (kind, customer_id, contact_id))  # noqa: S608
-        return [_created(row) for row in rows]
+        rows = self._fetch_all(f"SELECT * FROM created WHERE {condition} ORDER BY id", (kind, customer_id, contact_id))  # noqa: S608
+        return [_created_from(row) for row in rows]
 
-    def count(self, *, kind: Kind | None = None, applied: bool | None = None) -> int:
+    def count(self, *, kind: CallKind | None = None, applied: bool | None = None) -> int:
         condition = "(?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR applied = ?2)"
-        (row,) = self._all(f"SELECT count(*) AS n FROM requests WHERE {condition}", (kind, applied))  # noqa: S608
+        (row,) = self._fetch_all(f"SELECT count(*) AS n FROM requests WHERE {condition}", (kind, applied))  # noqa: S608
         return int(row["n"])
 
     def counts_by_kind(self) -> dict[str, tuple[int, int]]:
         """How many were received and how many applied, for each kind that came."""
-        question = "SELECT kind, count(*) AS n, sum(applied) AS done FROM requests WHERE kind IS NOT NULL GROUP BY kind"
-        return {row["kind"]: (row["n"], row["done"]) for row in self._all(question)}
+        query = "SELECT kind, count(*) AS n, sum(applied) AS cursor FROM requests WHERE kind IS NOT NULL GROUP BY kind"
+        return {row["kind"]: (row["n"], row["cursor"]) for row in self._fetch_all(query)}
 
     def faults(self) -> Counter[str]:
-        """How often each fault has struck, at the door and on requests."""
-        question = (
+        """How often each fault has struck, on connections and on requests."""
+        query = (
             "SELECT fault, count(*) AS n FROM (SELECT fault FROM requests WHERE fault IS NOT NULL"
             " UNION ALL SELECT fault FROM struck_connections) GROUP BY fault"
         )
-        return Counter({row["fault"]: row["n"] for row in self._all(question)})
+        return Counter({row["fault"]: row["n"] for row in self._fetch_all(query)})
 
-    def _entries(self, condition: str, values: tuple[Any, ...]) -> list[Entry]:
-        return [_entry(row) for row in self._all(f"SELECT * FROM requests WHERE {condition}", values)]  # noqa: S608
+    def _entries(self, condition: str, values: tuple[Any, ...]) -> list[LedgerEntry]:
+        return [_entry_from(row) for row in self._fetch_all(f"SELECT * FROM requests WHERE {condition}", values)]  # noqa: S608
 
-    def _all(self, question: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+    def _fetch_all(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
         with self._lock:
-            return self._rows.execute(question, values).fetchall()
+            return self._connection.execute(query, values).fetchall()
 
 
-def _entry(row: sqlite3.Row) -> Entry:
-    values = {field.name: row[field.name] for field in fields(Entry)}
-    return Entry(**(values | {"applied": bool(values["applied"])}))
+def _entry_from(row: sqlite3.Row) -> LedgerEntry:
+    values = {field.name: row[field.name] for field in fields(LedgerEntry)}
+    return LedgerEntry(**(values | {"applied": bool(values["applied"])}))
 
 
-def _created(row: sqlite3.Row) -> Created:
-    values = {field.name: row[field.name] for field in fields(Created)}
+def _created_from(row: sqlite3.Row) -> CreatedThing:
+    values = {field.name: row[field.name] for field in fields(CreatedThing)}
     read: Callable[[str | None], datetime | None] = lambda text: datetime.fromisoformat(text) if text else None  # noqa: E731
     changes = {
         "participated": bool(row["participated"]),
         "date": read(row["date"]),
         "created_at": read(row["created_at"]),
     }
-    return Created(**(values | changes))
+    return CreatedThing(**(values | changes))

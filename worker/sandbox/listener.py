@@ -1,4 +1,4 @@
-"""The listening socket: open, shut, blocked, or with a spoiled greeting for whoever comes in."""
+"""The listening socket: it accepts connections, refuses them, lets them hang, or spoils each as it arrives."""
 
 import asyncio
 import contextlib
@@ -22,19 +22,19 @@ _HANDSHAKE_FAILURE: Final = b"\x15\x03\x01\x00\x02\x02\x28"
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
-def bind(port: int, host: str = LOOPBACK) -> socket.socket:
+def bind_loopback(port: int, host: str = LOOPBACK) -> socket.socket:
     """A socket bound to the port (0: a free one) of the loopback address; any other address is refused."""
     if host != LOOPBACK:
         raise ValueError(f"the sandbox listens on {LOOPBACK} only, not on {host}")
     if port:
-        # Sharing the port is for our own placeholder; somebody who is there already must be met with an error.
+        # Only our own placeholder may share the port; if another process listens there already, this must fail.
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-    return _bound(port)
+    return _bound_socket(port)
 
 
-def _bound(port: int) -> socket.socket:
+def _bound_socket(port: int) -> socket.socket:
     bound = socket.socket()
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,10 +47,10 @@ def _bound(port: int) -> socket.socket:
     return bound
 
 
-class Door:
-    """Lets connections in, unless a fault is on. Everything here happens on the event loop.
+class Listener:
+    """Accepts connections, unless a fault is on. Everything here happens on the event loop.
 
-    While it is shut or blocked the port stays ours, so that nobody else can take it before it is opened again.
+    The port stays bound while a fault is on, so that no other process can take it meanwhile.
     """
 
     def __init__(
@@ -67,22 +67,22 @@ class Door:
         self._spawn = spawn
         self._stop_accepting: Callable[[], None] | None = None
         self._fillers: list[socket.socket] = []
-        self._own: set[Any] = set()
+        self._filler_addresses: set[Any] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._greeting: Fault | None = None
+        self._spoiling: Fault | None = None
 
     @property
     def is_open(self) -> bool:
-        return self._stop_accepting is not None and self._greeting is None
+        return self._stop_accepting is not None and self._spoiling is None
 
     def open(self) -> None:
-        """Let everybody in again, whatever was on."""
+        """Accept connections again, and end the fault that was on."""
         self._cancel_timer()
         self._drop_fillers()
-        self._greeting = None
+        self._spoiling = None
         self._socket.listen(_BACKLOG)
         if self._stop_accepting is None:
-            self._stop_accepting = add_accept_handler(self._socket, self._arrived)
+            self._stop_accepting = add_accept_handler(self._socket, self._accept)
 
     def close(self) -> None:
         self._cancel_timer()
@@ -91,21 +91,21 @@ class Door:
         self._socket.close()
 
     def fail(self, fault: Fault, seconds: float) -> None:
-        """Put a fault of the door on for a while; it opens again by itself."""
+        """Put a connection fault on for so many seconds, after which connections are accepted again."""
         self.open()
         match fault:
             case Fault.REFUSE_CONNECTIONS:
-                self._shut()
+                self._refuse_connections()
             case Fault.CONNECT_HANG:
-                self._block()
+                self._fill_backlog()
             case Fault.RESET_ON_ACCEPT | Fault.TLS_FAILURE | Fault.TLS_HANG:
-                self._greeting = fault
+                self._spoiling = fault
             case _:
-                raise ValueError(f"{fault} is no fault of the door")
+                raise ValueError(f"{fault} is no connection fault")
         self._timer = asyncio.get_running_loop().call_later(seconds, self.open)
 
-    def greet(self, connection: socket.socket, fault: Fault) -> None:
-        """Spoil one connection that has just come in, and say so beforehand."""
+    def spoil(self, connection: socket.socket, fault: Fault) -> None:
+        """Spoil one connection that has just come in; the fault is recorded before it strikes."""
         self._struck(fault)
         stream = IOStream(connection)
         match fault:
@@ -116,31 +116,31 @@ class Door:
             case _:
                 self._spawn(hang(stream, _LONGEST_HANG))
 
-    def _arrived(self, connection: socket.socket, address: Any) -> None:
-        if address in self._own:
-            self._own.discard(address)
+    def _accept(self, connection: socket.socket, address: Any) -> None:
+        if address in self._filler_addresses:
+            self._filler_addresses.discard(address)
             connection.close()
-        elif self._greeting is not None:
-            self.greet(connection, self._greeting)
+        elif self._spoiling is not None:
+            self.spoil(connection, self._spoiling)
         else:
             self._enter(connection, address)
 
-    def _shut(self) -> None:
-        """Refuse: a bound socket that does not listen takes the place of the one that did."""
-        placeholder = _bound(self.port)
+    def _refuse_connections(self) -> None:
+        """Replace the listening socket with one that is bound and does not listen, so that connections are refused."""
+        placeholder = _bound_socket(self.port)
         self._ignore_arrivals()
         self._socket.close()
         self._socket = placeholder
 
-    def _block(self) -> None:
-        """Fill the queue of the listening socket, so that the kernel drops whoever knocks next."""
+    def _fill_backlog(self) -> None:
+        """Fill the backlog of the listening socket, so that the kernel drops the next connections."""
         self._ignore_arrivals()
         self._socket.listen(0)
         for _ in range(_FILLERS):
             filler = socket.socket()
             filler.setblocking(False)
             filler.connect_ex((LOOPBACK, self.port))
-            self._own.add(filler.getsockname())
+            self._filler_addresses.add(filler.getsockname())
             self._fillers.append(filler)
 
     def _drop_fillers(self) -> None:

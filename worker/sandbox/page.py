@@ -1,4 +1,4 @@
-"""The page at the root address: what this is, what it is not, and what it has seen."""
+"""The page at the root address: it names the stand-in as one, and shows the ledger's counts."""
 
 from collections.abc import Mapping
 from html import escape
@@ -33,7 +33,7 @@ answer, remembers what it was sent, and reaches nobody.</p>
 
 
 def page(counts: Mapping[str, tuple[int, int]], faults: Mapping[str, int]) -> bytes:
-    received = {kind: (str(came), str(done)) for kind, (came, done) in counts.items()}
+    received = {kind: (str(arrived), str(applied)) for kind, (arrived, applied) in counts.items()}
     struck = {fault: (str(times),) for fault, times in faults.items()}
     return _PAGE.format(
         counts=_table("Requests in the ledger", ("Kind", "Received", "Carried out"), received),

@@ -9,29 +9,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.sandbox.access import House
+from worker.sandbox.access import AccessRules
 from worker.sandbox.faults import Fault
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import IN_MEMORY, Ledger
-from worker.sandbox.listener import LOOPBACK, bind
-from worker.sandbox.script import Faults, Script, ScriptSource
+from worker.sandbox.listener import LOOPBACK, bind_loopback
+from worker.sandbox.script import Script, ScriptedFaults, ScriptSource
 from worker.sandbox.server import Certificate, Server
-from worker.sandbox.service import Site
+from worker.sandbox.service import Service
 
 _DEADLINE = 10.0
 _UNTIL_OPENED = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How a sandbox is to run. `ledger` is a file, or `:memory:` for one that goes with the process."""
+class SandboxOptions:
+    """Settings of a sandbox. `ledger` is a file, or `:memory:` for one that ends with the process."""
 
     port: int = 0
     host: str = LOOPBACK
     ledger: Path | str = IN_MEMORY
     faults: ScriptSource = None
     latency: Latency = field(default_factory=Latency)
-    house: House = field(default_factory=House)
+    access: AccessRules = field(default_factory=AccessRules)
     tls: Certificate | None = None
 
 
@@ -41,7 +41,7 @@ class Sandbox:
 
     base_url: str
     port: int
-    house: House
+    access: AccessRules
     ledger: Ledger
     _server: Server
     _loop: asyncio.AbstractEventLoop
@@ -49,29 +49,29 @@ class Sandbox:
 
     def play(self, faults: ScriptSource) -> None:
         """Replace the faults in force; None ends them all."""
-        script = Script.of(faults)
-        self._order(lambda: self._server.play(script))
+        script = Script.read(faults)
+        self._run_on_loop(lambda: self._server.play(script))
 
-    def shut_door(self, fault: Fault, seconds: float) -> None:
-        """Put a fault of the door on for all connections to come, for a time or until `open_door`."""
-        self._order(lambda: self._server.shut_door(fault, seconds))
+    def fail_connections(self, fault: Fault, seconds: float) -> None:
+        """Put a connection fault on for so many seconds, or until `accept_connections`."""
+        self._run_on_loop(lambda: self._server.fail_connections(fault, seconds))
 
-    def open_door(self) -> None:
-        self._order(self._server.open_door)
+    def accept_connections(self) -> None:
+        self._run_on_loop(self._server.accept_connections)
 
     @contextmanager
-    def shut(self, fault: Fault) -> Iterator[None]:
-        """A fault of the door, for as long as the block lasts."""
-        self.shut_door(fault, _UNTIL_OPENED)
+    def failing_connections(self, fault: Fault) -> Iterator[None]:
+        """Put a connection fault on for as long as the block lasts."""
+        self.fail_connections(fault, _UNTIL_OPENED)
         try:
             yield
         finally:
-            self.open_door()
+            self.accept_connections()
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
 
-    def _order(self, order: Callable[[], None]) -> None:
+    def _run_on_loop(self, order: Callable[[], None]) -> None:
         async def obey() -> None:
             order()
 
@@ -84,12 +84,12 @@ def running_sandbox(
     ledger: Path | str = IN_MEMORY,
     faults: ScriptSource = None,
     latency: Latency | None = None,
-    house: House | None = None,
+    access: AccessRules | None = None,
     tls: Certificate | None = None,
     port: int = 0,
 ) -> Iterator[Sandbox]:
     """A sandbox in a thread of this process: listening when the block begins, gone when it ends."""
-    options = Options(port, LOOPBACK, ledger, faults, latency or Latency(), house or House(), tls)
+    options = SandboxOptions(port, LOOPBACK, ledger, faults, latency or Latency(), access or AccessRules(), tls)
     started: Future[Sandbox] = Future()
     thread = threading.Thread(target=_run_in_thread, args=(options, started), name="sandbox", daemon=True)
     thread.start()
@@ -101,7 +101,7 @@ def running_sandbox(
         thread.join(_DEADLINE)
 
 
-def run_sandbox(options: Options, announce: Callable[[Sandbox], None]) -> None:
+def run_sandbox(options: SandboxOptions, announce: Callable[[Sandbox], None]) -> None:
     """Run until SIGTERM or SIGINT. `announce` is called once connections are accepted."""
 
     def ready(sandbox: Sandbox) -> None:
@@ -112,7 +112,7 @@ def run_sandbox(options: Options, announce: Callable[[Sandbox], None]) -> None:
     asyncio.run(_run(options, ready))
 
 
-def _run_in_thread(options: Options, started: Future[Sandbox]) -> None:
+def _run_in_thread(options: SandboxOptions, started: Future[Sandbox]) -> None:
     try:
         asyncio.run(_run(options, started.set_result))
     except Exception as error:
@@ -121,18 +121,18 @@ def _run_in_thread(options: Options, started: Future[Sandbox]) -> None:
         started.set_exception(error)
 
 
-async def _run(options: Options, ready: Callable[[Sandbox], None]) -> None:
-    script = Script.of(options.faults)
+async def _run(options: SandboxOptions, ready: Callable[[Sandbox], None]) -> None:
+    script = Script.read(options.faults)
     tls = options.tls.context() if options.tls else None
-    with bind(options.port, options.host) as bound, Ledger(options.ledger) as ledger:
-        site = Site(ledger, options.house, Faults(script))
-        server = Server(site, bound, latency=options.latency, tls=tls)
+    with bind_loopback(options.port, options.host) as bound, Ledger(options.ledger) as ledger:
+        service = Service(ledger, options.access, ScriptedFaults(script))
+        server = Server(service, bound, latency=options.latency, tls=tls)
         port = bound.getsockname()[1]
         base_url = f"{'https' if tls else 'http'}://{options.host}:{port}"
         stopping = asyncio.Event()
         server.open()
         try:
-            ready(Sandbox(base_url, port, options.house, ledger, server, asyncio.get_running_loop(), stopping))
+            ready(Sandbox(base_url, port, options.access, ledger, server, asyncio.get_running_loop(), stopping))
             await stopping.wait()
         finally:
             await server.close()

@@ -1,4 +1,4 @@
-"""Which request meets which fault: a script of rules, and the dice that play it the same way again."""
+"""Scripts: rules that say which request meets which fault, and seeded dice, so that a run can be repeated."""
 
 import json
 import tomllib
@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from worker.sandbox.calls import Kind
-from worker.sandbox.faults import Fault, Stage
+from worker.sandbox.calls import CallKind
+from worker.sandbox.faults import Fault, FaultStage
 
 _LONGEST: Final = 3600.0
 
@@ -22,29 +22,29 @@ class _Strict(BaseModel):
 
 
 class Match(_Strict):
-    """What a rule looks for. What is left out matches anything.
+    """The requests that a rule is about. A field that is not given matches anything.
 
-    `path` is found anywhere in the path; `nth` counts, from 1, what the rest of the match lets through.
+    `path` may be any part of the path; `nth` counts, from 1, the requests that all other fields match.
     """
 
-    kind: Kind | None = None
+    kind: CallKind | None = None
     customer_id: str | None = None
     path: str | None = None
     nth: Annotated[int, Field(ge=1)] | None = None
 
-    def lets_through(self, subject: "Subject") -> bool:
+    def matches(self, target: "FaultTarget") -> bool:
         return (
-            self.kind in {None, subject.kind}
-            and self.customer_id in {None, subject.customer_id}
-            and (self.path is None or self.path in subject.path)
+            self.kind in {None, target.kind}
+            and self.customer_id in {None, target.customer_id}
+            and (self.path is None or self.path in target.path)
         )
 
 
 class Rule(_Strict):
-    """One fault, for whom, how often (`times`, else always) and how probably.
+    """One fault, the requests it may strike, how often (`times`, else always) and how probably.
 
-    `applied` overrides whether the call is carried out. `seconds` is the length of what has one: a shut door, a hang,
-    the pause between the bytes of a drip, the value of Retry-After, the delay of a late act.
+    `applied` overrides whether the call is carried out. `seconds` is the fault's length: of a refusal, of a hang, of
+    the pause between the bytes of a drip, of the delay of a late act; or the value of Retry-After.
     """
 
     fault: Fault
@@ -57,15 +57,15 @@ class Rule(_Strict):
     @model_validator(mode="after")
     def _fits_its_stage(self) -> Self:
         match, stage = self.match, self.fault.stage
-        if stage is Stage.AT_THE_DOOR and (match.kind or match.customer_id or match.path):
+        if stage is FaultStage.ON_CONNECT and (match.kind or match.customer_id or match.path):
             raise ValueError(f"{self.fault} strikes a connection before any request: it can match nothing but nth")
-        if stage is not Stage.AFTER_READING and self.applied:
+        if stage is not FaultStage.AFTER_READING and self.applied:
             raise ValueError(f"{self.fault} strikes before the request is read: the call cannot be applied")
         return self
 
-    def deal(self) -> "Dealt":
+    def activate(self) -> "ActiveFault":
         applied = self.fault.applies if self.applied is None else self.applied
-        return Dealt(self.fault, applied=applied, seconds=self.seconds)
+        return ActiveFault(self.fault, applied=applied, seconds=self.seconds)
 
 
 class Script(_Strict):
@@ -75,7 +75,7 @@ class Script(_Strict):
     rules: tuple[Rule, ...] = ()
 
     @classmethod
-    def of(cls, source: "ScriptSource") -> Self:
+    def read(cls, source: "ScriptSource") -> Self:
         """Read a script from a `.toml` or `.json` file, a list of rules, or an object of `seed` and `rules`."""
         if source is None:
             return cls()
@@ -91,16 +91,16 @@ ScriptSource = Script | Path | Sequence[Rule | dict[str, Any]] | dict[str, Any] 
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What a rule can know of a request from its first line. A connection has no kind, customer or path."""
+class FaultTarget:
+    """The facts that a rule can match: those of a request's first line. A connection has no kind, customer or path."""
 
-    kind: Kind | None = None
+    kind: CallKind | None = None
     customer_id: str | None = None
     path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Dealt:
+class ActiveFault:
     """A fault that is to strike now."""
 
     fault: Fault
@@ -108,11 +108,11 @@ class Dealt:
     seconds: float | None = None
 
 
-class Faults:
-    """Deals out a script's faults.
+class ScriptedFaults:
+    """Decides by a script which fault strikes next.
 
     The dice of a rule depend on the seed, the path and how often this path was asked for, not on the order in which
-    different paths arrive; so a run with many requests in flight is dealt the same hand again.
+    different paths arrive; so a run with many requests in flight can be repeated.
     """
 
     def __init__(self, script: Script) -> None:
@@ -121,33 +121,33 @@ class Faults:
         self._struck: Counter[int] = Counter()
         self._asked: Counter[str] = Counter()
 
-    def for_connection(self) -> Dealt | None:
-        return self._first(Subject(), at_the_door=True)
+    def for_connection(self) -> ActiveFault | None:
+        return self._first_to_strike(FaultTarget(), on_connect=True)
 
-    def for_request(self, subject: Subject) -> Dealt | None:
-        return self._first(subject, at_the_door=False)
+    def for_request(self, target: FaultTarget) -> ActiveFault | None:
+        return self._first_to_strike(target, on_connect=False)
 
-    def _first(self, subject: Subject, *, at_the_door: bool) -> Dealt | None:
+    def _first_to_strike(self, target: FaultTarget, *, on_connect: bool) -> ActiveFault | None:
         if not self.script.rules:
             return None
-        self._asked[subject.path] += 1
-        dealt = None
+        self._asked[target.path] += 1
+        active_fault = None
         for number, rule in enumerate(self.script.rules):
-            if (rule.fault.stage is Stage.AT_THE_DOOR) is not at_the_door or not rule.match.lets_through(subject):
+            if (rule.fault.stage is FaultStage.ON_CONNECT) is not on_connect or not rule.match.matches(target):
                 continue
             self._matched[number] += 1
-            if dealt is None and self._strikes(number, rule, subject.path):
+            if active_fault is None and self._strikes(number, rule, target.path):
                 self._struck[number] += 1
-                dealt = rule.deal()
-        return dealt
+                active_fault = rule.activate()
+        return active_fault
 
     def _strikes(self, number: int, rule: Rule, path: str) -> bool:
         if rule.times is not None and self._struck[number] >= rule.times:
             return False
         if rule.match.nth is not None and rule.match.nth != self._matched[number]:
             return False
-        return rule.probability >= 1 or self._dice(number, path) < rule.probability
+        return rule.probability >= 1 or self._throw_dice(number, path) < rule.probability
 
-    def _dice(self, number: int, path: str) -> float:
+    def _throw_dice(self, number: int, path: str) -> float:
         throw = f"{self.script.seed}/{number}/{path}/{self._asked[path]}"
         return int.from_bytes(sha256(throw.encode()).digest()[:8]) / 2**64

@@ -22,15 +22,15 @@ from tornado.httputil import (
 )
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
-from worker.sandbox.answers import Answer
+from worker.sandbox.answers import HttpAnswer
 from worker.sandbox.control import control, is_control
-from worker.sandbox.faults import Fault, Stage
-from worker.sandbox.judging import Request
+from worker.sandbox.faults import Fault, FaultStage
+from worker.sandbox.judging import ReceivedRequest
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import Ledger
-from worker.sandbox.listener import Door
-from worker.sandbox.script import Dealt, Faults, Script
-from worker.sandbox.service import Site
+from worker.sandbox.listener import Listener
+from worker.sandbox.script import ActiveFault, Script, ScriptedFaults
+from worker.sandbox.service import Service
 from worker.sandbox.wire import WIRE_FAULTS, Sleep, act_out, reset
 from worker.tls import Socket
 
@@ -58,7 +58,7 @@ class Server(HTTPServerConnectionDelegate):
 
     def __init__(
         self,
-        site: Site,
+        service: Service,
         bound: socket.socket,
         *,
         latency: Latency | None = None,
@@ -66,47 +66,47 @@ class Server(HTTPServerConnectionDelegate):
         sleep: Sleep = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.site = site
+        self.service = service
         self._latency = latency or Latency()
         self._sleep = sleep
         self._chance = chance
         self._tls = tls
         self._tasks: set[asyncio.Task[None]] = set()
         self._http = HTTPServer(self, max_body_size=_LARGEST_BODY, max_buffer_size=2 * _LARGEST_BODY)
-        self._door = Door(bound, self._enter, self._struck, self.spawn)
+        self._listener = Listener(bound, self._enter, self._record_strike, self.spawn)
 
     @property
     def ledger(self) -> Ledger:
-        return self.site.ledger
+        return self.service.ledger
 
     @property
     def script(self) -> Script:
-        return self.site.faults.script
+        return self.service.faults.script
 
     @property
-    def door_is_open(self) -> bool:
-        return self._door.is_open
+    def accepts_connections(self) -> bool:
+        return self._listener.is_open
 
     def open(self) -> None:
-        self._door.open()
+        self._listener.open()
 
     async def close(self) -> None:
         """Stop listening, end what is in flight, and close every connection."""
-        self._door.close()
+        self._listener.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._http.close_all_connections()
 
     def play(self, script: Script) -> None:
-        """Begin a script, from its first throw of the dice."""
-        self.site.faults = Faults(script)
+        """Replace the script in force and start its dice anew."""
+        self.service.faults = ScriptedFaults(script)
 
-    def shut_door(self, fault: Fault, seconds: float) -> None:
-        self._door.fail(fault, seconds)
+    def fail_connections(self, fault: Fault, seconds: float) -> None:
+        self._listener.fail(fault, seconds)
 
-    def open_door(self) -> None:
-        self._door.open()
+    def accept_connections(self) -> None:
+        self._listener.open()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -115,36 +115,38 @@ class Server(HTTPServerConnectionDelegate):
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:  # noqa: ARG002  Tornado's signature.
         assert isinstance(request_conn, HTTP1Connection)  # noqa: S101  The only kind that HTTPServer makes.
-        return _Incoming(self, request_conn)
+        return _IncomingRequest(self, request_conn)
 
-    async def respond(self, request: Request, dealt: Dealt | None, connection: HTTP1Connection) -> None:
-        """Handle a whole request: the ledger first, then the wait, then the answer or its fault."""
+    async def respond(
+        self, request: ReceivedRequest, active_fault: ActiveFault | None, connection: HTTP1Connection
+    ) -> None:
+        """Handle a whole request: first the ledger, then the latency, then the answer or its fault."""
         try:
-            handled = self.site.handle(request, dealt)
+            handled = self.service.handle(request, active_fault)
         except BaseException:
             reset(connection.detach())  # Better no answer at all than one that the ledger does not know.
             raise
         if wait := self._latency.draw(self._chance):
             await self._sleep(wait)
-        if dealt is not None and dealt.fault is Fault.ACT_LATE:
-            await self._sleep(dealt.seconds or _LATE)
+        if active_fault is not None and active_fault.fault is Fault.ACT_LATE:
+            await self._sleep(active_fault.seconds or _LATE)
         if handled.act_late:
             handled.act_late()
-        if dealt is not None and dealt.fault in WIRE_FAULTS:
-            await self.act_out(connection.detach(), dealt, handled.answer)
+        if active_fault is not None and active_fault.fault in WIRE_FAULTS:
+            await self.act_out(connection.detach(), active_fault, handled.answer)
         else:
             await self.send(connection, request, handled.answer)
 
-    async def act_out(self, stream: IOStream, dealt: Dealt, answer: Answer) -> None:
-        await act_out(stream, dealt, answer, self._date(), self._sleep)
+    async def act_out(self, stream: IOStream, active_fault: ActiveFault, answer: HttpAnswer) -> None:
+        await act_out(stream, active_fault, answer, self._date(), self._sleep)
 
-    async def send(self, connection: HTTP1Connection, request: Request, answer: Answer) -> None:
+    async def send(self, connection: HTTP1Connection, request: ReceivedRequest, answer: HttpAnswer) -> None:
         headers = HTTPHeaders()
         for name, value in answer.header_lines(self._date()):
             headers.add(name, value)
         if answer.status != 204:
             headers["Content-Length"] = str(len(answer.body))
-        if not self.door_is_open:
+        if not self.accepts_connections:
             headers["Connection"] = "close"
         line = ResponseStartLine("HTTP/1.1", answer.status, answer.reason)
         body = b"" if request.method == "HEAD" else answer.body
@@ -153,7 +155,7 @@ class Server(HTTPServerConnectionDelegate):
             connection.finish()
             await written
         except StreamClosedError:
-            pass  # Nobody waits for the answer any more; what was done stays done.
+            pass  # The client no longer waits for the answer; the call stays carried out.
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -161,16 +163,16 @@ class Server(HTTPServerConnectionDelegate):
             task.get_loop().call_exception_handler({"message": "the sandbox failed", "exception": error})
 
     def _enter(self, connection: socket.socket, address: Any) -> None:
-        dealt = self.site.faults.for_connection()
-        if dealt is None:
+        active_fault = self.service.faults.for_connection()
+        if active_fault is None:
             self._admit(connection, address)
-        elif dealt.fault in {Fault.REFUSE_CONNECTIONS, Fault.CONNECT_HANG}:
-            # Whoever is in is served; those who come after find the door shut.
-            self._struck(dealt.fault)
-            self._door.fail(dealt.fault, dealt.seconds or _SHUT)
+        elif active_fault.fault in {Fault.REFUSE_CONNECTIONS, Fault.CONNECT_HANG}:
+            # This connection is still served; those after it meet the fault.
+            self._record_strike(active_fault.fault)
+            self._listener.fail(active_fault.fault, active_fault.seconds or _SHUT)
             self._admit(connection, address)
         else:
-            self._door.greet(connection, dealt.fault)
+            self._listener.spoil(connection, active_fault.fault)
 
     def _admit(self, connection: socket.socket, address: Any) -> None:
         # It may have left again before its first word.
@@ -183,36 +185,36 @@ class Server(HTTPServerConnectionDelegate):
         wrapped = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return SSLIOStream(wrapped, max_buffer_size=2 * _LARGEST_BODY)
 
-    def _struck(self, fault: Fault) -> None:
-        self.ledger.strike(fault, now=self.site.now())
+    def _record_strike(self, fault: Fault) -> None:
+        self.ledger.record_struck_connection(fault, now=self.service.now())
 
     def _date(self) -> str:
-        return format_datetime(self.site.now(), usegmt=True)
+        return format_datetime(self.service.now(), usegmt=True)
 
 
-class _Incoming(HTTPMessageDelegate):
+class _IncomingRequest(HTTPMessageDelegate):
     """One request while it comes in. A fault that strikes before reading strikes at the end of the head."""
 
     def __init__(self, server: Server, connection: HTTP1Connection) -> None:
         self._server = server
         self._connection = connection
-        self._request = Request("", "", {}, b"")
-        self._dealt: Dealt | None = None
+        self._request = ReceivedRequest("", "", {}, b"")
+        self._active_fault: ActiveFault | None = None
         self._chunks: list[bytes] = []
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         assert isinstance(start_line, RequestStartLine)  # noqa: S101  A server is sent requests.
-        self._request = Request(start_line.method, start_line.path, headers, b"")
+        self._request = ReceivedRequest(start_line.method, start_line.path, headers, b"")
         if is_control(start_line.path):
             return None
-        self._dealt = self._server.site.deal(start_line.method, start_line.path)
-        if self._dealt is not None and self._dealt.fault.stage is Stage.BEFORE_READING:
-            self._server.site.cut(self._request, self._dealt)
+        self._active_fault = self._server.service.choose_fault(start_line.method, start_line.path)
+        if self._active_fault is not None and self._active_fault.fault.stage is FaultStage.BEFORE_READING:
+            self._server.service.record_cut_request(self._request, self._active_fault)
             # Taken away at once: a moment later tornado would have read the body and called it whole.
             stream = self._connection.detach()
-            self._server.spawn(self._server.act_out(stream, self._dealt, Answer(200)))
+            self._server.spawn(self._server.act_out(stream, self._active_fault, HttpAnswer(200)))
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -220,12 +222,12 @@ class _Incoming(HTTPMessageDelegate):
         return None
 
     def finish(self) -> None:
-        whole = Request(self._request.method, self._request.path, self._request.headers, b"".join(self._chunks))
+        whole = ReceivedRequest(self._request.method, self._request.path, self._request.headers, b"".join(self._chunks))
         if is_control(whole.path):
             answer = control(whole, self._server)
             self._server.spawn(self._server.send(self._connection, whole, answer))
         else:
-            self._server.spawn(self._server.respond(whole, self._dealt, self._connection))
+            self._server.spawn(self._server.respond(whole, self._active_fault, self._connection))
 
     def on_connection_close(self) -> None:
-        """A request that was cut short is none; one that had arrived whole is being handled and goes on."""
+        """Do nothing: a request that was cut short is ignored, and one that had arrived whole is being handled."""

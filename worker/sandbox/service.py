@@ -1,4 +1,4 @@
-"""From a whole request to what will be answered, with everything written into the ledger in between."""
+"""The service without sockets: takes a whole request, writes it into the ledger, and gives the answer to send."""
 
 import secrets
 from collections.abc import Callable
@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from worker.sandbox.access import House
-from worker.sandbox.answers import Answer, json_answer
-from worker.sandbox.calls import READS, Call, Kind, route
+from worker.sandbox.access import AccessRules
+from worker.sandbox.answers import HttpAnswer, json_answer
+from worker.sandbox.calls import READ_BACK_OF, ApiCall, CallKind, route
 from worker.sandbox.faults import Fault
-from worker.sandbox.judging import Deed, Reading, Request, Verdict, judge
-from worker.sandbox.ledger import Created, Ledger
-from worker.sandbox.script import Dealt, Faults, Script, Subject
-from worker.sandbox.times import written
-from worker.sandbox.wrong_answers import spoiled
+from worker.sandbox.judging import Effect, Judgement, ReadBack, ReceivedRequest, judge
+from worker.sandbox.ledger import CreatedThing, Ledger
+from worker.sandbox.script import ActiveFault, FaultTarget, Script, ScriptedFaults
+from worker.sandbox.times import format_time
+from worker.sandbox.wrong_answers import answer_under_fault
 
 _UNANSWERED = frozenset(
     {
@@ -29,10 +29,10 @@ _UNANSWERED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Handled:
-    """What is to go out, and what is still to be done before it does, if the fault is to act late."""
+class HandledRequest:
+    """The answer to send and, if the fault is to act late, the effect to carry out before it is sent."""
 
-    answer: Answer
+    answer: HttpAnswer
     act_late: Callable[[], None] | None = None
 
 
@@ -45,102 +45,106 @@ def _new_id() -> str:
 
 
 @dataclass(slots=True)
-class Site:
-    """The stand-in without its sockets: a house, a ledger, and the faults in force."""
+class Service:
+    """The stand-in without its sockets: access rules, a ledger, and the faults in force."""
 
     ledger: Ledger
-    house: House = field(default_factory=House)
-    faults: Faults = field(default_factory=lambda: Faults(Script()))
+    access: AccessRules = field(default_factory=AccessRules)
+    faults: ScriptedFaults = field(default_factory=lambda: ScriptedFaults(Script()))
     now: Callable[[], datetime] = _utc_now
     new_id: Callable[[], str] = _new_id
 
-    def deal(self, method: str, path: str) -> Dealt | None:
-        """The fault that this request is to meet, decided by its first line."""
-        call = _call(method, path)
-        subject = Subject(call.kind, call.customer_id, path) if call else Subject(path=path)
-        return self.faults.for_request(subject)
+    def choose_fault(self, method: str, path: str) -> ActiveFault | None:
+        """Choose the fault that this request is to meet, by its first line."""
+        call = _known_call(method, path)
+        target = FaultTarget(call.kind, call.customer_id, path) if call else FaultTarget(path=path)
+        return self.faults.for_request(target)
 
-    def cut(self, request: Request, dealt: Dealt) -> None:
+    def record_cut_request(self, request: ReceivedRequest, active_fault: ActiveFault) -> None:
         """Write down a request that is about to be cut before it was read."""
-        call = _call(request.method, request.path)
-        self.ledger.receive(request, call, fault=dealt.fault, status=None, now=self.now(), read=False)
+        call = _known_call(request.method, request.path)
+        self.ledger.record_request(request, call, fault=active_fault.fault, status=None, now=self.now(), read=False)
 
-    def handle(self, request: Request, dealt: Dealt | None) -> Handled:
+    def handle(self, request: ReceivedRequest, active_fault: ActiveFault | None) -> HandledRequest:
         """Judge, write down, and carry out unless the fault forbids it, in one transaction of the ledger."""
         now = self.now()
-        verdict = judge(request, self.house)
-        remote_id = self._remote_id(verdict)
-        answer = self._answer(verdict, remote_id)
-        if dealt is not None:
-            answer = spoiled(dealt, answer, request.path, now)
-        deed = verdict if isinstance(verdict, Deed) and (dealt is None or dealt.applied) else None
+        judgement = judge(request, self.access)
+        remote_id = self._remote_id(judgement)
+        answer = self._answer(judgement, remote_id)
+        if active_fault is not None:
+            answer = answer_under_fault(active_fault, answer, request.path, now)
+        effect = judgement if isinstance(judgement, Effect) and (active_fault is None or active_fault.applied) else None
         with self.ledger.transaction():
-            number = self._receive(request, dealt, answer, now)
-            if deed is None:
-                return Handled(answer)
-            if dealt is not None and dealt.fault is Fault.ACT_LATE:
-                return Handled(answer, partial(self._act_late, number, deed, remote_id))
-            self.ledger.apply(number, deed, remote_id=remote_id, now=now)
-        return Handled(answer)
+            number = self._record(request, active_fault, answer, now)
+            if effect is None:
+                return HandledRequest(answer)
+            if active_fault is not None and active_fault.fault is Fault.ACT_LATE:
+                return HandledRequest(answer, partial(self._carry_out_late, number, effect, remote_id))
+            self.ledger.carry_out(number, effect, remote_id=remote_id, now=now)
+        return HandledRequest(answer)
 
-    def _receive(self, request: Request, dealt: Dealt | None, answer: Answer, now: datetime) -> int:
-        fault = dealt.fault if dealt else None
+    def _record(
+        self, request: ReceivedRequest, active_fault: ActiveFault | None, answer: HttpAnswer, now: datetime
+    ) -> int:
+        fault = active_fault.fault if active_fault else None
         status = None if fault in _UNANSWERED else answer.status
-        call = _call(request.method, request.path)
-        return self.ledger.receive(request, call, fault=fault, status=status, now=now, read=True)
+        call = _known_call(request.method, request.path)
+        return self.ledger.record_request(request, call, fault=fault, status=status, now=now, read=True)
 
-    def _act_late(self, number: int, deed: Deed, remote_id: str) -> None:
+    def _carry_out_late(self, number: int, effect: Effect, remote_id: str) -> None:
         with self.ledger.transaction():
-            self.ledger.apply(number, deed, remote_id=remote_id, now=self.now())
+            self.ledger.carry_out(number, effect, remote_id=remote_id, now=self.now())
 
-    def _remote_id(self, verdict: Verdict) -> str:
-        if not isinstance(verdict, Deed):
+    def _remote_id(self, judgement: Judgement) -> str:
+        if not isinstance(judgement, Effect):
             return ""
-        return str(verdict.ticket["orderId"]) if verdict.ticket else verdict.prefix + self.new_id()
+        return str(judgement.ticket["orderId"]) if judgement.ticket else judgement.prefix + self.new_id()
 
-    def _answer(self, verdict: Verdict, remote_id: str) -> Answer:
-        match verdict:
-            case Answer():
-                return verdict
-            case Deed():
-                return _success(verdict, remote_id)
-            case Reading():
-                return json_answer(200, self._read_back(verdict.call))
+    def _answer(self, judgement: Judgement, remote_id: str) -> HttpAnswer:
+        match judgement:
+            case HttpAnswer():
+                return judgement
+            case Effect():
+                return _success_answer(judgement, remote_id)
+            case ReadBack():
+                return json_answer(200, self._read_back(judgement.call))
 
-    def _read_back(self, call: Call) -> Any:
-        """What was applied for this contact; what was only received is not seen."""
-        made = self.ledger.created(kind=READS[call.kind], customer_id=call.customer_id, contact_id=call.contact_id)
-        if call.kind is Kind.COMEBACK_LOOK_UP:
-            return {"contactId": call.contact_id, "meetings": [_meeting(each) for each in made]}
-        registered = {each.time_slot_id: each for each in made if each.viewing_id == call.viewing_id}
-        return [_participant(each) for each in registered.values()]
+    def _read_back(self, call: ApiCall) -> Any:
+        """The things made for this contact. A call that was received and not carried out made none."""
+        made = self.ledger.created(
+            kind=READ_BACK_OF[call.kind], customer_id=call.customer_id, contact_id=call.contact_id
+        )
+        if call.kind is CallKind.COMEBACK_LOOK_UP:
+            return {"contactId": call.contact_id, "meetings": [_meeting_json(meeting) for meeting in made]}
+        registered = {lead.time_slot_id: lead for lead in made if lead.viewing_id == call.viewing_id}
+        return [_participant_json(lead) for lead in registered.values()]
 
 
-def _call(method: str, path: str) -> Call | None:
+def _known_call(method: str, path: str) -> ApiCall | None:
     call = route(method, path)
-    return call if isinstance(call, Call) else None
+    return call if isinstance(call, ApiCall) else None
 
 
-def _success(deed: Deed, remote_id: str) -> Answer:
-    match deed.call.kind:
-        case Kind.VIEWING_REGISTRATION:
-            return Answer(204)
-        case Kind.NOTIFICATION:
+def _success_answer(effect: Effect, remote_id: str) -> HttpAnswer:
+    match effect.call.kind:
+        case CallKind.VIEWING_REGISTRATION:
+            return HttpAnswer(204)
+        case CallKind.NOTIFICATION:
             return json_answer(200, value=True)
-        case Kind.ORDER_TOKEN:
-            return json_answer(200, deed.ticket)
+        case CallKind.ORDER_TOKEN:
+            return json_answer(200, effect.ticket)
         case _:
             return json_answer(200, remote_id)
 
 
-def _meeting(made: Created) -> dict[str, Any]:
-    """Decimals vary from meeting to meeting, since a reader has to take 0 to 7 of them."""
+def _meeting_json(made: CreatedThing) -> dict[str, Any]:
+    """Decimals vary from meeting to meeting, since a client has to accept 0 to 7 of them."""
     digits = made.id % 8
-    date = made.date and written(made.date, digits)
-    return {"id": made.remote_id, "createdAt": written(made.created_at, digits), "meetingDate": date}
+    date = made.date and format_time(made.date, digits)
+    return {"id": made.remote_id, "createdAt": format_time(made.created_at, digits), "meetingDate": date}
 
 
-def _participant(made: Created) -> dict[str, Any]:
+def _participant_json(made: CreatedThing) -> dict[str, Any]:
     return {
         "timeSlotId": made.time_slot_id,
         "contactId": made.contact_id,

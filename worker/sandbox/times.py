@@ -1,4 +1,4 @@
-"""Times as the server keeps them: Swedish wall-clock time, in SQL Server's steps of 1/300 s."""
+"""Times as Vitec's server keeps them: Swedish wall-clock time, in SQL Server's steps of 1/300 s."""
 
 import re
 from datetime import MAXYEAR, UTC, datetime, timedelta
@@ -14,14 +14,14 @@ _ISO: Final = re.compile(
 
 
 def read_time(text: str) -> datetime | None:
-    """The naive Stockholm time that a request's text means, or None where it means none.
+    """Parse a time in a request into naive Stockholm time; None if it is not one.
 
     Offsets are turned into Swedish time; the seventh decimal, which .NET writes, is dropped.
     """
-    found = _ISO.fullmatch(text)
-    if found is None:
+    matched = _ISO.fullmatch(text)
+    if matched is None:
         return None
-    moment, decimals, offset = found.groups()
+    moment, decimals, offset = matched.groups()
     try:
         time = datetime.fromisoformat(moment + (offset or "").replace("Z", "+00:00"))
     except ValueError:
@@ -32,7 +32,7 @@ def read_time(text: str) -> datetime | None:
     return time.astimezone(STOCKHOLM).replace(tzinfo=None) if time.tzinfo else time
 
 
-def stored(time: datetime) -> datetime:
+def round_as_stored(time: datetime) -> datetime:
     """A naive time as the database gives it back: rounded to the nearest 1/300 s, in whole milliseconds."""
     steps = round(time.microsecond * _STEPS_PER_SECOND / 1_000_000)
     return time.replace(microsecond=0) + timedelta(milliseconds=round(steps * 1000 / _STEPS_PER_SECOND))
@@ -43,7 +43,7 @@ def wall_clock(now: datetime) -> datetime:
     return now.astimezone(STOCKHOLM).replace(tzinfo=None)
 
 
-def written(time: datetime, digits: int) -> str:
+def format_time(time: datetime, digits: int) -> str:
     """A naive time with 0 to 7 decimals: as many as the value needs, and at least `digits`."""
     decimals = f"{time.microsecond:06}0"
     needed = max(digits, len(decimals.rstrip("0")))

@@ -1,4 +1,4 @@
-"""The rules that a well-formed request may still break, in the words Vitec would use: Swedish."""
+"""Rules that a well-formed request may still break; the complaints are in Swedish, as Vitec's are."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -6,7 +6,7 @@ from typing import Final
 
 from worker.sandbox.answers import Complaint
 from worker.sandbox.binding import Values
-from worker.sandbox.calls import Kind
+from worker.sandbox.calls import CallKind
 
 PATTERNS: Final = ("Daily", "Weekly", "Monthly", "Yearly")
 DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
@@ -14,7 +14,7 @@ _DAYS_OF_A_MONTH: Final = range(1, 32)
 _MONTHS: Final = range(1, 13)
 
 
-def complaints_about(kind: Kind, values: Values) -> list[Complaint]:
+def complaints_about(kind: CallKind, values: Values) -> list[Complaint]:
     return list(_RULES[kind](values))
 
 
@@ -27,7 +27,7 @@ def _appointment(values: Values) -> Iterator[Complaint]:
 
 
 def _recurrence(values: Values) -> Iterator[Complaint]:
-    """Values of the enumerations are checked always, what a pattern needs only when the appointment recurs."""
+    """Enumerated values are always checked; the fields that a pattern needs, only when the appointment recurs."""
     pattern = values.get("recurrencePattern")
     days = values.get("recurrenceDayOfWeeks", [])
     if pattern is not None and not _among(pattern, PATTERNS):
@@ -75,7 +75,7 @@ def _notification(values: Values) -> Iterator[Complaint]:
 def _order_token(values: Values) -> Iterator[Complaint]:
     yield from _missing(values, data="Token data")
     if "%" in values.get("data", ""):
-        # Base64 has no per cent sign: this token still wears the encoding of the address it came in.
+        # Base64 has no per cent sign: this token still has the encoding of the address that it came in.
         yield Complaint("data", "Token är inte giltigt.")
 
 
@@ -85,16 +85,16 @@ def _missing(values: Values, **labels: str) -> Iterator[Complaint]:
             yield Complaint(name, f"{label} måste anges.")
 
 
-def _among(value: str, known: tuple[str, ...]) -> bool:
-    return value.lower() in {each.lower() for each in known}
+def _among(value: str, names: tuple[str, ...]) -> bool:
+    return value.lower() in {name.lower() for name in names}
 
 
-_RULES: Final[Mapping[Kind, Callable[[Values], Iterator[Complaint]]]] = MappingProxyType(
+_RULES: Final[Mapping[CallKind, Callable[[Values], Iterator[Complaint]]]] = MappingProxyType(
     {
-        Kind.APPOINTMENT: _appointment,
-        Kind.COMEBACK: _comeback,
-        Kind.VIEWING_REGISTRATION: _viewing_registration,
-        Kind.NOTIFICATION: _notification,
-        Kind.ORDER_TOKEN: _order_token,
+        CallKind.APPOINTMENT: _appointment,
+        CallKind.COMEBACK: _comeback,
+        CallKind.VIEWING_REGISTRATION: _viewing_registration,
+        CallKind.NOTIFICATION: _notification,
+        CallKind.ORDER_TOKEN: _order_token,
     }
 )

@@ -1,4 +1,4 @@
-"""What the answer to a request becomes under a fault: the right form with the wrong content."""
+"""Wrong answers: well-formed answers with the wrong status, headers or body, one for each fault of that sort."""
 
 import gzip
 from collections.abc import Callable, Mapping
@@ -9,9 +9,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from worker.sandbox.answers import JSON, Answer, html_answer, login_refused, message_answer
+from worker.sandbox.answers import JSON, HttpAnswer, html_answer, login_refused, message_answer
 from worker.sandbox.faults import Fault
-from worker.sandbox.script import Dealt
+from worker.sandbox.script import ActiveFault
 
 HUGE: Final = 2 * 1024 * 1024
 BOMB: Final = 32 * 1024 * 1024
@@ -26,7 +26,7 @@ _REDIRECTS: Final[Mapping[Fault, int]] = MappingProxyType(
         Fault.REDIRECT_308: 308,
     }
 )
-_STATUSES: Final[Mapping[Fault, Answer]] = MappingProxyType(
+_STATUSES: Final[Mapping[Fault, HttpAnswer]] = MappingProxyType(
     {
         Fault.BAD_REQUEST: message_answer(400, "Begäran är ogiltig."),
         Fault.FORBIDDEN: message_answer(403, "Åtkomst saknas till begärd data."),
@@ -47,22 +47,22 @@ _STATUSES: Final[Mapping[Fault, Answer]] = MappingProxyType(
 )
 
 
-def spoiled(dealt: Dealt, honest: Answer, path: str, now: datetime) -> Answer:
-    """The answer to give instead of the honest one. Faults of the wire leave it as it is; they cut it later."""
-    fault = dealt.fault
+def answer_under_fault(active_fault: ActiveFault, honest: HttpAnswer, path: str, now: datetime) -> HttpAnswer:
+    """The answer to give instead of the honest one. Faults on the wire leave it as it is and cut it later."""
+    fault = active_fault.fault
     if fault in _STATUSES:
-        return replace(_STATUSES[fault], headers=_retry_after(dealt, now))
+        return replace(_STATUSES[fault], headers=_retry_after(active_fault, now))
     if fault in _REDIRECTS:
-        # Nothing lies there, so whoever follows is seen in the ledger, with method and body.
-        return Answer(_REDIRECTS[fault], headers=(("Location", f"/Elsewhere{path}"),))
+        # Nothing lies there, so a client that follows shows in the ledger, with method and body.
+        return HttpAnswer(_REDIRECTS[fault], headers=(("Location", f"/Elsewhere{path}"),))
     if fault is Fault.UNAUTHORIZED:
         return login_refused(path)
     return _with_body(fault, honest) if fault in _BODIES else honest
 
 
-def _retry_after(dealt: Dealt, now: datetime) -> tuple[tuple[str, str], ...]:
-    seconds = dealt.seconds or _RETRY_AFTER
-    match dealt.fault:
+def _retry_after(active_fault: ActiveFault, now: datetime) -> tuple[tuple[str, str], ...]:
+    seconds = active_fault.seconds or _RETRY_AFTER
+    match active_fault.fault:
         case Fault.THROTTLED_SECONDS | Fault.UNAVAILABLE_RETRY_AFTER:
             value = str(round(seconds))
         case Fault.THROTTLED_DATE:
@@ -76,15 +76,15 @@ def _retry_after(dealt: Dealt, now: datetime) -> tuple[tuple[str, str], ...]:
     return (("Retry-After", value),)
 
 
-def _with_body(fault: Fault, honest: Answer) -> Answer:
+def _with_body(fault: Fault, honest: HttpAnswer) -> HttpAnswer:
     """The honest status with another body; a 204 becomes a 200, since it can have none."""
     status = 200 if honest.status == 204 else honest.status
     packing = (("Content-Encoding", "gzip"),) if fault in {Fault.GZIP_BOMB, Fault.BROKEN_GZIP} else ()
-    return Answer(status, _BODIES[fault](honest.body), JSON, (*honest.headers, *packing))
+    return HttpAnswer(status, _BODIES[fault](honest.body), JSON, (*honest.headers, *packing))
 
 
 def _without_id(body: bytes) -> bytes:
-    """An empty string for a string, a ticket without its order, and null for what has no id."""
+    """An empty string for a string, a ticket without its order id, and null for an answer that has no id."""
     if body.startswith(b'"'):
         return b'""'
     return b'{"hasExpired": false}' if body.startswith(b"{") else b"null"
@@ -96,7 +96,7 @@ def _bomb() -> bytes:
 
 
 def _badly_packed(body: bytes) -> bytes:
-    """Good to the last bytes, which are not the checksum they should be."""
+    """Gzip with a wrong checksum in its last bytes."""
     return gzip.compress(body, mtime=0)[:-8] + b"\xff" * 8
 
 
