@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Configured:
-    """What the settings say."""
+    """As much of the settings as logins need."""
 
     vitec_username: str | None = None
     vitec_password: SecretStr | None = None
@@ -122,6 +122,7 @@ def test_settings_that_cannot_be_are_refused_by_name(tmp_path: Path, settings: d
         ("[customers.M1]\nusername='a'\npassword='canary'\npassword_env='CANARY'", "give one of"),
         ("[customers.M1]\nusername = 7\npassword = 'canary'", r"\[customers.M1\]: `username` must be text"),
         ("[customers.M1]\nusername = 'a'\npassword = 7", "`password` must be text"),
+        ("[customers.M1.groups.Viewing]\npassword = 7", r"\[customers.M1.groups.Viewing\]: `password` must be text"),
         ("[customers.M1]\npassword = 'canary'", r"\[customers.M1\] lacks `username`"),
         ("[customers.M1]\nusername = 'a'\npassword = ''", r"\[customers.M1\], `password` is empty"),
         ("[customers.M1]\nusername = 'a'\npassword = 'secret'", "is a placeholder"),

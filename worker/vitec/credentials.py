@@ -2,16 +2,14 @@
 
 import base64
 import os
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from pydantic import SecretStr
-
-from worker.vitec.toml_table import CredentialsError, Table
-
-__all__ = ["Credentials", "CredentialsError", "Login"]
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 
 PLACEHOLDERS = frozenset({
     "admin", "byt-mig", "change-me", "change_me", "changeme", "default", "example", "lösenord", "losenord", "password",
@@ -19,8 +17,12 @@ PLACEHOLDERS = frozenset({
 })  # fmt: skip
 
 
-class Configured(Protocol):
-    """What is needed of the settings."""
+class CredentialsError(Exception):
+    """A login is missing or cannot be. The text names the place and the remedy, never the secret."""
+
+
+class CredentialSettings(Protocol):
+    """The part of the settings that says where the logins are."""
 
     @property
     def vitec_username(self) -> str | None: ...
@@ -28,6 +30,43 @@ class Configured(Protocol):
     def vitec_password(self) -> SecretStr | None: ...
     @property
     def vitec_credentials_file(self) -> Path | None: ...
+
+
+class _Table(BaseModel):
+    """A table of the file with logins. A misspelt key is refused: it would silently be left out."""
+
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, table: Any) -> Any:
+        for key in table if isinstance(table, dict) else ():
+            if key not in cls.model_fields:
+                raise ValueError(f"`{key}` is not known here; known are {', '.join(cls.model_fields)}")
+        return table
+
+
+class _LoginTable(_Table):
+    """A login: a user name, if it differs from that of the table above, and a password, given in one of three ways."""
+
+    username: str | None = None
+    password: SecretStr | None = None
+    password_env: str | None = None
+    """The name of an environment variable."""
+    password_file: str | None = None
+    """The name of a file, seen from the file that names it."""
+
+
+class _CustomerTable(_LoginTable):
+    """A customer's login, the customer's logins for single function groups, or both."""
+
+    groups: dict[str, _LoginTable] = {}
+
+
+class _File(_Table):
+    default: _LoginTable | None = None
+    groups: dict[str, _LoginTable] = {}
+    customers: dict[str, _CustomerTable] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +85,7 @@ class Login:
 
 
 def checked(username: str, password: str, *, name: str, secret: str) -> Login:
-    """The login, or raise CredentialsError; `name` and `secret` say where the two were found."""
+    """Give the login, or raise CredentialsError; `name` and `secret` say where the two stand."""
     if not username.strip():
         raise CredentialsError(f"{name} is empty: give the partner's user name")
     if ":" in username or not username.isprintable():
@@ -70,7 +109,7 @@ class Credentials:
     by_both: Mapping[tuple[str, str], Login] = field(default_factory=dict)
 
     def for_(self, customer_id: str, function_group: str) -> Login:
-        """The login for that customer's calls of that group; raise CredentialsError if there is none at all."""
+        """Give the login for that customer's calls of that group; raise CredentialsError if there is none at all."""
         login = (
             self.by_both.get((customer_id, function_group))
             or self.by_customer.get(customer_id)
@@ -82,54 +121,45 @@ class Credentials:
         return login
 
     @classmethod
-    def load(cls, settings: Configured, environment: Mapping[str, str] = os.environ) -> Self:
-        """From VITEC_USERNAME and VITEC_PASSWORD, and the file named by VITEC_CREDENTIALS_FILE, if any.
+    def load(cls, settings: CredentialSettings, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read VITEC_USERNAME and VITEC_PASSWORD, and the file named by VITEC_CREDENTIALS_FILE, if any.
 
         Raise CredentialsError for what is missing or wrong: its text names file and key, never a secret.
         """
         default = _from_settings(settings)
         path = settings.vitec_credentials_file
-        if path is None:
-            if default is None:
-                raise CredentialsError(
-                    "no login for Vitec: set VITEC_USERNAME and VITEC_PASSWORD (or VITEC_PASSWORD_FILE),"
-                    " or name a file with logins in VITEC_CREDENTIALS_FILE"
-                )
-            return cls(default)
-        return cls._from_table(Table.read(path), default, environment)
+        if path is not None:
+            return cls._from_file(path, default, environment)
+        if default is None:
+            raise CredentialsError(
+                "no login for Vitec: set VITEC_USERNAME and VITEC_PASSWORD (or VITEC_PASSWORD_FILE),"
+                " or name a file with logins in VITEC_CREDENTIALS_FILE"
+            )
+        return cls(default)
 
     @classmethod
-    def _from_table(cls, table: Table, default: Login | None, environment: Mapping[str, str]) -> Self:
-        table.only("default", "groups", "customers")
-        if (given := table.table("default")) is not None:
+    def _from_file(cls, path: Path, default: Login | None, environment: Mapping[str, str]) -> Self:
+        file, login = _read_file(path), partial(_login_of, path, environment)
+        if file.default is not None:
             if default is not None:
-                raise CredentialsError(f"{given.place}: VITEC_USERNAME and VITEC_PASSWORD are set as well: give one")
-            given.only(*_LOGIN_KEYS)
-            default = _login(given, None, environment)
-        above = default.username if default else None
-        groups = {}
-        for group, entry in table.tables("groups"):
-            entry.only(*_LOGIN_KEYS)
-            groups[group] = _login(entry, above, environment)
-        customers, both = {}, {}
-        for customer, entry in table.tables("customers"):
-            entry.only(*_LOGIN_KEYS, "groups")
-            if entry.has_any(*_LOGIN_KEYS):
-                customers[customer] = _login(entry, above, environment)
-            own = customers[customer].username if customer in customers else above
-            for group, inner in entry.tables("groups"):
-                inner.only(*_LOGIN_KEYS)
-                both[customer, group] = _login(inner, own, environment)
-        found: dict[str, Any] = {"default": default, "by_group": groups, "by_customer": customers, "by_both": both}
-        if not any(found.values()):
-            raise CredentialsError(f"{table.place} holds no login, and VITEC_USERNAME is not set")
-        return cls(**found)
+                raise CredentialsError(f"{path} [default]: VITEC_USERNAME and VITEC_PASSWORD are set as well: give one")
+            default = login(file.default, None, "default")
+        username = default.username if default else None
+        by_group = {group: login(table, username, "groups", group) for group, table in file.groups.items()}
+        by_customer, by_both = {}, {}
+        for customer, table in file.customers.items():
+            own_username = username
+            if table.model_fields_set - {"groups"}:
+                by_customer[customer] = login(table, username, "customers", customer)
+                own_username = by_customer[customer].username
+            for group, inner in table.groups.items():
+                by_both[customer, group] = login(inner, own_username, "customers", customer, "groups", group)
+        if not (default or by_group or by_customer or by_both):
+            raise CredentialsError(f"{path} holds no login, and VITEC_USERNAME is not set")
+        return cls(default, by_group, by_customer, by_both)
 
 
-_LOGIN_KEYS = ("username", "password", "password_env", "password_file")
-
-
-def _from_settings(settings: Configured) -> Login | None:
+def _from_settings(settings: CredentialSettings) -> Login | None:
     username, password = settings.vitec_username, settings.vitec_password
     if username is None and password is None:
         return None
@@ -140,10 +170,58 @@ def _from_settings(settings: Configured) -> Login | None:
     return checked(username, password.get_secret_value(), name="VITEC_USERNAME", secret="VITEC_PASSWORD")  # noqa: S106 (the setting's name)
 
 
-def _login(entry: Table, username: str | None, environment: Mapping[str, str]) -> Login:
-    """The login of one table; without a user name of its own it has that of the table above."""
-    username = entry.text("username") or username
+def _read_file(path: Path) -> _File:
+    try:
+        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise CredentialsError(f"{path} cannot be read ({error.strerror}); see VITEC_CREDENTIALS_FILE") from None
+    except UnicodeDecodeError:
+        raise CredentialsError(f"{path} is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        # The parser's text ends with where it is; the text before that may quote the file.
+        where = str(error).rpartition("(at ")[2].rstrip(")") or "an unknown place"
+        raise CredentialsError(f"{path} is not valid TOML (at {where})") from None
+    except ValidationError as error:
+        raise CredentialsError(_fault(path, error)) from None
+
+
+def _fault(path: Path, error: ValidationError) -> str:
+    """Say the first fault by file, table and key, as a person would look for it."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    *heading, key = fault["loc"] or ("",)
+    match fault["type"]:
+        case "value_error":
+            return f"{_place(path, *fault['loc'])}: {fault['ctx']['error']}"
+        case "string_type":
+            return f"{_place(path, *heading)}: `{key}` must be text in quotation marks"
+        case _:
+            return f"{_place(path, *heading)}: `{key}` must be a table"
+
+
+def _place(path: Path, *heading: str | int) -> str:
+    return f"{path} [{'.'.join(map(str, heading))}]" if heading else str(path)
+
+
+def _login_of(
+    path: Path, environment: Mapping[str, str], table: _LoginTable, username: str | None, *heading: str
+) -> Login:
+    """Give the login of one table; without a user name of its own it has that of the table above."""
+    place = _place(path, *heading)
+    username = table.username or username
     if username is None:
-        raise CredentialsError(f"{entry.place} lacks `username`, and there is no default one")
-    password, secret = entry.secret("password", environment)
-    return checked(username, password, name=f"{entry.place}, `username`", secret=secret)
+        raise CredentialsError(f"{place} lacks `username`, and there is no default one")
+    if len(table.model_fields_set & {"password", "password_env", "password_file"}) != 1:
+        raise CredentialsError(f"{place}: give one of `password`, `password_env` and `password_file`")
+    if table.password is not None:
+        password, secret = table.password.get_secret_value(), f"{place}, `password`"
+    elif table.password_env is not None:
+        password = environment.get(table.password_env, "")
+        secret = f"{place}, `password_env`: the variable {table.password_env}"
+    else:
+        file = path.parent / Path(table.password_file or "").expanduser()
+        secret = f"{place}, `password_file`: {file}"
+        try:
+            password = file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CredentialsError(f"{secret} cannot be read ({type(error).__name__})") from None
+    return checked(username, password, name=f"{place}, `username`", secret=secret)
