@@ -1,4 +1,4 @@
-"""What can stand in an operation's way, one by one, and the truth about it: what the very next claim takes."""
+"""Obstacles in an operation's way, one by one, and the truth about them: the very next claim."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ SUBJECTS: dict[str, dict[str, Any]] = {
     "pending": {"state": State.PENDING},
     "retryable": {"state": State.RETRYABLE},
     "to be looked up": {"state": State.IN_DOUBT, "needs_person": False, "look_ups": 1},
-    "leave that grew old": {"state": State.RETRYABLE, "send_again_until": EARLIER},
-    "fresh leave": {"state": State.RETRYABLE, "send_again_until": LATER},
+    "expired permission": {"state": State.RETRYABLE, "send_again_until": EARLIER},
+    "fresh permission": {"state": State.RETRYABLE, "send_again_until": LATER},
     "for a person": {"state": State.IN_DOUBT},
     "succeeded": {"state": State.SUCCEEDED},
 }
-"""The operations that are asked about, due unless something else is said."""
+"""The operations that are asked about, due unless an obstacle says otherwise."""
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "for later": {"next_attempt_at": LATER},
@@ -51,7 +51,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "failed parent": {"after_kind": "appointment", "after_source_id": "P-failed"},
     "successful parent": {"after_kind": "appointment", "after_source_id": "P-succeeded"},
 }
-"""What the operation itself may say."""
+"""Obstacles in the operation's own columns."""
 
 
 def _held(scope: Scope, **overrides: Any) -> Callable[[Connection], None]:
@@ -61,7 +61,7 @@ def _held(scope: Scope, **overrides: Any) -> Callable[[Connection], None]:
     return make
 
 
-def _one_goes_first(connection: Connection) -> None:
+def _half_open_probe(connection: Connection) -> None:
     factory.make_hold(connection, Scope.ENVIRONMENT, reason=Reason.REDIRECTED, until=EARLIER)
     factory.make_operation(connection, State.IN_FLIGHT, customer_id="M1")
 
@@ -108,7 +108,7 @@ SURROUNDINGS: dict[str, Callable[[Connection], None]] = {
     "paused lane": _held(Scope.LANE, reason=Reason.PAUSED, until=None),
     "another's hold": _held(Scope.GROUP, customer_id="M2"),
     "a hold that is over": _held(Scope.ENVIRONMENT, reason=Reason.THROTTLED, until=EARLIER),
-    "one goes first": _one_goes_first,
+    "half-open probe": _half_open_probe,
     "full": _full,
     "pace used up": _environment(next_slot_at=MOMENT + timedelta(seconds=2)),
     "slot at once": _environment(next_slot_at=MOMENT + timedelta(seconds=0.05)),
@@ -121,18 +121,18 @@ SURROUNDINGS: dict[str, Callable[[Connection], None]] = {
     "one before it": _another(State.PENDING),
     "a doubt before it": _another(State.IN_DOUBT, needs_person=False),
 }
-"""What may stand round the operation."""
+"""Obstacles round the operation."""
 
 OBSTACLES = (*COLUMNS, *SURROUNDINGS, "closed")
 
 
-def alone(names: frozenset[str]) -> bool:
-    """Whether an operation can have all these at once: of one column's values it has one."""
+def can_meet(names: frozenset[str]) -> bool:
+    """Whether an operation can have all these obstacles at once: of one column's values it has one."""
     return sum("parent" in name for name in names) <= 1 and not names >= {"too late", "soon too late"}
 
 
 def arrange(db: Database, subject: str, names: frozenset[str]) -> tuple[Database, int]:
-    """Make an empty outbox one with the operation and these obstacles; returns it with its hours, and the id."""
+    """Put the operation and these obstacles, alone, into the database; returns it with its hours, and the id."""
     with db.write() as connection:
         for table in (Attempt, Operation, Hold, Lane, Environment):
             connection.execute(delete(table))
@@ -142,25 +142,25 @@ def arrange(db: Database, subject: str, names: frozenset[str]) -> tuple[Database
         values: dict[str, Any] = {"next_attempt_at": MOMENT - timedelta(minutes=10), **SUBJECTS[subject]}
         for name in names & set(COLUMNS):
             values |= COLUMNS[name]
-        made = factory.make_operation(connection, **values)
+        operation_id = factory.make_operation(connection, **values)
         connection.execute(update(Lane).values(due_at=MOMENT - timedelta(minutes=5)))
-        for name, happen in SURROUNDINGS.items():
+        for name, surround in SURROUNDINGS.items():
             if name in names:
-                happen(connection)
+                surround(connection)
     hours = SendingHours.of({"comeback": CLOSED if "closed" in names else OPEN})
-    return Database(db.engine, db.clock, hours), made
+    return Database(db.engine, db.clock, hours), operation_id
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What the very next claim takes."""
+class Claim:
+    """The operations that the very next claim takes."""
 
     sent: tuple[int, ...] = ()
     looked_up: tuple[int, ...] = ()
 
 
-def taken(db: Database, operation_id: int) -> Taken:
-    """Let a worker come, if any is about, take a turn at the operation's lane, and claim one."""
+def next_claim(db: Database, operation_id: int) -> Claim:
+    """Let a worker come, if any is at work, take a turn at the operation's lane, and claim one operation."""
     with db.read() as connection:
         row = connection.execute(
             select(Lane.__table__)
@@ -173,12 +173,15 @@ def taken(db: Database, operation_id: int) -> Taken:
         or environments.no_dispatch_for(db, 60)
         or not rate_limit.reserve_slots(db, LIMITS.rate, 1).offsets
     ):
-        return Taken()
+        return Claim()
     turn = _turn(db, row)
     if turn is None or turn.customer_id != row.customer_id:
-        return Taken()
-    done = exchange(db, turn, [], 1, TurnPolicy(lease=45, outlast=35, in_flight=LIMITS.in_flight))
-    return Taken(tuple(one.id for one in done.claimed), tuple(one.id for one in done.look_ups))
+        return Claim()
+    exchanged = exchange(db, turn, [], 1, TurnPolicy(lease=45, outlast=35, in_flight=LIMITS.in_flight))
+    return Claim(
+        sent=tuple(claimed.id for claimed in exchanged.claimed),
+        looked_up=tuple(look_up.id for look_up in exchanged.look_ups),
+    )
 
 
 def _turn(db: Database, lane: Any) -> Turn | None:

@@ -1,4 +1,4 @@
-"""Each reason, note and deed is a sentence, in Stockholm's time, with the remedy that helps."""
+"""Each reason, note and next step is a sentence, in Stockholm's time, with the remedy that helps."""
 
 from __future__ import annotations
 
@@ -7,152 +7,256 @@ from typing import get_args
 
 import pytest
 
-from models import Reason as Because
+from models import Reason as HoldReason
 from models import Scope, State
+from tests.explaining.facts import SOON, TOMORROW, make_child, make_environment, make_facts, make_hold
 from tests.factory import MOMENT
-from worker.explaining import reasons
-from worker.explaining.next_step import Coming, Deed
-from worker.explaining.sentences import clock, foretold, noted, said
+from worker.explaining import Limits, reasons
+from worker.explaining.chain import find_notes, find_reasons
+from worker.explaining.next_step import NextAction, next_step
+from worker.explaining.wording import clock
+from worker.outbox.database.sending_hours import SendingHours
+from worker.outbox.exchange.rate_limit import HORIZON
+from worker.outbox.views.explain import EnvironmentFacts, OperationFacts
 
-SOON, TOMORROW = MOMENT + timedelta(minutes=5), MOMENT + timedelta(days=1)
+LANE = {"free": False, "due_at": MOMENT, "worker": "host:1", "lease_until": SOON}
 
-CASES: list[tuple[reasons.Reason, str, str]] = [
-    (reasons.NeverStarted(), "No worker has ever started", "celery -A worker worker"),
-    (reasons.Silent(None), "No worker has ever called", "celery -A worker beat"),
-    (reasons.Silent(MOMENT), "since 10:00:00", "celery -A worker worker"),
+CASES: list[tuple[str, OperationFacts, str, str]] = [
     (
-        reasons.Held(Because.PAUSED, Scope.LANE, "M1", "", "comeback", MOMENT, None, "anna", "moving"),
+        "never_started",
+        make_facts(environment=EnvironmentFacts(MOMENT, None, 0)),
+        "No worker has ever started",
+        "celery -A worker worker",
+    ),
+    (
+        "silent",
+        make_facts(environment=make_environment(dispatched_at=None)),
+        "No worker has ever called",
+        "celery -A worker beat",
+    ),
+    (
+        "silent",
+        make_facts(environment=make_environment(dispatched_at=MOMENT - timedelta(hours=1))),
+        "since 09:00:00",
+        "celery -A worker worker",
+    ),
+    (
+        "held",
+        make_facts(
+            holds=(
+                make_hold(
+                    reason=HoldReason.PAUSED,
+                    scope=Scope.LANE,
+                    customer_id="M1",
+                    kind="comeback",
+                    by="anna",
+                    note="moving",
+                ),
+            )
+        ),
         "M1, comeback, is paused since 10:00:00 by anna until somebody resumes it: moving.",
         "vitec-sync resume --customer M1 --kind comeback",
     ),
     (
-        reasons.Held(Because.UNAUTHORIZED, Scope.GROUP, "M1", "viewing", "", MOMENT, TOMORROW, None, None),
+        "held",
+        make_facts(
+            holds=(
+                make_hold(
+                    reason=HoldReason.UNAUTHORIZED,
+                    scope=Scope.GROUP,
+                    customer_id="M1",
+                    function_group="viewing",
+                    until=TOMORROW,
+                ),
+            )
+        ),
         "M1, viewing, is held since 10:00:00 until 2026-12-02 10:00:00: Vitec refuses the login (401).",
         "Correct the login, then: vitec-sync resume --customer M1 --group viewing --reason unauthorized",
     ),
     (
-        reasons.Held(Because.THROTTLED, Scope.ENVIRONMENT, "", "", "", MOMENT, SOON, None, None),
+        "held",
+        make_facts(holds=(make_hold(reason=HoldReason.THROTTLED, scope=Scope.ENVIRONMENT, until=SOON),)),
         "Everything is held since 10:00:00 until 10:05:00: Vitec asked to wait (429, 503).",
         "vitec-sync resume --all --reason throttled",
     ),
     (
-        reasons.OutsideHours("notification", SOON),
-        "outside the sending hours of notification, until 10:05:00",
+        "outside_hours",
+        make_facts(kind="order_token", opens_at=SOON),
+        "outside the sending hours of order token, until 10:05:00",
         "SENDING_HOURS",
     ),
-    (reasons.WaitsFor("appointment", "A", None, None), "appointment:A, which is not known yet", "Export"),
+    ("waits_for", make_child(), "appointment:A, which is not known yet", "Export"),
     (
-        reasons.WaitsFor("appointment", "A", 7, State.IN_DOUBT),
-        "(operation 7), which is in doubt",
-        "vitec-sync explain 7",
+        "waits_for",
+        make_child(State.IN_DOUBT, parent_id=8),
+        "(operation 8), which is in doubt",
+        "vitec-sync explain 8",
     ),
-    (reasons.Circle("comeback", "A"), "waits for this one in its turn", "cancel"),
-    (reasons.ParentEnded("comeback", "A", 7, State.FAILED), "(operation 7), which is failed", "vitec-sync explain 7"),
-    (reasons.TooLate(MOMENT), "too late since 10:00:00", "Export"),
-    (reasons.NotBefore(SOON), "not sent before 10:05:00", ""),
+    ("waits_for", make_child(State.SUCCEEDED, parent_id=8), "of whose success it is about to be told", ""),
     (
-        reasons.AfterFailure(2, 12, "unreachable", SOON),
+        "waits_for",
+        make_child(State.PENDING, parent_id=8, parent=make_facts(next_attempt_at=SOON)),
+        "(operation 8), which is pending.",
+        "",
+    ),
+    ("circle", make_child(State.PENDING, parent_id=7, in_circle=True), "waits for this one in its turn", "cancel"),
+    ("parent_ended", make_child(State.FAILED, parent_id=8), "(operation 8), which is failed", "vitec-sync explain 8"),
+    ("too_late", make_facts(expires_at=MOMENT), "too late since 10:00:00", "Export"),
+    ("not_before", make_facts(next_attempt_at=SOON), "not sent before 10:05:00", ""),
+    (
+        "after_failure",
+        make_facts(State.RETRYABLE, failures=2, error_code="unreachable", next_attempt_at=SOON),
         "until 10:05:00 after failure 2 of 12: Vitec could not be reached; nothing was sent (unreachable).",
         "",
     ),
-    (reasons.LeaveGrewOld(MOMENT, SOON), "could be sent again until 10:00:00", ""),
-    (reasons.OneGoesFirst(7), "operation 7 goes first", ""),
-    (reasons.LimitReached(5, 5), "5 requests in flight already, of 5 allowed", "VITEC_IN_FLIGHT"),
     (
-        reasons.PaceUsedUp(10.0, SOON),
+        "leave_grew_old",
+        make_facts(State.RETRYABLE, send_again_until=MOMENT, next_attempt_at=SOON),
+        "could be sent again until 10:00:00. That is long ago: Vitec is asked once more, from 10:05:00 on.",
+        "",
+    ),
+    ("one_goes_first", make_facts(probe_id=8), "operation 8 goes first", ""),
+    (
+        "limit_reached",
+        make_facts(environment=make_environment(in_flight=5)),
+        "5 requests in flight already, of 5 allowed",
+        "VITEC_IN_FLIGHT",
+    ),
+    (
+        "pace_used_up",
+        make_facts(environment=make_environment(next_slot_at=SOON + timedelta(seconds=HORIZON))),
         "pace of 10 requests a second is used up until 10:05:00",
         "VITEC_REQUESTS_PER_SECOND",
     ),
-    (reasons.NotWoken(), "housekeeping", ""),
-    (reasons.LanesBefore(1), "1 lane of its kind waited longer", "workers"),
-    (reasons.Behind(3), "behind about 3 operations", ""),
-    (reasons.UnderWay(MOMENT, 2, "host:1", SOON), "since 10:00:00 by host:1 (attempt 2)", ""),
-    (reasons.WorkerGone(MOMENT, 1), "its worker is gone", ""),
+    ("not_woken", make_facts(lane={"free": True, "due_at": None}), "housekeeping", ""),
+    ("lanes_before", make_facts(lanes_ahead=1), "1 lane of its kind waited longer", "workers"),
+    ("behind", make_facts(operations_ahead=3), "behind about 3 operations", ""),
     (
-        reasons.Doubt(MOMENT, "unanswered", False, 2, 1, "no comeback of that time", SOON),
+        "under_way",
+        make_facts(State.IN_FLIGHT, claimed_at=MOMENT, attempt=2, lane=LANE),
+        "since 10:00:00 by host:1 (attempt 2)",
+        "",
+    ),
+    ("worker_gone", make_facts(State.IN_FLIGHT, claimed_at=MOMENT), "its worker is gone", ""),
+    (
+        "doubt",
+        make_facts(
+            State.IN_DOUBT,
+            doubt_since=MOMENT,
+            error_code="unanswered",
+            look_ups=2,
+            absent_since=MOMENT,
+            look_up_detail="no comeback of that time",
+            next_attempt_at=SOON,
+        ),
         "Vitec was asked 2 times, 1 of 2 in a row found it absent (no comeback of that time); the next time at 10:05",
         "",
     ),
     (
-        reasons.Doubt(MOMENT, "unreadable_answer", True, 0, 0, None, MOMENT),
-        "never sent again. Vitec was not asked yet",
+        "doubt",
+        make_facts(State.IN_DOUBT, doubt_since=MOMENT, error_code="unreadable_answer", accepted=True),
+        "never sent again. Vitec was not asked yet; that is due now.",
         "",
     ),
-    (reasons.Alike((7, 8)), "(7, 8)", "vitec-sync explain 7"),
+    ("alike", make_facts(State.IN_DOUBT, similar_ids=(7, 8)), "(7, 8)", "vitec-sync explain 7"),
     (
-        reasons.NeedsPerson(7, State.IN_DOUBT, MOMENT, "unanswered", "two that could be it"),
-        "Only a person can tell whether Vitec acted",
+        "needs_person",
+        make_facts(State.IN_DOUBT, needs_person=True, error_code="unanswered", look_up_detail="two that could be it"),
+        "A look-up found: two that could be it.",
         "vitec-sync resolve 7 --delivered | --send-again | --give-up",
     ),
     (
-        reasons.NeedsPerson(7, State.SUCCEEDED, None, "acted_twice", None),
+        "needs_person",
+        make_facts(State.IN_DOUBT, needs_person=True, error_code="unanswered"),
+        "Only a person can tell whether Vitec acted",
+        "See vitec-sync show 7 and Vitec's call log",
+    ),
+    (
+        "needs_person",
+        make_facts(State.SUCCEEDED, finalized_at=MOMENT, needs_person=True, error_code="acted_twice"),
         "acted twice (acted_twice)",
         "vitec-sync show 7",
     ),
-    (reasons.Ended(State.SUCCEEDED, MOMENT, None, "CAL1"), "delivered as CAL1: 10:00:00", ""),
-    (reasons.Ended(State.FAILED, MOMENT, "refused", None), "at 10:00:00: Vitec refused it (refused).", "Mend the row"),
-    (reasons.Ended(State.EXPIRED, MOMENT, None, None), "(expired)", "later time"),
+    ("ended", make_facts(State.SUCCEEDED, finalized_at=MOMENT, remote_id="CAL1"), "delivered as CAL1: 10:00:00", ""),
+    (
+        "ended",
+        make_facts(State.FAILED, finalized_at=MOMENT, error_code="refused"),
+        "at 10:00:00: Vitec refused it (refused).",
+        "Mend the row",
+    ),
+    ("ended", make_facts(State.EXPIRED, finalized_at=MOMENT), "(expired)", "later time"),
 ]
 
 
-@pytest.mark.parametrize(("reason", "text", "remedy"), CASES, ids=lambda value: getattr(type(value), "__name__", ""))
-def test_a_reason_is_a_sentence_with_its_remedy(reason: reasons.Reason, text: str, remedy: str) -> None:
-    told = said(reason, MOMENT)
-    assert text in told.text
-    assert told.text.endswith(".")
-    assert remedy in told.remedy
-    assert bool(remedy) is bool(told.remedy)
+@pytest.mark.parametrize(("code", "facts", "text", "remedy"), CASES, ids=[code for code, *_ in CASES])
+def test_a_reason_is_a_sentence_with_its_remedy(code: str, facts: OperationFacts, text: str, remedy: str) -> None:
+    (reason,) = (reason for reason in find_reasons(facts, Limits()) if reason.code == code)
+    assert text in reason.text
+    assert reason.text.endswith(".")
+    assert remedy in reason.remedy
+    assert bool(remedy) is bool(reason.remedy)
 
 
 def test_no_reason_is_without_a_sentence() -> None:
-    assert {type(reason) for reason, _, _ in CASES} == set(get_args(reasons.Reason))
+    groups = (reasons.LaneCode, reasons.ParentCode, reasons.TimeCode, reasons.QueueCode, reasons.StateCode)
+    assert {code for code, *_ in CASES} == {code for group in groups for code in get_args(group)}
 
 
-NOTES: list[tuple[reasons.Note, str]] = [
-    (reasons.TurnAtWork("host:1", SOON), "host:1 is at work on its lane; its lease runs until 10:05:00."),
-    (reasons.Expires(TOMORROW), "It expires at 2026-12-02 10:00:00."),
-    (reasons.NewContent(), "waits for the verdict"),
-    (reasons.CancelAsked(), "Cancel is asked"),
-    (reasons.Untold(), "vitec-sync results"),
+NOTES: list[tuple[str, OperationFacts, str]] = [
+    ("turn_at_work", make_facts(lane=LANE), "host:1 is at work on its lane; its lease runs until 10:05:00."),
+    ("expires", make_facts(expires_at=TOMORROW), "It expires at 2026-12-02 10:00:00."),
+    ("new_content", make_facts(State.IN_FLIGHT, revision={"payload": {}}), "waits for the verdict"),
+    ("cancel_asked", make_facts(State.IN_FLIGHT, cancel_asked=True), "Cancel is asked"),
+    ("untold", make_facts(State.FAILED), "vitec-sync results"),
 ]
 
 
-@pytest.mark.parametrize(("note", "text"), NOTES)
-def test_a_note_is_a_sentence(note: reasons.Note, text: str) -> None:
-    assert text in noted(note, MOMENT)
-    assert {type(one) for one, _ in NOTES} == set(get_args(reasons.Note))
+@pytest.mark.parametrize(("code", "facts", "text"), NOTES, ids=[code for code, *_ in NOTES])
+def test_a_note_is_a_sentence(code: str, facts: OperationFacts, text: str) -> None:
+    (note,) = find_notes(facts)
+    assert note.code == code
+    assert text in note.text
 
 
-@pytest.mark.parametrize(
-    ("coming", "text"),
-    [
-        (Coming(Deed.SENT, MOMENT, now=True), "It is sent: now."),
-        (Coming(Deed.SENT, SOON), "It is sent, not before 10:05:00."),
-        (Coming(Deed.SENT), "It is sent: as soon as that is over."),
-        (Coming(Deed.LOOKED_UP, SOON), "Vitec is asked whether it is there: 10:05:00."),
-        (Coming(Deed.ANSWERED, SOON), "by 10:05:00"),
-        (Coming(Deed.SETTLED, now=True), "in doubt"),
-        (Coming(Deed.EXPIRED, now=True), "ends it as expired"),
-        (Coming(Deed.EXPIRED, SOON), "It expires at 10:05:00, before it could be sent."),
-        (Coming(Deed.FAILED, now=True), "parent_failed"),
-        (Coming(Deed.DECIDED), "a person"),
-        (Coming(Deed.NOTHING), "Nothing"),
-    ],
-)
-def test_what_comes_is_a_sentence(coming: Coming, text: str) -> None:
-    assert text in foretold(coming, MOMENT)
+def test_no_note_is_without_a_sentence() -> None:
+    assert {code for code, *_ in NOTES} == set(get_args(reasons.NoteCode))
+
+
+STEPS: list[tuple[str, OperationFacts, str]] = [
+    ("sent", make_facts(), "It is sent: now."),
+    ("sent", make_facts(next_attempt_at=SOON), "It is sent, not before 10:05:00."),
+    ("sent", make_child(), "It is sent: as soon as that is over."),
+    ("looked_up", make_facts(State.IN_DOUBT, next_attempt_at=SOON), "Vitec is asked whether it is there: 10:05:00."),
+    ("looked_up", make_facts(State.IN_DOUBT), "Vitec is asked whether it is there: now."),
+    ("answered", make_facts(State.IN_FLIGHT, claimed_at=MOMENT, lane=LANE), "by 10:05:00"),
+    (
+        "answered",
+        make_facts(State.IN_FLIGHT, claimed_at=MOMENT, lane={**LANE, "lease_until": None}),
+        "Its answer comes.",
+    ),
+    ("settled", make_facts(State.IN_FLIGHT, claimed_at=MOMENT), "in doubt"),
+    ("expired", make_facts(expires_at=MOMENT), "ends it as expired"),
+    (
+        "expired",
+        make_facts(next_attempt_at=TOMORROW, expires_at=SOON),
+        "It expires at 10:05:00, before it could be sent.",
+    ),
+    ("failed", make_child(State.FAILED, parent_id=8), "parent_failed"),
+    ("decided", make_facts(State.IN_DOUBT, needs_person=True), "a person"),
+    ("nothing", make_facts(State.FAILED, finalized_at=MOMENT), "Nothing"),
+]
+
+
+@pytest.mark.parametrize(("action", "facts", "text"), STEPS)
+def test_the_next_step_is_a_sentence(action: str, facts: OperationFacts, text: str) -> None:
+    step = next_step(facts, find_reasons(facts, Limits()), SendingHours())
+    assert step.action == action
+    assert text in step.text
+
+
+def test_no_next_step_is_without_a_sentence() -> None:
+    assert {action for action, *_ in STEPS} == set(get_args(NextAction))
 
 
 def test_times_are_stockholms_in_summer_too() -> None:
     assert clock(MOMENT.replace(month=7), MOMENT) == "2026-07-01 11:00:00"
-
-
-def test_programs_know_reasons_by_names_that_stay() -> None:
-    assert (
-        reasons.in_words(reasons.Held(Because.PAUSED, Scope.LANE, "", "", "", MOMENT, None, None, None)),
-        reasons.in_words(reasons.Behind(1)),
-    ) == (
-        "held",
-        "behind",
-    )
-    assert reasons.in_words(reasons.WaitsFor("comeback", "A", None, None)) == "waits_for"

@@ -1,5 +1,6 @@
 """`vitec-sync pause` and `resume`: a person holds a scope, or ends a hold."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from models import Reason, Scope
 from worker import bootstrap
 from worker.cli import options, terminal
 from worker.cli.deciding import AsJson, ring, who
+from worker.explaining.wording import scope_name
 from worker.kinds import KINDS
 from worker.outbox.operators import pauses
 from worker.outbox.operators.pauses import HoldScope
@@ -34,10 +36,10 @@ def pause(
     decided = who(by, note)
     paused = pauses.pause(bootstrap.database(), spans, by=decided.by, note=decided.reason)
     if as_json:
-        terminal.as_json({"paused": [_as_data(span) for span in paused]})
+        terminal.as_json({"paused": [asdict(span) for span in paused]})
         return
     for span in spans:
-        terminal.line(f"{name_of(span)} is paused{'' if span in paused else ' already'}.")
+        terminal.line(f"{_name(span)} is paused{'' if span in paused else ' already'}.")
 
 
 def resume(
@@ -54,12 +56,12 @@ def resume(
     ended = pauses.resume(db, spans, reason)
     ring(pauses.kinds_under(db, ended) if ended else ())
     if as_json:
-        terminal.as_json({"resumed": [_as_data(span) for span in ended]})
+        terminal.as_json({"resumed": [asdict(span) for span in ended]})
     elif not ended:
         raise terminal.CannotBeDone("Nothing of that is held for this reason: `vitec-sync status` shows what is.")
     for span in () if as_json else ended:
         ends = "goes on" if reason is Reason.PAUSED else f"is held no more as {reason.value}: one operation goes first"
-        terminal.line(f"{name_of(span)} {ends}.")
+        terminal.line(f"{_name(span)} {ends}.")
 
 
 def spans_of(customer: str | None, kind: str | None, group: str | None, *, everything: bool) -> list[HoldScope]:
@@ -80,21 +82,5 @@ def spans_of(customer: str | None, kind: str | None, group: str | None, *, every
     return [HoldScope(Scope.GROUP, customer_id, function_group=name) for name in groups if group in {None, name}]
 
 
-def name_of(span: HoldScope) -> str:
-    """Say what a scope covers, as people say it."""
-    match span.scope:
-        case Scope.ENVIRONMENT:
-            return "Everything"
-        case Scope.GROUP:
-            return f"{span.customer_id}, {span.function_group}"
-        case Scope.LANE:
-            return f"{span.customer_id}, {terminal.words(span.kind)}"
-
-
-def _as_data(span: HoldScope) -> dict[str, str]:
-    return {
-        "scope": span.scope.value,
-        "customer_id": span.customer_id,
-        "function_group": span.function_group,
-        "kind": span.kind,
-    }
+def _name(scope: HoldScope) -> str:
+    return "Everything" if scope.scope is Scope.ENVIRONMENT else scope_name(asdict(scope))

@@ -9,9 +9,10 @@ import typer
 from rich.text import Text
 from sqlalchemy import RowMapping
 
-from models import WAITING, Reason, Scope, State
+from models import WAITING, Reason, State
 from worker import bootstrap
 from worker.cli import terminal
+from worker.explaining.wording import scope_name, scope_options
 from worker.outbox.views.overview import Overview, read_overview
 
 SILENT = timedelta(seconds=60)
@@ -63,8 +64,8 @@ def concerns_of(seen: Overview) -> Iterator[Concern]:
         yield Concern(f"{operations} a person.", "vitec-sync list --needs-person")
     for hold in seen.holds:
         if hold["reason"] in _FOR_A_PERSON:
-            again = f" {_scope_option(hold)} --reason {hold['reason']}"
-            what = f"{_FOR_A_PERSON[hold['reason']]}: {_scope(hold)}."
+            again = f" {scope_options(hold)} --reason {hold['reason']}"
+            what = f"{_FOR_A_PERSON[hold['reason']]}: {scope_name(hold)}."
             yield Concern(what, f"Put it right, then vitec-sync resume{again}")
     if seen.due_since is None:
         return
@@ -141,7 +142,7 @@ def _print_holds(seen: Overview) -> None:
         ("what", "why", "since", "until", "who and why"),
         [
             (
-                _scope(hold),
+                scope_name(hold),
                 Text(terminal.words(hold["reason"]), style="yellow"),
                 terminal.moment(hold["since"], now=seen.at, seconds=False),
                 _until(hold, seen.at),
@@ -156,26 +157,6 @@ def _until(hold: RowMapping, at: datetime) -> str:
     if hold["until"] is None:
         return "resumed"
     return terminal.moment(hold["until"], now=at, seconds=False) if hold["holds"] else "one goes first"
-
-
-def _scope(hold: RowMapping) -> str:
-    match hold["scope"]:
-        case Scope.ENVIRONMENT:
-            return "everything"
-        case Scope.GROUP:
-            return f"{hold['customer_id']}, {hold['function_group']}"
-        case _:
-            return f"{hold['customer_id']}, {terminal.words(hold['kind'])}"
-
-
-def _scope_option(hold: RowMapping) -> str:
-    match hold["scope"]:
-        case Scope.ENVIRONMENT:
-            return "--all"
-        case Scope.GROUP:
-            return f"--customer {hold['customer_id']} --group {hold['function_group']}"
-        case _:
-            return f"--customer {hold['customer_id']} --kind {hold['kind']}"
 
 
 def _print_turns(seen: Overview) -> None:

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from models import State
-from worker.explaining.available_commands import Command, commands
-from worker.explaining.chain import Limits, notes_of, reasons_of
-from worker.explaining.next_step import Coming, Deed, coming
+from worker.explaining.available_commands import Command, available_commands
+from worker.explaining.chain import find_notes, find_reasons
+from worker.explaining.lane_reasons import Limits
+from worker.explaining.next_step import NextStep, next_step
 from worker.explaining.reasons import Note, Reason
 from worker.outbox import Database
+from worker.outbox.operators.decisions import OperationStatus
 from worker.outbox.views.explain import read_facts
 
-__all__ = ["Coming", "Command", "Deed", "Explanation", "Limits", "Note", "Reason", "explain"]
+__all__ = ["Command", "Explanation", "Limits", "NextStep", "Note", "Reason", "explain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +22,11 @@ class Explanation:
     `reasons` stand in the order in which they must fall away. Without any, the very next claim takes this operation.
     """
 
-    id: int
-    kind: str
-    source_id: str
-    customer_id: str
-    feed: str
-    state: State
+    operation: OperationStatus
     at: datetime
     reasons: tuple[Reason, ...]
     notes: tuple[Note, ...]
-    next: Coming
+    next: NextStep
     commands: tuple[Command, ...]
 
 
@@ -39,18 +35,12 @@ def explain(db: Database, operation_id: int, limits: Limits) -> Explanation | No
     facts = read_facts(db, operation_id)
     if facts is None:
         return None
-    reasons = reasons_of(facts, limits)
-    row = facts.row
+    reasons = find_reasons(facts, limits)
     return Explanation(
-        id=row["id"],
-        kind=row["kind"],
-        source_id=row["source_id"],
-        customer_id=row["customer_id"],
-        feed=row["feed"],
-        state=row["state"],
-        at=facts.house.at,
+        operation=facts.status,
+        at=facts.environment.at,
         reasons=reasons,
-        notes=notes_of(facts),
-        next=coming(facts, reasons, db.hours),
-        commands=commands(facts.standing),
+        notes=tuple(find_notes(facts)),
+        next=next_step(facts, reasons, db.hours),
+        commands=tuple(available_commands(facts.status)),
     )

@@ -1,4 +1,4 @@
-"""What a person may do about an operation, as the commands that would be accepted at this moment."""
+"""The commands about an operation that would be accepted at this moment."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from models import FINAL, State
 from worker.outbox.operators.decisions import Decision, OperationStatus
 from worker.reconciling import Cancel, Decider, Delivered, Expiry, GiveUp, Requeue, SendAgain, Wish, judge
 
-NOBODY = Decider("")
-"""Nobody has decided: it is only asked whether somebody could."""
+_UNDECIDED = Decider("")
+"""Stands for a person in a question: is the wish allowed?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,31 +19,29 @@ class Command:
     does: str
 
 
-def commands(standing: OperationStatus) -> tuple[Command, ...]:
-    """The commands that `worker.reconciling` allows for an operation that stands so."""
-    return tuple(_commands(standing))
+def available_commands(status: OperationStatus) -> Iterator[Command]:
+    """Give the commands that `worker.reconciling` allows for an operation that stands so."""
+    if _is_allowed(Cancel(), status):
+        in_flight = status.state is State.IN_FLIGHT
+        does = "takes it back if nothing has been written" if in_flight else "takes it back"
+        yield Command(f"vitec-sync cancel {status.id}", does)
+    was_tried = status.state is State.IN_DOUBT or status.needs_person or (status.state in FINAL and status.attempt > 0)
+    if was_tried and _is_allowed(Delivered(), status):
+        yield Command(f"vitec-sync resolve {status.id} --delivered", "it is there at Vitec")
+    send_again, does = f"vitec-sync resolve {status.id} --send-again", "it is not there: it is sent again"
+    yield from _sending(status, SendAgain(), SendAgain(Expiry(never=True)), Command(send_again, does))
+    requeue = Command(f"vitec-sync requeue {status.id}", "it is sent after all")
+    yield from _sending(status, Requeue(), Requeue(Expiry(never=True)), requeue)
+    if _is_allowed(GiveUp(), status):
+        yield Command(f"vitec-sync resolve {status.id} --give-up", "it is neither there nor wanted")
 
 
-def _commands(one: OperationStatus) -> Iterator[Command]:
-    if _allowed(Cancel(), one):
-        what = "takes it back" if one.state is not State.IN_FLIGHT else "takes it back if nothing has been written"
-        yield Command(f"vitec-sync cancel {one.id}", what)
-    tried = one.state is State.IN_DOUBT or one.needs_person or (one.state in FINAL and one.attempt > 0)
-    if tried and _allowed(Delivered(), one):
-        yield Command(f"vitec-sync resolve {one.id} --delivered", "it is there at Vitec")
-    yield from _again(one, SendAgain(), SendAgain(Expiry(never=True)), f"resolve {one.id} --send-again")
-    yield from _again(one, Requeue(), Requeue(Expiry(never=True)), f"requeue {one.id}")
-    if _allowed(GiveUp(), one):
-        yield Command(f"vitec-sync resolve {one.id} --give-up", "it is neither there nor wanted")
+def _sending(status: OperationStatus, wish: Wish, without_expiry: Wish, command: Command) -> Iterator[Command]:
+    if _is_allowed(wish, status):
+        yield command
+    elif _is_allowed(without_expiry, status):
+        yield Command(f"{command.command} --expires never", f"{command.does}, however late")
 
 
-def _again(one: OperationStatus, wish: Wish, without_end: Wish, command: str) -> Iterator[Command]:
-    does = "it is not there: it is sent again" if isinstance(wish, SendAgain) else "it is sent after all"
-    if _allowed(wish, one):
-        yield Command(f"vitec-sync {command}", does)
-    elif _allowed(without_end, one):
-        yield Command(f"vitec-sync {command} --expires never", f"{does}, however late")
-
-
-def _allowed(wish: Wish, one: OperationStatus) -> bool:
-    return isinstance(judge(wish, one, NOBODY), Decision)
+def _is_allowed(wish: Wish, status: OperationStatus) -> bool:
+    return isinstance(judge(wish, status, _UNDECIDED), Decision)

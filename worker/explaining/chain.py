@@ -1,29 +1,20 @@
 """The chain of reasons: all that keeps an operation from being sent, in the order in which it must fall away. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 
 from models import FINAL, WAITING, State
-from worker.explaining import reasons
-from worker.outbox.exchange.rate_limit import HORIZON
+from worker.explaining.lane_reasons import Limits, closed_lane, queue
+from worker.explaining.reasons import Note, Reason
+from worker.explaining.wording import clock, explain_error, number, words
 from worker.outbox.views.explain import OperationFacts
+from worker.results import explain_code
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the office allows, and after how many seconds without a call for work nobody can be working."""
-
-    rate: float = 10.0
-    in_flight: int = 5
-    silent: float = 60.0
-
-
-def reasons_of(facts: OperationFacts, limits: Limits) -> tuple[reasons.Reason, ...]:
-    """Everything that keeps the operation from being sent; nothing: the next claim takes precisely this one."""
+def find_reasons(facts: OperationFacts, limits: Limits) -> tuple[Reason, ...]:
+    """Find everything that keeps the operation from being sent; nothing: the next claim takes precisely this one."""
     match facts.row["state"]:
         case State.PENDING | State.RETRYABLE:
-            return tuple(_waiting(facts, limits))
+            return tuple(_in_vain(facts)) or tuple(_waiting(facts, limits))
         case State.IN_FLIGHT:
             return (_in_flight(facts),)
         case State.IN_DOUBT if facts.row["needs_person"]:
@@ -31,150 +22,154 @@ def reasons_of(facts: OperationFacts, limits: Limits) -> tuple[reasons.Reason, .
         case State.IN_DOUBT:
             return tuple(_in_doubt(facts, limits))
         case _:
-            return tuple(_ended(facts))
+            return (_ended(facts), *((_needs_person(facts),) if facts.row["needs_person"] else ()))
 
 
-def notes_of(facts: OperationFacts) -> tuple[reasons.Note, ...]:
-    """What else is good to know."""
-    return tuple(_notes(facts))
+def _in_vain(facts: OperationFacts) -> Iterator[Reason]:
+    """Give the reasons for which housekeeping will end the operation, whatever else there is."""
+    row, at, state = facts.row, facts.environment.at, facts.status.parent
+    if row["expires_at"] is not None and row["expires_at"] <= at:
+        text = f"It has been too late since {clock(row['expires_at'], at)}."
+        yield Reason("too_late", text, "Export it with a later time.", data={"since": row["expires_at"]})
+    if facts.parent_id is not None and state is not None and state in FINAL - {State.SUCCEEDED}:
+        kind, source_id, parent_id = row["after_kind"], row["after_source_id"], facts.parent_id
+        text = f"It comes after {kind}:{source_id} (operation {parent_id}), which is {words(state)}."
+        remedy = f"Mend that one first, then requeue both: vitec-sync explain {parent_id}"
+        data = {"kind": kind, "source_id": source_id, "id": parent_id, "state": state}
+        yield Reason("parent_ended", text, remedy, data=data)
 
 
-def _waiting(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
-    over = tuple(_in_vain(facts))
-    if over:
-        yield from over
-        return
-    row, at = facts.row, facts.house.at
-    until, leave = row["next_attempt_at"], row["send_again_until"]
-    shut, parent = tuple(_shut(facts, limits)), tuple(_parent(facts, limits))
-    yield from (*shut, *parent)
-    if leave is not None and leave <= at and not parent:
-        yield reasons.LeaveGrewOld(leave, until)
-    elif until > at:
+def _waiting(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:
+    row, at = facts.row, facts.environment.at
+    due_at, permission_until = row["next_attempt_at"], row["send_again_until"]
+    closed = tuple(closed_lane(facts, limits))
+    parent = () if row["parent_done"] else (_parent(facts, limits, closed),)
+    yield from (*closed, *parent)
+    if permission_until is not None and permission_until <= at and not parent:
+        # Two look-ups had found it absent, but so long ago that it is looked up once more.
+        text = f"It was not there at Vitec, and could be sent again until {clock(permission_until, at)}. "
+        text += f"That is long ago: Vitec is asked once more, from {clock(due_at, at)} on."
+        yield Reason("leave_grew_old", text, until=due_at, data={"since": permission_until, "until": due_at})
+    elif due_at > at:
         yield _not_yet(facts)
-    if until <= at and not shut and not parent:
-        yield from _crowded(facts, limits)
+    if due_at <= at and not closed and not parent:
+        yield from queue(facts, limits)
 
 
-def _in_vain(facts: OperationFacts) -> Iterator[reasons.Reason]:
-    """What housekeeping will end."""
-    row, parent = facts.row, facts.standing.parent
-    if row["expires_at"] is not None and row["expires_at"] <= facts.house.at:
-        yield reasons.TooLate(row["expires_at"])
-    if facts.parent_id is not None and parent is not None and parent in FINAL - {State.SUCCEEDED}:
-        yield reasons.ParentEnded(row["after_kind"], row["after_source_id"], facts.parent_id, parent)
-
-
-def _shut(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
-    """What keeps the whole lane."""
-    environment, at = facts.house.environment, facts.house.at
-    if environment is None:
-        yield reasons.NeverStarted()
-    else:
-        called = environment["dispatched_at"]
-        if called is None or at - called > timedelta(seconds=limits.silent):
-            yield reasons.Silent(called)
-    for hold in facts.holds:
-        if hold["holds"]:
-            parts = ("scope", "customer_id", "function_group", "kind", "since", "until", "by", "note")
-            yield reasons.Held(because=hold["reason"], **{name: hold[name] for name in parts})
-    if facts.opens is not None:
-        yield reasons.OutsideHours(facts.row["kind"], facts.opens)
-
-
-def _parent(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
-    row, state = facts.row, facts.standing.parent
-    if row["parent_done"]:
-        return
-    named = (row["after_kind"], row["after_source_id"])
-    if facts.circle:
-        yield reasons.Circle(*named)
-    else:
-        # What keeps both is said once, at the child.
-        known = set(_shut(facts, limits))
-        theirs = () if facts.parent is None or state is State.SUCCEEDED else reasons_of(facts.parent, limits)
-        yield reasons.WaitsFor(*named, facts.parent_id, state, tuple(one for one in theirs if one not in known))
-
-
-def _not_yet(facts: OperationFacts) -> reasons.Reason:
-    row = facts.row
-    until = row["next_attempt_at"]
-    if row["state"] is State.RETRYABLE and row["failures"] and until != row["send_after"]:
-        return reasons.AfterFailure(row["failures"], row["max_failures"], row["error_code"], until)
-    return reasons.NotBefore(until)
-
-
-def _crowded(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
-    """What keeps an operation that is due, for a moment: who else is there."""
-    house, lane = facts.house, facts.lane
-    if facts.first is not None:
-        yield reasons.OneGoesFirst(facts.first)
-    if house.in_flight >= limits.in_flight:
-        yield reasons.LimitReached(house.in_flight, limits.in_flight)
-    if house.environment is not None and limits.rate > 0:
-        free_at = house.environment["next_slot_at"] - timedelta(seconds=HORIZON)
-        if free_at > house.at:
-            yield reasons.PaceUsedUp(limits.rate, free_at)
-    if lane["free"] and (lane["due_at"] is None or lane["due_at"] > house.at):
-        yield reasons.NotWoken()
-    if facts.lanes_ahead:
-        yield reasons.LanesBefore(facts.lanes_ahead)
-    if facts.ahead:
-        yield reasons.Behind(facts.ahead)
-
-
-def _in_flight(facts: OperationFacts) -> reasons.Reason:
-    row, lane = facts.row, facts.lane
-    if lane["free"]:
-        return reasons.WorkerGone(row["claimed_at"], row["attempt"])
-    return reasons.UnderWay(row["claimed_at"], row["attempt"], lane["worker"], lane["lease_until"])
-
-
-def _found(facts: OperationFacts) -> str | None:
-    return None if facts.sight is None else facts.sight["detail"]
-
-
-def _needs_person(facts: OperationFacts) -> reasons.Reason:
-    row = facts.row
-    return reasons.NeedsPerson(row["id"], row["state"], row["doubt_since"], row["error_code"], _found(facts))
-
-
-def _in_doubt(facts: OperationFacts, limits: Limits) -> Iterator[reasons.Reason]:
-    row = facts.row
-    shut = tuple(_shut(facts, limits))
-    yield from shut
-    yield reasons.Doubt(
-        since=row["doubt_since"],
-        code=row["error_code"],
-        accepted=row["accepted"],
-        look_ups=facts.asked,
-        absent=int(row["absent_since"] is not None),
-        found=_found(facts),
-        until=row["next_attempt_at"],
+def _parent(facts: OperationFacts, limits: Limits, closed: tuple[Reason, ...]) -> Reason:
+    row, state, parent_id = facts.row, facts.status.parent, facts.parent_id
+    named, data = (
+        f"{row['after_kind']}:{row['after_source_id']}",
+        {"kind": row["after_kind"], "source_id": row["after_source_id"]},
     )
-    if facts.alike:
-        yield reasons.Alike(facts.alike)
-    if row["next_attempt_at"] <= facts.house.at and not shut:
-        yield from _crowded(facts, limits)
+    if facts.in_circle:
+        text = f"It waits for {named}, which waits for this one in its turn: neither can ever go first."
+        return Reason("circle", text, "Correct what comes after what in the CRM, or cancel it.", data=data)
+    data |= {"id": parent_id, "state": state}
+    if parent_id is None:
+        text = f"It waits for {named}, which is not known yet."
+        return Reason("waits_for", text, "Export that one from the CRM, too.", data=data)
+    if state is State.SUCCEEDED:
+        text = f"It waits for {named} (operation {parent_id}), of whose success it is about to be told."
+        return Reason("waits_for", text, data=data)
+    # Reasons that keep both are given once, at the child.
+    parent_reasons = find_reasons(facts.parent, limits) if facts.parent else ()
+    own = tuple(reason for reason in parent_reasons if reason not in closed)
+    text = f"It waits for {named} (operation {parent_id}), which is {words(state)}."
+    return Reason("waits_for", text, "" if own else f"vitec-sync explain {parent_id}", data=data, parent_reasons=own)
 
 
-def _ended(facts: OperationFacts) -> Iterator[reasons.Reason]:
-    row = facts.row
-    yield reasons.Ended(row["state"], row["finalized_at"], row["error_code"], row["remote_id"])
-    if row["needs_person"]:
-        yield _needs_person(facts)
+def _not_yet(facts: OperationFacts) -> Reason:
+    row, until, at = facts.row, facts.row["next_attempt_at"], facts.environment.at
+    if row["state"] is State.RETRYABLE and row["failures"] and until != row["send_after"]:
+        # Its latest try surely had no effect.
+        failures = f"failure {row['failures']} of {row['max_failures']}"
+        text = f"It waits until {clock(until, at)} after {failures}: {explain_error(row['error_code'])}"
+        data = {"failures": row["failures"], "max_failures": row["max_failures"], "code": row["error_code"]}
+        return Reason("after_failure", text, until=until, data={**data, "until": until})
+    # The CRM said so, or it was held back for a moment.
+    return Reason("not_before", f"It is not sent before {clock(until, at)}.", until=until, data={"until": until})
 
 
-def _notes(facts: OperationFacts) -> Iterator[reasons.Note]:
-    row, lane, at = facts.row, facts.lane, facts.house.at
+def _in_flight(facts: OperationFacts) -> Reason:
+    row, lane = facts.row, facts.lane
+    since = clock(row["claimed_at"], facts.environment.at)
+    data = {"since": row["claimed_at"], "attempt": row["attempt"]}
+    if lane["free"]:
+        return Reason("worker_gone", f"It was being sent at {since}, and its worker is gone since.", data=data)
+    by = f" by {lane['worker']}" if lane["worker"] else ""
+    text = f"It is being sent since {since}{by} (attempt {row['attempt']})."
+    # The lease ends the turn, not the wait for the answer.
+    return Reason("under_way", text, data={**data, "worker": lane["worker"], "until": lane["lease_until"]})
+
+
+def _in_doubt(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:
+    closed = tuple(closed_lane(facts, limits))
+    yield from closed
+    yield _doubt(facts)
+    if facts.similar_ids:
+        ids = ", ".join(map(str, facts.similar_ids))
+        text = f"One like it is in flight or in doubt ({ids}): whose is whose cannot be told before that is settled."
+        yield Reason("alike", text, f"vitec-sync explain {facts.similar_ids[0]}", data={"ids": facts.similar_ids})
+    if facts.row["next_attempt_at"] <= facts.environment.at and not closed:
+        yield from queue(facts, limits)
+
+
+def _doubt(facts: OperationFacts) -> Reason:
+    row, at, look_ups = facts.row, facts.environment.at, facts.look_ups
+    since, until, absent = row["doubt_since"], row["next_attempt_at"], int(row["absent_since"] is not None)
+    parts = (
+        f"It is in doubt{f' since {clock(since, at)}' if since else ''}: {explain_error(row['error_code'])}",
+        " It was accepted, so it is never sent again." if row["accepted"] else "",
+        f" Vitec was asked {number(look_ups, 'time')}, {absent} of 2 in a row found it absent"
+        if look_ups
+        else " Vitec was not asked yet",
+        f" ({facts.look_up_detail})" if facts.look_up_detail else "",
+        f"; the next time at {clock(until, at)}." if until > at else "; that is due now.",
+    )
+    data = {"since": since, "code": row["error_code"], "accepted": row["accepted"], "look_ups": look_ups}
+    data |= {"absent": absent, "found": facts.look_up_detail, "until": until}
+    return Reason("doubt", "".join(parts), until=until, data=data)
+
+
+def _needs_person(facts: OperationFacts) -> Reason:
+    row, detail = facts.row, facts.look_up_detail
+    resolve = f"vitec-sync resolve {row['id']} --delivered"
+    if row["state"] is State.IN_DOUBT:
+        found = f" A look-up found: {detail}." if detail else ""
+        text = f"Only a person can tell whether Vitec acted: {explain_error(row['error_code'])}{found}"
+        show = f"See vitec-sync show {row['id']} and Vitec's call log, then: "
+        remedy = f"{show}{resolve} | --send-again | --give-up"
+    else:
+        text = f"A person should look at it: {explain_error(row['error_code'])}"
+        remedy = f"vitec-sync show {row['id']}, then: {resolve}"
+    data = {"id": row["id"], "state": row["state"], "since": row["doubt_since"]}
+    return Reason("needs_person", text, remedy, data={**data, "code": row["error_code"], "found": detail})
+
+
+def _ended(facts: OperationFacts) -> Reason:
+    row, at = facts.row, clock(facts.row["finalized_at"], facts.environment.at)
+    data = {"state": row["state"], "at": row["finalized_at"], "code": row["error_code"], "remote_id": row["remote_id"]}
+    if row["state"] is State.SUCCEEDED:
+        named = f" as {row['remote_id']}" if row["remote_id"] else ""
+        return Reason("ended", f"It has been delivered{named}: {at}.", data=data)
+    code = row["error_code"] or row["state"].value
+    return Reason("ended", f"It has ended at {at}: {explain_error(code)}", explain_code(code).remedy, data=data)
+
+
+def find_notes(facts: OperationFacts) -> Iterator[Note]:
+    """Find what else is good to know."""
+    row, lane, at = facts.row, facts.lane, facts.environment.at
     waits = row["state"] in WAITING
     if waits and not lane["free"]:
-        yield reasons.TurnAtWork(lane["worker"], lane["lease_until"])
+        worker, until = lane["worker"], lane["lease_until"]
+        text = f"{worker or 'Somebody'} is at work on its lane; its lease runs until {clock(until, at)}."
+        yield Note("turn_at_work", text, {"worker": worker, "until": until})
     if waits and row["expires_at"] is not None and row["expires_at"] > at:
-        yield reasons.Expires(row["expires_at"])
+        yield Note("expires", f"It expires at {clock(row['expires_at'], at)}.", {"at": row["expires_at"]})
     if row["revision"] is not None:
-        yield reasons.NewContent()
+        yield Note("new_content", "The CRM has changed the row: the new content waits for the verdict.")
     if row["cancel_asked"]:
-        yield reasons.CancelAsked()
+        yield Note("cancel_asked", "Cancel is asked: it is honoured if nothing has been written to Vitec.")
     if row["state"] in FINAL | {State.IN_DOUBT} and row["reported_at"] is None:
-        yield reasons.Untold()
+        yield Note("untold", "The CRM has not been told yet how it stands: vitec-sync results.")

@@ -1,109 +1,89 @@
-"""What becomes of an operation next, and when. Pure."""
+"""The next step of an operation: what happens to it, and when. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from typing import Literal
 
 from models import State
-from worker.explaining.reasons import (
-    Alike,
-    Doubt,
-    LeaveGrewOld,
-    ParentEnded,
-    Reason,
-    TooLate,
-    WorkerGone,
-    until_of,
-)
+from worker.explaining.reasons import Reason
+from worker.explaining.wording import clock
 from worker.outbox.database.sending_hours import SendingHours
 from worker.outbox.views.explain import OperationFacts
 
-
-class Deed(StrEnum):
-    """What happens next."""
-
-    SENT = "sent"
-    LOOKED_UP = "looked_up"
-    ANSWERED = "answered"
-    """Its answer comes, or its time is up."""
-
-    SETTLED = "settled"
-    """Housekeeping settles what its dead worker left."""
-
-    EXPIRED = "expired"
-    FAILED = "failed"
-    """Since the operation it comes after has."""
-
-    DECIDED = "decided"
-    """Nothing before a person has decided."""
-
-    NOTHING = "nothing"
+NextAction = Literal["sent", "looked_up", "answered", "settled", "expired", "failed", "decided", "nothing"]
+"""`answered`: its answer comes, or its time is up. `settled`: housekeeping settles what its dead worker left.
+`failed`: since the operation it comes after has. `decided`: nothing before a person has decided.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
-    """What happens next: `at` the earliest, or at the latest for an answer; None: nobody knows when.
+class NextStep:
+    """What happens next: `at` the earliest, or at the latest for an answer; None: that is not known.
 
     `now`: nothing keeps it from happening at this moment.
     """
 
-    deed: Deed
+    action: NextAction
+    text: str
     at: datetime | None = None
     now: bool = False
 
 
-def coming(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
-    """Say what happens next to an operation that is kept by `reasons`."""
+def next_step(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> NextStep:
+    """Find the next step of an operation that is kept by `reasons`."""
+    codes = {reason.code for reason in reasons}
     match facts.row["state"]:
-        case State.PENDING | State.RETRYABLE:
-            return _of_waiting(facts, reasons, hours)
-        case State.IN_FLIGHT if any(isinstance(one, WorkerGone) for one in reasons):
-            return Coming(Deed.SETTLED, now=True)
+        case State.PENDING | State.RETRYABLE if "too_late" in codes:
+            return NextStep("expired", "Housekeeping ends it as expired.", now=True)
+        case State.PENDING | State.RETRYABLE if "parent_ended" in codes:
+            return NextStep("failed", "Housekeeping ends it as failed (parent_failed).", now=True)
+        case State.PENDING | State.RETRYABLE if "leave_grew_old" not in codes:
+            return _send(facts, reasons, hours)
+        case State.IN_FLIGHT if "worker_gone" in codes:
+            text = "Housekeeping settles it within a minute: as in doubt, unless twice is harmless."
+            return NextStep("settled", text, now=True)
         case State.IN_FLIGHT:
-            return Coming(Deed.ANSWERED, facts.lane["lease_until"])
-        case State.IN_DOUBT if not facts.row["needs_person"]:
+            at, until = facts.environment.at, facts.lane["lease_until"]
+            text = f"Its answer comes, or is given up, by {clock(until, at)}." if until else "Its answer comes."
+            return NextStep("answered", text, until)
+        case _ if facts.row["needs_person"]:
+            return NextStep("decided", "Nothing, before a person has decided.")
+        case State.PENDING | State.RETRYABLE | State.IN_DOUBT:
             return _look_up(facts, reasons, hours)
         case _:
-            return Coming(Deed.DECIDED if facts.row["needs_person"] else Deed.NOTHING)
+            return NextStep("nothing", "Nothing: it has ended.")
 
 
-def _of_waiting(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
-    for reason in reasons:
-        match reason:
-            case TooLate():
-                return Coming(Deed.EXPIRED, now=True)
-            case ParentEnded():
-                return Coming(Deed.FAILED, now=True)
-            case LeaveGrewOld():
-                return _look_up(facts, reasons, hours)
-            case _:
-                pass
-    at = _earliest(facts, reasons, hours)
-    late = facts.row["expires_at"]
-    if late is not None and at is not None and at >= late:
-        return Coming(Deed.EXPIRED, late)
-    return Coming(Deed.SENT, at, now=not reasons)
+def _send(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> NextStep:
+    moment, expires_at = facts.environment.at, facts.row["expires_at"]
+    at = _earliest(facts, reasons, hours, moment)
+    if expires_at is not None and at is not None and at >= expires_at:
+        text = f"It expires at {clock(expires_at, moment)}, before it could be sent."
+        return NextStep("expired", text, expires_at)
+    if at is None or not reasons:
+        return NextStep("sent", f"It is sent: {_when(at, moment, now=not reasons)}.", at, now=not reasons)
+    return NextStep("sent", f"It is sent, not before {clock(at, moment)}.", at)
 
 
-def _look_up(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> Coming:
-    """To ask Vitec, it does not matter what keeps the operation itself."""
-    its_own = Doubt | LeaveGrewOld | Alike
-    others = tuple(one for one in reasons if not isinstance(one, its_own))
-    return Coming(
-        Deed.LOOKED_UP,
-        _earliest(facts, others, hours, facts.row["next_attempt_at"]),
-        now=not others and facts.row["next_attempt_at"] <= facts.house.at,
-    )
+def _look_up(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> NextStep:
+    """Find the time of a look-up: reasons that keep only the operation itself do not keep Vitec from being asked."""
+    moment, due_at = facts.environment.at, facts.row["next_attempt_at"]
+    hindrances = tuple(reason for reason in reasons if reason.code not in {"doubt", "leave_grew_old", "alike"})
+    at, now = _earliest(facts, hindrances, hours, due_at), not hindrances and due_at <= moment
+    return NextStep("looked_up", f"Vitec is asked whether it is there: {_when(at, moment, now=now)}.", at, now=now)
 
 
 def _earliest(
-    facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours, since: datetime | None = None
+    facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours, due_at: datetime
 ) -> datetime | None:
-    """When the last of the reasons has fallen away, and the kind is within its hours; None: nobody knows."""
-    ends = [until_of(reason) for reason in reasons]
-    known = [end for end in ends if end is not None]
-    if len(known) < len(ends):
+    """Find when the last of the reasons has fallen away, and the kind is within its hours; None: that is not known."""
+    ends = [reason.until for reason in reasons if reason.until is not None]
+    if len(ends) < len(reasons):
         return None
-    at = max(facts.house.at, *known, since or facts.house.at)
+    at = max(facts.environment.at, due_at, *ends)
     window = hours.windows.get(facts.row["kind"])
     return at if window is None else window.opens(at)
+
+
+def _when(at: datetime | None, moment: datetime, *, now: bool) -> str:
+    return "now" if now else "as soon as that is over" if at is None else clock(at, moment)

@@ -1,0 +1,55 @@
+"""Wording that sentences share: moments by Stockholm's clock, numbers, scopes, error codes."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from models import Scope
+from worker.kind.stockholm import STOCKHOLM
+from worker.results import explain_code
+
+
+def clock(moment: datetime, at: datetime) -> str:
+    """Write a moment by Stockholm's clock, with its date unless that is the date of `at`."""
+    local = moment.astimezone(STOCKHOLM)
+    today = local.date() == at.astimezone(STOCKHOLM).date()
+    return f"{local:%H:%M:%S}" if today else f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def words(value: object) -> str:
+    """Write one of our words (`in_flight`) as people say it."""
+    return str(value).replace("_", " ")
+
+
+def number(count: int, noun: str) -> str:
+    """Write a number with its noun."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def explain_error(code: str | None) -> str:
+    """Write the meaning of an error code, with the code itself, as the end of a sentence."""
+    return f"{explain_code(code).text.removesuffix('.')} ({code})." if code else "no reason was noted."
+
+
+def scope_name(hold: Mapping[str, Any] | RowMapping) -> str:
+    """Name the scope of a hold, given its columns: `everything`, `M30001, viewing` or `M30001, order token`."""
+    match hold["scope"]:
+        case Scope.ENVIRONMENT:
+            return "everything"
+        case Scope.GROUP:
+            return f"{hold['customer_id']}, {hold['function_group']}"
+        case _:
+            return f"{hold['customer_id']}, {words(hold['kind'])}"
+
+
+def scope_options(hold: Mapping[str, Any] | RowMapping) -> str:
+    """Write the options with which `vitec-sync pause` and `resume` name the scope of a hold."""
+    match hold["scope"]:
+        case Scope.ENVIRONMENT:
+            return "--all"
+        case Scope.GROUP:
+            return f"--customer {hold['customer_id']} --group {hold['function_group']}"
+        case _:
+            return f"--customer {hold['customer_id']} --kind {hold['kind']}"
