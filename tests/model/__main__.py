@@ -10,9 +10,9 @@ import sys
 import textwrap
 from time import perf_counter
 
-from tests.model.mutants import LARGEST, MUTANTS, SOUND, Mutant, caught, sound
+from tests.model.mutants import LARGEST, MUTANTS, SOUND, Mutant, counterexample_of, search_protocol
 from tests.model.page import page
-from tests.model.search import Found
+from tests.model.search import Counterexample
 
 
 def main() -> int:
@@ -21,18 +21,18 @@ def main() -> int:
     parser.add_argument("--histories", action="store_true", help="print each history step by step")
     parser.add_argument("--long", action="store_true", help="try the protocol in its largest size too (minutes)")
     parser.add_argument("--page", action="store_true", help="print what docs/protocol.md shows, and nothing else")
-    asked = parser.parse_args()
-    if asked.page:
+    arguments = parser.parse_args()
+    if arguments.page:
         print(page())
         return 0
-    good = _print_sound(asked.long)
+    good = _print_sound(arguments.long)
     print()
     for mutant in MUTANTS:
-        found = caught(mutant)
-        good &= found is not None
-        print(_line(mutant, found))
-        if asked.histories and found is not None:
-            print(_history(found))
+        counterexample = counterexample_of(mutant)
+        good &= counterexample is not None
+        print(_line(mutant, counterexample))
+        if arguments.histories and counterexample is not None:
+            print(_history(counterexample))
     return 0 if good else 1
 
 
@@ -40,22 +40,28 @@ def _print_sound(long: bool) -> bool:
     good = True
     for size, rules in (*SOUND, LARGEST) if long else SOUND:
         began = perf_counter()
-        seen = sound(rules)
-        good &= seen.complete and seen.found is None
-        verdict = "nothing can go wrong" if seen.found is None else seen.found.what
-        print(f"the protocol, {size}: {seen.worlds:,} worlds, {verdict} ({perf_counter() - began:.1f} s)")
-        if seen.found is not None:
-            print(_history(seen.found))
+        result = search_protocol(rules)
+        good &= result.complete and result.counterexample is None
+        verdict = "nothing can go wrong" if result.counterexample is None else result.counterexample.violation
+        print(f"the protocol, {size}: {result.worlds:,} worlds, {verdict} ({perf_counter() - began:.1f} s)")
+        if result.counterexample is not None:
+            print(_history(result.counterexample))
     return good
 
 
-def _line(mutant: Mutant, found: Found | None) -> str:
-    verdict = "SURVIVES" if found is None else f"{found.what} (after {len(found.steps)} steps)"
+def _line(mutant: Mutant, counterexample: Counterexample | None) -> str:
+    verdict = (
+        "SURVIVES"
+        if counterexample is None
+        else f"{counterexample.violation} (after {len(counterexample.steps)} steps)"
+    )
     return f"{mutant.name:<82} → {verdict}"
 
 
-def _history(found: Found) -> str:
-    return textwrap.indent("\n".join(f"{number}. {step}" for number, step in enumerate(found.steps, 1)), "    ")
+def _history(counterexample: Counterexample) -> str:
+    return textwrap.indent(
+        "\n".join(f"{number}. {step}" for number, step in enumerate(counterexample.steps, 1)), "    "
+    )
 
 
 sys.exit(main())

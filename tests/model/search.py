@@ -1,87 +1,97 @@
-"""Every history of the model, shortest first: what can go wrong, and whether everything can still come to an end."""
+"""The search: tries every history, shortest first, until a promise is broken, or a row can no longer come to an end."""
 
 from collections import deque
 from dataclasses import dataclass, replace
 
 from tests.model.protocol import steps
-from tests.model.words import Is, Rules, World, beginning
+from tests.model.state import RowState, Rules, World, initial_world
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A history that ends in what must never happen."""
+class Counterexample:
+    """A history that breaks a promise: the promise, and the steps that lead there."""
 
-    what: str
+    violation: str
     steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Explored:
-    """What a search has seen. `complete`: there was nothing more to see."""
+class SearchResult:
+    """The number of worlds seen, and the counterexample if there is one. `complete`: no reachable world is unseen."""
 
     worlds: int
-    found: Found | None
+    counterexample: Counterexample | None
     complete: bool
 
 
 FORGOTTEN = "something is forgotten"
 
-Came = dict[World, tuple[World, str] | None]
+Predecessors = dict[World, tuple[World, str] | None]
 
 
-def explore(rules: Rules, *, only: str | None = None, most: int = 2_000_000) -> Explored:
-    """Try every history, shortest first, until something breaks (with `only`, exactly that) or nothing is new."""
-    start = beginning(rules)
-    came: Came = {start: None}
-    reaches: dict[World, list[World]] = {}
-    waiting = deque([start])
-    while waiting and len(came) < most:
-        world = waiting.popleft()
-        for what, to in steps(world, rules):
-            after = to
-            if after.broken is not None:
-                if only in {None, after.broken}:
-                    return Explored(len(came), Found(after.broken, (*_history(came, world), what)), complete=False)
-                after = replace(after, broken=None)
-            reaches.setdefault(after, []).append(world)
-            if after not in came:
-                came[after] = (world, what)
-                waiting.append(after)
-    if waiting:
-        return Explored(len(came), None, complete=False)
-    return Explored(len(came), _forgotten(came, reaches, rules) if only in {None, FORGOTTEN} else None, complete=True)
+def explore(rules: Rules, *, only: str | None = None, limit: int = 2_000_000) -> SearchResult:
+    """Try every history, shortest first, until one breaks a promise (with `only`: this one) or no world is new."""
+    start = initial_world(rules)
+    predecessors: Predecessors = {start: None}
+    comes_from: dict[World, list[World]] = {}
+    queue = deque([start])
+    while queue and len(predecessors) < limit:
+        world = queue.popleft()
+        for step, reached in steps(world, rules):
+            after = reached
+            if after.violation is not None:
+                if only in {None, after.violation}:
+                    return SearchResult(
+                        len(predecessors),
+                        Counterexample(after.violation, (*_steps_to(predecessors, world), step)),
+                        complete=False,
+                    )
+                after = replace(after, violation=None)
+            comes_from.setdefault(after, []).append(world)
+            if after not in predecessors:
+                predecessors[after] = (world, step)
+                queue.append(after)
+    if queue:
+        return SearchResult(len(predecessors), None, complete=False)
+    return SearchResult(
+        len(predecessors),
+        _find_forgotten(predecessors, comes_from, rules) if only in {None, FORGOTTEN} else None,
+        complete=True,
+    )
 
 
-def _history(came: Came, world: World) -> tuple[str, ...]:
-    told: list[str] = []
-    step = came[world]
-    while step is not None:
-        told.append(step[1])
-        step = came[step[0]]
-    return tuple(reversed(told))
+def _steps_to(predecessors: Predecessors, world: World) -> tuple[str, ...]:
+    names: list[str] = []
+    came_by = predecessors[world]
+    while came_by is not None:
+        names.append(came_by[1])
+        came_by = predecessors[came_by[0]]
+    return tuple(reversed(names))
 
 
-def _forgotten(came: Came, reaches: dict[World, list[World]], rules: Rules) -> Found | None:
-    """A world from which nothing leads to an end: whatever happens, something stays undone and nobody's question."""
-    hopeful = {world for world in came if _ended(world, rules)}
-    waiting = deque(hopeful)
-    while waiting:
-        for before in reaches.get(waiting.popleft(), ()):
+def _find_forgotten(
+    predecessors: Predecessors, comes_from: dict[World, list[World]], rules: Rules
+) -> Counterexample | None:
+    """Find a world from which no step leads to an end: a row stays undone, and no person is asked about it."""
+    hopeful = {world for world in predecessors if _has_ended(world, rules)}
+    queue = deque(hopeful)
+    while queue:
+        for before in comes_from.get(queue.popleft(), ()):
             if before not in hopeful:
                 hopeful.add(before)
-                waiting.append(before)
-    for world in came:
+                queue.append(before)
+    for world in predecessors:
         if world not in hopeful:
-            return Found(FORGOTTEN, _history(came, world))
+            return Counterexample(FORGOTTEN, _steps_to(predecessors, world))
     return None
 
 
-def _ended(world: World, rules: Rules) -> bool:
-    """All rows have ended, or are a person's: two in doubt that only a person can tell apart, or the budget is used."""
-    in_doubt = sum(row.state is Is.IN_DOUBT for row in world.rows)
+def _has_ended(world: World, rules: Rules) -> bool:
+    """Whether each row has succeeded or is a person's: two in doubt that read back alike, or one without attempts left."""
+    in_doubt = sum(row.state is RowState.IN_DOUBT for row in world.rows)
     return not world.requests and all(
-        row.state is Is.SUCCEEDED
-        or (row.state is Is.IN_DOUBT and in_doubt > 1)
-        or (row.state is Is.WAITING and row.attempt == rules.attempts)
+        row.state is RowState.SUCCEEDED
+        or (row.state is RowState.IN_DOUBT and in_doubt > 1)
+        or (row.state is RowState.WAITING and row.attempt == rules.attempts)
         for row in world.rows
     )
