@@ -17,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from worker.errors import VitecError
-from worker.kinds import by_name
+from worker.kinds import KIND_BY_NAME
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials, Login
 from worker.vitec.http_attempt import Permit
@@ -64,7 +64,7 @@ def prepared(url: str, count: int) -> None:
 def client(url: str, count: int) -> None:
     """The worker's own send path: from a payload to an outcome, with permit, watchdog and marks."""
     sender = Client(url, Credentials(_LOGIN), timeout=30, pool_size=1)
-    kind = by_name("comeback")
+    kind = KIND_BY_NAME["comeback"]
     for number, path in enumerate(_paths(count)):
         _, _, customer_id, contact_id = path.split("/")
         payload = {"customer_id": customer_id, "contact_id": contact_id, **_BODY}

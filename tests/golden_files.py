@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from worker.kind import Kind, fold, row_headings
+from worker.kind import ROW_HEADINGS, Kind, fold
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -15,7 +15,7 @@ def cells_of(kind: type[Kind], folder: Path) -> dict[str, str]:
     """The row by our field names, found through its headings as an import finds them."""
     content = (folder / "row.csv").read_text(encoding="utf-8")
     headings, row = csv.reader(content.splitlines(), delimiter=";" if ";" in content else ",")
-    known = {**kind.headings(), **row_headings()}
+    known = {**kind.headings, **ROW_HEADINGS}
     return {known[fold(heading)]: cell for heading, cell in zip(headings, row, strict=True)}
 
 

@@ -22,7 +22,7 @@ from worker.decide import (
 from worker.errors import VitecError
 from worker.kind import OnDoubt
 from worker.kind.answers import accepted_in_doubt
-from worker.kinds import KINDS, by_name
+from worker.kinds import KIND_BY_NAME, KINDS
 from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryable, Succeeded
 
 HOLD = HoldWanted(Scope.GROUP, Reason.FORBIDDEN)
@@ -170,8 +170,8 @@ def test_the_backoff_never_passes_its_cap_and_jitter_only_shortens(failures: int
 
 def test_a_kind_may_begin_its_backoff_sooner_and_the_office_may_override_its_doubt() -> None:
     policy = RetryPolicy(Backoff(30, 100), on_doubt={"comeback": OnDoubt.HOLD})
-    assert policy.facts(by_name("order_token"), 1, 2) == DecisionFacts(OnDoubt.RESEND, 1, 2, Backoff(2, 100))
-    assert policy.facts(by_name("comeback"), 0, 12).on_doubt is OnDoubt.HOLD
+    assert policy.facts(KIND_BY_NAME["order_token"], 1, 2) == DecisionFacts(OnDoubt.RESEND, 1, 2, Backoff(2, 100))
+    assert policy.facts(KIND_BY_NAME["comeback"], 0, 12).on_doubt is OnDoubt.HOLD
     assert {kind.kind for kind in KINDS if policy.facts(kind, 0, 1).on_doubt is OnDoubt.RESEND} == {"order_token"}
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import worker.kinds
 from tests.golden_files import GOLDEN, answers_of, cells_of, request_of
-from worker.kind import Answer, BadCells, Kind, OnDoubt, row_headings
-from worker.kinds import KINDS, UnknownKind, by_name
+from worker.kind import ROW_HEADINGS, Answer, BadCells, Kind, OnDoubt
+from worker.kinds import KIND_BY_NAME, KINDS, UnknownKind
 from worker.outcome import Failed, InDoubt, Succeeded
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
@@ -45,12 +45,12 @@ def test_every_kind_has_golden_files_and_there_are_no_others() -> None:
 
 @every_kind
 def test_a_kind_is_found_by_its_name(kind: type[Kind]) -> None:
-    assert by_name(kind.kind) is kind
+    assert KIND_BY_NAME[kind.kind] is kind
 
 
 def test_a_name_that_no_kind_has_is_answered_with_the_names_that_there_are() -> None:
     with pytest.raises(UnknownKind, match="appointment, comeback") as caught:
-        by_name("valuation 4711")
+        KIND_BY_NAME["valuation 4711"]
     assert "4711" not in str(caught.value)
 
 
@@ -158,8 +158,8 @@ def test_neither_a_row_nor_its_call_shows_what_people_wrote(kind: type[Kind]) ->
 
 @every_kind
 def test_a_heading_means_one_field_in_every_spelling(kind: type[Kind]) -> None:
-    headings = kind.headings()
-    assert not headings.keys() & row_headings().keys()
+    headings = kind.headings
+    assert not headings.keys() & ROW_HEADINGS.keys()
     payload_fields = set(kind.model_fields) - {"customer_id"}
     assert payload_fields <= set(headings.values())
     for field in payload_fields:
@@ -171,7 +171,7 @@ def test_a_heading_means_one_field_in_every_spelling(kind: type[Kind]) -> None:
 def test_a_heading_means_the_same_in_every_kind_so_that_kinds_may_share_a_file() -> None:
     meanings: dict[str, set[str]] = {}
     for kind in KINDS:
-        for heading, field in kind.headings().items():
+        for heading, field in kind.headings.items():
             meanings.setdefault(heading, set()).add(field)
     assert {heading: fields for heading, fields in meanings.items() if len(fields) > 1} == {}
 
@@ -240,16 +240,15 @@ cell_values = (
 @every_kind
 @given(data=st.data())
 def test_a_row_is_either_read_and_can_be_sent_or_refused_with_reasons(kind: type[Kind], data: st.DataObject) -> None:
-    names = sorted({*kind.model_fields, *kind.headings().values(), "source_id", "nonsense"})
+    names = sorted({*kind.model_fields, *kind.headings.values(), "source_id", "nonsense"})
     changed = data.draw(st.dictionaries(st.sampled_from(names), cell_values, max_size=5))
     cells = {**cells_of(kind, GOLDEN / kind.kind), **changed}
     row = parsed(cells, kind)
-    assert kind._parse_quickly(cells) in (None, row)
+    assert kind.parse_columns({name: [cell] for name, cell in cells.items()}) in (None, [row])
     if isinstance(row, BadCells):
         assert row.problems
         assert all(problem.reason and problem.remedy and problem.field in names for problem in row.problems)
         return
-    assert kind._parse_carefully(cells) == row
     stored = json.loads(json.dumps(row.payload(), allow_nan=False))
     assert json.loads(row.payload_json()) == stored
     assert kind.from_payload(stored) == row

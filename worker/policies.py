@@ -3,7 +3,7 @@
 from worker.decide import Backoff, RetryPolicy, Settlement, decide
 from worker.doubt import Patience
 from worker.kind import OnDoubt
-from worker.kinds import by_name
+from worker.kinds import KIND_BY_NAME
 from worker.outbox.exchange.capacity import TurnPolicy
 from worker.outbox.exchange.holds import HoldPolicy, Ladder
 from worker.outbox.exchange.late_answers import WORKER_DIED
@@ -51,6 +51,6 @@ def dead_worker_policy(policy: RetryPolicy) -> DeadWorkerPolicy:
     """What becomes of an operation whose worker died: the same as of one that was not answered."""
 
     def died(kind: str, failures: int, max_failures: int) -> Settlement:
-        return decide(InDoubt(WORKER_DIED), policy.facts(by_name(kind), failures, max_failures))
+        return decide(InDoubt(WORKER_DIED), policy.facts(KIND_BY_NAME[kind], failures, max_failures))
 
     return died

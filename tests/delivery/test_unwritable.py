@@ -9,7 +9,7 @@ from models import Operation, State
 from tests.delivery.test_turn import make, serve, states
 from tests.delivery.wire import Wire, created
 from worker.kind import Answer, Call
-from worker.kinds import by_name
+from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outcome import Outcome, Succeeded
 from worker.settings import Settings
@@ -44,7 +44,7 @@ def test_a_text_that_no_database_can_hold_does_not_block_the_lane(
         told = json.loads(answer.body)
         return Succeeded(told, {"text": unholdable if told == f"ID-{ids[1]}.1" else "plain"})
 
-    monkeypatch.setattr(by_name("comeback"), "read", keep_all)
+    monkeypatch.setattr(KIND_BY_NAME["comeback"], "read", keep_all)
     serve(pg_db, Wire(), settings)
     assert states(pg_db) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
     with pg_db.read() as connection:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from worker.kind import ROW_FIELDS, fold, row_headings
-from worker.kind.headings import index
+from worker.kind import ROW_FIELDS, ROW_HEADINGS, fold
+from worker.kind.headings import index_headings
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_every_row_has_the_same_fields_in_every_spelling() -> None:
         "Tidigast": "send_after",
         "send_after": "send_after",
     }
-    assert {heading: row_headings()[fold(heading)] for heading in expected} == expected
+    assert {heading: ROW_HEADINGS[fold(heading)] for heading in expected} == expected
 
 
 def test_a_heading_that_means_two_fields_is_an_error_of_the_declaration() -> None:
     with pytest.raises(ValueError, match="means both"):
-        index({"first": ("Samma",), "second": ("samma.",)})
+        index_headings({"first": ("Samma",), "second": ("samma.",)})

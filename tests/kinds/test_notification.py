@@ -36,7 +36,7 @@ def test_a_recipient_is_a_single_id() -> None:
 
 
 def test_the_pages_heading_for_recipients_is_known_with_its_parentheses() -> None:
-    assert Notification.headings()[fold("Notifierings mottagare(userId)")] == "recipients"
+    assert Notification.headings[fold("Notifierings mottagare(userId)")] == "recipients"
 
 
 def test_true_is_success_and_false_told_nobody() -> None:

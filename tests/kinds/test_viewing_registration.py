@@ -73,7 +73,7 @@ MESSAGE = (
     ],
 )
 def test_the_pages_own_words_are_known_whole_and_shortened(heading: str, field: str) -> None:
-    assert ViewingRegistration.headings()[fold(heading)] == field
+    assert ViewingRegistration.headings[fold(heading)] == field
 
 
 @pytest.mark.parametrize(("status", "body"), [(204, b""), (200, b""), (200, b" \r\n"), (201, b"null"), (200, b'""')])

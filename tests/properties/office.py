@@ -13,7 +13,7 @@ from tests import factory
 from tests.properties.vitec import Fate
 from tests.properties.workers import Worker, World, begin
 from worker import reconciling
-from worker.kinds import by_name
+from worker.kinds import KIND_BY_NAME
 from worker.outbox.exchange import rescue
 from worker.outbox.intake.record import NewOperation, open_lanes, record_rows
 from worker.outbox.lanes import dependencies, turns
@@ -83,7 +83,7 @@ class Office:
         payload = payload_of(kind, customer_id, like, words)
         text = json.dumps(payload)
         digest = hashlib.sha256(f"{text} {sorted(more.items())}".encode()).hexdigest()
-        match_key = by_name(kind).from_payload(payload).match_key()
+        match_key = KIND_BY_NAME[kind].from_payload(payload).match_key()
         return NewOperation(kind, customer_id, source_id, text, digest, match_key, **more)
 
     def due(self) -> dict[str, int]:

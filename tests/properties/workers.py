@@ -17,7 +17,7 @@ from worker.delivery.dead_mans_switch import MARGIN
 from worker.delivery.unwritable import as_unwritable
 from worker.errors import Revoked, VitecError
 from worker.kind import LookUpResult, Presence
-from worker.kinds import by_name
+from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database, FixedClock
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.capacity import TurnPolicy
@@ -143,7 +143,7 @@ class Worker:
             return
         if not self._owns_lane():
             raise Violation(f"operation {claimed.id}: a request was written outside its turn")
-        by_name(self.turn.kind).from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
+        KIND_BY_NAME[self.turn.kind].from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
         after = 0.0 if fate in ALWAYS_ACTS else delay if fate in MAY_ACT else None
         acts_at = None if after is None else world.now + timedelta(seconds=after)
         errand.request = world.vitec.receive(
@@ -160,7 +160,7 @@ class Worker:
         """The answer comes, or the deadline."""
         assert errand.request is not None
         response = answer(errand.request)
-        kind = by_name(self.turn.kind)
+        kind = KIND_BY_NAME[self.turn.kind]
         outcome = outcome_of(response) if isinstance(response, VitecError) else kind.read(response)
         self._end(errand, outcome, written=True)
 
@@ -172,7 +172,7 @@ class Worker:
 
     def _end(self, errand: Errand, outcome: Outcome, *, written: bool) -> None:
         claimed = errand.claimed
-        facts = self.world.policy.facts(by_name(self.turn.kind), claimed.failures, claimed.max_failures)
+        facts = self.world.policy.facts(KIND_BY_NAME[self.turn.kind], claimed.failures, claimed.max_failures)
         settlement = decide(outcome, facts, lambda most: most)
         self.errands.remove(errand)
         self.finished.append(Finished(claimed.id, claimed.attempt, settlement, self.name, 0.1, 1, written))
@@ -183,7 +183,7 @@ class Worker:
         if stale is None:
             sighting = LookUpResult(Presence.UNCLEAR, "no answer")
         else:
-            asked = by_name(self.turn.kind).from_payload(doubtful.payload)
+            asked = KIND_BY_NAME[self.turn.kind].from_payload(doubtful.payload)
             as_of = self.world.now - timedelta(seconds=stale)
             shown = self.world.vitec.answer_to_look_up(self.turn.kind, doubtful.payload, as_of)
             skew = timedelta(seconds=self.world.policy.skew)

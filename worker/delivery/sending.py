@@ -13,7 +13,7 @@ from worker.decide import Jitter, RetryPolicy, Settlement, decide, fallback_sett
 from worker.delivery.dead_mans_switch import DeadMansSwitch
 from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call, LookUpResult, Presence
-from worker.kinds import by_name
+from worker.kinds import KIND_BY_NAME
 from worker.outbox.exchange.claim import Claimed
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
@@ -202,7 +202,7 @@ class SendPool:
 
     def _decided(self, outcome: Outcome, claimed: Claimed, kind: str, permit: Permit) -> Settlement:
         try:
-            facts = self._policy.facts(by_name(kind), claimed.failures, claimed.max_failures)
+            facts = self._policy.facts(KIND_BY_NAME[kind], claimed.failures, claimed.max_failures)
             return decide(outcome, facts, self._jitter)
         except Exception as error:  # noqa: BLE001 (as below; its turn, too, would wait for it for ever)
             last = claimed.failures + 1 >= claimed.max_failures
@@ -211,7 +211,7 @@ class SendPool:
     def _attempt(self, claimed: Claimed, errand: SendJob, permit: Permit) -> tuple[Outcome, int | None, int]:
         """Exactly one outcome, whatever happens: an error nobody foresaw is judged by whether a byte was written."""
         try:
-            kind = by_name(errand.kind)
+            kind = KIND_BY_NAME[errand.kind]
             call = kind.from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
             _wait_until(errand.starts)
             answer = self._client.send(call, permit)
@@ -241,7 +241,7 @@ class SendPool:
     ) -> tuple[LookUpResult, Outcome | None, bool, int | None]:
         """The sighting; what an error means for its scope; whether Vitec answered; the status."""
         try:
-            operation = by_name(errand.kind).from_payload(doubtful.payload)
+            operation = KIND_BY_NAME[errand.kind].from_payload(doubtful.payload)
             call = operation.look_up_call(f"{doubtful.id}.{doubtful.attempt}.{doubtful.look_ups}")
             if call is None:
                 return LookUpResult(Presence.UNCLEAR, "Vitec cannot be asked about this kind"), None, True, None

@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from functools import cached_property
 
 from worker.feeds import Feed, FileRefused
-from worker.kind import Kind, fold, row_headings
-from worker.kinds import KINDS
+from worker.kind import ROW_HEADINGS, Kind, fold
+from worker.kinds import KIND_BY_NAME, KINDS
 
 _REQUIRED = ("source_id", "customer_id")
 
@@ -35,7 +35,7 @@ class Columns:
 
     def heading_of(self, kind: type[Kind] | None, field: str) -> str:
         """The column of a field in the file's own words; the field's own name if the file has no such column."""
-        names = self.fields[kind.kind] if kind else tuple(row_headings().get(fold(one), one) for one in self.headings)
+        names = self.fields[kind.kind] if kind else tuple(ROW_HEADINGS.get(fold(one), one) for one in self.headings)
         return self.headings[names.index(field)] if field in names else field
 
 
@@ -53,23 +53,23 @@ def resolve_columns(feed: Feed, kind: str | None) -> Columns:
 
 
 def _fields(kind: type[Kind], headings: Iterable[str]) -> tuple[str, ...]:
-    common, own = row_headings(), kind.headings()
+    common, own = ROW_HEADINGS, kind.headings
     return tuple(common.get(folded) or own.get(folded) or heading for heading in headings for folded in [fold(heading)])
 
 
 def _position(headings: Iterable[str], field: str) -> int | None:
-    return next((at for at, heading in enumerate(headings) if row_headings().get(fold(heading)) == field), None)
+    return next((at for at, heading in enumerate(headings) if ROW_HEADINGS.get(fold(heading)) == field), None)
 
 
 def _named(feed: Feed, name: str) -> type[Kind]:
-    found = next((kind for kind in KINDS if kind.kind == name), None)
+    found = KIND_BY_NAME.get(name)
     if found is None:
         raise FileRefused(feed.name, f"there is no kind {name!r}", f"The kinds are {_listed(k.kind for k in KINDS)}")
     return found
 
 
 def _known(kinds: Iterable[type[Kind]]) -> dict[str, str]:
-    return dict(row_headings()) | {heading: field for kind in kinds for heading, field in kind.headings().items()}
+    return dict(ROW_HEADINGS) | {heading: field for kind in kinds for heading, field in kind.headings.items()}
 
 
 def _covers(kind: type[Kind], headings: Iterable[str]) -> bool:

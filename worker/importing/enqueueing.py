@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 
 from models import Operation
 from worker.importing.rows import IntakeDefaults, new_operation, read_cells
-from worker.kinds import by_name
+from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.intake.record import IntakeResult, NewOperation, open_lanes, record_rows
@@ -41,7 +41,7 @@ def enqueue(
     The same again is `UNCHANGED`, new content as `Verdict` says. `after` is written kind:source_id. Raises BadCells and
     UnknownKind. Nobody is rung for: call `worker.bootstrap.ring([kind])`, or leave it to the next dispatch.
     """
-    declared = by_name(kind)
+    declared = KIND_BY_NAME[kind]
     common, payload = read_cells(
         declared,
         {

@@ -14,7 +14,7 @@ from worker.importing.gc_tuning import gc_tuning
 from worker.importing.prefetch import prefetch
 from worker.importing.rows import IntakeDefaults, ParsedRow, read_rows
 from worker.importing.seen_keys import SeenKeys
-from worker.kinds import by_name
+from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.intake import feed_files
@@ -234,7 +234,7 @@ class _Import:
 
 
 def _with_groups(keys: Iterable[LaneKey]) -> list[tuple[str, str, str]]:
-    return [(customer_id, kind, by_name(kind).function_group) for customer_id, kind in keys]
+    return [(customer_id, kind, KIND_BY_NAME[kind].function_group) for customer_id, kind in keys]
 
 
 def _refused(

@@ -14,11 +14,9 @@ from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
 from worker.kind import BadCell, BadCells, Kind, Problem
 from worker.kind.cells import body_id, moment, path_id, read_column
-from worker.kinds import KINDS
+from worker.kinds import KIND_BY_NAME
 from worker.outbox.intake.feed_files import Rejection
 from worker.outbox.intake.record import NewOperation
-
-_BY_NAME: Mapping[str, type[Kind]] = {kind.kind: kind for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +102,12 @@ def kind_of(row: Row, columns: Columns) -> tuple[type[Kind] | None, Problem]:
     name = said.strip().casefold() if isinstance(said, str) else ""
     if columns.kind is not None and (not name or name == columns.kind.kind):
         return columns.kind, _NO_PROBLEM
-    names = ", ".join(_BY_NAME)
+    names = ", ".join(KIND_BY_NAME)
     if columns.kind is not None:
         return None, Problem("kind", "other_kind", f"the row is no {columns.kind.kind}", "Import it without --kind.")
     if not name:
         return None, Problem("kind", "missing", "the row does not say its kind", f"Write one of {names}.")
-    return _BY_NAME.get(name), Problem("kind", "unknown_kind", "there is no such kind", f"Write one of {names}.")
+    return KIND_BY_NAME.get(name), Problem("kind", "unknown_kind", "there is no such kind", f"Write one of {names}.")
 
 
 _NO_PROBLEM = Problem("", "", "", "")
@@ -155,7 +153,7 @@ def _after(raw: Any) -> tuple[str, str] | None:
         return None
     kind, _, source_id = said.partition(":")
     kind, source_id = kind.strip().casefold(), source_id.strip()
-    if kind not in _BY_NAME or not source_id:
+    if kind not in KIND_BY_NAME or not source_id:
         raise BadCell("bad_after", "it does not name another row", "Write kind:source_id, as in appointment:A-17.")
     return kind, source_id
 

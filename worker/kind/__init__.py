@@ -1,12 +1,13 @@
-"""What it means to be a kind: the declaration of one of Vitec's calls, as a validated, frozen payload."""
+"""A kind is the declaration of one of Vitec's calls, as a validated, frozen payload."""
 
 from worker.kind.contract import Answer, Call, LookUpResult, OnDoubt, Presence
 from worker.kind.declaration import SKEW, Kind, Listed, PathId
-from worker.kind.headings import ROW_FIELDS, fold, row_headings
+from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, fold
 from worker.kind.problems import BadCell, BadCells, Problem
 
 __all__ = [
     "ROW_FIELDS",
+    "ROW_HEADINGS",
     "SKEW",
     "Answer",
     "BadCell",
@@ -20,5 +21,4 @@ __all__ = [
     "Presence",
     "Problem",
     "fold",
-    "row_headings",
 ]

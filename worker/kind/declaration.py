@@ -1,4 +1,4 @@
-"""What a kind declares, and what follows from it: headings, reading of a row, payload, body and call."""
+"""The declaration of a kind, and all that follows from it: headings, reading of a row, payload, body and call."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError
 
-from worker.kind.cells import PATH_ID, Cell, Reader, path_id, read_column
+from worker.kind.cells import PATH_ID, Cell, path_id, read_column
 from worker.kind.contract import Answer, Call, LookUpResult, OnDoubt
-from worker.kind.headings import ROW_FIELDS, fold, index, row_headings, spellings
+from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, fold, index_headings, spellings
 from worker.kind.problems import BadCell, BadCells, Problem
 from worker.outcome import Outcome
 
@@ -27,17 +27,14 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What follows from a declaration, worked out once for each class."""
+    """The consequences of a declaration, worked out once for each class."""
 
     cells: Mapping[str, Cell]
-    readers: Mapping[str, Reader]
-    """How a cell is read, by the name of its field; those of every row that the payload does not need say nothing."""
     required: tuple[str, ...]
     body: tuple[tuple[str, str | None, str], ...]
     """Field, the object it is nested in, Vitec's key."""
     groups: Mapping[str, Mapping[str, str]]
     """A nested object's name → the folded names of its members → their fields."""
-    headings: Mapping[str, str]
     paths: Mapping[str, tuple[tuple[str, bool], ...]]
     """Each path in its parts: a word of Vitec's as it stands, or the name of the field with an id."""
 
@@ -63,6 +60,11 @@ class Kind(BaseModel):
     """When it is too late, counted from enqueueing, unless the row says otherwise."""
     backoff_first: ClassVar[float | None] = None
     """Seconds of the first wait after a failure, where this kind is in more of a hurry than the settings say."""
+    headings: ClassVar[Mapping[str, str]]
+    """Every folded heading of the payload's fields → the field's name. Row fields stand in `ROW_HEADINGS`.
+
+    The name of a nested object (`participant`) stands for itself: JSON lines may nest as Vitec does.
+    """
     _plan: ClassVar[_Plan]
 
     customer_id: Annotated[PathId, Cell(path_id, "customerId")]
@@ -71,53 +73,31 @@ class Kind(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls._plan = _plan_of(cls)
-
-    @classmethod
-    def headings(cls) -> Mapping[str, str]:
-        """Give every folded heading of the payload's fields, to the field's name. Row fields stand in `row_headings`.
-
-        The name of a nested object (`participant`) stands for itself: JSON lines may nest as Vitec does.
-        """
-        return cls._plan.headings
-
-    @classmethod
-    def parse(cls, cells: Mapping[str, Any]) -> Self:
-        """Read a row: field name → text of a cell, or value of JSON. Row fields other than `customer_id` are ignored.
-
-        Raises BadCells with all problems that can be told at once.
-        """
-        return cls._parse_quickly(cells) or cls._parse_carefully(cells)
-
-    @classmethod
-    def _parse_quickly(cls, cells: Mapping[str, Any]) -> Self | None:
-        """Read a row in which every cell has its place and nothing is wrong: nearly every row. None: look closer."""
-        readers, values = cls._plan.readers, dict[str, Any]()
-        try:
-            for name, raw in cells.items():
-                if (value := readers[name](raw)) is not None:
-                    values[name] = value
-            row: Self = cls.__pydantic_validator__.validate_python(values)
-        except (BadCell, KeyError, ValidationError):
-            return None
-        return None if any(row.rules()) else row
+        cls.headings = _headings_of(cls, cls._plan)
 
     @classmethod
     def parse_columns(cls, columns: Mapping[str, Sequence[Any]]) -> list[Self] | None:
-        """Read many rows at once: field name → its cells, of every row. None: there is something to tell of some row."""
-        readers, validate = cls._plan.readers, cls.__pydantic_validator__.validate_python
+        """Read many rows together: payload field → its cells, of every row. None: `parse` must look at them one by one.
+
+        Nearly all rows have every cell in its place and nothing wrong, and then this is the quick way.
+        """
+        cells_of, validate = cls._plan.cells, cls.__pydantic_validator__.validate_python
         try:
-            values = [read_column(readers[name], cells) for name, cells in columns.items()]
+            values = [read_column(cells_of[name].read, cells) for name, cells in columns.items()]
             rows: list[Self] = [validate(dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
         except (BadCell, KeyError, ValidationError):
             return None
         return None if any(problem for row in rows for problem in row.rules()) else rows
 
     @classmethod
-    def _parse_carefully(cls, cells: Mapping[str, Any]) -> Self:
-        """Read a row to the end whatever is wrong in it, and say what."""
+    def parse(cls, cells: Mapping[str, Any]) -> Self:
+        """Read one row: field name → text of a cell, or value of JSON. Row fields other than `customer_id` are ignored.
+
+        Read to its end whatever is wrong in it. Raises BadCells with all problems that can be told at once.
+        """
         values, problems = cls._read_cells(cells)
         if problems:
-            # What can be read is still held against the rules, so that a row comes back once and not three times.
+            # All that can be read is still held against the rules, so that a row comes back once and not three times.
             bad = {problem.field for problem in problems}
             unset: dict[str, Any] = dict.fromkeys(cls.model_fields)
             draft = cls.model_construct(None, **{**unset, **values})
@@ -145,8 +125,8 @@ class Kind(BaseModel):
 
     def payload(self) -> dict[str, Any]:
         """Give what goes into `operations.payload`: the fields by our names, JSON-ready, unset ones left out."""
-        said = ((name, value) for name, value in self.__dict__.items() if value is not None)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in said}
+        values = ((name, value) for name, value in self.__dict__.items() if value is not None)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
     def payload_json(self) -> bytes:
         """Give `payload` as JSON, the same bytes for the same content: they are hashed."""
@@ -169,13 +149,13 @@ class Kind(BaseModel):
     def call(self, request_id: str) -> Call:
         """Give the request that carries this out."""
         body = _encode(self.body()).encode()
-        return Call("POST", self._filled(self.path), body, self.customer_id, self.function_group, request_id)
+        return Call("POST", self._fill_path(self.path), body, self.customer_id, self.function_group, request_id)
 
     def look_up_call(self, request_id: str) -> Call | None:
         """Give the request that asks whether it is there. None: Vitec cannot be asked."""
         if self.read_back is None:
             return None
-        return Call("GET", self._filled(self.read_back), None, self.customer_id, self.function_group, request_id)
+        return Call("GET", self._fill_path(self.read_back), None, self.customer_id, self.function_group, request_id)
 
     @classmethod
     def read(cls, answer: Answer) -> Outcome:
@@ -196,26 +176,28 @@ class Kind(BaseModel):
         """Show the customer only: the other fields are people's data."""
         yield "customer_id", self.customer_id
 
-    def _filled(self, template: str) -> str:
+    def _fill_path(self, template: str) -> str:
         """Fill the ids in, each checked once more: a `..` survives encoding and would collapse the path."""
-        parts = self._plan.paths[template]
-        return "/".join([self._encoded(part) if is_field else part for part, is_field in parts])
-
-    def _encoded(self, field: str) -> str:
+        name, parts = "", []
         try:
-            return quote(path_id(self.__dict__[field]) or "", safe="")
+            for name, is_field in self._plan.paths[template]:
+                parts.append(quote(path_id(self.__dict__[name]) or "", safe="") if is_field else name)
         except BadCell as bad:
-            raise BadCells([bad.at(field)]) from None
+            raise BadCells([bad.at(name)]) from None
+        return "/".join(parts)
 
     @classmethod
     def _read_cells(cls, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-        known = cls._plan.cells
+        cells_of = cls._plan.cells
         values: dict[str, Any] = {}
         problems: list[Problem] = []
-        for name, raw in cls._flat(cells, problems) if cls._plan.groups else cells.items():
-            cell = known.get(name)
+        for name, raw in cls._flatten(cells, problems) if cls._plan.groups else cells.items():
+            cell = cells_of.get(name)
             try:
-                value = cell.read(raw) if cell is not None else _foreign(name, raw)
+                if cell is None:
+                    _refuse_foreign(name, raw)
+                    continue
+                value = cell.read(raw)
             except BadCell as bad:
                 problems.append(bad.at(name))
                 continue
@@ -229,7 +211,7 @@ class Kind(BaseModel):
         return values, problems
 
     @classmethod
-    def _flat(cls, cells: Mapping[str, Any], problems: list[Problem]) -> Iterator[tuple[str, Any]]:
+    def _flatten(cls, cells: Mapping[str, Any], problems: list[Problem]) -> Iterator[tuple[str, Any]]:
         """Yield the cells with the members of nested objects in their place."""
         for name, raw in cells.items():
             group = cls._plan.groups.get(name)
@@ -252,15 +234,10 @@ def _names(group: Mapping[str, str]) -> str:
     return ", ".join(dict.fromkeys(group.values()))
 
 
-def _nothing(raw: Any) -> None:
-    del raw
-
-
-def _foreign(name: str, raw: Any) -> Any:
-    """Say nothing, or refuse: a filled cell that the kind has no place for would be lost in silence; those of every row are read elsewhere."""
+def _refuse_foreign(name: str, raw: Any) -> None:
+    """Refuse a filled cell that the kind has no place for: it would be lost in silence. Row fields are read elsewhere."""
     if name not in ROW_FIELDS and raw not in (None, "", [], {}) and str(raw).strip():
         raise BadCell("unknown_field", "this kind has no such field", "Leave it empty for rows of this kind.")
-    return None
 
 
 def _in_order(problems: Iterable[Problem], cells: Mapping[str, Cell]) -> list[Problem]:
@@ -280,14 +257,17 @@ def _plan_of(kind: type[Kind]) -> _Plan:
             )
         if f"{{{name}}}" not in kind.path:
             body.append((name, group or None, key))
-    named = {name: (cell.name, *cell.swedish) for name, cell in cells.items() if name not in ROW_FIELDS}
-    headings = index({**named, **dict.fromkeys(groups, ())})
-    if both := headings.keys() & row_headings().keys():
-        raise ValueError(f"{kind.__name__}: these headings belong to every row: {', '.join(sorted(both))}")
-    readers = {**dict.fromkeys(ROW_FIELDS, _nothing), **{name: cell.read for name, cell in cells.items()}}
     required = tuple(name for name, field in kind.model_fields.items() if field.is_required())
     paths = {path: _parts_of(path) for path in (kind.path, kind.read_back) if path is not None}
-    return _Plan(cells, readers, required, tuple(body), groups, headings, paths)
+    return _Plan(cells, required, tuple(body), groups, paths)
+
+
+def _headings_of(kind: type[Kind], plan: _Plan) -> Mapping[str, str]:
+    named = {name: (cell.name, *cell.swedish) for name, cell in plan.cells.items() if name not in ROW_FIELDS}
+    headings = index_headings({**named, **dict.fromkeys(plan.groups, ())})
+    if shared := headings.keys() & ROW_HEADINGS.keys():
+        raise ValueError(f"{kind.__name__}: these headings belong to every row: {', '.join(sorted(shared))}")
+    return headings
 
 
 def _parts_of(path: str) -> tuple[tuple[str, bool], ...]:

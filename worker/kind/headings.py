@@ -1,4 +1,4 @@
-"""How a column is named: which spellings of a heading mean the same field."""
+"""The headings of columns: which spellings mean the same field."""
 
 import re
 import unicodedata
@@ -32,8 +32,8 @@ def fold(heading: str) -> str:
 
 def camel(name: str) -> str:
     """Turn `starts_at` into `startsAt`."""
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
+    first, *words = name.split("_")
+    return first + "".join(word.capitalize() for word in words)
 
 
 def spellings(field: str, also: Iterable[str]) -> frozenset[str]:
@@ -41,19 +41,15 @@ def spellings(field: str, also: Iterable[str]) -> frozenset[str]:
     return frozenset(fold(heading) for heading in (field, camel(field), *also))
 
 
-def index(fields: Mapping[str, Iterable[str]]) -> Mapping[str, str]:
+def index_headings(fields: Mapping[str, Iterable[str]]) -> Mapping[str, str]:
     """Turn fields with their further headings into folded heading → field. Raises ValueError where one means two."""
-    found: dict[str, str] = {}
+    field_of: dict[str, str] = {}
     for field, also in fields.items():
         for heading in spellings(field, also):
-            if found.setdefault(heading, field) != field:
-                raise ValueError(f"the heading {heading!r} means both {found[heading]} and {field}")
-    return MappingProxyType(found)
+            if field_of.setdefault(heading, field) != field:
+                raise ValueError(f"the heading {heading!r} means both {field_of[heading]} and {field}")
+    return MappingProxyType(field_of)
 
 
-_ROW_HEADINGS: Final = index(_ROW_FIELDS)
-
-
-def row_headings() -> Mapping[str, str]:
-    """Give every folded heading of the fields that each row has, to the field's name."""
-    return _ROW_HEADINGS
+ROW_HEADINGS: Final = index_headings(_ROW_FIELDS)
+"""Every folded heading of the fields that each row has → the field's name."""

@@ -1,6 +1,7 @@
 """The kinds that there are. A sixth is one file and one more name in `KINDS`; see docs/adding_a_kind.md."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NoReturn
 
 from worker.kind import Kind
 from worker.kinds.appointment import Appointment
@@ -11,26 +12,26 @@ from worker.kinds.viewing_registration import ViewingRegistration
 
 KINDS: Final[tuple[type[Kind], ...]] = (Appointment, Comeback, ViewingRegistration, Notification, OrderToken)
 
-_BY_NAME: Final = {kind.kind: kind for kind in KINDS}
-
 
 class UnknownKind(LookupError):  # noqa: N818 (a fact about a name that came from outside)
     """No kind has this name. The text lists those that there are."""
 
     def __init__(self) -> None:
-        super().__init__(f"there is no such kind; there are {', '.join(_BY_NAME)}")
+        super().__init__(f"there is no such kind; there are {', '.join(KIND_BY_NAME)}")
 
 
-def by_name(kind: str) -> type[Kind]:
-    """Give the class of a kind by its name (`appointment`). Raises UnknownKind."""
-    try:
-        return _BY_NAME[kind]
-    except KeyError:
-        raise UnknownKind from None
+class _KindByName(dict[str, type[Kind]]):
+    def __missing__(self, name: str) -> NoReturn:
+        raise UnknownKind
+
+
+KIND_BY_NAME: Final[Mapping[str, type[Kind]]] = _KindByName((kind.kind, kind) for kind in KINDS)
+"""The class of a kind by its name (`appointment`). `KIND_BY_NAME[name]` raises UnknownKind."""
 
 
 __all__ = [
     "KINDS",
+    "KIND_BY_NAME",
     "Appointment",
     "Comeback",
     "Kind",
@@ -38,5 +39,4 @@ __all__ = [
     "OrderToken",
     "UnknownKind",
     "ViewingRegistration",
-    "by_name",
 ]
