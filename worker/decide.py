@@ -1,4 +1,21 @@
-"""An attempt's outcome, turned into what becomes of its row. Pure: chance is an argument."""
+"""How an attempt's outcome becomes the settlement of its row. Pure: chance is an argument.
+
+Each state that a row comes to is decided in one of these places:
+
+    decide                          an attempt that ended, here; also for a worker that died (`policies`, `rescue`)
+    fallback_settlement             an attempt for which the rules themselves failed, here
+    NEVER_SENT                      an attempt that was claimed and handed to no thread, here
+    doubt.conclude                  a look-up: still in doubt, succeeded, or to be sent again
+    exchange.settle                 as the settlement says, but succeeded where evidence came first, and cancelled where
+                                    that was asked and nothing was written
+    exchange.late_answers           an answer that came after its attempt was settled
+    exchange.claim                  in flight
+    revisions                       new content of the CRM
+    upkeep.expiry                   expired, or failed because its parent ended without success
+    operators.decisions             a person's decision
+
+`models.MOVES` lists the moves that any of them may make.
+"""
 
 import random
 from collections.abc import Callable, Mapping
@@ -24,7 +41,7 @@ from worker.kind.answers import accepted_in_doubt
 from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryable, Succeeded
 
 SOON = 1.0
-"""Seconds until a row that was held back for no fault of its own is looked at again; a hold may make it longer."""
+"""Seconds until a row that was held back for no fault of its own is claimed again; a hold may make it longer."""
 
 FALLBACK_DELAY = 60.0
 """Seconds until the next attempt at what was not sent, where the rules themselves have failed."""
@@ -33,9 +50,9 @@ Jitter = Callable[[float], float]
 """Picks a waiting time in seconds, at most its argument."""
 
 
-def full_jitter(most: float) -> float:
-    """Anything from nothing to `most`: the spread that parts a crowd best."""
-    return random.uniform(0, most)  # noqa: S311 (waiting times are no secret)
+def full_jitter(seconds: float) -> float:
+    """Pick anything from nothing to `seconds`: the spread that parts a crowd best."""
+    return random.uniform(0, seconds)  # noqa: S311 (waiting times are no secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +69,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class DecisionFacts:
-    """What the row said at its claim, as far as it decides."""
+    """The columns of the row at its claim, and the office's settings, as far as they decide."""
 
     on_doubt: OnDoubt
     failures: int
@@ -64,7 +81,7 @@ class DecisionFacts:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """What the office has configured about waiting and doubt."""
+    """The office's settings about waiting and doubt."""
 
     backoff: Backoff = Backoff()
     quiet: float = 900.0
@@ -81,12 +98,15 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What an outcome does to the row. `argued` is the state the attempt itself spoke for, kept in the history."""
+    """The next state of a row, and the columns that go with it."""
 
     state: State
     attempt_state: State
+    """The state that the attempt itself spoke for: kept in the history."""
     delay: float = 0.0
+    """Seconds until the next attempt; in doubt, until the next look-up."""
     failures: int = 0
+    """To be added to the row's."""
     remote_id: str | None = None
     answer: Any | None = None
     code: str | None = None
@@ -95,6 +115,10 @@ class Settlement:
     needs_person: bool = False
     hold: HoldWanted | None = None
     health: Health = Health.UNKNOWN
+
+
+NEVER_SENT = Settlement(State.RETRYABLE, State.RETRYABLE, delay=SOON, code="revoked")
+"""Of a claimed operation that no thread was given: surely nothing was written."""
 
 
 def outcome_of(error: VitecError) -> Outcome:
@@ -138,8 +162,14 @@ def _unknown_effect(error: EffectUnknown) -> InDoubt:
             return InDoubt(error.code, detail, health=Health.ILL)
 
 
+def outcome_of_unforeseen(error: Exception, *, written: bool) -> Outcome:
+    """Sort an error that no rule foresaw by whether a byte was `written`; of its text only the class is kept."""
+    detail = type(error).__name__
+    return InDoubt("unforeseen", detail) if written else Retryable("unforeseen", detail)
+
+
 def decide(outcome: Outcome, facts: DecisionFacts, jitter: Jitter = full_jitter) -> Settlement:
-    """Turn an outcome into the row's next state. This is the only place where that is decided."""
+    """Turn the outcome of an attempt into its row's settlement."""
     match outcome:
         case Succeeded():
             return Settlement(
@@ -159,9 +189,9 @@ def decide(outcome: Outcome, facts: DecisionFacts, jitter: Jitter = full_jitter)
                 health=Health.WELL,
             )
         case Retryable():
-            return _try_again(outcome, State.RETRYABLE, facts, jitter, counts=outcome.counts)
+            return _retry_or_exhaust(outcome, State.RETRYABLE, facts, jitter, counts=outcome.counts)
         case InDoubt() if facts.on_doubt is OnDoubt.RESEND:
-            return _try_again(outcome, State.IN_DOUBT, facts, jitter, counts=True)
+            return _retry_or_exhaust(outcome, State.IN_DOUBT, facts, jitter, counts=True)
         case InDoubt():
             return Settlement(
                 State.IN_DOUBT,
@@ -179,7 +209,7 @@ def decide(outcome: Outcome, facts: DecisionFacts, jitter: Jitter = full_jitter)
 
 
 def fallback_settlement(outcome: Outcome, why: str, *, written: bool, last: bool) -> Settlement:
-    """What becomes of a row where the rules themselves have failed: the little that needs none of them.
+    """Settle where the rules themselves have failed, by the little that needs none of them.
 
     `why`: a word without data. `last`: the budget ends with this attempt. Whatever the outcome is, nothing is raised: it
     would take along the answers of the other rows of its turn.
@@ -206,15 +236,15 @@ def fallback_settlement(outcome: Outcome, why: str, *, written: bool, last: bool
     return bare
 
 
-def _try_again(
-    outcome: Retryable | InDoubt, argued: State, facts: DecisionFacts, jitter: Jitter, *, counts: bool
+def _retry_or_exhaust(
+    outcome: Retryable | InDoubt, attempt_state: State, facts: DecisionFacts, jitter: Jitter, *, counts: bool
 ) -> Settlement:
     failures = facts.failures + 1
     if counts and failures >= facts.max_failures:
         detail = f"{facts.max_failures} tries without effect, the last one: {outcome.code}"
         return Settlement(
             State.FAILED,
-            argued,
+            attempt_state,
             failures=1,
             code="exhausted",
             detail=detail,
@@ -223,7 +253,7 @@ def _try_again(
         )
     return Settlement(
         State.RETRYABLE,
-        argued,
+        attempt_state,
         delay=facts.backoff.after(failures, jitter) if counts else SOON,
         failures=int(counts),
         code=outcome.code,

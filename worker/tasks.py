@@ -54,8 +54,8 @@ def _ring_of(kind: str) -> Any:
             settings=bootstrap.settings(),
             stopping=bootstrap.stopping,
         )
-        if report.more:
-            bootstrap.ring([report.more])
+        if report.next_kind:
+            bootstrap.ring([report.next_kind])
         return str(report)
 
     return task(rings.task_name(kind))(serve)

@@ -1,12 +1,12 @@
-"""One turn: `worker.delivery.turn.Work` in simulated time, look for look and pause for pause."""
+"""One turn: `worker.delivery.turn.TurnLoop` in simulated time, look for look and pause for pause."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING
 
-from worker.delivery.gathering import GATHER
-from worker.delivery.turn import IDLE, IDLE_AT_MOST
+from worker.delivery.sending import GATHER
+from worker.delivery.start_limits import IDLE, IDLE_AT_MOST
 
 if TYPE_CHECKING:
     from collections.abc import Generator

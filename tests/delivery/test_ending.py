@@ -30,7 +30,7 @@ def test_a_turn_that_is_alone_ends_when_its_time_is_up(db: Database, settings: S
         return created(call, permit)
 
     report = serve(db, Wire(slowly), settings.model_copy(update={"turn_alone": 0.3, "turn_shared": 0.1}))
-    assert (report.ended, report.more) == ("its time was up", "comeback")
+    assert (report.ended, report.next_kind) == ("its time was up", "comeback")
     assert State.IN_FLIGHT not in states(db)
 
 
@@ -67,7 +67,7 @@ def test_a_turn_that_moved_nothing_does_not_ring(db: Database, settings: Setting
     make(db, 3)
     wire = Wire()
     report = serve(db, wire, settings.model_copy(update={"turn_alone": 0.2}))
-    assert (wire.calls, report.sent, report.more) == ([], 0, None)
+    assert (wire.calls, report.sent, report.next_kind) == ([], 0, None)
     assert states(db) == {State.IN_FLIGHT: 5, State.PENDING: 3}
 
 

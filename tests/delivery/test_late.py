@@ -9,8 +9,8 @@ from models import Event, Lane, State
 from tests import factory
 from tests.delivery.test_turn import LONG_AGO, make, serve
 from tests.delivery.wire import Wire, created
-from worker import delivery
-from worker.delivery.dead_mans_switch import LEEWAY, MARGIN, ClockReading, boot_clock
+from worker.delivery import turn
+from worker.delivery.dead_mans_switch import LEEWAY, MARGIN, ClockReading
 from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call
 from worker.outbox import Database
@@ -63,14 +63,15 @@ def test_a_request_must_end_before_the_lease_does_however_long_the_claim_took(
     """The lease began before the statement that took it; what the commit used up is not the request's any more."""
     make(db)
     took = settings.lease - settings.vitec_timeout / 2
-    began = ClockReading(time.monotonic() - took, boot_clock() - took)
+    at_present = ClockReading.now()
+    began = ClockReading(at_present.monotonic - took, at_present.boot - took)
 
     class LongAgo(ClockReading):
         @classmethod
         def now(cls) -> ClockReading:
             return began
 
-    monkeypatch.setattr(delivery, "ClockReading", LongAgo)
+    monkeypatch.setattr(turn, "ClockReading", LongAgo)
     deadlines: list[float] = []
 
     def note(call: Call, permit: Permit) -> Answer:

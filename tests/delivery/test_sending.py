@@ -11,9 +11,9 @@ from models import State
 from tests import factory
 from tests.delivery.wire import Wire, created
 from worker.decide import RetryPolicy
-from worker.delivery import sending as sending_of
+from worker.delivery import sending
 from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
-from worker.delivery.sending import SendJob, SendPool
+from worker.delivery.sending import JobExecutor, SendJob, SendPool
 from worker.errors import Barred, Refused, Unanswered, Unreachable, VitecError
 from worker.kind import Answer, Call
 from worker.outbox.exchange.claim import Claimed
@@ -24,11 +24,15 @@ Run = Callable[..., list[Finished]]
 PAYLOAD = {"customer_id": factory.CUSTOMER, **factory.PAYLOADS["comeback"]}
 
 
-def errand(
+def send_job(
     number: int = 1, *, starts: float = 0.0, lasts: float = 30.0, payload: object = None, failures: int = 0
 ) -> SendJob:
     claimed = Claimed(number, 3, failures, 12, PAYLOAD if payload is None else payload)  # type: ignore[arg-type]
     return SendJob(claimed, "comeback", starts, time.monotonic() + lasts)
+
+
+def executor(wire: Wire) -> JobExecutor:
+    return JobExecutor(wire, RetryPolicy(), "here:1", jitter=lambda seconds: seconds)
 
 
 @pytest.fixture
@@ -40,33 +44,33 @@ def switch() -> DeadMansSwitch:
 
 @pytest.fixture
 def run(switch: DeadMansSwitch) -> Iterator[Run]:
-    """Send errands over a wire, and return what came of them."""
+    """Send jobs over a wire, and return their results."""
     opened: list[SendPool] = []
 
-    def send(wire: Wire, *errands: SendJob) -> list[Finished]:
-        sending = SendPool(wire, RetryPolicy(), switch, threads=4, by="here:1", jitter=lambda most: most)
-        opened.append(sending)
-        assert switch.admit(len(errands))
-        sending.start(list(errands))
+    def send(wire: Wire, *jobs: SendJob) -> list[Finished]:
+        pool = SendPool(executor(wire), switch, threads=4)
+        opened.append(pool)
+        assert switch.admit(len(jobs))
+        pool.start(jobs)
         found: list[Finished] = []
         end = time.monotonic() + 20
-        while len(found) < len(errands) and time.monotonic() < end:
-            found += [one for one in sending.finished(0.5) if isinstance(one, Finished)]
+        while len(found) < len(jobs) and time.monotonic() < end:
+            found += [one for one in pool.collect(0.5) if isinstance(one, Finished)]
         return found
 
     yield send
-    for sending in opened:
-        sending.close()
+    for pool in opened:
+        pool.close()
 
 
 def test_a_success_comes_back_with_its_facts(run: Run) -> None:
-    (one,) = run(Wire(), errand(7))
+    (one,) = run(Wire(), send_job(7))
     assert (one.id, one.attempt, one.by, one.tries, one.written, one.http_status) == (7, 3, "here:1", 1, True, 200)
     assert (one.settlement.state, one.settlement.remote_id) == (State.SUCCEEDED, "ID-7.3")
 
 
 def test_each_of_many_comes_back_once(run: Run) -> None:
-    found = run(Wire(), *(errand(number) for number in range(1, 21)))
+    found = run(Wire(), *(send_job(number) for number in range(1, 21)))
     assert sorted(one.id for one in found) == list(range(1, 21))
 
 
@@ -74,7 +78,7 @@ def test_an_error_keeps_its_status(run: Run) -> None:
     def refuse(call: Call, permit: Permit) -> VitecError:
         return Refused("no", status=422, words="Nej", tries=2)
 
-    (one,) = run(Wire(refuse), errand())
+    (one,) = run(Wire(refuse), send_job())
     assert (one.settlement.state, one.http_status, one.tries) == (State.FAILED, 422, 2)
 
 
@@ -86,8 +90,8 @@ def test_an_error_that_nobody_foresaw_is_judged_by_whether_a_byte_was_written(ru
         def send(self, call: Call, permit: Permit) -> Answer:
             raise RuntimeError("Anna Andersson")
 
-    (written,) = run(Wire(break_down), errand())
-    (unwritten,) = run(Broken(), errand())
+    (written,) = run(Wire(break_down), send_job())
+    (unwritten,) = run(Broken(), send_job())
     assert (written.settlement.state, written.written) == (State.IN_DOUBT, True)
     assert (unwritten.settlement.state, unwritten.written) == (State.RETRYABLE, False)
     assert {written.settlement.detail, unwritten.settlement.detail} == {"RuntimeError"}
@@ -101,10 +105,10 @@ def test_rules_that_fail_lose_no_outcome(run: Run, monkeypatch: pytest.MonkeyPat
     def fail(*_: object) -> None:
         raise RuntimeError("Anna Andersson")
 
-    monkeypatch.setattr(sending_of, "decide", fail)
-    (written,) = run(Wire(), errand())
-    (unwritten,) = run(Away(), errand())
-    (last,) = run(Away(), errand(failures=11))
+    monkeypatch.setattr(sending, "decide", fail)
+    (written,) = run(Wire(), send_job())
+    (unwritten,) = run(Away(), send_job())
+    (last,) = run(Away(), send_job(failures=11))
     assert (written.settlement.state, written.settlement.accepted, written.settlement.needs_person) == (
         State.IN_DOUBT,
         True,
@@ -122,29 +126,29 @@ def test_all_have_begun_when_the_last_one_has_a_thread(switch: DeadMansSwitch) -
         assert may_end.wait(20)
         return created(call, permit)
 
-    sending = SendPool(Wire(slowly), RetryPolicy(), switch, threads=1, by="here:1")
-    seen = [sending.all_begun]
+    pool = SendPool(executor(Wire(slowly)), switch, threads=1)
+    seen = [pool.all_begun.is_set()]
     assert switch.admit(2)
-    sending.start([errand(1), errand(2)])
-    sending.until_all_begun(0.01)
-    seen.append(sending.all_begun)
+    pool.start([send_job(1), send_job(2)])
+    pool.all_begun.wait(0.01)
+    seen.append(pool.all_begun.is_set())
     may_end.set()
-    sending.until_all_begun(20)
-    seen.append(sending.all_begun)
-    sending.close()
+    pool.all_begun.wait(20)
+    seen.append(pool.all_begun.is_set())
+    pool.close()
     assert seen == [True, False, True]
 
 
 def test_a_payload_that_cannot_be_read_is_never_sent(run: Run) -> None:
     wire = Wire()
-    (one,) = run(wire, errand(payload={"nonsense": 1}))
+    (one,) = run(wire, send_job(payload={"nonsense": 1}))
     assert wire.calls == []
     assert (one.settlement.code, one.written) == ("unforeseen", False)
 
 
 def test_after_its_deadline_nothing_is_written(run: Run) -> None:
     wire = Wire()
-    (one,) = run(wire, errand(lasts=-1))
+    (one,) = run(wire, send_job(lasts=-1))
     assert wire.calls == []
     assert (one.settlement.state, one.settlement.code, one.settlement.failures) == (State.RETRYABLE, "revoked", 0)
 
@@ -157,7 +161,7 @@ def test_outside_the_lease_nothing_is_written(run: Run, switch: DeadMansSwitch) 
             return super().send(call, permit)
 
     wire = Slow()
-    (one,) = run(wire, errand())
+    (one,) = run(wire, send_job())
     assert wire.calls == []
     assert one.settlement.code == "revoked"
 
@@ -170,7 +174,7 @@ def test_nothing_starts_before_its_slot(run: Run) -> None:
         return created(call, permit)
 
     slots = [time.monotonic() + 0.05, time.monotonic() + 0.15]
-    run(Wire(note), *(errand(number, starts=slot) for number, slot in enumerate(slots, 1)))
+    run(Wire(note), *(send_job(number, starts=slot) for number, slot in enumerate(slots, 1)))
     assert all(moment >= slot for moment, slot in zip(sorted(moments), slots, strict=True))
 
 
@@ -178,9 +182,9 @@ def test_the_switch_is_left_by_every_end(run: Run, switch: DeadMansSwitch) -> No
     def cut(call: Call, permit: Permit) -> VitecError:
         return Unanswered("cut")
 
-    run(Wire(), errand())
-    run(Wire(cut), errand())
-    run(Wire(), errand(payload={}))
+    run(Wire(), send_job())
+    run(Wire(cut), send_job())
+    run(Wire(), send_job(payload={}))
     end = time.monotonic() + 10
     while switch.count and time.monotonic() < end:
         time.sleep(0.001)
@@ -195,10 +199,10 @@ def test_closing_waits_for_what_is_on_its_way(switch: DeadMansSwitch) -> None:
         ended.set()
         return created(call, permit)
 
-    sending = SendPool(Wire(slowly), RetryPolicy(), switch, threads=1, by="here:1")
+    pool = SendPool(executor(Wire(slowly)), switch, threads=1)
     assert switch.admit(1)
-    sending.start([errand()])
-    closer = threading.Thread(target=sending.close)
+    pool.start([send_job()])
+    closer = threading.Thread(target=pool.close)
     closer.start()
     assert not ended.is_set()
     may_end.set()
@@ -216,8 +220,8 @@ def test_as_many_threads_are_woken_as_fit_a_request_s_time_into_its_cpu_time(
 ) -> None:
     """By the fastest of the latest: one that was hindered does not wake a second thread in vain."""
     monkeypatch.setattr(SendPool, "_recent_timings", deque(took))
-    sending = SendPool(Wire(created), RetryPolicy(), DeadMansSwitch(), threads=4, by="here:1")
-    assert sending._useful_threads() == useful
+    pool = SendPool(executor(Wire(created)), DeadMansSwitch(), threads=4)
+    assert pool._useful_threads() == useful
 
 
 class WithoutLogin:
@@ -233,7 +237,7 @@ def test_only_what_went_on_the_wire_tells_how_long_the_other_side_takes(
     """What was refused at once, for want of a login, would let one thread seem enough."""
     took: deque[tuple[float, float]] = deque()
     monkeypatch.setattr(SendPool, "_recent_timings", took)
-    run(WithoutLogin(), errand())
+    run(WithoutLogin(), send_job())
     assert not took
-    run(Wire(created), errand())
+    run(Wire(created), send_job())
     assert len(took) == 1

@@ -52,7 +52,7 @@ def test_a_turn_empties_its_lane(db: Database, settings: Settings) -> None:
     report = serve(db, wire, settings)
     assert states(db) == {State.SUCCEEDED: 40}
     assert sorted(wire.request_ids) == sorted(f"{id_}.1" for id_ in ids)
-    assert (report.sent, report.states, report.more) == (40, {State.SUCCEEDED: 40}, None)
+    assert (report.sent, report.states, report.next_kind) == (40, {State.SUCCEEDED: 40}, None)
     with db.read() as connection:
         lane = factory.lane(connection)
     assert (lane.lease_until, lane.worker, lane.due_at) == (None, None, None)
@@ -106,8 +106,8 @@ def test_the_longest_waiting_lane_is_served_first(db: Database, settings: Settin
     make(db, customer_id="M2", next_attempt_at=datetime(2026, 2, 1, tzinfo=UTC))
     make(db, customer_id="M1", next_attempt_at=datetime(2026, 3, 1, tzinfo=UTC))
     first, second = serve(db, Wire(), settings), serve(db, Wire(), settings)
-    assert (first.customer_id, first.more) == ("M2", "comeback")
-    assert (second.customer_id, second.more) == ("M1", None)
+    assert (first.customer_id, first.next_kind) == ("M2", "comeback")
+    assert (second.customer_id, second.next_kind) == ("M1", None)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_turn_gives_way_when_another_lane_waits(db: Database, settings: Settin
 
     wire = Wire(slowly)
     report = serve(db, wire, settings.model_copy(update={"turn_shared": 0.2}))
-    assert (report.customer_id, report.ended, report.more) == ("M1", "others were waiting", "comeback")
+    assert (report.customer_id, report.ended, report.next_kind) == ("M1", "others were waiting", "comeback")
     assert states(db)[State.PENDING] > 1
     # The lane with more to do went to the back of the queue.
     assert serve(db, Wire(), settings).customer_id == "M2"

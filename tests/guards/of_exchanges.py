@@ -6,7 +6,9 @@ EXCHANGE = "worker/outbox/exchange/exchange.py"
 ROOM = "worker/outbox/exchange/capacity.py"
 LANES = "worker/outbox/lanes/turns.py"
 TURN = "worker/delivery/turn.py"
-PACING = "worker/delivery/rate_limiter.py"
+ENDING = "worker/delivery/ending.py"
+LIMITS = "worker/delivery/start_limits.py"
+OWNED = "worker/delivery/owned.py"
 ERRORS = "worker/outbox/database/errors.py"
 DATABASE = "worker/outbox/database/database.py"
 _LOCKS_TEST = "tests/outbox/exchange/test_locks.py::"
@@ -124,8 +126,8 @@ GUARDS = (
     Guard(
         11,
         "a turn without a share ends",
-        "worker/delivery/turn.py",
-        "done.share == 0 and not self.in_flight",
+        ENDING,
+        "result.share == 0 and not in_flight",
         "False",
         "tests/delivery/test_ending.py::test_a_turn_without_a_share_ends_at_once",
     ),
@@ -180,34 +182,34 @@ GUARDS = (
     Guard(
         11,
         "without a pace no slot is touched",
-        PACING,
-        "        if not self.is_on:\n            return free\n",
+        LIMITS,
+        "        if not self.rate:\n            return free\n",
         "",
         "tests/delivery/test_ending.py::test_without_a_pace_no_slot_is_touched",
     ),
     Guard(
         11,
         "what is in hand is settled before a paced turn ends",
-        TURN,
-        "if slots is None and not self._in_hand():",
+        LIMITS,
+        "if slots is None and not hand.has_results:",
         "if slots is None:",
-        "tests/delivery/test_rate_limiter.py::test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left",
+        "tests/delivery/test_start_limits.py::test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left",
     ),
     Guard(
         11,
         "no slot is asked for beyond the turn's share",
-        TURN,
-        "return min(free, max(1, self._share - len(self.in_flight)))",
-        "return free",
-        "tests/delivery/test_rate_limiter.py::test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it",
+        LIMITS,
+        "usable = min(free, max(1, self.lane.share - len(hand.in_flight)))",
+        "usable = free",
+        "tests/delivery/test_start_limits.py::test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it",
     ),
     Guard(
         11,
         "no slot is reserved for a row that is not there",
-        PACING,
-        "useful = min(free, rate_limit.count_ready(self._db, self._turn, free, place))",
+        LIMITS,
+        "useful = min(free, rate_limit.count_ready(self.db, self.turn, free, cursor))",
         "useful = free",
-        "tests/delivery/test_rate_limiter.py::test_a_turn_reserves_as_many_slots_as_it_sends_requests",
+        "tests/delivery/test_start_limits.py::test_a_turn_reserves_as_many_slots_as_it_sends_requests",
     ),
     Guard(
         12,
@@ -253,7 +255,7 @@ GUARDS = (
         14,
         "a doubtful claim is read back",
         TURN,
-        "                        self._take_back()\n",
+        "                        hand.read_back(self.db, lane.turn, self.worker_id)\n",
         "                        pass\n",
         "tests/delivery/test_commits.py::test_a_claim_whose_commit_is_cut_sends_nothing_that_it_does_not_own",
     ),
@@ -268,17 +270,17 @@ GUARDS = (
     Guard(
         15,
         "what was sent and cannot be written is not taken for unsent",
-        TURN,
-        "                self.unwritable.add(one.id)\n",
+        OWNED,
+        "                self.unwritable.add(finished.id)\n",
         "",
         "tests/delivery/test_unwritable.py::test_what_was_sent_and_cannot_be_written_at_all_is_not_taken_for_unsent",
     ),
     Guard(
         15,
         "one poisoned answer does not block the lane",
-        TURN,
-        "if not self._written(one) and not self._written(as_unwritable(one)):",
-        "if not self._written(one):",
+        OWNED,
+        "if not settle(finished) and not settle(as_unwritable(finished)):",
+        "if not settle(finished):",
         "tests/delivery/test_unwritable.py::test_an_answer_that_cannot_be_written_does_not_block_the_lane",
     ),
     Guard(
@@ -308,9 +310,9 @@ GUARDS = (
     Guard(
         17,
         "claiming goes on while requests are in flight",
-        TURN,
-        "free = self.sending.threads - len(self.in_flight)",
-        "free = 0 if self.in_flight else self.sending.threads",
+        LIMITS,
+        "free, now = self.threads - len(hand.in_flight), time.monotonic()",
+        "free, now = 0 if hand.in_flight else self.threads, time.monotonic()",
         "tests/delivery/test_turn.py::test_claiming_goes_on_while_a_request_is_in_flight",
     ),
 )

@@ -5,6 +5,7 @@ from tests.guards.guard import Guard
 LANES = "worker/outbox/lanes/turns.py"
 RESCUE = "worker/outbox/exchange/rescue.py"
 TURN = "worker/delivery/turn.py"
+ENDING = "worker/delivery/ending.py"
 _LANES_TEST = "tests/outbox/lanes/test_turns.py::"
 _RINGS_TEST = "tests/outbox/lanes/test_rings.py::"
 _RESCUE_TEST = "tests/outbox/exchange/test_rescue.py::"
@@ -62,9 +63,9 @@ GUARDS = (
     Guard(
         3,
         "a turn that moved nothing does not ring",
-        "worker/delivery/__init__.py",
-        "more if moved else None",
-        "more",
+        TURN,
+        "next_kind if moved else None",
+        "next_kind",
         f"{_ENDING_TEST}test_a_turn_that_moved_nothing_does_not_ring",
     ),
     Guard(
@@ -118,16 +119,16 @@ GUARDS = (
     Guard(
         6,
         "a turn gives way while another lane waits",
-        TURN,
-        "if now - self.began >= self.limits.shared and turns.any_lane_is_due(self.db):",
+        ENDING,
+        "if now - self.began >= self.shared and turns.any_lane_is_due(self.db):",
         "if now < self.began:",
         "tests/delivery/test_turn.py::test_a_turn_gives_way_when_another_lane_waits",
     ),
     Guard(
         6,
         "a turn that is alone ends too",
-        TURN,
-        "elif now - self.began >= self.limits.alone:",
+        ENDING,
+        "elif now - self.began >= self.alone:",
         "elif now < self.began:",
         f"{_ENDING_TEST}test_a_turn_that_is_alone_ends_when_its_time_is_up",
     ),

@@ -1,9 +1,10 @@
-"""What a turn did, in one line that anybody may read: counts, no content."""
+"""The report of a turn is one line of counts, without content: it may be shown in any log."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 from models import State
+from worker.delivery.ending import EndReason
 
 
 @dataclass(slots=True)
@@ -17,19 +18,19 @@ class TurnReport:
     leftovers: int = 0
     states: Counter[State] = field(default_factory=Counter)
     seconds: float = 0.0
-    ended: str = "nothing was due"
-    more: str | None = None
-    """The kind of the lane that is due longest now: ring for it once."""
+    ended: EndReason = EndReason.NOTHING_DUE
+    next_kind: str | None = None
+    """The kind of the lane that is due longest now: ring for it once. None: no lane is due, or the turn moved nothing."""
 
     def summary(self) -> str:
         """One line without personal data."""
         if self.customer_id is None:
             return f"{self.kind}: {self.ended}"
         counts = ", ".join(f"{count} {state.value}" for state, count in sorted(self.states.items()))
-        left = f", {self.leftovers} left by a dead turn" if self.leftovers else ""
-        asked = f", looked up {self.looked_up}" if self.looked_up else ""
+        leftovers = f", {self.leftovers} left by a dead turn" if self.leftovers else ""
+        look_ups = f", looked up {self.looked_up}" if self.looked_up else ""
         return (
-            f"{self.kind} of {self.customer_id}: sent {self.sent}{asked}{left}"
+            f"{self.kind} of {self.customer_id}: sent {self.sent}{look_ups}{leftovers}"
             f" ({counts or 'none settled'}) in {self.seconds:.1f} s; {self.ended}"
         )
 

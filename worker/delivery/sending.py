@@ -1,15 +1,23 @@
-"""The threads of a turn: each takes a claimed operation, sends it, and puts down what came of it."""
+"""The sending threads of a turn: each takes a send job, sends or looks up its operation, and puts down the result."""
 
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
-from worker.decide import Jitter, RetryPolicy, Settlement, decide, fallback_settlement, full_jitter, outcome_of
+from worker.decide import (
+    Jitter,
+    RetryPolicy,
+    decide,
+    fallback_settlement,
+    full_jitter,
+    outcome_of,
+    outcome_of_unforeseen,
+)
 from worker.delivery.dead_mans_switch import DeadMansSwitch
 from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call, LookUpResult, Presence
@@ -19,6 +27,18 @@ from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
 from worker.outcome import Health, InDoubt, Outcome, Retryable
 from worker.vitec.http_attempt import Permit
+
+WAIT_FOR_THREAD = 0.05
+"""Seconds for which a job may wait for a thread that was foreseen to be free; then more threads are woken."""
+
+TIMINGS_KEPT = 20
+"""Of so many jobs the fastest tells how many threads are useful."""
+
+GATHER = 0.004
+"""Seconds for which results are gathered before an exchange, so that one transaction serves several of them."""
+
+GATHER_AT_MOST = 0.05
+"""Seconds after which results are written, also while the threads have enough to do without the main thread."""
 
 
 class Sender(Protocol):
@@ -31,124 +51,104 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SendJob:
-    """What is to be sent or looked up, and the moments (monotonic, s) at which it may start and must have ended."""
+    """One request to be made, and the moments (monotonic, s) at which it may start and must have ended."""
 
-    what: Claimed | ClaimedLookUp
+    claimed: Claimed | ClaimedLookUp
     kind: str
     starts: float
     deadline: float
 
 
-WAIT_FOR_THREAD = 0.05
-"""Seconds for which an errand may wait for a thread that was foreseen to be free; then more threads are woken."""
-
-TIMINGS_KEPT = 20
-"""Of so many errands the fastest tells how many threads are useful."""
-
-
 class SendPool:
-    """The threads of a turn. Between errands they are parked and write nothing; no more are woken than are useful.
+    """The threads of a turn. Between jobs they are parked and write nothing; no more are woken than are useful.
 
     While one thread waits for its answer another can work, but only one works at a time. So as many are useful as fit
     a request's time into its CPU time: with an API that answers at once it is one, and 50 of them would cost twice the
-    CPU time per request; with one that takes its time, every errand has its thread at once.
+    CPU time per request; with one that takes its time, every job has its thread at once.
     """
 
     _recent_timings: ClassVar[deque[tuple[float, float]]] = deque(maxlen=TIMINGS_KEPT)
-    """Of the latest errands: the seconds of each, and how many of them its thread worked. It is a matter of the other
-    side, and remembered from turn to turn.
+    """Of the latest jobs: the seconds of each, and how many of them its thread worked. They depend on the other side,
+    and are remembered from turn to turn.
     """
 
-    def __init__(
-        self,
-        client: Sender,
-        policy: RetryPolicy,
-        switch: DeadMansSwitch,
-        *,
-        threads: int,
-        by: str,
-        jitter: Jitter = full_jitter,
-    ) -> None:
-        self._client = client
-        self._policy = policy
+    def __init__(self, executor: "JobExecutor", switch: DeadMansSwitch, threads: int) -> None:
+        self._executor = executor
         self._switch = switch
-        self._by = by
-        self._jitter = jitter
-        self._done: queue.SimpleQueue[Finished | FinishedLookUp] = queue.SimpleQueue()
+        self._threads = threads
+        self._results: queue.SimpleQueue[Finished | FinishedLookUp] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._todo: deque[SendJob] = deque()
-        self._all_begun = threading.Event()
-        self._all_begun.set()
+        self._jobs: deque[SendJob] = deque()
+        self.all_begun = threading.Event()
+        """Set while no job waits for a thread."""
+        self.all_begun.set()
         self._awake = 0
         self._tickets: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._pool: list[threading.Thread] = []
         self._woken_at = 0.0
-        self.threads = threads
 
-    @property
-    def all_begun(self) -> bool:
-        """Whether no errand waits for a thread."""
-        return self._all_begun.is_set()
-
-    def until_all_begun(self, timeout: float) -> None:
-        """Wait until no errand waits for a thread, for `timeout` s at most."""
-        self._all_begun.wait(timeout)
-
-    def start(self, errands: list[SendJob]) -> None:
+    def start(self, jobs: Iterable[SendJob]) -> None:
         """Send these. The switch has let them in."""
         with self._lock:
-            self._todo.extend(errands)
-            if self._todo:
-                self._all_begun.clear()
+            self._jobs.extend(jobs)
+            if self._jobs:
+                self.all_begun.clear()
             self._wake(self._useful_threads())
 
-    def finished(self, timeout: float) -> list[Finished | FinishedLookUp]:
-        """What has ended, waiting at most `timeout` s for the first of it."""
-        found: list[Finished | FinishedLookUp] = []
+    def collect(self, timeout: float, in_flight: int = 0) -> list[Finished | FinishedLookUp]:
+        """Fetch the results there are, waiting at most `timeout` s for the first of them.
+
+        If fewer have come than are `in_flight`, the others are given a moment to come along.
+        """
         until = time.monotonic() + timeout
-        while not found:
-            left = until - time.monotonic()
-            found = self._fetched(min(left, WAIT_FOR_THREAD) if self._todo else left)
-            self._wake_more()
-            if left <= 0:
+        while True:
+            wait = until - time.monotonic()
+            results = self._fetch(min(wait, WAIT_FOR_THREAD) if self._jobs else wait)
+            if results or wait <= 0:
                 break
-        return found
+        if 0 < len(results) < in_flight:
+            if self.all_begun.is_set():
+                time.sleep(GATHER)
+            else:
+                # The results keep no thread waiting as long as jobs wait for threads.
+                self.all_begun.wait(GATHER_AT_MOST)
+            results += self._fetch(0)
+        return results
 
     def close(self) -> None:
-        """End the threads; what is under way has a deadline."""
+        """End the threads; requests under way have a deadline."""
         for _ in self._pool:
             self._tickets.put(False)
         for thread in self._pool:
             thread.join()
 
-    def _fetched(self, timeout: float) -> list[Finished | FinishedLookUp]:
-        found: list[Finished | FinishedLookUp] = []
+    def _fetch(self, timeout: float) -> list[Finished | FinishedLookUp]:
+        """Empty the queue of results; wake as many threads again if a job has waited for longer than was foreseen."""
+        results: list[Finished | FinishedLookUp] = []
         try:
-            found.append(self._done.get(timeout=timeout) if timeout > 0 else self._done.get_nowait())
+            results.append(self._results.get(timeout=max(0.0, timeout)))
             while True:
-                found.append(self._done.get_nowait())
+                results.append(self._results.get_nowait())
         except queue.Empty:
-            return found
+            pass
+        with self._lock:
+            if self._jobs and time.monotonic() - self._woken_at > WAIT_FOR_THREAD:
+                self._wake(2 * self._awake)
+        return results
 
     def _useful_threads(self) -> int:
         """How many threads are; all of them while nothing is known."""
         if not self._recent_timings:
-            return self.threads
+            return self._threads
         # The fastest was hindered least, and tells best how long the other side takes. Of several: a last one, alone and
         # beside the next exchange, looked twice as slow, and woke a second thread in vain for every other batch.
         seconds, worked = min(tuple(self._recent_timings))
-        return max(1, min(int(seconds / max(worked, 1e-6)), self.threads))
-
-    def _wake_more(self) -> None:
-        """Wake as many threads again if an errand has waited for longer than was foreseen."""
-        with self._lock:
-            if self._todo and time.monotonic() - self._woken_at > WAIT_FOR_THREAD:
-                self._wake(2 * self._awake)
+        return max(1, min(int(seconds / max(worked, 1e-6)), self._threads))
 
     def _wake(self, count: int) -> None:
         """Let so many threads work. The lock is held."""
         self._woken_at = time.monotonic()
-        for _ in range(min(count, self.threads, self._awake + len(self._todo)) - self._awake):
+        for _ in range(min(count, self._threads, self._awake + len(self._jobs)) - self._awake):
             self._awake += 1
             if self._awake > len(self._pool):
                 thread = threading.Thread(target=self._work, name="send", daemon=True)
@@ -157,114 +157,118 @@ class SendPool:
             self._tickets.put(True)
 
     def _work(self) -> None:
-        """A ticket lets one thread work for as long as there are errands: they are not handed over one by one."""
+        """Run jobs for as long as there are any, once for each ticket: jobs are not handed over one by one."""
         while self._tickets.get():
-            while (errand := self._next()) is not None:
-                self._run(errand)
+            while (job := self._next_job()) is not None:
+                permit = Permit(job.deadline, self._switch.may_write)
+                started, worked = time.monotonic(), time.thread_time()
+                try:
+                    self._results.put(self._executor.run(job, permit, started))
+                finally:
+                    # From here on nothing is written; the main thread may still have to collect the result.
+                    self._switch.leave()
+                    if permit.written:
+                        self._recent_timings.append((time.monotonic() - started, time.thread_time() - worked))
 
-    def _next(self) -> SendJob | None:
+    def _next_job(self) -> SendJob | None:
         with self._lock:
-            if self._todo:
-                errand = self._todo.popleft()
-                if not self._todo:
-                    self._all_begun.set()
-                return errand
+            if self._jobs:
+                job = self._jobs.popleft()
+                if not self._jobs:
+                    self.all_begun.set()
+                return job
             self._awake -= 1
             return None
 
-    def _run(self, errand: SendJob) -> None:
-        permit = Permit(errand.deadline, self._switch.may_write)
-        started, worked = time.monotonic(), time.thread_time()
-        try:
-            match errand.what:
-                case Claimed():
-                    self._done.put(self._sent(errand.what, errand, permit, started))
-                case ClaimedLookUp():
-                    self._done.put(self._looked_up(errand.what, errand, permit, started))
-        finally:
-            # After this nothing is written; the main thread may still have to fetch what was put down.
-            self._switch.leave()
-            if permit.written:
-                self._recent_timings.append((time.monotonic() - started, time.thread_time() - worked))
 
-    def _sent(self, claimed: Claimed, errand: SendJob, permit: Permit, started: float) -> Finished:
-        outcome, status, tries = self._attempt(claimed, errand, permit)
+@dataclass(frozen=True, slots=True)
+class JobExecutor:
+    """Makes one request and gives exactly one result, whatever happens: a lost result would lose its operation."""
+
+    client: Sender
+    policy: RetryPolicy
+    worker_id: str
+    jitter: Jitter = full_jitter
+
+    def run(self, job: SendJob, permit: Permit, started: float) -> Finished | FinishedLookUp:
+        """Send, or look up, by `permit`. `started`: when (monotonic) the job began, its wait for a slot included."""
+        match job.claimed:
+            case Claimed():
+                return self._send(job, job.claimed, permit, started)
+            case ClaimedLookUp():
+                return self._look_up(job, job.claimed, permit, started)
+
+    def _send(self, job: SendJob, claimed: Claimed, permit: Permit, started: float) -> Finished:
+        outcome, status, tries = self._request(job, claimed, permit)
+        try:
+            facts = self.policy.facts(KIND_BY_NAME[job.kind], claimed.failures, claimed.max_failures)
+            settlement = decide(outcome, facts, self.jitter)
+        except Exception as error:  # noqa: BLE001 (the turn would wait for the result for ever)
+            last = claimed.failures + 1 >= claimed.max_failures
+            settlement = fallback_settlement(outcome, type(error).__name__, written=permit.written, last=last)
         return Finished(
             claimed.id,
             claimed.attempt,
-            self._decided(outcome, claimed, errand.kind, permit),
-            self._by,
+            settlement,
+            self.worker_id,
             seconds=round(time.monotonic() - started, 6),
             tries=tries,
             written=permit.written,
             http_status=status,
         )
 
-    def _decided(self, outcome: Outcome, claimed: Claimed, kind: str, permit: Permit) -> Settlement:
+    def _request(self, job: SendJob, claimed: Claimed, permit: Permit) -> tuple[Outcome, int | None, int]:
+        """The outcome, the HTTP status if one came, and how many tries it took."""
         try:
-            facts = self._policy.facts(KIND_BY_NAME[kind], claimed.failures, claimed.max_failures)
-            return decide(outcome, facts, self._jitter)
-        except Exception as error:  # noqa: BLE001 (as below; its turn, too, would wait for it for ever)
-            last = claimed.failures + 1 >= claimed.max_failures
-            return fallback_settlement(outcome, type(error).__name__, written=permit.written, last=last)
-
-    def _attempt(self, claimed: Claimed, errand: SendJob, permit: Permit) -> tuple[Outcome, int | None, int]:
-        """Exactly one outcome, whatever happens: an error nobody foresaw is judged by whether a byte was written."""
-        try:
-            kind = KIND_BY_NAME[errand.kind]
+            kind = KIND_BY_NAME[job.kind]
             call = kind.from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
-            _wait_until(errand.starts)
-            answer = self._client.send(call, permit)
+            _wait_until(job.starts)
+            answer = self.client.send(call, permit)
             outcome = outcome_of(answer) if isinstance(answer, VitecError) else kind.read(answer)
         except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
-            return _unforeseen(error, permit), None, 1
+            return outcome_of_unforeseen(error, written=permit.written), None, 1
         else:
             return outcome, answer.status, answer.tries
 
-    def _looked_up(self, doubtful: ClaimedLookUp, errand: SendJob, permit: Permit, started: float) -> FinishedLookUp:
-        sighting, outcome, answered, status = self._ask(doubtful, errand, permit)
+    def _look_up(self, job: SendJob, claimed: ClaimedLookUp, permit: Permit, started: float) -> FinishedLookUp:
+        result, answer, outcome = self._ask(job, claimed, permit)
+        signal = outcome if isinstance(outcome, Retryable | InDoubt) else None
         return FinishedLookUp(
-            doubtful.id,
-            doubtful.attempt,
-            doubtful.look_ups,
-            sighting,
-            answered,
-            self._by,
+            claimed.id,
+            claimed.attempt,
+            claimed.look_ups,
+            result,
+            not isinstance(answer, VitecError) or isinstance(answer, Refused),
+            self.worker_id,
             seconds=round(time.monotonic() - started, 6),
-            http_status=status,
-            hold=outcome.hold if isinstance(outcome, Retryable | InDoubt) else None,
-            health=outcome.health if isinstance(outcome, Retryable | InDoubt) else Health.WELL,
+            http_status=None if answer is None else answer.status,
+            hold=signal.hold if signal else None,
+            health=signal.health if signal else Health.WELL,
         )
 
     def _ask(
-        self, doubtful: ClaimedLookUp, errand: SendJob, permit: Permit
-    ) -> tuple[LookUpResult, Outcome | None, bool, int | None]:
-        """The sighting; what an error means for its scope; whether Vitec answered; the status."""
+        self, job: SendJob, claimed: ClaimedLookUp, permit: Permit
+    ) -> tuple[LookUpResult, Answer | VitecError | None, Outcome | None]:
+        """The look-up's result, the answer or error that it rests on, and what an error means for its scope."""
         try:
-            operation = KIND_BY_NAME[errand.kind].from_payload(doubtful.payload)
-            call = operation.look_up_call(f"{doubtful.id}.{doubtful.attempt}.{doubtful.look_ups}")
+            operation = KIND_BY_NAME[job.kind].from_payload(claimed.payload)
+            call = operation.look_up_call(f"{claimed.id}.{claimed.attempt}.{claimed.look_ups}")
             if call is None:
-                return LookUpResult(Presence.UNCLEAR, "Vitec cannot be asked about this kind"), None, True, None
-            _wait_until(errand.starts)
-            answer = self._client.send(call, permit)
+                return LookUpResult(Presence.UNCLEAR, "Vitec cannot be asked about this kind"), None, None
+            _wait_until(job.starts)
+            answer = self.client.send(call, permit)
             if isinstance(answer, VitecError):
-                reason = f"the look-up brought no answer that proves anything ({answer.code})"
-                unclear = LookUpResult(Presence.UNCLEAR, reason)
-                return unclear, outcome_of(answer), isinstance(answer, Refused), answer.status
-            skew = timedelta(seconds=self._policy.skew)
-            found = operation.find(answer, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
-        except Exception as error:  # noqa: BLE001 (as above)
-            return LookUpResult(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), None, True, None
+                why = f"the look-up brought no answer that proves anything ({answer.code})"
+                return LookUpResult(Presence.UNCLEAR, why), answer, outcome_of(answer)
+            skew = timedelta(seconds=self.policy.skew)
+            result = operation.find(answer, sent_at=claimed.sent_at, known_ids=claimed.known_ids, skew=skew)
+        except Exception as error:  # noqa: BLE001 (as for a request)
+            return LookUpResult(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), None, None
         else:
-            return found, None, True, answer.status
+            return result, answer, None
 
 
 def _wait_until(moment: float, sleep: Callable[[float], None] = time.sleep) -> None:
     wait = moment - time.monotonic()
     if wait > 0:
         sleep(wait)
-
-
-def _unforeseen(error: Exception, permit: Permit) -> Outcome:
-    detail = type(error).__name__
-    return InDoubt("unforeseen", detail) if permit.written else Retryable("unforeseen", detail)

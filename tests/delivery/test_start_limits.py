@@ -14,8 +14,8 @@ from tests.delivery.wire import Wire, created
 from tests.outbox.plans import explained
 from tests.outbox.steps import begin, make, wake_all
 from worker import delivery
-from worker.delivery import rate_limiter
-from worker.delivery.rate_limiter import RateLimiter
+from worker.delivery import start_limits
+from worker.delivery.start_limits import RateLimiter
 from worker.kind import Answer, Call
 from worker.outbox import Database
 from worker.outbox.exchange import rate_limit
@@ -38,7 +38,7 @@ def reserved(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.extend(slots.offsets)
         return slots
 
-    monkeypatch.setattr(rate_limiter, "rate_limit", _Pace(reserve))
+    monkeypatch.setattr(start_limits, "rate_limit", _Pace(reserve))
     return found
 
 
@@ -117,7 +117,7 @@ def test_a_lane_with_nothing_ready_is_told_from_one_that_waits_for_slots(db: Dat
     assert slow.slots_for(5) == 1
     other = RateLimiter(db, turn, 0.001)
     assert other.slots_for(5) == 0
-    assert other.needs_slot
+    assert not other.slots
     with db.write() as connection:
         factory.make_hold(connection, Scope.LANE, customer_id=turn.customer_id)
         connection.exec_driver_sql("DELETE FROM operations")

@@ -1,0 +1,138 @@
+"""How many requests a turn could start now: by its threads, its share, the slots of the pace, and pauses between looks."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import DBAPIError
+
+from worker.delivery.owned import OwnedLane, WorkInHand
+from worker.outbox.database.database import Database
+from worker.outbox.database.errors import is_database_unavailable
+from worker.outbox.exchange import rate_limit
+from worker.outbox.exchange.claim import FROM_START, ClaimCursor
+from worker.outbox.lanes import turns
+from worker.outbox.lanes.turns import Turn
+
+IDLE = 0.05
+"""Seconds until the next look at a lane that had nothing, while requests are still in flight or no capacity is left."""
+
+IDLE_AT_MOST = 0.5
+"""To so many seconds that pause grows, doubling, while look after look finds nothing."""
+
+LONGEST_WAIT = 0.25
+"""Seconds that a turn waits for a result at most, before it looks whether it has to end."""
+
+
+@dataclass(slots=True)
+class RateLimiter:
+    """The slots of a turn: moments at which it may start a request, reserved in blocks for the rows that are ready."""
+
+    db: Database
+    turn: Turn
+    rate: float
+    """Requests per second of the whole environment; 0: no pace, and nothing is asked."""
+    slots: deque[float] = field(default_factory=deque)
+    ask_at: float = 0.0
+    """When (monotonic) it is worth asking for slots again."""
+    _last_start: float = 0.0
+
+    def slots_for(self, free: int, cursor: ClaimCursor = FROM_START) -> int | None:
+        """Of so many free threads, how many have a slot. None: the lane has nothing that is ready for one.
+
+        None is reserved for a row that is not there; the ready rows are counted from `cursor` on, as they are claimed.
+        With the database away there are none.
+        """
+        if not self.rate:
+            return free
+        now = time.monotonic()
+        if len(self.slots) < free and now >= self.ask_at:
+            try:
+                useful = min(free, rate_limit.count_ready(self.db, self.turn, free, cursor))
+                if not useful and not self.slots:
+                    return None
+                if useful > len(self.slots):
+                    reserved_from = time.monotonic()
+                    reserved = rate_limit.reserve_slots(self.db, self.rate, useful - len(self.slots))
+                    self.slots.extend(reserved_from + offset for offset in reserved.offsets)
+                    self.ask_at = reserved_from + reserved.wait
+            except DBAPIError as error:
+                if not is_database_unavailable(error):
+                    raise
+                self.ask_at = now + 0.5
+        return min(free, len(self.slots))
+
+    def next_start(self, now: float) -> float:
+        """When the next request may start: at its slot, and slots that an exchange outlasted make no burst."""
+        if not self.rate:
+            return now
+        self._last_start = max(self.slots.popleft(), now, self._last_start + 1 / self.rate)
+        return self._last_start
+
+
+@dataclass(slots=True)
+class StartLimits:
+    """The least of what bounds a turn, and when to look at its lane again after a look that found nothing."""
+
+    db: Database
+    lane: OwnedLane
+    threads: int
+    rate_limiter: RateLimiter
+    _look_at: float = 0.0
+    _pause: float = 0.0
+
+    def seconds_to_next_look(self, in_flight: int) -> float:
+        """How long to wait for results before it is worth looking at the lane."""
+        if in_flight >= self.threads:
+            return LONGEST_WAIT
+        limiter = self.rate_limiter
+        look_at = max(self._look_at, limiter.ask_at if limiter.rate and not limiter.slots else 0.0)
+        return max(0.0, min(look_at - time.monotonic(), LONGEST_WAIT))
+
+    def count_startable(self, hand: WorkInHand) -> int | None:
+        """How many requests could start now. None: the lane has nothing ready, and the turn nothing in hand."""
+        free, now = self.threads - len(hand.in_flight), time.monotonic()
+        if free <= 0 or (now < self._look_at and not hand.has_results):
+            return 0
+        if self._pause and hand.in_flight and not hand.has_results and not self._finds_claimable():
+            return 0
+        usable = free
+        if self.rate_limiter.rate and self.lane.share is not None:
+            # No more slots than the share leaves capacity for: an unused one is lost to all. At least one, since only a
+            # claim reads that the share has grown.
+            usable = min(free, max(1, self.lane.share - len(hand.in_flight)))
+        slots = self.rate_limiter.slots_for(usable, self.lane.cursor)
+        # Results in hand are settled first: they may bring something to do, such as the children of a success.
+        if slots is None and not hand.has_results:
+            self._back_off()
+            return 0 if hand.in_flight else None
+        return slots or 0
+
+    def _finds_claimable(self) -> bool:
+        """Whether the lane that had nothing has something now: asked by a read, which writes and locks nothing.
+
+        The database away finds nothing: requests in flight go on, and their answers will wait for the database.
+        """
+        try:
+            claimable = turns.has_claimable(self.db, self.lane.turn)
+        except DBAPIError as error:
+            if not is_database_unavailable(error):
+                raise
+            claimable = False
+        if not claimable:
+            self._back_off()
+        return claimable
+
+    def note_claim(self, begun: int, wanted: int, in_flight: int) -> None:
+        """Pause before the next look if the claim shows that there is no capacity for more, or nothing more to claim.
+
+        A result that comes meanwhile brings an exchange of its own.
+        """
+        if begun:
+            self._pause = 0.0
+        if begun < wanted or (begun and in_flight + begun == self.lane.share):
+            self._back_off()
+
+    def _back_off(self) -> None:
+        self._pause = min(2 * self._pause or IDLE, IDLE_AT_MOST)
+        self._look_at = time.monotonic() + self._pause
