@@ -10,11 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from models import FINAL, WAITING, State
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
-from worker.outbox.intake.record import apply_revisions
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import LaneKey
 from worker.outbox.operators import decisions
-from worker.outbox.operators.decisions import TARGETS, Decision, OperationStatus, Verb
+from worker.outbox.operators.decisions import TARGETS, Decision, Verb
+from worker.outbox.revisions.apply import apply_revisions
+from worker.outbox.views.status import OperationStatus
 
 BATCH = 200
 """Operations per transaction: a bulk decision must not hold up the turns that settle the same rows."""

@@ -158,9 +158,9 @@ GUARDS = (
     Guard(
         11,
         "and after a hold may be the one that goes first",
-        ROOM,
-        "union_all(one.where(in_flight), one.where(look_up_running(now)))",
-        "one.where(in_flight)",
+        "worker/outbox/predicates.py",
+        "union_all(operations.where(in_flight), operations.where(look_up_running(now)))",
+        "operations.where(in_flight)",
         f"{_ROOM_TEST}test_after_a_hold_one_look_up_goes_first_and_every_send_waits_for_it",
     ),
     Guard(

@@ -13,7 +13,7 @@ from tests.importing.exports import operations
 from worker.importing import Enqueued, enqueue
 from worker.kind import BadCells
 from worker.kinds import UnknownKind
-from worker.outbox.intake.record import IntakeResult
+from worker.outbox.revisions.judge import IntakeResult
 
 if TYPE_CHECKING:
     from worker.outbox import Database, FixedClock

@@ -14,8 +14,8 @@ from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
 from worker.importing.rows import IntakeDefaults, ParsedRow, read_row, read_rows
 from worker.kinds import KINDS, Comeback, Notification, OrderToken
+from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.feed_files import Rejection
-from worker.outbox.intake.record import NewOperation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

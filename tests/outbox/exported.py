@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from models import Event, State
 from tests import factory
-from worker.outbox.intake.record import IntakeResult, KnownShare, NewOperation, open_lanes, record_rows
+from worker.outbox.database.staging import NewOperation
+from worker.outbox.intake.record import KnownShare, open_lanes, record_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
 
     from worker.outbox import Database
+    from worker.outbox.revisions.judge import IntakeResult
 
 WAITING = [State.PENDING, State.RETRYABLE]
 UNDECIDED = [State.IN_FLIGHT, State.IN_DOUBT]

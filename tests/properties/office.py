@@ -14,8 +14,9 @@ from tests.properties.vitec import Fate
 from tests.properties.workers import Worker, World, begin
 from worker import reconciling
 from worker.kinds import KIND_BY_NAME
+from worker.outbox.database.staging import NewOperation
 from worker.outbox.exchange import rescue
-from worker.outbox.intake.record import NewOperation, open_lanes, record_rows
+from worker.outbox.intake.record import open_lanes, record_rows
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.operators import pauses
 from worker.outbox.operators.pauses import HoldScope

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from models import FINAL, State
-from worker.outbox.operators.decisions import Decision, OperationStatus
+from worker.outbox.operators.decisions import Decision
+from worker.outbox.views.status import OperationStatus
 from worker.reconciling import Cancel, Decider, Delivered, Expiry, GiveUp, Requeue, SendAgain, Wish, judge
 
 _UNDECIDED = Decider("")

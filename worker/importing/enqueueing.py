@@ -11,8 +11,10 @@ from worker.importing.rows import IntakeDefaults, new_operation, read_cells
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
-from worker.outbox.intake.record import IntakeResult, NewOperation, open_lanes, record_rows
+from worker.outbox.database.staging import NewOperation
+from worker.outbox.intake.record import open_lanes, record_rows
 from worker.outbox.lanes import turns
+from worker.outbox.revisions.judge import IntakeResult
 
 
 @dataclass(frozen=True, slots=True)

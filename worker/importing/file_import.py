@@ -17,12 +17,13 @@ from worker.importing.seen_keys import SeenKeys
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
+from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake import feed_files
 from worker.outbox.intake.feed_files import FileCounts, OpenFile, Rejection
-from worker.outbox.intake.record import BATCH, IntakeResult, KnownShare, NewOperation, open_lanes, record_rows
+from worker.outbox.intake.record import BATCH, KnownShare, open_lanes, record_rows
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import LaneKey
-from worker.outbox.revisions.judge import ALREADY_SENT
+from worker.outbox.revisions.judge import ALREADY_SENT, IntakeResult
 
 Progress = Callable[[int, int], None]
 """Told after each chunk: rows done, rows in all."""

@@ -15,8 +15,8 @@ from worker.importing.columns import Columns
 from worker.kind import BadCell, BadCells, Kind, Problem
 from worker.kind.cells import body_id, moment, path_id, read_column
 from worker.kinds import KIND_BY_NAME
+from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.feed_files import Rejection
-from worker.outbox.intake.record import NewOperation
 
 
 @dataclass(frozen=True, slots=True)

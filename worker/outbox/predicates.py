@@ -6,9 +6,22 @@ What one of them sees as due, the others see too; otherwise turns would ring eac
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    SQLColumnExpression,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import aliased
 
-from models import Hold, Lane, Operation, Scope
+from models import Attempt, Event, Hold, Lane, Operation, Scope, State
 from models.operation import (
     AWAITING_PARENT_SQL,
     IN_DOUBT_SQL,
@@ -19,6 +32,7 @@ from models.operation import (
     UNREPORTED_SQL,
     WAITING_SQL,
 )
+from worker.outbox.database.statements import cached_statement
 
 
 def _written_out(*conditions: str, row: str = "operations.") -> ColumnElement[bool]:
@@ -156,3 +170,43 @@ def lane_is_free(now: Now) -> ColumnElement[bool]:
 def lane_is_due(now: Now) -> ColumnElement[bool]:
     """The lane waits for a turn."""
     return and_(Lane.due_at <= now, lane_is_free(now), claimable(now))
+
+
+@cached_statement
+def half_open_probe(now: Now) -> Any:
+    """The operation sent or looked up in a scope that comes out of a hold and covers the lane: all others wait for it."""
+    own = aliased(Lane, name="own")
+    operations = select(Operation.id, Operation.customer_id, Operation.kind)
+    under_way = union_all(operations.where(in_flight), operations.where(look_up_running(now))).subquery("under_way")
+    return (
+        select(under_way.c.id)
+        .join(Lane, and_(Lane.customer_id == under_way.c.customer_id, Lane.kind == under_way.c.kind))
+        .join(Hold, and_(Hold.until <= now, covers(Hold, Lane)))
+        .join(own, covers(Hold, own))
+        .where(own.customer_id == bindparam("lane_customer"), own.kind == bindparam("lane_kind"))
+        .limit(1)
+    )
+
+
+def count_look_ups() -> ScalarSelect[int]:
+    """How often Vitec has been asked in an operation's present doubt: each doubt has patience of its own.
+
+    The column `look_ups` tells look-ups of one attempt apart, in whichever doubt about it they began.
+    """
+    mine = (Attempt.operation_id == Operation.id, Attempt.attempt == Operation.attempt)
+    of_this_doubt = (Attempt.event == Event.LOOKED_UP, Attempt.at >= Operation.doubt_since)
+    return select(func.count(Attempt.id)).where(*mine, *of_this_doubt).correlate(Operation).scalar_subquery()
+
+
+def rivals_of(match_key: SQLColumnExpression[Any]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Others that the read-back of something with this match key could show in the operation's place."""
+    other = aliased(Operation, name="other")
+    alike = and_(
+        other.customer_id == Operation.customer_id,
+        other.kind == Operation.kind,
+        other.match_key == match_key,
+        other.id != Operation.id,
+    )
+    unsettled = exists().where(alike, other.state.in_([State.IN_FLIGHT, State.IN_DOUBT]))
+    nameless = exists().where(alike, other.state == State.SUCCEEDED, other.remote_id.is_(None))
+    return unsettled.label("contested"), nameless.label("claimed_by_another")

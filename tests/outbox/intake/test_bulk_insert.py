@@ -12,11 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from models import Operation
 from tests.outbox.exported import record, row
 from worker.outbox.database.staging import FEW
-from worker.outbox.intake.record import IntakeResult, KnownShare
+from worker.outbox.intake.record import KnownShare
+from worker.outbox.revisions.judge import IntakeResult
 
 if TYPE_CHECKING:
     from worker.outbox import Database
-    from worker.outbox.intake.record import NewOperation
+    from worker.outbox.database.staging import NewOperation
 
 MANY = FEW + 1
 BROKEN = "{Astrid Hemlig"

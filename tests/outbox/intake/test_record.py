@@ -15,11 +15,12 @@ from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry,
 from worker.kind.stockholm import STOCKHOLM
 from worker.outbox.database import staging
 from worker.outbox.database.errors import retry_on_conflict
-from worker.outbox.database.staging import FEW
+from worker.outbox.database.staging import FEW, NewOperation
 from worker.outbox.intake import bulk_insert
 from worker.outbox.intake.feed_files import Rejection, begin_file, finish_file, record_rejections
-from worker.outbox.intake.record import IntakeResult, KnownShare, NewOperation, record_rows
+from worker.outbox.intake.record import KnownShare, record_rows
 from worker.outbox.revisions.content import THE_CRM
+from worker.outbox.revisions.judge import IntakeResult
 
 if TYPE_CHECKING:
     from worker.outbox import Database, FixedClock

@@ -8,7 +8,8 @@ from models import State
 from tests.factory import MOMENT
 from tests.outbox.steps import SUCCESS, begin, change, claim, done, make, read, settle
 from worker.outbox import Database, FixedClock
-from worker.outbox.intake.record import NewOperation, record_rows
+from worker.outbox.database.staging import NewOperation
+from worker.outbox.intake.record import record_rows
 from worker.outbox.lanes import missing_parents
 from worker.outbox.lanes.missing_parents import CIRCLE, MISSING
 from worker.outbox.upkeep import reported

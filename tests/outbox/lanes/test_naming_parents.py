@@ -9,8 +9,11 @@ from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.steps import SUCCESS, begin, change, claim, done, make, read, settle
 from worker import housekeeping
 from worker.outbox import Database, FixedClock
-from worker.outbox.intake.record import IntakeResult, NewOperation, apply_revisions, open_lanes, record_rows
+from worker.outbox.database.staging import NewOperation
+from worker.outbox.intake.record import open_lanes, record_rows
 from worker.outbox.lanes import dependencies, turns
+from worker.outbox.revisions.apply import apply_revisions
+from worker.outbox.revisions.judge import IntakeResult
 
 
 def row(source_id: str, note: str = "new", after: str | None = "P") -> NewOperation:

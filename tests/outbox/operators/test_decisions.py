@@ -12,6 +12,7 @@ from tests.outbox.steps import entries, make, read
 from worker.outbox import Database, connect
 from worker.outbox.operators import decisions
 from worker.outbox.operators.decisions import Decision
+from worker.outbox.views import status
 from worker.reconciling import Cancel, Decider, Requeue, carry_out, judge
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def test_whose_remote_id_it_is_is_found_by_its_index(pg_db: Database) -> None:
     other = make(pg_db, State.IN_DOUBT)
     plans = explained(pg_db.engine, "SELECT operations.id", freely=False)
     with pg_db.write() as connection:
-        (standing,) = decisions.read_status(connection, pg_db.clock.now(), [other])
+        (standing,) = status.read_status(connection, pg_db.clock.now(), [other])
         plans.clear()
         assert decisions.owner_of(connection, standing, "R1") == owner
     (plan,) = plans

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from models import Event, Operation, RejectedRow, State
 from tests import factory
 from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
-from worker.outbox.intake.record import apply_revisions
+from worker.outbox.revisions.apply import apply_revisions
 from worker.outbox.revisions.content import THE_CRM
 
 if TYPE_CHECKING:

@@ -12,10 +12,12 @@ from tests.outbox.steps import DIED, DOUBT, REFUSAL, SUCCESS, begin, change, cla
 from worker import reconciling
 from worker.decide import Settlement
 from worker.outbox import Database, FixedClock
+from worker.outbox.database.staging import NewOperation
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.claim import Claimed
-from worker.outbox.intake.record import IntakeResult, NewOperation, record_rows
+from worker.outbox.intake.record import record_rows
 from worker.outbox.lanes.turns import Turn
+from worker.outbox.revisions.judge import IntakeResult
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE
 from worker.reconciling import Decider, Delivered, SendAgain
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Float, and_, bindparam, func, select, tuple_, union_all
+from sqlalchemy import Connection, Float, and_, bindparam, func, select, tuple_
 from sqlalchemy.orm import aliased
 
 from models import Hold, Lane, Operation, UtcDateTime
@@ -17,6 +17,7 @@ from worker.outbox.lanes.turns import Turn, is_own_lane
 from worker.outbox.predicates import (
     Now,
     covers,
+    half_open_probe,
     in_flight,
     in_lane,
     lane_has_look_up_due,
@@ -108,19 +109,3 @@ def _look(now: Now) -> Any:
 def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
     """1 if nothing is under way in any scope that comes out of a hold and covers this lane, else 0."""
     return 0 if connection.scalar(half_open_probe(now), turn.parameters) is not None else 1
-
-
-@cached_statement
-def half_open_probe(now: Now) -> Any:
-    """One sent or looked up in a scope that comes out of a hold and covers the lane: the others wait for it."""
-    own = aliased(Lane, name="own")
-    one = select(Operation.id, Operation.customer_id, Operation.kind)
-    under_way = union_all(one.where(in_flight), one.where(look_up_running(now))).subquery("under_way")
-    return (
-        select(under_way.c.id)
-        .join(Lane, and_(Lane.customer_id == under_way.c.customer_id, Lane.kind == under_way.c.kind))
-        .join(Hold, and_(Hold.until <= now, covers(Hold, Lane)))
-        .join(own, covers(Hold, own))
-        .where(own.customer_id == bindparam("lane_customer"), own.kind == bindparam("lane_kind"))
-        .limit(1)
-    )

@@ -19,10 +19,10 @@ from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed, claim
 from worker.outbox.exchange.late_answers import record_late
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp, claim_look_ups, settle_look_ups
 from worker.outbox.exchange.settle import Finished, Moved, settle, succeeded_ids
-from worker.outbox.intake.record import apply_revisions
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import Now
+from worker.outbox.revisions.apply import apply_revisions
 from worker.outcome import Health
 
 

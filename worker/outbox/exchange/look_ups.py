@@ -28,10 +28,9 @@ from worker.kind import LookUpResult, Presence
 from worker.outbox.database.clock import later
 from worker.outbox.database.statements import pick_unlocked, without_index
 from worker.outbox.exchange.late_answers import Evidence, mark_succeeded
-from worker.outbox.exchange.rivals import count_look_ups, rivals_of
 from worker.outbox.exchange.settle import Moved
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, look_up_due, permission_expired
+from worker.outbox.predicates import Now, count_look_ups, look_up_due, permission_expired, rivals_of
 from worker.outbox.revisions.superseded import content_sent
 from worker.outcome import Health, HoldWanted
 

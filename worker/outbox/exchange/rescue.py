@@ -13,10 +13,10 @@ from worker.decide import Settlement
 from worker.outbox.database.database import Database
 from worker.outbox.exchange.late_answers import WORKER_DIED
 from worker.outbox.exchange.settle import Finished, settle, succeeded_ids
-from worker.outbox.intake.record import apply_revisions
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import Now, abandoned, in_flight, in_named_lane, lane_is_free
+from worker.outbox.revisions.apply import apply_revisions
 
 DeadWorkerPolicy = Callable[[str, int, int], Settlement]
 """What becomes of a row of this kind, with so many failures of so many, whose worker died."""

@@ -28,10 +28,7 @@ from worker.outbox.database.statements import cached_statement, insert_if_new
 from worker.outbox.intake.bulk_insert import bulk_insert
 from worker.outbox.lanes.dependencies import parent_is_done
 from worker.outbox.predicates import Now
-from worker.outbox.revisions.apply import apply_revisions
 from worker.outbox.revisions.judge import IntakeResult, revise
-
-__all__ = ["IntakeResult", "KnownShare", "NewOperation", "Recorded", "apply_revisions", "open_lanes", "record_rows"]
 
 BATCH: Mapping[str, int] = {"postgresql": 5_000, "sqlite": 2_000}
 """Rows per transaction, at most: on SQLite everybody else's writes wait for it."""

@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, case, func, insert, literal, select, update
-from sqlalchemy.orm import aliased
 
 from models import Attempt, Event, Operation, State
 from worker.outbox.lanes.dependencies import parent_is_done
-from worker.outbox.predicates import Now, is_parent, named_once, not_expired
+from worker.outbox.predicates import Now, named_once
+from worker.outbox.views.status import OperationStatus, read_status
 
 
 class Verb(StrEnum):
@@ -49,32 +49,6 @@ TARGETS: Mapping[Verb, State | None] = {
 
 
 @dataclass(frozen=True, slots=True)
-class OperationStatus:
-    """An operation as it stands under its lock, as far as it decides what may be decided."""
-
-    id: int
-    kind: str
-    customer_id: str
-    source_id: str
-    feed: str
-    state: State
-    attempt: int
-    accepted: bool
-    acted: bool
-    needs_person: bool
-    cancel_asked: bool
-    blanked: bool
-    too_late: bool
-    """Its `expires_at` has passed."""
-    revised: bool
-    """New content from the CRM waits for its verdict."""
-    remote_id: str | None
-    error_code: str | None
-    parent: State | None
-    """The state of the operation it comes after; None: it comes after none, or that one is not known yet."""
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """What a person decided about one operation. `until` replaces its expiry; with `for_ever` it has none any more."""
 
@@ -92,39 +66,6 @@ def lock_operations(connection: Connection, now: Now, ids: Iterable[int]) -> lis
     connection.execute(select(Operation.id).where(wanted).order_by(Operation.id).with_for_update(key_share=True)).all()
     # What depends on a row must be read after its lock has been waited for.
     return read_status(connection, now, ids)
-
-
-def read_status(connection: Connection, now: Now, ids: Iterable[int]) -> list[OperationStatus]:
-    """Tell how the operations stand without locking them, for somebody who only looks; unknown ids are left out."""
-    wanted = Operation.id.in_(sorted(set(ids)))
-    return [OperationStatus(**row) for row in connection.execute(_standings(now).where(wanted)).mappings()]
-
-
-def _standings(now: Now) -> Any:
-    parent = aliased(Operation, name="parent")
-    return (
-        select(
-            Operation.id,
-            Operation.kind,
-            Operation.customer_id,
-            Operation.source_id,
-            Operation.feed,
-            Operation.state,
-            Operation.attempt,
-            Operation.accepted,
-            Operation.acted_at.is_not(None).label("acted"),
-            Operation.needs_person,
-            Operation.cancel_asked,
-            Operation.payload.is_(None).label("blanked"),
-            (~not_expired(now)).label("too_late"),
-            Operation.revision.is_not(None).label("revised"),
-            Operation.remote_id,
-            Operation.error_code,
-            parent.state.label("parent"),
-        )
-        .outerjoin(parent, is_parent(parent, Operation.feed, Operation.after_kind, Operation.after_source_id))
-        .order_by(Operation.id)
-    )
 
 
 def owner_of(connection: Connection, standing: OperationStatus, remote_id: str) -> int | None:

@@ -7,12 +7,11 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, litera
 
 from models import WAITING, Attempt, Environment, Event, Hold, Lane, Operation, State, UtcDateTime
 from worker.outbox.database.database import Database
-from worker.outbox.exchange.capacity import half_open_probe
-from worker.outbox.exchange.rivals import count_look_ups
-from worker.outbox.operators.decisions import OperationStatus, read_status
 from worker.outbox.predicates import (
     Now,
+    count_look_ups,
     covers,
+    half_open_probe,
     hold_is_active,
     in_flight,
     is_parent,
@@ -22,6 +21,7 @@ from worker.outbox.predicates import (
     permission_expired,
     ready,
 )
+from worker.outbox.views.status import OperationStatus, read_status
 
 MAX_PARENTS = 20
 """How many parents of parents are read; from there on, the next one is to be asked about by itself."""
