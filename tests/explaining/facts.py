@@ -7,8 +7,8 @@ from typing import Any
 
 from models import State
 from tests.factory import MOMENT
-from worker.outbox.operators.decisions import OperationStatus
 from worker.outbox.views.explain import EnvironmentFacts, OperationFacts
+from worker.outbox.views.status import OperationStatus
 
 SOON, TOMORROW = MOMENT + timedelta(minutes=5), MOMENT + timedelta(days=1)
 

@@ -43,7 +43,7 @@ GUARDS = (
     Guard(
         24,
         "nothing is concluded while another like it is under way",
-        "worker/outbox/exchange/rivals.py",
+        "worker/outbox/predicates.py",
         "other.state.in_([State.IN_FLIGHT, State.IN_DOUBT])",
         "other.state.in_([State.IN_FLIGHT])",
         f"{_LOOKING_TEST}test_nothing_is_concluded_while_another_like_it_is_under_way",

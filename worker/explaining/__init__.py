@@ -9,8 +9,8 @@ from worker.explaining.lane_reasons import Limits
 from worker.explaining.next_step import NextStep, next_step
 from worker.explaining.reasons import Note, Reason
 from worker.outbox import Database
-from worker.outbox.operators.decisions import OperationStatus
 from worker.outbox.views.explain import read_facts
+from worker.outbox.views.status import OperationStatus
 
 __all__ = ["Command", "Explanation", "Limits", "NextStep", "Note", "Reason", "explain"]
 
