@@ -5,8 +5,8 @@ set -eu
 here=$(dirname "$0")
 folder=${1:-$here/../secrets}
 
-# Nobody else may enter the folder. The files themselves are readable, since each is mounted into a container
-# whose user has another number than yours.
+# Only you may enter the folder. The files themselves are readable, since each is mounted into a container,
+# and its user has another number than yours.
 mkdir -p "$folder"
 chmod 0700 "$folder"
 umask 0022
