@@ -93,7 +93,7 @@ def _counts(connection: Connection, *, finals: bool) -> dict[tuple[str, State], 
     parts = [of] if finals else [of.where(part) for part in (sendable, awaiting_parent, in_flight, in_doubt)]
     counts: Counter[tuple[str, State]] = Counter()
     for part in parts:
-        counts.update({(row.kind, row.state): row.number for row in connection.execute(part)})
+        counts += Counter({(row.kind, row.state): row.number for row in connection.execute(part)})
     return dict(counts)
 
 
