@@ -10,7 +10,7 @@ import pytest
 
 from run import ROOT
 from tests.importing.conftest import clock, db
-from tests.importing.exports import Ear, operations, taken
+from tests.importing.exports import RecordingListener, import_export, operations
 
 if TYPE_CHECKING:
     from worker.outbox import Database
@@ -23,7 +23,7 @@ LINES = re.findall(r"^\| `([^`]+)` \| (.*?) \|.*\| (\d+) \| (\d+) \| (\d+) \|$",
 
 
 def test_every_file_stands_in_the_readme_and_every_shape_occurs() -> None:
-    assert sorted(name for name, *_ in LINES) == sorted(each.name for each in FOLDER.iterdir() if each.suffix != ".md")
+    assert sorted(name for name, *_ in LINES) == sorted(path.name for path in FOLDER.iterdir() if path.suffix != ".md")
     assert f"{sum(int(rows) for _, _, rows, _, _ in LINES)} rows" in README
     for shape in ("UTF-8 with its mark", "UTF-16", "Windows-1252", "semicolon", "comma", "tab", "JSON lines"):
         assert shape in README
@@ -33,19 +33,17 @@ def test_every_file_stands_in_the_readme_and_every_shape_occurs() -> None:
 def test_a_file_holds_what_the_readme_says(
     db: Database, name: str, kind: str, rows: str, recorded: str, rejected: str
 ) -> None:
-    ear = Ear()
-    summary = taken(db, FOLDER / name, ear)
-    assert (summary.total, summary.counts.recorded, summary.counts.rejected) == (
-        int(rows),
-        int(recorded),
-        int(rejected),
-    )
+    listener = RecordingListener()
+    summary = import_export(db, FOLDER / name, listener)
+    assert summary.total == int(rows)
+    assert summary.counts.recorded == int(recorded)
+    assert summary.counts.rejected == int(rejected)
     assert len(operations(db)) == int(recorded)
     assert summary.kind == (kind if " " not in kind else None)
-    reasons = Counter((row.code, row.column) for row in ear.rejected)
+    reasons = Counter((row.code, row.column) for row in listener.rejected)
     assert max(reasons.values(), default=1) == 1
 
 
 def test_all_files_together_collide_nowhere(db: Database) -> None:
-    counts = [taken(db, FOLDER / name).counts for name, *_ in LINES]
-    assert sum(one.recorded for one in counts) == len(operations(db)) == sum(int(line[3]) for line in LINES)
+    counts = [import_export(db, FOLDER / name).counts for name, *_ in LINES]
+    assert sum(count.recorded for count in counts) == len(operations(db)) == sum(int(line[3]) for line in LINES)

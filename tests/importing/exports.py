@@ -1,4 +1,4 @@
-"""Exports for the tests: as small as can be, and taken in with everything that is told remembered."""
+"""Exports for the tests: as small as can be, and imported with every call of the listener remembered."""
 
 from __future__ import annotations
 
@@ -37,37 +37,37 @@ def export(
 
 
 def in_chunks_of(rows: int) -> dict[str, int]:
-    """What `taking.BATCH` is set to, so that a small file has several chunks."""
+    """Return a value for `file_import.BATCH` by which a small file has several chunks."""
     return dict.fromkeys(("postgresql", "sqlite"), rows)
 
 
 @dataclass(slots=True)
-class Ear:
-    """Remembers what it is told."""
+class RecordingListener:
+    """Remembers the calls of the listener."""
 
     rejected: list[Rejection] = field(default_factory=list)
     steps: list[tuple[int, int]] = field(default_factory=list)
     kinds: list[set[str]] = field(default_factory=list)
 
-    def listener(self) -> ImportListener:
-        """As `take_in` wants it."""
+    def callbacks(self) -> ImportListener:
+        """Return the callbacks for `import_file`."""
         return ImportListener(
-            progress=lambda done, total: self.steps.append((done, total)),
-            rejected=self.rejected.append,
-            recorded=lambda kinds: self.kinds.append(set(kinds)),
+            on_progress=lambda done, total: self.steps.append((done, total)),
+            on_rejected=self.rejected.append,
+            on_recorded=lambda kinds: self.kinds.append(set(kinds)),
         )
 
 
-def taken(db: Database, path: Path, ear: Ear | None = None, **options: Any) -> ImportSummary:
-    """Take the file in."""
-    return import_file(db, path, listener=(ear or Ear()).listener(), **options)
+def import_export(db: Database, path: Path, listener: RecordingListener | None = None, **options: Any) -> ImportSummary:
+    """Import the file."""
+    return import_file(db, path, listener=(listener or RecordingListener()).callbacks(), **options)
 
 
-def told(db: Database, path: Path, **options: Any) -> list[tuple[int, str | None, str]]:
-    """Take the file in, and give line, column and code of what was rejected."""
-    ear = Ear()
-    import_file(db, path, listener=ear.listener(), **options)
-    return [(row.line, row.column, row.code) for row in ear.rejected]
+def rejections_of(db: Database, path: Path, **options: Any) -> list[tuple[int, str | None, str]]:
+    """Import the file, and return line, column and code of the rejected rows."""
+    listener = RecordingListener()
+    import_file(db, path, listener=listener.callbacks(), **options)
+    return [(row.line, row.column, row.code) for row in listener.rejected]
 
 
 def operations(db: Database) -> list[Row[Any]]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def understood(folder: Path, headings: str, kind: str | None = None) -> Columns:
+def resolve(folder: Path, headings: str, kind: str | None = None) -> Columns:
     path = folder / "export.csv"
     path.write_text(headings + "\n", encoding="utf-8")
     with open_feed(path) as feed:
@@ -22,7 +22,7 @@ def understood(folder: Path, headings: str, kind: str | None = None) -> Columns:
 
 def refused(folder: Path, headings: str, kind: str | None = None) -> str:
     with pytest.raises(FileRefused) as caught:
-        understood(folder, headings, kind)
+        resolve(folder, headings, kind)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -38,14 +38,14 @@ def refused(folder: Path, headings: str, kind: str | None = None) -> str:
     ],
 )
 def test_the_kind_is_taken_from_headings_that_fit_only_one(tmp_path: Path, headings: str, kind: str) -> None:
-    columns = understood(tmp_path, headings)
+    columns = resolve(tmp_path, headings)
     assert columns.kind is not None
     assert columns.kind.kind == kind
     assert columns.fields[kind][:2] == ("source_id", "customer_id")
 
 
 def test_a_column_kind_lets_each_row_name_its_own(tmp_path: Path) -> None:
-    columns = understood(tmp_path, "Typ;Id;Kundid;Anteckning;data")
+    columns = resolve(tmp_path, "Typ;Id;Kundid;Anteckning;data")
     assert (columns.kind, columns.kind_at) == (None, 0)
     assert columns.fields["comeback"] == ("kind", "source_id", "customer_id", "note", "data")
     assert columns.fields["order_token"] == ("kind", "source_id", "customer_id", "Anteckning", "data")

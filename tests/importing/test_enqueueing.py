@@ -35,10 +35,12 @@ def comeback(db: Database, note: str = "", source_id: str = "P-1", after: str | 
 
 def test_it_is_recorded_once_and_its_lane_woken(db: Database) -> None:
     first = comeback(db)
-    assert first.verdict is IntakeResult.RECORDED
+    assert first.result is IntakeResult.RECORDED
     assert comeback(db) == Enqueued(IntakeResult.UNCHANGED, first.id)
     (row,) = operations(db)
-    assert (row.id, row.feed_file_id, row.line) == (first.id, None, None)
+    assert row.id == first.id
+    assert row.feed_file_id is None
+    assert row.line is None
     assert row.next_attempt_at == row.send_after == datetime(2026, 12, 5, 9, tzinfo=UTC)
     with db.read() as connection:
         assert connection.scalar(select(Lane.due_at)) == row.send_after
@@ -47,14 +49,16 @@ def test_it_is_recorded_once_and_its_lane_woken(db: Database) -> None:
 def test_a_waiting_child_does_not_wake_its_lane(db: Database) -> None:
     comeback(db, after="comeback:P-0")
     (row,) = operations(db)
-    assert (row.after_kind, row.after_source_id, row.parent_done) == ("comeback", "P-0", False)
+    assert row.after_kind == "comeback"
+    assert row.after_source_id == "P-0"
+    assert row.parent_done is False
     with db.read() as connection:
         assert connection.scalar(select(Lane.due_at)) is None
 
 
 def test_new_content_replaces_what_waits(db: Database) -> None:
     comeback(db)
-    assert comeback(db, "new").verdict is IntakeResult.REVISED
+    assert comeback(db, "new").result is IntakeResult.REVISED
     assert operations(db)[0].payload["note"] == "new"
 
 

@@ -26,22 +26,22 @@ GOOD = {"Id": "A-1", "Kund-id": "M30001", "Id på kontakt": "ADR1", "Tid och dat
 MIXED = {"Typ": "comeback", **GOOD, "data": ""}
 
 
-def read(cells: Mapping[str, Any], kind: Any = Comeback, terms: IntakeDefaults | None = None) -> ParsedRow:
+def read(cells: Mapping[str, Any], kind: Any = Comeback, defaults: IntakeDefaults | None = None) -> ParsedRow:
     headings = tuple(cells)
     columns = Columns(headings, kind, headings.index("Typ") if "Typ" in headings else None)
-    return read_row(Row(7, list(cells.values())), columns, terms or IntakeDefaults())
+    return read_row(Row(7, list(cells.values())), columns, defaults or IntakeDefaults())
 
 
-def new(cells: Mapping[str, Any], kind: Any = Comeback, terms: IntakeDefaults | None = None) -> NewOperation:
-    found = read(cells, kind, terms).found
-    assert isinstance(found, NewOperation), found
-    return found
+def new(cells: Mapping[str, Any], kind: Any = Comeback, defaults: IntakeDefaults | None = None) -> NewOperation:
+    result = read(cells, kind, defaults).result
+    assert isinstance(result, NewOperation), result
+    return result
 
 
 def rejected(cells: Mapping[str, Any], kind: Any = Comeback) -> Rejection:
-    found = read(cells, kind).found
-    assert isinstance(found, Rejection)
-    return found
+    result = read(cells, kind).result
+    assert isinstance(result, Rejection)
+    return result
 
 
 _VALUES = [
@@ -81,18 +81,21 @@ def test_rows_with_which_nothing_is_wrong_are_read_by_column(kind: type[Kind], m
     cells = cells_of(kind, GOLDEN / kind.kind)
     monkeypatch.delattr("worker.importing.rows.read_row")
     for at, columns in ((None, Columns(tuple(cells), kind, None)), (0, Columns(("kind", *cells), None, 0))):
-        said = list(cells.values()) if at is None else [kind.kind, *cells.values()]
-        found = read_rows([Row(line, said) for line in (2, 3)], columns, IntakeDefaults())
-        assert [(one.line, one.key) for one in found] == [(line, (kind.kind, cells["source_id"])) for line in (2, 3)]
+        values = list(cells.values()) if at is None else [kind.kind, *cells.values()]
+        parsed = read_rows([Row(line, values) for line in (2, 3)], columns, IntakeDefaults())
+        assert [(row.line, row.key) for row in parsed] == [(line, (kind.kind, cells["source_id"])) for line in (2, 3)]
 
 
 def test_a_good_row_becomes_an_operation() -> None:
-    found = new({**GOOD, "Anteckning": "Ring före"})
-    assert (found.kind, found.customer_id, found.source_id, found.line) == ("comeback", "M30001", "A-1", 7)
-    assert found.payload == (
+    operation = new({**GOOD, "Anteckning": "Ring före"})
+    assert operation.kind == "comeback"
+    assert operation.customer_id == "M30001"
+    assert operation.source_id == "A-1"
+    assert operation.line == 7
+    assert operation.payload == (
         '{"customer_id":"M30001","contact_id":"ADR1","date":"2026-12-10T09:00:00+01:00","note":"Ring före"}'
     )
-    assert found.match_key == "ADR1/2026-12-10T09:00:00"
+    assert operation.match_key == "ADR1/2026-12-10T09:00:00"
 
 
 def test_the_hash_covers_all_that_the_row_says() -> None:
@@ -113,12 +116,12 @@ def test_the_hash_covers_all_that_the_row_says() -> None:
 
 
 def test_times_of_the_row_are_read_as_stockholm_s() -> None:
-    found = new(
+    operation = new(
         {**GOOD, "Tidigast": "2026-12-01 08:00", "Giltig till": "2026-12-02T08:00:00Z", "Efter": " Comeback:A-0 "}
     )
-    assert found.send_after == datetime(2026, 12, 1, 7, tzinfo=UTC)
-    assert found.expires_at == datetime(2026, 12, 2, 8, tzinfo=UTC)
-    assert (found.after_kind, found.after_source_id) == ("comeback", "A-0")
+    assert operation.send_after == datetime(2026, 12, 1, 7, tzinfo=UTC)
+    assert operation.expires_at == datetime(2026, 12, 2, 8, tzinfo=UTC)
+    assert (operation.after_kind, operation.after_source_id) == ("comeback", "A-0")
 
 
 def test_settings_override_the_kind_s_time_to_expiry() -> None:
@@ -144,19 +147,24 @@ def test_settings_override_the_kind_s_time_to_expiry() -> None:
     ],
 )
 def test_a_bad_cell_is_named_by_the_file_s_heading(heading: str, value: str, code: str) -> None:
-    found = rejected({**GOOD, "Efter": "", "Tidigast": "", "Giltig till": "", heading: value})
-    assert (found.line, found.column, found.code) == (7, heading, code)
-    assert found.reason
-    assert found.remedy
+    rejection = rejected({**GOOD, "Efter": "", "Tidigast": "", "Giltig till": "", heading: value})
+    assert rejection.line == 7
+    assert rejection.column == heading
+    assert rejection.code == code
+    assert rejection.reason
+    assert rejection.remedy
     if value:
-        assert value not in f"{found.reason}{found.remedy}"
+        assert value not in f"{rejection.reason}{rejection.remedy}"
 
 
 def test_a_rejected_row_is_named_as_far_as_possible() -> None:
-    found = rejected({**GOOD, "Tid och datum för återkomsten": "x"})
-    assert (found.kind, found.customer_id, found.source_id) == ("comeback", "M30001", "A-1")
-    found = rejected({**GOOD, "Kund-id": "x/y", "Id": "\x00"})
-    assert (found.customer_id, found.source_id) == (None, None)
+    rejection = rejected({**GOOD, "Tid och datum för återkomsten": "x"})
+    assert rejection.kind == "comeback"
+    assert rejection.customer_id == "M30001"
+    assert rejection.source_id == "A-1"
+    nameless = rejected({**GOOD, "Kund-id": "x/y", "Id": "\x00"})
+    assert nameless.customer_id is None
+    assert nameless.source_id is None
 
 
 def test_the_first_bad_column_is_reported() -> None:
@@ -168,12 +176,14 @@ def test_a_bad_row_still_counts_as_having_named_its_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said", "code"),
+    ("kind", "cell", "code"),
     [(None, "", "missing"), (None, "valuation", "unknown_kind"), (Notification, "comeback", "other_kind")],
 )
-def test_a_row_of_no_kind_or_of_another_is_rejected(kind: Any, said: str, code: str) -> None:
-    found = rejected({**MIXED, "Typ": said}, kind)
-    assert (found.column, found.code, found.source_id) == ("Typ", code, "A-1")
+def test_a_row_of_no_kind_or_of_another_is_rejected(kind: Any, cell: str, code: str) -> None:
+    rejection = rejected({**MIXED, "Typ": cell}, kind)
+    assert rejection.column == "Typ"
+    assert rejection.code == code
+    assert rejection.source_id == "A-1"
 
 
 def test_columns_of_other_kinds_must_be_empty() -> None:
@@ -183,12 +193,12 @@ def test_columns_of_other_kinds_must_be_empty() -> None:
 
 def test_a_row_bad_for_the_reader_is_rejected_likewise() -> None:
     columns = Columns(tuple(GOOD), Comeback, None)
-    found = read_row(BadRow(9, "too_many_cells", "why", "what helps"), columns, IntakeDefaults())
-    assert found == ParsedRow(9, None, Rejection(9, "too_many_cells", "why", "what helps"))
+    parsed = read_row(BadRow(9, "too_many_cells", "why", "what helps"), columns, IntakeDefaults())
+    assert parsed == ParsedRow(9, None, Rejection(9, "too_many_cells", "why", "what helps"))
 
 
 def test_values_of_json_are_read_as_they_are() -> None:
     cells = {"sourceId": 17, "customerId": "M1", "header": "x", "sms": False, "recipients": ["HAN1"]}
-    found = new(cells, Notification)
-    assert found.source_id == "17"
-    assert '"sms":false' in found.payload
+    operation = new(cells, Notification)
+    assert operation.source_id == "17"
+    assert '"sms":false' in operation.payload

@@ -16,8 +16,15 @@ from worker import bootstrap, logs
 from worker.cli import terminal
 from worker.cli.options import kind_names
 from worker.feeds import FileRefused
-from worker.importing import DEFAULT_FEED, ImportedElsewhere, ImportListener, ImportSummary, IntakeDefaults, import_file
-from worker.importing import Progress as Step
+from worker.importing import (
+    DEFAULT_FEED,
+    ImportedElsewhere,
+    ImportListener,
+    ImportSummary,
+    IntakeDefaults,
+    ProgressCallback,
+    import_file,
+)
 from worker.outbox.intake.feed_files import Rejection
 from worker.outbox.views import unreported
 
@@ -100,7 +107,7 @@ class _Report:
 def _taken_in(path: Path, asked: _Asked, bell: "_Bell") -> _Report:
     report = _Report(path)
     with _progress(path, asked) as step:
-        listener = ImportListener(progress=step, rejected=report.add, recorded=bell)
+        listener = ImportListener(on_progress=step, on_rejected=report.add, on_recorded=bell)
         try:
             report.summary = import_file(
                 bootstrap.database(),
@@ -108,7 +115,7 @@ def _taken_in(path: Path, asked: _Asked, bell: "_Bell") -> _Report:
                 kind=asked.kind,
                 feed=asked.feed,
                 dry_run=asked.dry_run,
-                terms=_terms(),
+                defaults=_terms(),
                 listener=listener,
             )
         except (FileRefused, ImportedElsewhere) as error:
@@ -151,7 +158,7 @@ class _Bell:
 
 
 @contextmanager
-def _progress(path: Path, asked: _Asked) -> Iterator[Step]:
+def _progress(path: Path, asked: _Asked) -> Iterator[ProgressCallback]:
     """A bar for whoever looks on; nothing in a pipe."""
     if asked.as_json or not terminal.on_terminal():
         yield lambda done, total: None  # noqa: ARG005 (nobody looks on)

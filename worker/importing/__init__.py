@@ -6,7 +6,7 @@ from worker.importing.file_import import (
     ImportedElsewhere,
     ImportListener,
     ImportSummary,
-    Progress,
+    ProgressCallback,
     import_file,
 )
 from worker.importing.rows import IntakeDefaults
@@ -18,7 +18,7 @@ __all__ = [
     "ImportSummary",
     "ImportedElsewhere",
     "IntakeDefaults",
-    "Progress",
+    "ProgressCallback",
     "enqueue",
     "import_file",
 ]

@@ -1,4 +1,4 @@
-"""What the headings of a file mean: which kind its rows are, and which field each column is."""
+"""Headings of a file, resolved: the kind of its rows, and the field of each column."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,130 +26,113 @@ class Columns:
 
         A column that the kind does not know keeps its own heading: the kind refuses a row that fills it.
         """
-        return {kind.kind: _fields(kind, self.headings) for kind in ((self.kind,) if self.kind else KINDS)}
+        return {kind.kind: _fields(self.headings, kind.headings) for kind in ((self.kind,) if self.kind else KINDS)}
 
     @cached_property
     def source_id_at(self) -> int:
-        """Where the row's own id stands."""
-        return _position(self.headings, "source_id") or 0
+        """The position of the row's own id."""
+        return _fields(self.headings).index("source_id")
 
     def heading_of(self, kind: type[Kind] | None, field: str) -> str:
-        """The column of a field in the file's own words; the field's own name if the file has no such column."""
-        names = self.fields[kind.kind] if kind else tuple(ROW_HEADINGS.get(fold(one), one) for one in self.headings)
+        """Return the column of a field in the file's own words; the field's own name if the file has no such column."""
+        names = self.fields[kind.kind] if kind else _fields(self.headings)
         return self.headings[names.index(field)] if field in names else field
 
 
-def resolve_columns(feed: Feed, kind: str | None) -> Columns:
-    """Find out what the headings mean, or raise `FileRefused`. `kind`: what the caller says that all rows are."""
-    given = _named(feed, kind) if kind else None
-    kind_at = _position(feed.headings, "kind")
-    _refuse_unknown(feed, KINDS if given is None else (given,), given)
-    if given is None and kind_at is None:
-        given = _inferred(feed)
-    columns = Columns(feed.headings, given, kind_at)
-    _refuse_missing(feed, columns)
-    _refuse_doubled(feed, columns)
+def resolve_columns(feed: Feed, kind_name: str | None) -> Columns:
+    """Resolve the headings, or raise `FileRefused`. `kind_name`: the kind of all rows, if the caller names one."""
+    kind = _kind_by_name(feed, kind_name) if kind_name else None
+    known = _known_headings(KINDS if kind is None else (kind,))
+    unknown = [heading for heading in feed.headings if fold(heading) not in known]
+    if unknown:
+        raise _unknown_headings(feed, kind, unknown, known)
+    common = _fields(feed.headings)
+    kind_at = common.index("kind") if "kind" in common else None
+    columns = Columns(feed.headings, _infer_kind(feed) if kind is None and kind_at is None else kind, kind_at)
+    fields = {field for names in columns.fields.values() for field in names}
+    missing = [field for field in _required(columns.kind) if field not in fields]
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        wrong = f"line {feed.heading_line}: missing heading{plural} {', '.join(missing)}"
+        raise FileRefused(feed.name, wrong, f"Add the column{plural} to the export")
+    for names in columns.fields.values():
+        if len(set(names)) < len(names):
+            raise _same_column(feed, names)
     return columns
 
 
-def _fields(kind: type[Kind], headings: Iterable[str]) -> tuple[str, ...]:
-    common, own = ROW_HEADINGS, kind.headings
-    return tuple(common.get(folded) or own.get(folded) or heading for heading in headings for folded in [fold(heading)])
+def _fields(headings: Iterable[str], kind_headings: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    known = ROW_HEADINGS if kind_headings is None else {**kind_headings, **ROW_HEADINGS}
+    return tuple(known.get(fold(heading), heading) for heading in headings)
 
 
-def _position(headings: Iterable[str], field: str) -> int | None:
-    return next((at for at, heading in enumerate(headings) if ROW_HEADINGS.get(fold(heading)) == field), None)
+def _kind_by_name(feed: Feed, name: str) -> type[Kind]:
+    kind = KIND_BY_NAME.get(name)
+    if kind is None:
+        raise FileRefused(feed.name, f"there is no kind {name!r}", f"The kinds are {', '.join(KIND_BY_NAME)}")
+    return kind
 
 
-def _named(feed: Feed, name: str) -> type[Kind]:
-    found = KIND_BY_NAME.get(name)
-    if found is None:
-        raise FileRefused(feed.name, f"there is no kind {name!r}", f"The kinds are {_listed(k.kind for k in KINDS)}")
-    return found
-
-
-def _known(kinds: Iterable[type[Kind]]) -> dict[str, str]:
+def _known_headings(kinds: Iterable[type[Kind]]) -> dict[str, str]:
+    """Return folded heading → field, for the headings of all the kinds."""
     return dict(ROW_HEADINGS) | {heading: field for kind in kinds for heading, field in kind.headings.items()}
 
 
-def _covers(kind: type[Kind], headings: Iterable[str]) -> bool:
-    """Whether a file of this kind could have these headings: it knows them all, and lacks none that it needs."""
-    fields = _fields(kind, headings)
-    return not _strangers(kind, headings) and {*_REQUIRED, *_required(kind)} <= {*fields}
+def _required(kind: type[Kind] | None) -> list[str]:
+    fields = {} if kind is None else kind.model_fields
+    return list(dict.fromkeys([*_REQUIRED, *(name for name, field in fields.items() if field.is_required())]))
 
 
-def _strangers(kind: type[Kind], headings: Iterable[str]) -> list[str]:
-    known = _known([kind])
-    return [heading for heading in headings if fold(heading) not in known]
+def _missing_fields(kind: type[Kind], headings: Iterable[str]) -> list[str]:
+    fields = _fields(headings, kind.headings)
+    return [field for field in _required(kind) if field not in fields]
 
 
-def _required(kind: type[Kind]) -> list[str]:
-    return [name for name, field in kind.model_fields.items() if field.is_required()]
+def _kinds_that_know(headings: Iterable[str]) -> list[type[Kind]]:
+    folded = {fold(heading) for heading in headings}
+    return [kind for kind in KINDS if folded <= _known_headings([kind]).keys()]
 
 
-def _fitting(headings: Iterable[str]) -> list[type[Kind]]:
-    headings = tuple(headings)
-    return [kind for kind in KINDS if _covers(kind, headings)]
+def _fitting_kinds(headings: Iterable[str]) -> list[type[Kind]]:
+    """Return the kinds that know all the headings, and lack none that they need."""
+    return [kind for kind in _kinds_that_know(headings) if not _missing_fields(kind, headings)]
 
 
-def _refuse_unknown(feed: Feed, kinds: Iterable[type[Kind]], given: type[Kind] | None) -> None:
-    known = _known(kinds)
-    unknown = [heading for heading in feed.headings if fold(heading) not in known]
-    if not unknown:
-        return
-    fitting = _fitting(feed.headings)
-    if given and fitting:
-        raise FileRefused(feed.name, f"these headings are no {given.kind}'s", f"Use --kind {fitting[0].kind}")
-    one = len(unknown) == 1
-    heard = _listed(_with_suggestion(heading, known) for heading in unknown)
-    wrong = f"line {feed.heading_line}: unknown heading{'' if one else 's'} {heard}"
-    names = _listed(dict.fromkeys(known.values())) if given else "those of Vitec's help pages"
-    raise FileRefused(feed.name, wrong, f"Rename {'it' if one else 'them'} in the export; known headings are {names}")
+def _infer_kind(feed: Feed) -> type[Kind]:
+    fitting, near = _fitting_kinds(feed.headings), _kinds_that_know(feed.headings)
+    if len(fitting) == 1:
+        return fitting[0]
+    if len(near) == 1 and not fitting:
+        missing = ", ".join(_missing_fields(near[0], feed.headings))
+        raise FileRefused(feed.name, f"missing heading for {near[0].kind}: {missing}", "Add it to the export")
+    kind_names = ", ".join(kind.kind for kind in fitting or near or KINDS)
+    remedy = f"Give --kind ({kind_names}), or add a column kind"
+    raise FileRefused(feed.name, "it does not say which kind its rows are", remedy)
+
+
+def _unknown_headings(feed: Feed, kind: type[Kind] | None, unknown: list[str], known: Mapping[str, str]) -> FileRefused:
+    fitting = _fitting_kinds(feed.headings)
+    if kind and fitting:
+        return FileRefused(feed.name, f"these headings are no {kind.kind}'s", f"Use --kind {fitting[0].kind}")
+    plural, them = ("", "it") if len(unknown) == 1 else ("s", "them")
+    suggestions = ", ".join(_with_suggestion(heading, known) for heading in unknown)
+    names = ", ".join(dict.fromkeys(known.values())) if kind else "those of Vitec's help pages"
+    wrong = f"line {feed.heading_line}: unknown heading{plural} {suggestions}"
+    return FileRefused(feed.name, wrong, f"Rename {them} in the export; known headings are {names}")
 
 
 def _with_suggestion(heading: str, known: Mapping[str, str]) -> str:
     near = get_close_matches(fold(heading), known, n=1, cutoff=0.75)
-    shown = printable(heading)
-    return f"{shown!r} (perhaps {near[0]!r}?)" if near else repr(shown)
+    return f"{_printable(heading)!r} (perhaps {near[0]!r}?)" if near else repr(_printable(heading))
 
 
-def printable(heading: str) -> str:
-    """A heading as it can stand in a line: what cannot be printed is left out, and a long one is cut."""
+def _same_column(feed: Feed, names: tuple[str, ...]) -> FileRefused:
+    second_at, field = next((at, field) for at, field in enumerate(names) if field in names[:at])
+    first, second = _printable(feed.headings[names.index(field)]), _printable(feed.headings[second_at])
+    wrong = f"line {feed.heading_line}: {first!r} and {second!r} are the same column"
+    return FileRefused(feed.name, wrong, "Keep one of the two")
+
+
+def _printable(heading: str) -> str:
+    """Return a heading as it can stand in a line: without characters that cannot be printed, and cut where it is long."""
     return "".join(character for character in heading if character.isprintable())[:60]
-
-
-def _inferred(feed: Feed) -> type[Kind]:
-    fitting = _fitting(feed.headings)
-    if len(fitting) == 1:
-        return fitting[0]
-    near = [kind for kind in KINDS if not _strangers(kind, feed.headings)]
-    remedy = f"Give --kind ({_listed(kind.kind for kind in fitting or near or KINDS)}), or add a column kind"
-    if len(near) == 1 and not fitting:
-        missing = _listed(
-            name for name in (*_REQUIRED, *_required(near[0])) if name not in _fields(near[0], feed.headings)
-        )
-        raise FileRefused(feed.name, f"missing heading for {near[0].kind}: {missing}", "Add it to the export")
-    raise FileRefused(feed.name, "it does not say which kind its rows are", remedy)
-
-
-def _refuse_missing(feed: Feed, columns: Columns) -> None:
-    needed = [*_REQUIRED, *(_required(columns.kind) if columns.kind else ())]
-    fields = {field for names in columns.fields.values() for field in names}
-    missing = [name for name in dict.fromkeys(needed) if name not in fields]
-    if missing:
-        many = "s" if len(missing) > 1 else ""
-        wrong = f"line {feed.heading_line}: missing heading{many} {_listed(missing)}"
-        raise FileRefused(feed.name, wrong, f"Add the column{many} to the export")
-
-
-def _refuse_doubled(feed: Feed, columns: Columns) -> None:
-    for names in columns.fields.values():
-        for at, field in enumerate(names):
-            if field in names[:at]:
-                first, second = feed.headings[names.index(field)], feed.headings[at]
-                wrong = f"line {feed.heading_line}: {printable(first)!r} and {printable(second)!r} are the same column"
-                raise FileRefused(feed.name, wrong, "Keep one of the two")
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)

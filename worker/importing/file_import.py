@@ -1,19 +1,17 @@
-"""A file is taken in: chunk by chunk, each with the mark of how far it came, so that a crash costs nothing."""
+"""Imports a file chunk by chunk, each in one transaction with the file's progress, so that a crash costs nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from worker.feeds import Feed, open_feed
 from worker.importing.columns import Columns, resolve_columns
-from worker.importing.gc_tuning import gc_tuning
-from worker.importing.prefetch import prefetch
 from worker.importing.rows import IntakeDefaults, ParsedRow, read_rows
-from worker.importing.seen_keys import SeenKeys
+from worker.importing.throughput import SeenKeys, gc_tuning, prefetch
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
@@ -25,8 +23,8 @@ from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import LaneKey
 from worker.outbox.revisions.judge import ALREADY_SENT, IntakeResult
 
-Progress = Callable[[int, int], None]
-"""Told after each chunk: rows done, rows in all."""
+ProgressCallback = Callable[[int, int], None]
+"""Called after each chunk: rows done, rows in all."""
 
 MAX_LENGTH = 4_000_000
 """Characters of content in one chunk, about: most exports have a tenth of it in as many rows as a chunk may have."""
@@ -37,7 +35,7 @@ TOGETHER = 500
 DEFAULT_FEED = "crm"
 """The feed's name is never the file's: a renamed re-export would send everything twice."""
 
-_NOT_RECORDED = {
+_REFUSED_RESULTS = {
     IntakeResult.ALREADY_SENT: ("source_id", *ALREADY_SENT),
     IntakeResult.OTHER_CUSTOMER: (
         "customer_id",
@@ -46,16 +44,20 @@ _NOT_RECORDED = {
         "Cancel the one that is recorded, and export this one under a new id.",
     ),
 }
-_AWAKENING = frozenset({IntakeResult.RECORDED, IntakeResult.REVISED, IntakeResult.REQUEUED})
+"""The field, code, reason and remedy of a row that the outbox refuses."""
+
+_WAKING_RESULTS = frozenset({IntakeResult.RECORDED, IntakeResult.REVISED, IntakeResult.REQUEUED})
+_NOT_ENTERED = OpenFile(id=0)
+"""The file of a dry run."""
 
 
 class ImportedElsewhere(Exception):  # noqa: N818 (a fact)
-    """Another process takes the same file in at this moment. The text is the line to show."""
+    """Another process imports the same file at this moment. The text is the line to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What became of a file. `resumed_at` > 0: an earlier try had come so far, and its counts are included."""
+    """The result of an import. `resumed_at` > 0: an earlier try had come so far, and its counts are included."""
 
     name: str
     kind: str | None
@@ -65,18 +67,18 @@ class ImportSummary:
     resumed_at: int = 0
 
 
-def _nobody(*_: object) -> None:
-    """Nobody listens."""
+def _ignore(*_: object) -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportListener:
-    """Who is told while a file is taken in; all three are called between transactions."""
+    """Callbacks of an import; all three are called between transactions."""
 
-    progress: Progress = _nobody
-    rejected: Callable[[Rejection], None] = _nobody
-    recorded: Callable[[Iterable[str]], None] = _nobody
-    """Kinds that have something to do now, after each chunk: a good moment to ring."""
+    on_progress: ProgressCallback = _ignore
+    on_rejected: Callable[[Rejection], None] = _ignore
+    on_recorded: Callable[[Iterable[str]], None] = _ignore
+    """Given the kinds that have something to do now, after each chunk: a good moment to ring."""
 
 
 def import_file(
@@ -86,52 +88,51 @@ def import_file(
     kind: str | None = None,
     feed: str = DEFAULT_FEED,
     dry_run: bool = False,
-    terms: IntakeDefaults | None = None,
+    defaults: IntakeDefaults | None = None,
     listener: ImportListener | None = None,
 ) -> ImportSummary:
-    """Take a file in, to its end or from where an earlier try has stopped.
+    """Import a file to its end, from its beginning or from where an earlier try has stopped.
 
-    Raises `FileRefused` before anything is recorded, and `TakenElsewhere`. `dry_run`: everything is done, and undone.
+    Raises `FileRefused` before anything is recorded, and `ImportedElsewhere`. `dry_run`: everything is done, and undone.
     """
-    terms, listener = terms or IntakeDefaults(), listener or ImportListener()
-    with gc_tuning(), open_feed(path) as source, SeenKeys() as seen:
+    defaults, listener = defaults or IntakeDefaults(), listener or ImportListener()
+    with gc_tuning(), open_feed(path) as source, closing(SeenKeys()) as seen_keys:
         columns = resolve_columns(source, kind)
-        file = None if dry_run else _begin(db, source, feed, kind)
-        run = _Import(db, feed, seen, columns, file=file, terms=terms)
-        resumed_at = run.done
-        readings, most = _readings(source, columns, terms), BATCH[db.engine.dialect.name]
-        for chunk in _chunks(islice(readings, resumed_at), most):
-            run.pass_over(chunk)
+        file = _NOT_ENTERED
+        if not dry_run:
+            file = feed_files.begin_file(
+                db, feed=feed, name=source.name, kind=kind, content_hash=source.sha256, size=source.size
+            )
+        known_share = KnownShare.MOST if file.seen_before else KnownShare.NONE
+        run = _FileImport(db, feed, columns, defaults, seen_keys, dry_run, file, known_share)
+        rows, max_rows = _parsed_rows(source, columns, defaults), BATCH[db.engine.dialect.name]
+        for skipped in _chunks(islice(rows, file.rows_done), max_rows):
+            run.find_repeated(skipped)
         # While the database works on one chunk, the next one is read.
-        with closing(prefetch(map(run.sorted, _chunks(readings, most)))) as chunks:
-            for ready in chunks:
-                run.take(ready, listener)
-                listener.progress(run.done, source.total)
-    if file is not None:
-        feed_files.finish_file(db, file)
-    taken = columns.kind.kind if columns.kind else None
-    return ImportSummary(source.name, taken, taken is not None and kind is None, source.total, run.counts, resumed_at)
+        with closing(prefetch(map(run.separate_rejections, _chunks(rows, max_rows)))) as chunks:
+            for chunk in chunks:
+                run.record_chunk(chunk, listener)
+                listener.on_progress(run.file.rows_done, source.total)
+    if not dry_run:
+        feed_files.finish_file(db, run.file)
+    kind_name = columns.kind.kind if columns.kind else None
+    kind_was_inferred = kind_name is not None and kind is None
+    return ImportSummary(source.name, kind_name, kind_was_inferred, source.total, run.file.counts, file.rows_done)
 
 
-def _begin(db: Database, source: Feed, feed: str, kind: str | None) -> OpenFile:
-    return feed_files.begin_file(
-        db, feed=feed, name=source.name, kind=kind, content_hash=source.sha256, size=source.size
-    )
-
-
-def _readings(source: Feed, columns: Columns, terms: IntakeDefaults) -> Iterator[ParsedRow]:
+def _parsed_rows(source: Feed, columns: Columns, defaults: IntakeDefaults) -> Iterator[ParsedRow]:
     rows = source.rows()
-    while some := list(islice(rows, TOGETHER)):
-        yield from read_rows(some, columns, terms)
+    while batch := list(islice(rows, TOGETHER)):
+        yield from read_rows(batch, columns, defaults)
 
 
-def _chunks(readings: Iterable[ParsedRow], most: int) -> Iterator[list[ParsedRow]]:
-    """At most so many rows at a time, and fewer where they are long: memory must not grow with what stands in them."""
+def _chunks(rows: Iterable[ParsedRow], max_rows: int) -> Iterator[list[ParsedRow]]:
+    """Yield `max_rows` at a time, and fewer where they are long: memory must not grow with the length of their cells."""
     chunk, length = list[ParsedRow](), 0
-    for one in readings:
-        chunk.append(one)
-        length += len(one.found.payload) if isinstance(one.found, NewOperation) else 0
-        if len(chunk) == most or length > MAX_LENGTH:
+    for row in rows:
+        chunk.append(row)
+        length += len(row.result.payload) if isinstance(row.result, NewOperation) else 0
+        if len(chunk) == max_rows or length > MAX_LENGTH:
             yield chunk
             chunk, length = [], 0
     if chunk:
@@ -139,152 +140,141 @@ def _chunks(readings: Iterable[ParsedRow], most: int) -> Iterator[list[ParsedRow
 
 
 class _Chunk(NamedTuple):
-    """A chunk as it can be recorded: rows to record, rows to reject, the lanes of the former."""
+    """A chunk ready to be recorded: its operations, its rejected rows, and the lanes of the former."""
 
-    new: list[NewOperation]
-    bad: list[Rejection]
-    turns: frozenset[LaneKey]
+    operations: list[NewOperation]
+    rejections: list[Rejection]
+    lanes: frozenset[LaneKey]
 
 
-class _Import:
-    """One file on its way in: how far it has come."""
+class _ChunkResult(NamedTuple):
+    """A recorded chunk: its counts, its rejected rows in the file's order, and the lanes that have something to do."""
 
-    def __init__(
-        self, db: Database, feed: str, seen: SeenKeys, columns: Columns, *, file: OpenFile | None, terms: IntakeDefaults
-    ) -> None:
-        self.db, self.feed, self.file, self.terms = db, feed, file, terms
-        self.counts = file.counts if file else FileCounts()
-        self.done = file.rows_done if file else 0
-        self._seen = seen
-        self._headings = {field: columns.heading_of(None, field) for field in ("source_id", "customer_id")}
-        self._lanes: set[LaneKey] = set()
-        self._known = KnownShare.MOST if file is not None and file.seen_before else KnownShare.NONE
+    counts: FileCounts
+    rejections: list[Rejection]
+    lanes_to_wake: frozenset[LaneKey]
+    known_share: KnownShare
 
-    def pass_over(self, chunk: Sequence[ParsedRow]) -> None:
-        """Remember the keys of rows that an earlier try has done."""
-        self._seen.repeated([(one.key, one.line) for one in chunk if one.key])
 
-    def take(self, ready: _Chunk, listener: ImportListener) -> None:
-        """Record one chunk, wake its lanes, and tell whoever listens."""
-        done = self.done + len(ready.new) + len(ready.bad)
-        took = retry_on_conflict(lambda: self._tried(ready) if self.file is None else self._recorded(ready, done))
-        self.counts, self.done = self.counts + took.counts, done
-        # An export is old or new as a whole: what was known in one chunk will be in the next.
-        self._known = took.known
-        if self.file is not None:
-            self.file = replace(self.file, rows_done=done)
-            turns.wake_lanes(self.db, took.awake)
-            listener.recorded({kind for _, kind in took.awake})
-        for row in took.rejected:
-            listener.rejected(row)
+@dataclass(slots=True)
+class _FileImport:
+    """The import of one file: `file` holds how far it has come."""
 
-    def sorted(self, chunk: Sequence[ParsedRow]) -> _Chunk:
-        """Tell rows to record from rows to reject: those that could not be read, and those that name a key again."""
-        again = self._seen.repeated([(one.key, one.line) for one in chunk if one.key])
-        new: list[NewOperation] = []
-        bad: list[Rejection] = []
-        for one in chunk:
-            if isinstance(one.found, Rejection):
-                bad.append(one.found)
-            elif one.line in again:
-                first = again[one.line]
-                why = f"the id stands in the file already, on line {first}"
-                remedy = "Give every row an id of its own."
-                bad.append(_refused(one.found, self._headings, "source_id", "repeated_source_id", why, remedy))
+    db: Database
+    feed: str
+    columns: Columns
+    defaults: IntakeDefaults
+    seen_keys: SeenKeys
+    dry_run: bool
+    file: OpenFile
+    known_share: KnownShare
+    opened_lanes: set[LaneKey] = field(default_factory=set)
+
+    def find_repeated(self, rows: Sequence[ParsedRow]) -> dict[int, int]:
+        """Remember the keys of rows; returns line → first line for those that name a key again."""
+        return self.seen_keys.add([(row.key, row.line) for row in rows if row.key])
+
+    def separate_rejections(self, rows: Sequence[ParsedRow]) -> _Chunk:
+        """Separate rows to record from rows to reject: those that could not be read, and those that name a key again."""
+        first_lines = self.find_repeated(rows)
+        chunk = _Chunk([], [], frozenset())
+        for row in rows:
+            if isinstance(row.result, Rejection):
+                chunk.rejections.append(row.result)
+            elif row.line in first_lines:
+                reason = f"the id stands in the file already, on line {first_lines[row.line]}"
+                repeated = ("source_id", "repeated_source_id", reason, "Give every row an id of its own.")
+                chunk.rejections.append(self._reject(row.result, *repeated))
             else:
-                new.append(one.found)
-        return _Chunk(new, bad, frozenset([(row.customer_id, row.kind) for row in new]))
+                chunk.operations.append(row.result)
+        return chunk._replace(lanes=frozenset([(row.customer_id, row.kind) for row in chunk.operations]))
 
-    def _tried(self, ready: _Chunk) -> "_ChunkResult":
-        """Do it all, and undo it."""
+    def record_chunk(self, chunk: _Chunk, listener: ImportListener) -> None:
+        """Record one chunk, wake its lanes, and call the listener."""
+        rows_done = self.file.rows_done + len(chunk.operations) + len(chunk.rejections)
+        result = retry_on_conflict(lambda: self._try(chunk) if self.dry_run else self._commit(chunk, rows_done))
+        self.file = replace(self.file, rows_done=rows_done, counts=self.file.counts + result.counts)
+        # An export is old or new as a whole: as many as were known in one chunk will be in the next.
+        self.known_share = result.known_share
+        if not self.dry_run:
+            turns.wake_lanes(self.db, result.lanes_to_wake)
+            listener.on_recorded({kind for _, kind in result.lanes_to_wake})
+        for rejection in result.rejections:
+            listener.on_rejected(rejection)
+
+    def _try(self, chunk: _Chunk) -> _ChunkResult:
+        """Record a chunk, and undo it."""
         with self.db.write() as connection, connection.begin_nested() as trial:
-            open_lanes(connection, _with_groups(ready.turns))
-            recorded = record_rows(connection, self.db, ready.new, feed=self.feed, known=self._known)
+            open_lanes(connection, _with_groups(chunk.lanes))
+            recorded = record_rows(connection, self.db, chunk.operations, feed=self.feed, known=self.known_share)
             trial.rollback()
-        return _ChunkResult.of(ready, recorded.verdicts, self._headings)
+        return self._result_of(chunk, recorded.verdicts)
 
-    def _recorded(self, ready: _Chunk, done: int) -> "_ChunkResult":
+    def _commit(self, chunk: _Chunk, rows_done: int) -> _ChunkResult:
         """Record the rows, the rejected ones, and how far the file has come, in one transaction."""
-        file = self.file
-        assert file is not None  # noqa: S101 (a dry run takes the other path)
-        self._open_lanes(ready.turns)
+        self._open_lanes(chunk.lanes)
         with self.db.write() as connection:
-            if not feed_files.advance_file(connection, file, done):
+            if not feed_files.advance_file(connection, self.file, rows_done):
                 raise ImportedElsewhere("another process is taking in this file. Let it finish, and import it again.")
             recorded = record_rows(
                 connection,
                 self.db,
-                ready.new,
+                chunk.operations,
                 feed=self.feed,
-                feed_file_id=file.id,
-                max_failures=self.terms.max_failures,
-                known=self._known,
+                feed_file_id=self.file.id,
+                max_failures=self.defaults.max_failures,
+                known=self.known_share,
             )
-            took = _ChunkResult.of(ready, recorded.verdicts, self._headings)
-            feed_files.add_counts(connection, file, took.counts)
-            feed_files.record_rejections(connection, self.db, file, took.rejected)
-        return took
+            result = self._result_of(chunk, recorded.verdicts)
+            feed_files.add_counts(connection, self.file, result.counts)
+            if result.rejections:
+                feed_files.record_rejections(connection, self.db, self.file, result.rejections)
+        return result
 
-    def _open_lanes(self, keys: frozenset[LaneKey]) -> None:
-        """Make new lanes in a transaction of their own, so that nobody waits for a chunk because of them."""
-        fresh = keys - self._lanes
-        if fresh:
+    def _open_lanes(self, lanes: frozenset[LaneKey]) -> None:
+        """Make new lanes in a transaction of their own, so that no other writer waits for a chunk because of them."""
+        if new := lanes - self.opened_lanes:
             with self.db.write() as connection:
-                open_lanes(connection, _with_groups(fresh))
-            self._lanes |= fresh
+                open_lanes(connection, _with_groups(new))
+            self.opened_lanes |= new
 
-
-def _with_groups(keys: Iterable[LaneKey]) -> list[tuple[str, str, str]]:
-    return [(customer_id, kind, KIND_BY_NAME[kind].function_group) for customer_id, kind in keys]
-
-
-def _refused(
-    row: NewOperation, headings: Mapping[str, str], field: str, code: str, reason: str, remedy: str
-) -> Rejection:
-    return Rejection(
-        line=row.line or 0,
-        column=headings[field],
-        code=code,
-        reason=reason,
-        remedy=remedy,
-        kind=row.kind,
-        customer_id=row.customer_id,
-        source_id=row.source_id,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _ChunkResult:
-    """What became of one chunk: its counts, the rejected rows in the file's order, lanes that have something to do."""
-
-    known: KnownShare
-    counts: FileCounts
-    rejected: list[Rejection]
-    awake: frozenset[LaneKey]
-
-    @classmethod
-    def of(cls, ready: _Chunk, verdicts: Sequence[IntakeResult], headings: Mapping[str, str]) -> "_ChunkResult":
-        number = Counter(verdicts)
-        refused = [
-            _refused(row, headings, *_NOT_RECORDED[verdict])
-            for row, verdict in zip(ready.new if number.keys() & _NOT_RECORDED.keys() else (), verdicts, strict=False)
-            if verdict in _NOT_RECORDED
-        ]
-        rejected = sorted([*ready.bad, *refused], key=lambda row: row.line)
+    def _result_of(self, chunk: _Chunk, results: Sequence[IntakeResult]) -> _ChunkResult:
+        number = Counter(results)
+        rejections = chunk.rejections
+        if number.keys() & _REFUSED_RESULTS.keys():
+            refused = [
+                self._reject(row, *_REFUSED_RESULTS[result])
+                for row, result in zip(chunk.operations, results, strict=True)
+                if result in _REFUSED_RESULTS
+            ]
+            rejections = sorted([*rejections, *refused], key=lambda rejection: rejection.line)
         counts = FileCounts(
             recorded=number[IntakeResult.RECORDED],
             revised=number[IntakeResult.REVISED] + number[IntakeResult.DEFERRED],
             requeued=number[IntakeResult.REQUEUED],
             unchanged=number[IntakeResult.UNCHANGED],
-            rejected=len(rejected),
+            rejected=len(rejections),
         )
-        # All of them if any: to wake a lane that has nothing new is harmless, and to tell them apart costs more.
-        awake = ready.turns if number.keys() & _AWAKENING else frozenset[LaneKey]()
-        return cls(_known(number), counts, rejected, awake)
+        # All lanes if any: to wake a lane that has nothing new is harmless, and to tell them apart costs more.
+        lanes_to_wake = chunk.lanes if number.keys() & _WAKING_RESULTS else frozenset[LaneKey]()
+        if number[IntakeResult.UNCHANGED] > number[IntakeResult.RECORDED]:
+            known_share = KnownShare.MOST
+        else:
+            known_share = KnownShare.SOME if number.keys() - {IntakeResult.RECORDED} else KnownShare.NONE
+        return _ChunkResult(counts, rejections, lanes_to_wake, known_share)
+
+    def _reject(self, row: NewOperation, field_name: str, code: str, reason: str, remedy: str) -> Rejection:
+        return Rejection(
+            line=row.line or 0,
+            column=self.columns.heading_of(None, field_name),
+            code=code,
+            reason=reason,
+            remedy=remedy,
+            kind=row.kind,
+            customer_id=row.customer_id,
+            source_id=row.source_id,
+        )
 
 
-def _known(number: Mapping[IntakeResult, int]) -> KnownShare:
-    """How many rows of a chunk with so many verdicts were known."""
-    if number.get(IntakeResult.UNCHANGED, 0) > number.get(IntakeResult.RECORDED, 0):
-        return KnownShare.MOST
-    return KnownShare.SOME if number.keys() - {IntakeResult.RECORDED} else KnownShare.NONE
+def _with_groups(lanes: Iterable[LaneKey]) -> list[tuple[str, str, str]]:
+    return [(customer_id, kind, KIND_BY_NAME[kind].function_group) for customer_id, kind in lanes]
