@@ -1,4 +1,4 @@
-"""How a complete 2xx answer is read: as data of one known shape, or as accepted in doubt. Nothing in here raises."""
+"""The reading of a complete 2xx answer: data of one known shape, or accepted in doubt. Nothing in here raises."""
 
 import json
 from typing import Any, Final, NoReturn
@@ -8,20 +8,20 @@ from worker.kind.contract import Answer, LookUpResult, Presence
 from worker.outcome import Health, InDoubt, Outcome, Succeeded
 
 
-class _Unreadable:
+class _MalformedJson:
     """Not JSON, or JSON that no answer of Vitec's can be. Equal to no value of JSON."""
 
 
-UNREADABLE: Final = _Unreadable()
+MALFORMED: Final = _MalformedJson()
 
 
 def value_of(answer: Answer) -> Any:
-    """Give the JSON value of the body; UNREADABLE where it is none, is nested too deep or holds NaN or endless digits."""
+    """Give the JSON value of the body; MALFORMED where it is none, is nested too deep or holds NaN or endless digits."""
     try:
         # As `json.loads` reads bytes.
         return _DECODER.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
     except (ValueError, RecursionError):
-        return UNREADABLE
+        return MALFORMED
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -50,7 +50,7 @@ def members(value: Any) -> dict[str, Any] | None:
 def accepted_in_doubt(why: str) -> InDoubt:
     """Vitec accepted the call, and its answer is cut off or not what the kind's is. `why`: a plain clause without data.
 
-    It counts towards the breaker: a door that answers so again and again makes nothing but doubts.
+    It counts towards the breaker: an API that answers so again and again makes nothing but doubts.
     """
     return InDoubt("unreadable_answer", why, accepted=True, health=Health.ILL)
 

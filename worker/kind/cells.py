@@ -48,10 +48,10 @@ class Cell:
 
 
 def read_column(read: Reader, cells: Sequence[Any]) -> list[Any]:
-    """Read the cells of a column; what many of them say is read once."""
+    """Read the cells of a column; a text that stands in many of them is read once."""
     # Only texts: JSON's `true`, 1 and 1.0 would be taken for each other.
-    if set(map(type, cells)) == {str} and len(said := set(cells)) * 2 < len(cells):
-        return list(map({cell: read(cell) for cell in said}.__getitem__, cells))
+    if set(map(type, cells)) == {str} and len(texts := set(cells)) * 2 < len(cells):
+        return list(map({cell: read(cell) for cell in texts}.__getitem__, cells))
     return list(map(read, cells))
 
 
@@ -60,7 +60,7 @@ def is_plain(text: str) -> bool:
     return _CONTROLS_OR_BREAKS.search(text) is None
 
 
-def _said(raw: Any) -> str | None:
+def _content_of(raw: Any) -> str | None:
     """Give the text without outer blanks; None where there is none. A whole number of JSON counts as its digits."""
     if isinstance(raw, str):
         return raw.strip() or None
@@ -73,28 +73,28 @@ def _said(raw: Any) -> str | None:
 
 def text(raw: Any) -> str | None:
     """Read free text; its inner line breaks are kept, as LF."""
-    said = (raw.strip() or None) if type(raw) is str else _said(raw)
-    if said is None:
+    content = (raw.strip() or None) if type(raw) is str else _content_of(raw)
+    if content is None:
         return None
-    if "\r" in said:
-        said = said.replace("\r\n", "\n").replace("\r", "\n")
-    if len(said) > LONGEST_TEXT:
+    if "\r" in content:
+        content = content.replace("\r\n", "\n").replace("\r", "\n")
+    if len(content) > LONGEST_TEXT:
         raise BadCell("too_long", f"it is longer than {LONGEST_TEXT} characters", "Shorten it.")
-    if _CONTROLS.search(said):
+    if _CONTROLS.search(content):
         raise BadCell("control_character", "it holds a control character", "Remove it; check the file's encoding.")
-    return said
+    return content
 
 
 def body_id(raw: Any) -> str | None:
     """Read an id that goes into the body, opaque."""
-    said = (raw.strip() or None) if type(raw) is str else _said(raw)
-    if said is None:
+    content = (raw.strip() or None) if type(raw) is str else _content_of(raw)
+    if content is None:
         return None
-    if len(said) > LONGEST_ID:
+    if len(content) > LONGEST_ID:
         raise BadCell("too_long", f"the id is longer than {LONGEST_ID} characters", "Check the id.")
-    if not is_plain(said):
+    if not is_plain(content):
         raise BadCell("control_character", "the id holds a line break or a control character", "Check the id.")
-    return said
+    return content
 
 
 def path_id(raw: Any) -> str | None:
@@ -102,9 +102,9 @@ def path_id(raw: Any) -> str | None:
     # Nearly every id comes as it should be; only the others are looked at more closely.
     if type(raw) is str and _PATH_ID.fullmatch(raw):
         return raw
-    said = _said(raw)
-    if said is None or _PATH_ID.fullmatch(said):
-        return said
+    content = _content_of(raw)
+    if content is None or _PATH_ID.fullmatch(content):
+        return content
     raise BadCell(
         "bad_id", "the id holds more than letters, digits, _ and -, or is longer than 64 characters", "Check the id."
     )
@@ -114,12 +114,12 @@ def flag(raw: Any) -> bool | None:
     """Read a yes or no."""
     if isinstance(raw, bool):
         return raw
-    said = _said(raw)
-    if said is None:
+    content = _content_of(raw)
+    if content is None:
         return None
-    meant = _FLAGS.get(said.casefold())
-    if meant is not None:
-        return meant
+    value = _FLAGS.get(content.casefold())
+    if value is not None:
+        return value
     raise BadCell(
         "not_a_flag", "it is neither yes nor no", "Write ja or nej (or true, false, 1, 0, x), or leave it empty."
     )
@@ -129,12 +129,12 @@ def number(low: int, high: int = LARGEST_NUMBER) -> Reader:
     """Make the reader of a whole number from `low` to `high`."""
 
     def read(raw: Any) -> int | None:
-        said = _said(int(raw) if isinstance(raw, float) and raw.is_integer() else raw)
-        if said is None:
+        content = _content_of(int(raw) if isinstance(raw, float) and raw.is_integer() else raw)
+        if content is None:
             return None
-        if not _NUMBER.fullmatch(said):
+        if not _NUMBER.fullmatch(content):
             raise BadCell("not_a_number", "it is not a whole number", "Write digits only.")
-        value = int(said)
+        value = int(content)
         if value < low and low == 0:
             raise BadCell("out_of_range", "it is negative", "Write 0 or more.")
         if not low <= value <= high:
@@ -146,13 +146,13 @@ def number(low: int, high: int = LARGEST_NUMBER) -> Reader:
 
 def one_of(*words: str) -> Reader:
     """Make the reader of one of Vitec's words, upper and lower case alike."""
-    known = {word.casefold(): word for word in words}
+    word_of = {word.casefold(): word for word in words}
 
     def read(raw: Any) -> str | None:
-        said = _said(raw)
-        if said is None:
+        content = _content_of(raw)
+        if content is None:
             return None
-        word = known.get(said.casefold())
+        word = word_of.get(content.casefold())
         if word is None:
             raise BadCell("unknown_word", f"it is none of {', '.join(words)}", f"Write one of {', '.join(words)}.")
         return word
@@ -164,7 +164,7 @@ def listed(read_one: Reader) -> Reader:
     """Make the reader of a list: a cell with `|` between its parts, or an array of JSON. An empty one says nothing."""
 
     def read(raw: Any) -> tuple[Any, ...] | None:
-        parts = raw if isinstance(raw, list | tuple) else (_said(raw) or "").split("|")
+        parts = raw if isinstance(raw, list | tuple) else (_content_of(raw) or "").split("|")
         if len(parts) > LONGEST_LIST:
             raise BadCell("too_long", f"it lists more than {LONGEST_LIST}", "Split the row.")
         return tuple(value for part in parts if (value := read_one(part)) is not None) or None
@@ -173,7 +173,7 @@ def listed(read_one: Reader) -> Reader:
 
 
 def once_each(read_list: Reader) -> Reader:
-    """Make a reader that names nobody twice, so that nobody is told twice."""
+    """Make the reader of a list that holds each value once, so that no user is notified twice."""
 
     def read(raw: Any) -> tuple[Any, ...] | None:
         return tuple(dict.fromkeys(read_list(raw) or ())) or None
@@ -182,26 +182,28 @@ def once_each(read_list: Reader) -> Reader:
 
 
 def moment(raw: Any) -> str | None:
-    """Read a time; it is kept as Vitec is told it: whole seconds with Stockholm's own offset."""
-    if raw is not None and not isinstance(raw, str):
+    """Read a time; it is kept as it is sent to Vitec: whole seconds with Stockholm's own offset."""
+    if raw is None:
+        return None
+    if not isinstance(raw, str):
         raise BadCell("wrong_type", "it is not a time", "Write it as 2026-12-02T09:15:30+01:00.")
-    said = _said(raw)
-    return None if said is None else _as_told(said)
+    content = raw.strip()
+    return _as_sent(content) if content else None
 
 
 # A calendar's times lie on quarters of an hour, so the same ones come again and again.
 @lru_cache(maxsize=8192)
-def _as_told(said: str) -> str:
-    return read_time(said).isoformat(timespec="seconds")
+def _as_sent(content: str) -> str:
+    return read_time(content).isoformat(timespec="seconds")
 
 
 def token(raw: Any) -> str | None:
     """Read a token as it stands in a URL, percent-decoded exactly once. Plus signs belong to base64 and stay."""
-    said = _said(raw)
-    if said is None or "%" not in said:
-        return text(said)
+    content = _content_of(raw)
+    if content is None or "%" not in content:
+        return text(content)
     try:
-        return text(unquote(said, errors="strict"))
+        return text(unquote(content, errors="strict"))
     except UnicodeDecodeError:
         raise BadCell(
             "bad_token", "its percent-encoding is broken", "Copy the token from the URL as it stands."

@@ -1,11 +1,11 @@
-"""The words that a kind, the client and a turn share: a call, an answer, a sighting, and what to do in doubt."""
+"""The types that a kind, the client and a turn share: a call, an answer, a look-up's result, and the way out of doubt."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class OnDoubt(StrEnum):
-    """What to do when Vitec may have acted and did not say so."""
+    """The way out of doubt, when Vitec may have acted and did not say so."""
 
     RESEND = "resend"
     """Twice is harmless: simply send again."""
@@ -14,7 +14,7 @@ class OnDoubt(StrEnum):
     """Ask Vitec by read-back first."""
 
     HOLD = "hold"
-    """Nobody but a person can find out."""
+    """Only a person can find out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Presence(StrEnum):
-    """What a look-up found."""
+    """Whether a look-up found it."""
 
     PRESENT = "there"
     ABSENT = "absent"
@@ -49,7 +49,7 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LookUpResult:
-    """The verdict of one look-up. `remote_id` where the read-back tells it. `why` is a plain sentence, without data."""
+    """The result of one look-up. `remote_id` where the read-back gives it. `why` is a plain sentence, without data."""
 
     presence: Presence
     why: str

@@ -1,4 +1,4 @@
-"""How the list of a contact's comebacks is read and judged: only a well-formed one can prove an absence."""
+"""The list of a contact's comebacks, read and judged: only a well-formed one can prove an absence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from worker.kind.stockholm import possible_moments, read_back_time
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """One comeback as Vitec tells it: `at` by the clock in Stockholm, to the second; between when it was made."""
+    """One comeback as Vitec gives it: `at` by the clock in Stockholm, to the second; it was made between the other two."""
 
     id: str
     at: datetime
@@ -28,16 +28,16 @@ def read(answer: Answer, contact_id: str) -> list[Meeting] | None:
     listed = book.get("meetings")
     if not isinstance(listed, list):
         return None
-    found = [meeting for entry in listed if (meeting := _meeting(entry)) is not None]
-    return found if len(found) == len(listed) else None
+    meetings = [meeting for entry in listed if (meeting := _read_meeting(entry)) is not None]
+    return meetings if len(meetings) == len(listed) else None
 
 
-def _meeting(entry: Any) -> Meeting | None:
-    told = members(entry) or {}
-    at, created = read_back_time(told.get("meetingdate")), read_back_time(told.get("createdat"))
-    if at is None or created is None or not is_id(told.get("id")):
+def _read_meeting(entry: Any) -> Meeting | None:
+    values = members(entry) or {}
+    at, created = read_back_time(values.get("meetingdate")), read_back_time(values.get("createdat"))
+    if at is None or created is None or not is_id(values.get("id")):
         return None
-    return Meeting(told["id"], at.replace(microsecond=0), *possible_moments(created))
+    return Meeting(values["id"], at.replace(microsecond=0), *possible_moments(created))
 
 
 def judge(candidates: Sequence[Meeting], *, since: datetime) -> LookUpResult:

@@ -1,4 +1,4 @@
-"""What is wrong with a cell or a row, in words that never repeat what stands in it."""
+"""The problems of a cell or a row, in words that never repeat its content."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Stockholm's clock: what a CRM's time means, and what one of Vitec's naive times may mean."""
+"""Stockholm's clock: the meaning of a CRM's time, and the possible meanings of one of Vitec's naive times."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -23,21 +23,24 @@ def read_time(text: str) -> datetime:
 
     Without an offset it is Stockholm time. Raises BadCell, also where Stockholm's clocks skip or repeat that time.
     """
-    found = _WRITTEN.fullmatch(text)
-    if found is None:
+    written = _WRITTEN.fullmatch(text)
+    if written is None:
         raise BadCell("not_a_time", "it is not a date with a time of day", _HOW)
-    *numbers, offset = found.groups()
+    *numbers, zone = written.groups()
     try:
-        written = datetime(*(int(number or 0) for number in numbers), tzinfo=_zone(offset))  # type: ignore[arg-type, misc]
-        moment = written.astimezone(STOCKHOLM) if offset else _in_stockholm(written)
+        naive = datetime(*(int(number or 0) for number in numbers))  # type: ignore[arg-type]  # noqa: DTZ001
+        moment = naive.replace(tzinfo=_zone_of(zone)).astimezone(STOCKHOLM) if zone else _in_stockholm(naive)
     except (ValueError, OverflowError):
         raise BadCell("not_a_time", "there is no such date or time of day", _HOW) from None
-    return _within_reach(moment)
+    offset = moment.utcoffset()
+    # Before there was a standard time, Stockholm's offset had seconds, which ISO 8601 cannot write. That also keeps out
+    # the years before 1753, where SQL Server's `datetime` begins, in which Vitec seems to keep its times.
+    if offset is None or offset.seconds % 60:
+        raise BadCell("out_of_range", "the date lies too far back", "Check the year.")
+    return moment
 
 
-def _zone(offset: str | None) -> timezone | None:
-    if offset is None:
-        return None
+def _zone_of(offset: str) -> timezone:
     if offset in "Zz":
         return UTC
     size = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:].removeprefix(":") or 0))
@@ -55,26 +58,17 @@ def _in_stockholm(naive: datetime) -> datetime:
     raise BadCell("ambiguous_time", "this time occurs twice in Stockholm when summer time ends", _WHICH)
 
 
-def _within_reach(moment: datetime) -> datetime:
-    offset = moment.utcoffset()
-    # Before there was a standard time, Stockholm's offset had seconds, which ISO 8601 cannot write. That also keeps out
-    # the years before 1753, where SQL Server's `datetime` begins, in which Vitec seems to keep its times.
-    if offset is None or offset.seconds % 60:
-        raise BadCell("out_of_range", "the date lies too far back", "Check the year.")
-    return moment
-
-
 def wall_clock(moment: datetime) -> datetime:
-    """What a clock in Stockholm shows at an aware moment: naive, to the second."""
+    """Give the time that a clock in Stockholm shows at an aware moment: naive, to the second."""
     return moment.astimezone(STOCKHOLM).replace(tzinfo=None, microsecond=0)
 
 
 def read_back_time(text: object) -> datetime | None:
     """Read one of Vitec's naive times, with 0 to 7 fractional digits. None: it is not one."""
-    found = _READ_BACK.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
+    parts = _READ_BACK.fullmatch(text) if isinstance(text, str) else None
+    if parts is None:
         return None
-    seconds, fraction = found.groups()
+    seconds, fraction = parts.groups()
     try:
         return datetime.fromisoformat(seconds).replace(microsecond=int((fraction or "0")[:6].ljust(6, "0")))
     except ValueError:

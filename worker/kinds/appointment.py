@@ -12,7 +12,7 @@ PATTERNS: Final = ("Daily", "Weekly", "Monthly", "Yearly")
 DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _LENGTHS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DETAILS: Final = ("recurrence_pattern", "recurrence_day_of_weeks", "recurrence_month", "recurrence_day")
-"""What only a recurring appointment has. The interval is not among them: a calendar writes 1 into every row."""
+"""The fields of a recurring appointment only. The interval is not among them: a calendar writes 1 into every row."""
 
 
 class Appointment(Kind):
@@ -44,16 +44,17 @@ class Appointment(Kind):
 
     def rules(self) -> Iterator[Problem]:
         """An end at the very start is meant: the vendor's own sample has one. One before it is not."""
-        if self.starts_at and self.ends_at and _at(self.ends_at) < _at(self.starts_at):
+        starts_at, ends_at = self.starts_at, self.ends_at
+        if starts_at and ends_at and datetime.fromisoformat(ends_at) < datetime.fromisoformat(starts_at):
             yield Problem("ends_at", "ends_before_start", "the end lies before the start", "Correct one of the two.")
         if self.recurrence:
-            yield from self._lacking()
+            yield from self._missing_details()
         for name in () if self.recurrence else _DETAILS:
             if getattr(self, name) is not None:
                 remedy = "Say that the appointment recurs, or empty this cell."
                 yield Problem(name, "not_recurring", "it is given, but the appointment does not recur", remedy)
 
-    def _lacking(self) -> Iterator[Problem]:
+    def _missing_details(self) -> Iterator[Problem]:
         pattern, month, day = self.recurrence_pattern, self.recurrence_month, self.recurrence_day
         if pattern is None:
             yield _needed("recurrence_pattern", "a recurring appointment needs its pattern")
@@ -72,10 +73,6 @@ class Appointment(Kind):
     def read(cls, answer: Answer) -> Outcome:
         """The answer is the event's id, as a JSON string."""
         return answers.read_id(answer)
-
-
-def _at(moment: str) -> datetime:
-    return datetime.fromisoformat(moment)
 
 
 def _needed(field: str, reason: str) -> Problem:

@@ -12,7 +12,7 @@ _PARTICIPANTS = ("participant_user_id", "participant_user_group_id", "participan
 
 
 class Comeback(Kind):
-    """In doubt it is looked up among the contact's comebacks, which tell a meeting's time but not who made it."""
+    """In doubt it is looked up among the contact's comebacks, which give a meeting's time but not its author."""
 
     kind = "comeback"
     path = "Meeting/Comeback/{customer_id}/{contact_id}"
@@ -43,16 +43,16 @@ class Comeback(Kind):
         return answers.read_id(answer)
 
     def match_key(self) -> str:
-        """The contact and what a clock in Stockholm shows: what is read back says no more."""
+        """Give the contact and the time that a clock in Stockholm shows: the read-back says no more."""
         return f"{self.contact_id}/{self.date[:19]}"
 
     def find(
         self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW
     ) -> LookUpResult:
-        """Ours has the time that was sent, was made no earlier than `sent_at` less `skew`, and is nobody else's."""
-        found = meetings.read(answer, self.contact_id)
-        if found is None:
+        """Ours has the time that was sent, was made no earlier than `sent_at` less `skew`, and is no other operation's."""
+        comebacks = meetings.read(answer, self.contact_id)
+        if comebacks is None:
             return answers.unclear("the answer is not a well-formed list of the contact's comebacks")
         at = datetime.fromisoformat(self.date[:19])
-        ours = [meeting for meeting in found if meeting.at == at and meeting.id not in known_ids]
+        ours = [meeting for meeting in comebacks if meeting.at == at and meeting.id not in known_ids]
         return meetings.judge(ours, since=sent_at - skew)

@@ -25,13 +25,13 @@ class Notification(Kind):
     recipients: Annotated[Listed, Cell(once_each(listed(body_id)), "recipients", "Notifierings mottagare")]
 
     def rules(self) -> Iterator[Problem]:
-        """Somebody is told something. Neither SMS nor Express is needed: the notification is then seen in Vitec."""
+        """A notification says something. Neither SMS nor Express is needed: it is then seen in Vitec."""
         if self.header is None and self.message is None:
             yield Problem("message", "missing", "there is neither a header nor a message", "Fill in one of the two.")
 
     @classmethod
     def read(cls, answer: Answer) -> Outcome:
-        """The answer is a JSON boolean. What `false` means is not published; it is taken as "nobody was notified"."""
+        """The answer is a JSON boolean. The meaning of `false` is not published; it is taken as "no user was notified"."""
         match answers.value_of(answer):
             case True:
                 return Succeeded()

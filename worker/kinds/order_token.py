@@ -1,4 +1,4 @@
-"""An order token: a token from an order's URL is exchanged for the ticket that says whose order it is."""
+"""An order token: a token from an order's URL is exchanged for the ticket that names the order's owner."""
 
 from datetime import timedelta
 from typing import Annotated, Final
@@ -36,10 +36,10 @@ class OrderToken(Kind):
 
 
 def _ticket(answer: Answer) -> dict[str, str | bool] | None:
-    """Read the ticket's documented members, whatever their case; what else stands there is left out."""
-    told = answers.members(answers.value_of(answer)) or {}
-    expired = told.get("hasexpired")
-    texts = {name: text for name in _TEXTS if (text := told.get(name.casefold())) is not None}
+    """Read the ticket's documented members, whatever their case; any others are left out."""
+    members = answers.members(answers.value_of(answer)) or {}
+    expired = members.get("hasexpired")
+    texts = {name: text for name in _TEXTS if (text := members.get(name.casefold())) is not None}
     if not isinstance(expired, bool) or not all(_is_short(text) for text in texts.values()):
         return None
     return {**texts, "hasExpired": expired}

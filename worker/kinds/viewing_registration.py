@@ -56,16 +56,16 @@ class ViewingRegistration(Kind):
         return answers.accepted_in_doubt("the answer has a body where none is due")
 
     def match_key(self) -> str:
-        """The contact and the viewing: two registrations for the same viewing read back alike."""
+        """Give the contact and the viewing: two registrations for the same viewing read back alike."""
         return f"{self.contact_id}/{self.viewing_id}"
 
     def find(
         self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW
     ) -> LookUpResult:
-        """Registered is who stands at our time slot; neither time nor id is told, so none is compared."""
+        """The contact is registered who stands at our time slot; neither time nor id is given, so none is compared."""
         del sent_at, known_ids, skew
-        told = answers.value_of(answer)
-        entries = [answers.members(entry) or {} for entry in told] if isinstance(told, list) else [{}]
+        listed = answers.value_of(answer)
+        entries = [answers.members(entry) or {} for entry in listed] if isinstance(listed, list) else [{}]
         ours = all((at.get("contactid"), at.get("viewingid")) == (self.contact_id, self.viewing_id) for at in entries)
         if answer.status != 200 or not ours or not all(answers.is_id(at.get("timeslotid")) for at in entries):
             return answers.unclear("the answer is not a well-formed list of the contact's registrations")

@@ -1,6 +1,7 @@
-"""What an answer's status says about the one question: may Vitec have acted?"""
+"""The classification of answers by their status, for the one question: may Vitec have acted?"""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from worker.errors import (
@@ -15,8 +16,8 @@ from worker.errors import (
 )
 from worker.vitec.retry_after import GarbageError, retry_after
 
-NOT_A_JUDGEMENT = frozenset({408, 425, 499})
-"""Said by servers and proxies that gave up on the exchange; not by somebody who looked at the request and refused it."""
+NOT_A_REFUSAL = frozenset({408, 425, 429, 499})
+"""Given by servers and proxies that gave up on the exchange; they did not look at the request and refuse it."""
 
 UNCLEAR = "it is not known whether Vitec acted"
 
@@ -27,54 +28,46 @@ class UnusableAnswer:
 
     status: int
     headers: Mapping[str, str]
-    words: str | None
+    text: str | None
+    """Vitec's error text."""
     flaw: str
     """Why a 2xx among them is not complete."""
 
 
-def classify(heard: UnusableAnswer, *, throttled_is_certain: bool) -> VitecError:
-    """The error that it is."""
-    status = heard.status
-    if status in {429, 503}:
-        return _throttled(heard, certain=throttled_is_certain)
+def classify(answer: UnusableAnswer, *, throttled_is_certain: bool) -> VitecError:
+    """Give the error that the answer is.
+
+    `throttled_is_certain`: 429, and 503 with Retry-After, mean that Vitec did not act.
+    """
+    status = answer.status
     if 200 <= status < 300:
-        return Unreadable(f"{status}, but {heard.flaw}", status=status)
-    error, why = _plain(status)
-    return error(f"{status}: {why}", status=status, words=heard.words)
+        return Unreadable(f"{status}, but {answer.flaw}", status=status)
+    if status in {429, 503} and throttled_is_certain:
+        return _classify_throttled(answer)
+    error, why = _error_of(status)
+    return error(f"{status}: {why}", status=status, words=answer.text)
 
 
-def _plain(status: int) -> tuple[type[VitecError], str]:
-    match status:
-        case 401:
-            found: tuple[type[VitecError], str] = Barred, "wrong login, or the function group is missing"
-        case 403:
-            found = Barred, "no right to this data, or a closed office"
-        case 409:
-            found = Conflict, "conflict"
-        case _ if 300 <= status < 400:
-            found = Redirected, "redirected, not followed"
-        case _ if 400 <= status < 500 and status not in NOT_A_JUDGEMENT:
-            found = Refused, "refused"
-        case _:
-            found = ServerError, UNCLEAR
-    return found
+def _error_of(status: int) -> tuple[type[VitecError], str]:
+    if status == 401:
+        return Barred, "wrong login, or the function group is missing"
+    if status == 403:
+        return Barred, "no right to this data, or a closed office"
+    if status == 409:
+        return Conflict, "conflict"
+    if 300 <= status < 400:
+        return Redirected, "redirected, not followed"
+    if 400 <= status < 500 and status not in NOT_A_REFUSAL:
+        return Refused, "refused"
+    return ServerError, UNCLEAR
 
 
-def _throttled(heard: UnusableAnswer, *, certain: bool) -> VitecError:
-    status, words = heard.status, heard.words
-    asked = _asked(heard.headers)
-    if not certain or (status == 503 and not asked):
-        return ServerError(f"{status}: {UNCLEAR}", status=status, words=words)
-    seconds = asked[0] if asked else None
-    return Throttled(f"{status}: not now", retry_after=seconds, status=status, words=words)
-
-
-def _asked(headers: Mapping[str, str]) -> tuple[float | None] | None:
-    """The wait that was asked for, None if none was; a wait of unknown length is one as well."""
-    value = headers.get("Retry-After")
-    if value is None:
-        return None
-    try:
-        return (retry_after(value, headers.get("Date")),)
-    except GarbageError:
-        return None
+def _classify_throttled(answer: UnusableAnswer) -> VitecError:
+    """Tell a 429 or a 503 that asks for a wait (one of unknown length is a wait as well) from a plain 503."""
+    status, seconds, asks_for_wait = answer.status, None, False
+    if (value := answer.headers.get("Retry-After")) is not None:
+        with suppress(GarbageError):
+            seconds, asks_for_wait = retry_after(value, answer.headers.get("Date")), True
+    if status == 503 and not asks_for_wait:
+        return ServerError(f"{status}: {UNCLEAR}", status=status, words=answer.text)
+    return Throttled(f"{status}: not now", retry_after=seconds, status=status, words=answer.text)

@@ -1,43 +1,43 @@
-"""Vitec's own words out of an error answer of whatever shape."""
+"""Vitec's own text out of an error answer of whatever shape."""
 
 import json
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-AT_MOST = 500
+LONGEST = 500
 """Characters that are kept."""
 
 
 def error_text(body: bytes) -> str | None:
-    """What the answer says, for the database: one line, at most 500 characters, none of them a control character.
+    """Give the answer's text, for the database: one line, at most 500 characters, none of them a control character.
 
     The shape of Vitec's errors is not published. Keys are compared without regard to case, in this order:
     `validationErrors`, `modelState`, `message`, `exceptionMessage`, `messageDetail`; failing these, the text itself.
     """
-    text = _decoded(body)
+    text = _decode(body)
     try:
-        said = _said(json.loads(text))
+        message = _message_of(json.loads(text))
     except (ValueError, RecursionError):
-        said = None
-    return clean(said or text) or None
+        message = None
+    return clean(message or text) or None
 
 
 def clean(text: str) -> str:
-    """One line without control characters, invisible ones, or anything a database or a terminal would stumble over."""
-    # What is far beyond the limit need not be looked at; one visible character may stand behind some invisible ones.
-    seen = (" " if unicodedata.category(sign)[0] == "C" else sign for sign in text[: 20 * AT_MOST])
-    return " ".join("".join(seen).split())[:AT_MOST].rstrip()
+    """Give one line without control characters, invisible ones, or anything a database or a terminal would stumble over."""
+    # The text far beyond the limit need not be looked at; one visible character may stand behind some invisible ones.
+    visible = (" " if unicodedata.category(sign)[0] == "C" else sign for sign in text[: 20 * LONGEST])
+    return " ".join("".join(visible).split())[:LONGEST].rstrip()
 
 
-def _decoded(body: bytes) -> str:
+def _decode(body: bytes) -> str:
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:
         return body.decode("cp1252", errors="replace")
 
 
-def _said(answer: Any) -> str | None:
+def _message_of(answer: Any) -> str | None:
     if isinstance(answer, str):
         return answer
     if not isinstance(answer, dict):

@@ -1,10 +1,10 @@
-"""When Vitec says "not now": the seconds in a Retry-After header."""
+"""The seconds in a Retry-After header, with which Vitec says "not now"."""
 
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-AT_LEAST, AT_MOST = 1.0, 3600.0
+SHORTEST, LONGEST = 1.0, 3600.0
 _SECONDS = re.compile(r"[0-9]+")
 
 
@@ -13,27 +13,27 @@ class GarbageError(ValueError):
 
 
 def retry_after(value: str, date: str | None) -> float | None:
-    """Seconds to wait, clamped to 1 … 3600. None: a date, but the answer does not say when "now" is.
+    """Give the seconds to wait, clamped to 1 … 3600. None: a date, but the answer does not say when "now" is.
 
     A date is read against the answer's own `Date`, so that neither clock need be right. Raise GarbageError for anything else.
     """
     text = value.strip()
     if _SECONDS.fullmatch(text):
         # Beyond six digits it is more than the most, and need not be computed.
-        return _clamped(float(text) if len(text) <= 6 else AT_MOST)
-    until = _moment(text)
+        return _clamp(float(text) if len(text) <= 6 else LONGEST)
+    until = _parse_date(text)
     try:
-        now = _moment(date or "")
+        answered_at = _parse_date(date or "")
     except GarbageError:
         return None
-    return _clamped((until - now).total_seconds())
+    return _clamp((until - answered_at).total_seconds())
 
 
-def _clamped(seconds: float) -> float:
-    return min(max(seconds, AT_LEAST), AT_MOST)
+def _clamp(seconds: float) -> float:
+    return min(max(seconds, SHORTEST), LONGEST)
 
 
-def _moment(text: str) -> datetime:
+def _parse_date(text: str) -> datetime:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
