@@ -63,7 +63,7 @@ def refused() -> str:
 
 
 @pytest.mark.usefixtures("_worker")
-def test_a_worker_of_good_settings_is_let_in_again_and_again() -> None:
+def test_a_worker_with_good_settings_starts_again_and_again() -> None:
     bootstrap.check_worker()
     bootstrap.check_worker()
 
@@ -147,7 +147,7 @@ def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
         bootstrap.settings()
 
 
-def test_a_ring_is_over_within_two_seconds_whatever_the_broker_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ring_ends_within_two_seconds_with_any_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as deaf, socket.socket() as closed:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(1)
@@ -160,9 +160,7 @@ def test_a_ring_is_over_within_two_seconds_whatever_the_broker_does(monkeypatch:
             assert time.monotonic() - began < 2
 
 
-def test_a_forked_child_makes_its_own_connections_and_leaves_its_parents_alone(
-    monkeypatch: pytest.MonkeyPatch, pg_url: str
-) -> None:
+def test_a_forked_child_makes_its_own_connections(monkeypatch: pytest.MonkeyPatch, pg_url: str) -> None:
     monkeypatch.setenv("DATABASE_URL", pg_url)
     numbers = table("numbers", column("n"))
     db = bootstrap.database()

@@ -155,7 +155,7 @@ def test_a_broker_that_was_killed_still_has_its_messages(guarded_redis: servers.
         assert client.lrange("rings", 0, -1) == [b"1"]
 
 
-def test_the_image_takes_only_wheels_whose_hash_is_in_the_lock() -> None:
+def test_the_image_takes_only_wheels_with_locked_hashes() -> None:
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert re.search(r"pip download .*--require-hashes .*--requirement requirements.lock", text)
     assert [line for line in text.splitlines() if "pip install" in line and "--no-index" not in line] == []

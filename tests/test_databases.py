@@ -16,7 +16,7 @@ NEWEST = ScriptDirectory.from_config(Config(ROOT / "alembic.ini")).get_current_h
 
 
 @pytest.mark.parametrize("turn", [1, 2])
-def test_each_test_has_a_database_at_the_newest_revision_of_its_own(database_url: str, turn: int) -> None:
+def test_each_test_has_its_own_fully_migrated_database(database_url: str, turn: int) -> None:
     engine = create_engine(database_url)
     with engine.begin() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == NEWEST

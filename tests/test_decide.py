@@ -54,7 +54,7 @@ def test_a_refusal_is_final_whatever_the_budget(on_doubt: OnDoubt) -> None:
 
 @pytest.mark.parametrize("on_doubt", list(OnDoubt))
 @pytest.mark.parametrize(("failures", "delay"), [(0, 30), (1, 60), (4, 480), (10, 21_600)])
-def test_what_surely_did_not_act_is_tried_again_later_and_later(on_doubt: OnDoubt, failures: int, delay: float) -> None:
+def test_attempts_without_effect_are_retried_later_and_later(on_doubt: OnDoubt, failures: int, delay: float) -> None:
     settlement = decide(Retryable("unreachable", hold=HOLD, health=Health.ILL), facts(on_doubt, failures), most)
     assert (settlement.state, settlement.attempt_state) == (State.RETRYABLE, State.RETRYABLE)
     assert (settlement.delay, settlement.failures) == (delay, 1)
@@ -93,7 +93,7 @@ def test_before_a_look_up_vitec_is_left_in_peace() -> None:
     assert decide(InDoubt("unanswered"), facts(OnDoubt.HOLD), most).delay == 0
 
 
-def test_where_twice_is_harmless_a_doubt_is_sent_again_within_the_budget() -> None:
+def test_a_doubt_of_a_repeatable_kind_is_resent_within_budget() -> None:
     settlement = decide(InDoubt("unanswered", hold=HOLD, health=Health.ILL), facts(OnDoubt.RESEND), most)
     assert (settlement.state, settlement.attempt_state) == (State.RETRYABLE, State.IN_DOUBT)
     assert (settlement.failures, settlement.delay, settlement.hold) == (1, 30, HOLD)
@@ -145,7 +145,7 @@ def test_no_leaf_of_the_error_tree_is_left_unjudged() -> None:
     assert {type(error) for error in JUDGED} == set(leaves())
 
 
-def test_an_answer_that_is_cut_off_and_one_that_makes_no_sense_are_the_same() -> None:
+def test_a_cut_answer_counts_like_a_senseless_one() -> None:
     """The circuit breaker must not depend on whether a proxy's page was cut short."""
     assert outcome_of(errors.Unreadable("half", status=200)) == accepted_in_doubt("half")
 
@@ -168,14 +168,14 @@ def test_the_backoff_never_passes_its_cap_and_jitter_only_shortens(failures: int
     assert 0 <= backoff.after(failures, full_jitter) <= backoff.after(failures, most) <= 21_600
 
 
-def test_a_kind_may_begin_its_backoff_sooner_and_the_office_may_override_its_doubt() -> None:
+def test_a_kind_sets_backoff_and_the_office_its_doubt() -> None:
     policy = RetryPolicy(Backoff(30, 100), on_doubt={"comeback": OnDoubt.HOLD})
     assert policy.facts(KIND_BY_NAME["order_token"], 1, 2) == DecisionFacts(OnDoubt.RESEND, 1, 2, Backoff(2, 100))
     assert policy.facts(KIND_BY_NAME["comeback"], 0, 12).on_doubt is OnDoubt.HOLD
     assert {kind.kind for kind in KINDS if policy.facts(kind, 0, 1).on_doubt is OnDoubt.RESEND} == {"order_token"}
 
 
-def test_without_the_rules_what_may_have_been_carried_out_waits_for_a_person_with_all_that_is_known() -> None:
+def test_without_rules_a_possible_effect_waits_for_a_person() -> None:
     for written in (True, False):
         done = fallback_settlement(Succeeded("R1", {"a": 1}), "RuntimeError", written=written, last=True)
         assert (done.state, done.attempt_state, done.needs_person) == (State.IN_DOUBT, State.IN_DOUBT, True)
@@ -192,7 +192,7 @@ def test_without_the_rules_what_may_have_been_carried_out_waits_for_a_person_wit
     assert (throttled.state, throttled.needs_person, throttled.hold) == (State.IN_DOUBT, True, HOLD)
 
 
-def test_without_the_rules_what_was_not_written_is_tried_again_until_its_budget_ends() -> None:
+def test_without_rules_unsent_rows_are_retried_within_budget() -> None:
     outcome = Retryable("unreachable", hold=HOLD, health=Health.ILL)
     again = fallback_settlement(outcome, "E", written=False, last=False)
     assert (again.state, again.delay, again.failures) == (State.RETRYABLE, FALLBACK_DELAY, 1)
@@ -203,7 +203,7 @@ def test_without_the_rules_what_was_not_written_is_tried_again_until_its_budget_
     assert (costless.state, costless.failures) == (State.RETRYABLE, 0)
 
 
-def test_without_the_rules_not_even_an_outcome_that_is_none_raises() -> None:
+def test_without_rules_no_outcome_raises() -> None:
     """It would take along the answers of the other rows of its turn."""
     nothing: Any = None
     lost = fallback_settlement(nothing, "AssertionError", written=True, last=False)

@@ -47,7 +47,7 @@ def test_the_short_diagram_draws_only_moves_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_every_state_has_its_paragraph_with_how_in_and_how_out(state: State) -> None:
+def test_every_state_has_a_paragraph_with_its_moves(state: State) -> None:
     paragraph = STATES.partition(f"\n### {state.value}\n")[2].partition("\n#")[0]
     assert "*In*:" in paragraph
     assert "*Out*:" in paragraph

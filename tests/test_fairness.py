@@ -108,7 +108,7 @@ def test_dispatch_rings_in_the_order_in_which_the_product_rings(db: Database) ->
     assert world.rung() == rung
 
 
-def test_a_row_that_comes_while_its_lane_is_served_is_not_forgotten() -> None:
+def test_a_row_recorded_during_its_lanes_turn_is_sent() -> None:
     simulated, lane = Lanes(), Lane(1, "comeback")
     lane.batches.append(Batch(0.0, 1, 1))
     simulated.wake(lane, 0.0)
@@ -121,7 +121,7 @@ def test_a_row_that_comes_while_its_lane_is_served_is_not_forgotten() -> None:
     assert simulated.take("comeback") is lane
 
 
-def test_a_claim_takes_the_oldest_rows_and_no_more_than_there_are() -> None:
+def test_a_claim_takes_the_oldest_rows() -> None:
     lane = Lane(1, "comeback")
     old, new = Batch(0.0, 2, 2), Batch(1.0, 3, 3)
     lane.batches.extend((old, new))
@@ -130,7 +130,7 @@ def test_a_claim_takes_the_oldest_rows_and_no_more_than_there_are() -> None:
     assert lane.claim(9) == []
 
 
-def test_neither_the_pace_nor_the_in_flight_limit_is_ever_exceeded() -> None:
+def test_neither_rate_nor_in_flight_limit_is_exceeded() -> None:
     rules = Rules(rate=50.0, in_flight=3, children=4)
     world, most, starts = World(rules), 0, []
     send = world.send
@@ -163,7 +163,7 @@ def test_who_is_not_served_counts_with_the_wait_so_far() -> None:
     assert quantile(found.all, 0.5) == pytest.approx(1.0, abs=0.3)
 
 
-def test_kinds_rung_in_turn_do_not_wait_for_those_before_them_in_the_alphabet() -> None:
+def test_kinds_rung_in_turn_wait_for_no_earlier_kind() -> None:
     big = tuple((kind, 20_000) for kind in ("appointment", "comeback") for _ in range(10))
     load = Load("two busy kinds", 150, big)
     after = play(load, Rules(children=2, kinds_in_turn=True))

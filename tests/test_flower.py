@@ -36,7 +36,7 @@ def test_with_a_login_it_may_listen_anywhere() -> None:
 
 
 @pytest.mark.parametrize("login", [None, "", ","])
-def test_without_a_login_it_must_be_told_to_and_keep_to_loopback(login: str | None) -> None:
+def test_without_a_login_it_needs_the_setting_and_loopback(login: str | None) -> None:
     assert "set FLOWER_BASIC_AUTH" in str(judged(login))
     assert judged(login, unprotected=True) is None
     assert judged(login, unprotected=True, address="", unix_socket="/run/flower.sock") is None
@@ -73,7 +73,7 @@ def test_what_would_open_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         "åsa:3-grey-herons",
     ],
 )
-def test_a_login_that_is_none_or_too_easy_is_refused_without_being_shown(login: str) -> None:
+def test_an_empty_or_easy_login_is_refused_unseen(login: str) -> None:
     said = str(wrong_with_login(login))
     assert said.startswith(("FLOWER_BASIC_AUTH must be", "The password in FLOWER_BASIC_AUTH is too easy"))
     assert login.partition(":")[2] not in said or not login.partition(":")[2]

@@ -64,7 +64,7 @@ def dispatched_at(db: Database) -> object:
         return connection.execute(select(Environment.dispatched_at)).scalar_one()
 
 
-def test_dispatch_rings_once_for_each_due_lane_of_a_kind_up_to_eight(db: Database) -> None:
+def test_dispatch_rings_once_per_due_lane_up_to_eight(db: Database) -> None:
     due(db, 3, "comeback")
     due(db, 12, "appointment")
     bell = Bell()
@@ -85,14 +85,14 @@ def test_dispatch_rings_the_kinds_in_turn_the_longest_due_first(db: Database) ->
     assert bell.rung == ["comeback", "appointment"] * 2 + ["appointment"]
 
 
-def test_dispatch_with_nothing_due_rings_for_nobody_and_is_noted_all_the_same(db: Database) -> None:
+def test_a_dispatch_with_nothing_due_is_noted(db: Database) -> None:
     bell = Bell()
     assert housekeeping.dispatch(db, bell) == {}
     assert bell.rung == []
     assert dispatched_at(db) == factory.MOMENT
 
 
-def test_a_dispatch_that_the_broker_did_not_take_is_not_noted(db: Database) -> None:
+def test_a_dispatch_without_a_broker_is_not_noted(db: Database) -> None:
     due(db, 1)
     with pytest.raises(ConnectionError):
         housekeeping.dispatch(db, Bell(broken=True))
@@ -121,7 +121,7 @@ def test_the_watch_dispatches_where_others_do_but_no_ring_arrives(db: Database) 
     assert bell.rung == ["comeback"]
 
 
-def test_the_watch_rescues_what_a_dead_turn_left_while_beat_is_dead(db: Database, clock: FixedClock) -> None:
+def test_the_watch_rescues_dead_turns_while_beat_is_dead(db: Database, clock: FixedClock) -> None:
     with db.write() as connection:
         made = factory.make_operation(connection, State.IN_FLIGHT, kind="appointment")
     clock.advance(3600)
@@ -132,7 +132,7 @@ def test_the_watch_rescues_what_a_dead_turn_left_while_beat_is_dead(db: Database
     assert attention.tidied == 1.0
 
 
-def test_expire_ends_what_is_too_late_and_what_waits_in_vain(db: Database, clock: FixedClock) -> None:
+def test_expire_ends_late_rows_and_blocked_children(db: Database, clock: FixedClock) -> None:
     with db.write() as connection:
         late = factory.make_operation(connection, expires_at=clock.moment - timedelta(seconds=1))
         factory.make_operation(connection, State.FAILED, source_id="parent")

@@ -6,7 +6,7 @@ from worker.policies import dead_worker_policy, retry_policy, turn_policy
 from worker.settings import Settings
 
 
-def test_a_claim_is_only_made_under_a_lease_that_outlasts_the_request_by_the_margin() -> None:
+def test_a_claims_lease_outlasts_the_request_by_the_margin() -> None:
     terms = turn_policy(Settings(vitec_timeout=12))
     assert (terms.lease, terms.outlast) == (27, 17)
     assert terms.lease > terms.outlast
@@ -38,14 +38,14 @@ def test_waiting_follows_the_settings() -> None:
     assert (policy.backoff.first, policy.backoff.cap, policy.quiet) == (1, 2, 3)
 
 
-def test_sending_again_in_doubt_is_only_by_the_setting_that_says_it_may_double() -> None:
+def test_only_the_doubling_setting_resends_in_doubt() -> None:
     plain = retry_policy(Settings())
     daring = retry_policy(Settings(resend_in_doubt_may_double=("notification",)))
     assert plain.on_doubt == {}
     assert daring.on_doubt == {"notification": OnDoubt.RESEND}
 
 
-def test_a_worker_that_died_is_as_a_call_that_was_not_answered() -> None:
+def test_a_dead_worker_counts_as_an_unanswered_call() -> None:
     verdict = dead_worker_policy(retry_policy(Settings()))
     held = verdict("notification", 0, 12)
     assert (held.state, held.code, held.needs_person) == (State.IN_DOUBT, "worker_died", True)

@@ -89,9 +89,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize("wish", WISHES, ids=lambda wish: type(wish).__name__)
-def test_each_wish_in_each_state_is_carried_out_or_refused_with_a_reason(
-    db: Database, wish: Wish, state: State
-) -> None:
+def test_each_decision_in_each_state_is_carried_out_or_refused(db: Database, wish: Wish, state: State) -> None:
     id_ = made(db, state)
     before = row(db, id_)
     report = decide(db, id_, wish)
@@ -184,7 +182,7 @@ def test_a_child_is_requeued_after_its_parent(db: Database) -> None:
     assert decide(db, child, Requeue()).done
 
 
-def test_cancel_of_a_row_in_flight_is_a_question_that_is_asked_once(db: Database) -> None:
+def test_a_cancel_in_flight_is_asked_once(db: Database) -> None:
     id_ = made(db, State.IN_FLIGHT, revision={"payload_hash": "x"})
     decide(db, id_, Cancel())
     after = row(db, id_)
@@ -219,7 +217,7 @@ def test_another_id_than_vitecs_own_is_refused(db: Database) -> None:
     assert "another id: CAL1" in why(decide(db, made(db, State.IN_DOUBT, remote_id="CAL1"), Delivered("CAL2")))
 
 
-def test_a_double_that_a_person_has_seen_needs_nobody_any_more(db: Database) -> None:
+def test_a_double_seen_by_a_person_needs_none(db: Database) -> None:
     id_ = made(db, State.SUCCEEDED, needs_person=True, error_code="acted_twice")
     decide(db, id_, Delivered())
     after = row(db, id_)
@@ -246,9 +244,7 @@ def test_an_unknown_number_is_refused(db: Database) -> None:
     assert "no such operation" in why(decide(db, 4711, Cancel()))
 
 
-def test_many_are_decided_in_batches_and_each_is_judged_by_itself(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_decided_in_batches_are_judged_one_by_one(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciling, "BATCH", 2)
     ids = [made(db, state) for state in (State.FAILED, State.PENDING, State.CANCELLED, State.SUCCEEDED, State.FAILED)]
     report = reconciling.carry_out(db, ids, Requeue(), ANNA)

@@ -71,9 +71,7 @@ def test_https_and_loopback_are_accepted(url: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["database_url", "broker_url", "vitec_password", "flower_basic_auth"])
-def test_a_secret_may_come_from_a_file_and_is_never_shown(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_from_a_file_is_never_shown(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secret"
     file.write_text("hemligt\n", encoding="utf-8")
     monkeypatch.setenv(f"{name.upper()}_FILE", str(file))
@@ -92,9 +90,7 @@ def test_what_is_set_outright_goes_before_the_file(tmp_path: Path, monkeypatch: 
     assert password.get_secret_value() == "outright"
 
 
-def test_the_settings_come_from_the_environment_or_from_a_file_beside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_come_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VITEC_SYNC_IGNORE_DOTENV", raising=False)
     (tmp_path / ".env").write_text("VITEC_TIMEOUT=7\nMAX_FAILURES=3\n", encoding="utf-8")

@@ -92,7 +92,7 @@ def test_what_is_planted_is_found_and_nothing_else(planted: Evidence, invariant:
     assert broken(planted) == {invariant}
 
 
-def test_a_row_that_is_in_flight_when_nobody_is_at_work_is_lost() -> None:
+def test_a_row_in_flight_without_a_worker_is_lost() -> None:
     left = evidence(replace(ROW, state=State.IN_FLIGHT, remote_id=None), (), ())
     assert broken(left) == {Invariant.LOST}
 

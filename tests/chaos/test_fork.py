@@ -11,7 +11,7 @@ from contextlib import closing
 from tests.chaos import fork
 
 
-def test_each_number_is_taken_once_and_then_there_are_no_more() -> None:
+def test_each_number_is_taken_exactly_once() -> None:
     with closing(os.fdopen(fork.dealt(5_400), "rb", buffering=0)) as pipe:
         assert list(fork.taken(pipe.fileno())) == list(range(5_400))
 
@@ -33,7 +33,7 @@ def test_how_each_child_ended_is_told_in_their_order() -> None:
     assert endings == "[(9, None), (None, 1), (None, 0)]"
 
 
-def test_a_child_that_is_too_slow_is_ended_and_what_it_forked_with_it() -> None:
+def test_a_slow_child_is_ended_with_its_own_children() -> None:
     told = told_by("""
         import os, signal, time
         from tests.chaos import fork

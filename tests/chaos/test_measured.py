@@ -41,7 +41,7 @@ def test_a_page_without_both_marks_is_left_alone(page: str) -> None:
         inserted(page, "new")
 
 
-def test_a_part_that_was_not_run_this_time_keeps_its_figures_and_its_seed(page: Path) -> None:
+def test_a_part_not_run_keeps_its_figures_and_seed(page: Path) -> None:
     written(page, played("G2", KILLED, seed=7))
     written(page, played("G4", FLUSHED, extent="short", seed=8))
     text = page.read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def test_a_part_that_was_not_run_this_time_keeps_its_figures_and_its_seed(page: 
     assert "| G4 PostgreSQL | FLUSHALL every 10 s | 2000 | 0 | 0 | 0 | 0 | 4.2 | 7 times |" in text
 
 
-def test_a_part_that_is_run_again_takes_the_place_of_its_last_run(page: Path) -> None:
+def test_a_new_run_of_a_part_replaces_its_last(page: Path) -> None:
     written(page, played("G4", FLUSHED, seed=7))
     written(page, played("G4", FLUSHED, seed=8))
     assert "--seed 7" not in page.read_text(encoding="utf-8")

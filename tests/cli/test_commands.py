@@ -122,9 +122,7 @@ def test_expected_errors_are_told_in_a_line_without_values(error: Exception, tol
     assert "secret" not in str(line)
 
 
-def test_what_a_database_refuses_is_told_in_a_line_without_the_row(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_statement_prints_one_line_without_the_row(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:
         with shell.db.write() as connection:
             row = {"customer": "Astrid Hemligs", "kind": None}

@@ -53,7 +53,7 @@ def test_who_decides_is_the_login_if_nobody_else_is_said(shell: Shell) -> None:
     assert last(shell, id_).by == getpass.getuser()
 
 
-def test_a_filter_decides_for_all_it_finds_and_leaves_the_others(shell: Shell) -> None:
+def test_a_filter_decides_only_for_the_rows_it_matches(shell: Shell) -> None:
     found = [made(shell, State.FAILED), made(shell, State.EXPIRED, expires_at=None)]
     other = made(shell, State.FAILED, customer_id="M2")
     waiting = made(shell, State.PENDING)

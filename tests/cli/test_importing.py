@@ -100,7 +100,7 @@ def test_rejected_rows_are_told_with_line_column_reason_and_remedy(office: Offic
     assert "Hemligs" not in ran.out + ran.err + listed.out
 
 
-def test_a_refused_file_is_one_line_and_the_others_are_taken_in(office: Office, tmp_path: Path) -> None:
+def test_a_refused_file_does_not_stop_the_other_files(office: Office, tmp_path: Path) -> None:
     good = export(tmp_path, [comeback("C-1")])
     ran = office.run("import", tmp_path / "missing.csv", good, tmp_path)
     assert ran.status == 1
@@ -109,7 +109,7 @@ def test_a_refused_file_is_one_line_and_the_others_are_taken_in(office: Office, 
     assert "1 recorded" in ran.out
 
 
-def test_a_kind_that_there_is_not_is_a_mistake_of_usage(office: Office, tmp_path: Path) -> None:
+def test_an_unknown_kind_is_a_usage_error(office: Office, tmp_path: Path) -> None:
     ran = office.run("import", export(tmp_path, [comeback("C-1")]), "--kind", "valuation")
     assert ran.status == 2
     assert office.run("import", export(tmp_path, []), "--feed", "").status == 2

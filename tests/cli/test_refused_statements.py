@@ -68,7 +68,7 @@ def words(shell: Shell, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("failing", [STATEMENT], indirect=True)
-def test_nor_has_the_line_that_says_that_the_database_cannot_be_used(shell: Shell, failing: SQLAlchemyError) -> None:
+def test_the_line_about_an_unusable_database_has_no_content_either(shell: Shell, failing: SQLAlchemyError) -> None:
     ran = shell.run("list")
     assert (ran.status, ran.err.count("\n")) == (1, 1)
     assert "cannot be used (StatementError)" in ran.err

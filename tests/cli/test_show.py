@@ -62,7 +62,7 @@ def test_the_list_holds_no_content(shell: Shell) -> None:
     assert SECRET not in shell.run("list").out + shell.run("list", "--json").out
 
 
-def test_an_operation_is_shown_with_its_history_by_number_or_by_the_crms_id(shell: Shell) -> None:
+def test_show_takes_a_number_or_the_crms_id(shell: Shell) -> None:
     with shell.db.write() as connection:
         file_id = make_feed_file(connection, name="a.csv")
         made = make_operation(connection, State.FAILED, source_id="A", feed_file_id=file_id, line=7)
@@ -83,7 +83,7 @@ def test_what_may_be_personal_is_shown_only_when_asked_for(shell: Shell, words: 
     assert shell.run("show", str(made), *words, "--reveal").out.count(SECRET) == 2
 
 
-def test_a_text_field_of_any_kind_is_hidden_unless_it_is_known_to_be_plain() -> None:
+def test_a_text_field_is_hidden_unless_known_plain() -> None:
     shown = set()
     for kind in KINDS:
         filled = dict.fromkeys(kind.model_fields, SECRET)

@@ -116,7 +116,7 @@ def test_json_says_the_same_to_a_program(shell: Shell) -> None:
     assert json.loads(shell.run("status", "--json", "--live").out)["counts"] == {"comeback": {"in_doubt": 1}}
 
 
-def test_who_waits_for_a_parent_that_is_not_there_is_counted(shell: Shell) -> None:
+def test_children_of_missing_parents_are_counted(shell: Shell) -> None:
     with shell.db.write() as connection:
         make_environment(connection, dispatched_at=datetime.now(UTC))
         make_operation(connection, after_kind="comeback", after_source_id="nobody", created_at=MOMENT)

@@ -25,7 +25,7 @@ def test_a_moment_is_told_by_stockholms_clock() -> None:
     ("seconds", "told"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172_800, "2 days"), (-5, "0 s")],
 )
-def test_a_length_of_time_is_told_in_its_largest_fitting_unit(seconds: int, told: str) -> None:
+def test_a_duration_is_written_in_its_largest_fitting_unit(seconds: int, told: str) -> None:
     assert terminal.span(timedelta(seconds=seconds)) == told
 
 

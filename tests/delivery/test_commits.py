@@ -55,7 +55,7 @@ def test_a_settlement_whose_commit_is_cut_is_written_once(
 
 
 @pytest.mark.parametrize("cut", list(Cut))
-def test_a_claim_whose_commit_is_cut_sends_nothing_that_it_does_not_own(
+def test_a_claim_whose_commit_is_cut_sends_only_its_own(
     cut_db: Database, wire_to_database: proxy.Wire, settings: Settings, cut: Cut
 ) -> None:
     make(cut_db, 3)

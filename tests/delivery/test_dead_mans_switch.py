@@ -68,7 +68,7 @@ def _all_of(connection: socket.socket) -> bytes:
 
 @pytest.mark.processes
 @pytest.mark.parametrize("scene", DEADLY)
-def test_a_process_stopped_past_its_lease_dies_before_it_writes_a_byte(scene: str) -> None:
+def test_a_process_stopped_past_its_lease_writes_no_byte(scene: str) -> None:
     assert play(scene) == (-signal.SIGALRM, b"")
 
 
@@ -122,7 +122,7 @@ def switch(clocks: Clocks, timer: Timer) -> DeadMansSwitch:
     return switch
 
 
-def test_it_fires_before_the_lease_ends_however_long_the_claim_took(
+def test_it_fires_before_the_lease_ends_after_a_slow_claim(
     switch: DeadMansSwitch, clocks: Clocks, timer: Timer
 ) -> None:
     clocks.monotonic += 7
@@ -175,7 +175,7 @@ def test_without_a_lease_nothing_may_be_written(clocks: Clocks, timer: Timer) ->
     assert [seconds for seconds in timer.set_to if seconds] == []
 
 
-def test_a_renewed_lease_moves_the_timer_of_what_is_on_its_way(
+def test_a_renewed_lease_moves_the_timer_of_running_requests(
     switch: DeadMansSwitch, clocks: Clocks, timer: Timer
 ) -> None:
     switch.admit(1)

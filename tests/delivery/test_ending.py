@@ -22,7 +22,7 @@ from worker.settings import Settings
 from worker.vitec.http_attempt import Permit
 
 
-def test_a_turn_that_is_alone_ends_when_its_time_is_up(db: Database, settings: Settings) -> None:
+def test_a_turn_alone_ends_when_its_time_is_up(db: Database, settings: Settings) -> None:
     make(db, 300)
 
     def slowly(call: Call, permit: Permit) -> Answer:
@@ -94,7 +94,7 @@ def test_without_a_pace_no_slot_is_touched(db: Database, settings: Settings) -> 
     [("UPDATE lanes SET token", 15.0), ("SELECT lanes.token = ", 5.05)],
     ids=["taken", "renewed"],
 )
-def test_the_lease_is_reckoned_from_before_the_statement_that_began_it(
+def test_the_lease_counts_from_before_its_statement(
     db: Database, settings: Settings, first_statement: str, lease_margin: float
 ) -> None:
     """What was read after it could be later than the lease's own beginning by as long as the database took."""

@@ -54,7 +54,7 @@ def counted(db: Database) -> Counter[str]:
     return seen
 
 
-def test_a_slow_request_is_awaited_without_a_write_and_with_ever_fewer_looks(db: Database, settings: Settings) -> None:
+def test_a_slow_request_is_awaited_with_ever_fewer_exchanges(db: Database, settings: Settings) -> None:
     make(db)
     seen = counted(db)
     meanwhile: Counter[str] = Counter()
@@ -71,7 +71,7 @@ def test_a_slow_request_is_awaited_without_a_write_and_with_ever_fewer_looks(db:
     assert 2 <= meanwhile["begun"] <= 10
 
 
-def test_what_is_new_is_seen_while_a_slow_request_is_under_way(db: Database, settings: Settings) -> None:
+def test_new_rows_are_claimed_while_a_slow_request_runs(db: Database, settings: Settings) -> None:
     make(db)
     both = threading.Barrier(2)
 

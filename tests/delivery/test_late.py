@@ -20,7 +20,7 @@ from worker.settings import Settings
 from worker.vitec.http_attempt import Permit
 
 
-def test_a_late_answer_of_a_turn_that_was_believed_dead_is_evidence(db: Database, settings: Settings) -> None:
+def test_a_late_answer_of_a_rescued_turn_is_evidence(db: Database, settings: Settings) -> None:
     (id_,) = make(db)
 
     def answered_after_the_rescue(call: Call, permit: Permit) -> Answer:
@@ -57,7 +57,7 @@ def test_a_late_certain_refusal_settles_the_doubt(db: Database, settings: Settin
     assert (row.state, row.error_code, row.error_detail) == (State.FAILED, "refused", "Nej")
 
 
-def test_a_request_must_end_before_the_lease_does_however_long_the_claim_took(
+def test_a_request_ends_before_the_lease_after_a_slow_claim(
     db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lease began before the statement that took it; what the commit used up is not the request's any more."""

@@ -82,7 +82,7 @@ def test_an_error_keeps_its_status(run: Run) -> None:
     assert (one.settlement.state, one.http_status, one.tries) == (State.FAILED, 422, 2)
 
 
-def test_an_error_that_nobody_foresaw_is_judged_by_whether_a_byte_was_written(run: Run) -> None:
+def test_an_unforeseen_error_is_judged_by_the_first_byte(run: Run) -> None:
     def break_down(call: Call, permit: Permit) -> Answer:
         raise RuntimeError("Anna Andersson")
 
@@ -215,7 +215,7 @@ def test_closing_waits_for_what_is_on_its_way(switch: DeadMansSwitch) -> None:
     ("took", "useful"),
     [([], 4), ([(0.0008, 0.0004), (0.0005, 0.0004)], 1), ([(0.1, 0.0004)], 4), ([(0.001, 0.0004)], 2)],
 )
-def test_as_many_threads_are_woken_as_fit_a_request_s_time_into_its_cpu_time(
+def test_useful_threads_are_request_time_over_cpu_time(
     monkeypatch: pytest.MonkeyPatch, took: list[tuple[float, float]], useful: int
 ) -> None:
     """By the fastest of the latest: one that was hindered does not wake a second thread in vain."""
@@ -231,9 +231,7 @@ class WithoutLogin:
         return Barred("not sent: no login")
 
 
-def test_only_what_went_on_the_wire_tells_how_long_the_other_side_takes(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_sent_requests_count_for_the_timings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was refused at once, for want of a login, would let one thread seem enough."""
     took: deque[tuple[float, float]] = deque()
     monkeypatch.setattr(SendPool, "_recent_timings", took)

@@ -62,7 +62,7 @@ def test_a_turn_reserves_as_many_slots_as_it_sends_requests(
     assert (report.sent, report.ended, len(reserved)) == (rows, "nothing was left", rows)
 
 
-def test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it(
+def test_a_turn_reserves_no_more_slots_than_its_share(
     db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it holds and cannot use is lost to all. That its share has grown it is told by a claim."""
@@ -110,7 +110,7 @@ def test_look_ups_need_slots_too(db: Database) -> None:
     assert rate_limit.count_ready(db, turn, 1) == 3
 
 
-def test_a_lane_with_nothing_ready_is_told_from_one_that_waits_for_slots(db: Database) -> None:
+def test_nothing_ready_differs_from_waiting_for_slots(db: Database) -> None:
     make(db, next_attempt_at=ANCIENT)
     turn = begin(db)
     slow = RateLimiter(db, turn, 0.001)
@@ -125,7 +125,7 @@ def test_a_lane_with_nothing_ready_is_told_from_one_that_waits_for_slots(db: Dat
     assert RateLimiter(db, turn, 0).slots_for(5) == 5
 
 
-def test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left(db: Database, settings: Settings) -> None:
+def test_a_turn_settles_everything_before_it_reports_nothing_left(db: Database, settings: Settings) -> None:
     """The parent's success, in the same lane, brings its child."""
     make(db, source_id="P", next_attempt_at=ANCIENT)
     make(db, after_kind="comeback", after_source_id="P", parent_done=False, next_attempt_at=ANCIENT)
@@ -135,7 +135,7 @@ def test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left(db:
     assert (report.sent, report.ended) == (2, "nothing was left")
 
 
-def test_what_lies_before_the_place_is_counted_only_where_there_is_too_little_behind_it(pg_db: Database) -> None:
+def test_rows_before_the_cursor_count_if_too_few_follow(pg_db: Database) -> None:
     """Beside an old snapshot the index keeps an entry of each row that was claimed: they are not stepped over again."""
     make(pg_db, next_attempt_at=ANCIENT)
     place = ClaimCursor(ANCIENT + timedelta(hours=1), 1)
@@ -149,7 +149,7 @@ def test_what_lies_before_the_place_is_counted_only_where_there_is_too_little_be
     assert asked == [1, 1, 0]
 
 
-def test_what_is_ready_is_counted_by_the_index_of_what_is_due(pg_db: Database) -> None:
+def test_ready_rows_are_counted_by_the_due_index(pg_db: Database) -> None:
     make(pg_db, next_attempt_at=ANCIENT)
     turn = begin(pg_db)
     plans = explained(pg_db.engine, "SELECT (SELECT count", freely=False)

@@ -58,7 +58,7 @@ def test_a_turn_empties_its_lane(db: Database, settings: Settings) -> None:
     assert (lane.lease_until, lane.worker, lane.due_at) == (None, None, None)
 
 
-def test_every_statement_of_a_turn_is_one_that_the_driver_remembers(pg_db: Database, settings: Settings) -> None:
+def test_the_driver_caches_every_statement_of_a_turn(pg_db: Database, settings: Settings) -> None:
     """Longer ones it takes apart anew each time: a third of a millisecond of every exchange."""
     make(pg_db, 3)
     statements: list[str] = []
@@ -139,7 +139,7 @@ def test_each_error_leads_to_its_state(
     assert (entry.code, entry.event, entry.written) == (code, Event.SENT, True)
 
 
-def test_what_a_dead_turn_left_is_in_doubt_and_not_sent(db: Database, settings: Settings) -> None:
+def test_rows_of_a_dead_turn_are_in_doubt(db: Database, settings: Settings) -> None:
     (waiting,) = make(db)
     (left,) = make(db, state=State.IN_FLIGHT)
     with db.write() as connection:
@@ -153,7 +153,7 @@ def test_what_a_dead_turn_left_is_in_doubt_and_not_sent(db: Database, settings: 
         assert factory.history(connection, left)[-1].code == "worker_died"
 
 
-def test_a_lookup_kind_that_a_dead_turn_left_is_simply_sent_again(db: Database, settings: Settings) -> None:
+def test_a_repeatable_row_of_a_dead_turn_is_sent_again(db: Database, settings: Settings) -> None:
     make(db, kind="order_token")
     (left,) = make(db, state=State.IN_FLIGHT, kind="order_token")
     with db.write() as connection:
@@ -175,7 +175,7 @@ def test_a_living_lane_is_nobody_elses(db: Database, settings: Settings) -> None
     assert wire.calls == []
 
 
-def test_a_stop_lets_what_is_in_flight_finish_and_claims_no_more(db: Database, settings: Settings) -> None:
+def test_a_stop_claims_nothing_and_finishes_requests_in_flight(db: Database, settings: Settings) -> None:
     make(db, 20)
     asked = threading.Event()
 
@@ -222,9 +222,7 @@ def test_the_pace_is_kept_by_the_databases_clock(db: Database, settings: Setting
     assert max(moments) - min(moments) >= 0.45
 
 
-def test_a_database_that_goes_away_with_answers_in_hand_gets_them_when_it_is_back(
-    db: Database, settings: Settings
-) -> None:
+def test_answers_are_kept_until_the_database_is_back(db: Database, settings: Settings) -> None:
     make(db, 5)
     broken = threading.Event()
     refused: list[str] = []
@@ -248,7 +246,7 @@ def test_a_database_that_goes_away_with_answers_in_hand_gets_them_when_it_is_bac
     assert states(db) == {State.SUCCEEDED: 5}, report.summary()
 
 
-def test_a_claim_whose_commit_fails_sends_nothing_and_is_given_back(pg_db: Database, settings: Settings) -> None:
+def test_a_claim_whose_commit_fails_sends_nothing(pg_db: Database, settings: Settings) -> None:
     """The commit is carried out, and then reported as failed: what it claimed must be read back."""
     make(pg_db, 3)
     armed = threading.Event()

@@ -16,7 +16,7 @@ from worker.settings import Settings
 from worker.vitec.http_attempt import Permit
 
 
-def test_an_answer_that_cannot_be_written_does_not_block_the_lane(pg_db: Database, settings: Settings) -> None:
+def test_an_unwritable_answer_does_not_block_the_lane(pg_db: Database, settings: Settings) -> None:
     """Two answers with one id: the unique key refuses the second, which is settled as accepted in doubt."""
     ids = make(pg_db, 3)
 
@@ -34,7 +34,7 @@ def test_an_answer_that_cannot_be_written_does_not_block_the_lane(pg_db: Databas
 
 
 @pytest.mark.parametrize("unholdable", ["\0", "\ud800"])
-def test_a_text_that_no_database_can_hold_does_not_block_the_lane(
+def test_an_unstorable_text_does_not_block_the_lane(
     pg_db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, unholdable: str
 ) -> None:
     """What a kind keeps of an answer is data, whatever stands in it."""
@@ -60,9 +60,7 @@ WHEN (NEW.state IN ('succeeded', 'in_doubt')) EXECUTE FUNCTION refuse()
 """
 
 
-def test_what_was_sent_and_cannot_be_written_at_all_is_not_taken_for_unsent(
-    pg_db: Database, settings: Settings
-) -> None:
+def test_an_unwritable_sent_request_is_not_taken_for_unsent(pg_db: Database, settings: Settings) -> None:
     """It stays in flight, as a dead turn's: sent again it might be there twice."""
     make(pg_db)
     with pg_db.write() as connection:

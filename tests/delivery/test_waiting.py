@@ -90,7 +90,7 @@ def test_a_child_goes_after_its_parent_however_old_it_is(db: Database, settings:
     assert wire.request_ids == [f"{parent}.1", f"{child}.1"]
 
 
-def test_a_child_of_a_refused_parent_is_never_sent_and_says_why(db: Database, settings: Settings) -> None:
+def test_a_child_of_a_refused_parent_fails_with_the_reason(db: Database, settings: Settings) -> None:
     make(db, source_id="P")
     child = make(db, after_kind="comeback", after_source_id="P")
     wire = Wire(refused)

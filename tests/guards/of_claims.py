@@ -31,8 +31,7 @@ GUARDS = (
         STATEMENTS,
         "return case((condition, true()), else_=false())",
         "return condition",
-        "tests/outbox/exchange/test_claim.py::"
-        "test_a_claim_finds_by_id_what_it_has_picked_though_postgresql_knows_of_nothing_that_waits",
+        "tests/outbox/exchange/test_claim.py::test_a_claim_reads_picked_rows_by_id_despite_stale_statistics",
     ),
     Guard(
         12,

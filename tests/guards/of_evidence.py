@@ -14,7 +14,7 @@ GUARDS = (
         SETTLING,
         '"doubt_since": case((target == _word(State.IN_DOUBT), now)),',
         '"doubt_since": case((target == _word(State.IN_DOUBT), Operation.claimed_at)),',
-        "tests/outbox/exchange/test_rescue.py::test_the_quiet_time_counts_from_the_rescue_which_is_after_the_lease",
+        "tests/outbox/exchange/test_rescue.py::test_the_quiet_time_counts_from_the_rescue",
     ),
     Guard(
         22,
@@ -38,7 +38,7 @@ GUARDS = (
         EVIDENCE,
         "        return _mark_without_effect(connection, now, one, cancel=row.cancel_asked)\n",
         "        return None\n",
-        f"{_EVIDENCE_TEST}test_a_late_certain_no_settles_the_doubt_of_its_own_attempt",
+        f"{_EVIDENCE_TEST}test_a_late_refusal_settles_its_own_attempts_doubt",
     ),
     Guard(
         23,
@@ -46,7 +46,7 @@ GUARDS = (
         EVIDENCE,
         "same_doubt = in_doubt and row.attempt == one.attempt",
         "same_doubt = in_doubt",
-        f"{_EVIDENCE_TEST}test_a_late_no_of_an_older_attempt_says_nothing_about_the_newer",
+        f"{_EVIDENCE_TEST}test_an_older_attempts_late_refusal_leaves_the_newer_alone",
     ),
     Guard(
         23,
@@ -62,7 +62,7 @@ GUARDS = (
         EVIDENCE,
         "Attempt.event == Event.SENT, Attempt.written.is_(None))",
         "Attempt.event == Event.SENT)",
-        f"{_EVIDENCE_TEST}test_an_answer_that_was_written_is_not_taken_for_a_late_one",
+        f"{_EVIDENCE_TEST}test_a_settled_answer_is_not_late",
     ),
     Guard(
         23,
@@ -70,7 +70,7 @@ GUARDS = (
         EVIDENCE,
         "select(died & ~known)",
         "select(died)",
-        f"{_EVIDENCE_TEST}test_a_late_answer_is_taken_in_once_however_often_it_is_written",
+        f"{_EVIDENCE_TEST}test_a_late_answer_counts_once",
     ),
     Guard(
         23,
@@ -78,7 +78,7 @@ GUARDS = (
         SETTLING,
         "        (acted_before, _word(State.SUCCEEDED)),\n",
         "",
-        f"{_EVIDENCE_TEST}test_with_a_later_attempt_in_flight_the_success_is_noted_and_outweighs_what_that_one_brings",
+        f"{_EVIDENCE_TEST}test_a_late_success_outweighs_the_attempt_in_flight",
     ),
     Guard(
         23,
@@ -86,7 +86,7 @@ GUARDS = (
         SETTLING,
         '"needs_person": or_(acted_twice, superseded, and_(',
         '"needs_person": or_(superseded, and_(',
-        f"{_EVIDENCE_TEST}test_two_attempts_that_both_acted_are_shown_to_a_person_with_both_ids",
+        f"{_EVIDENCE_TEST}test_two_acting_attempts_are_shown_with_both_ids",
     ),
     Guard(
         23,
@@ -94,7 +94,7 @@ GUARDS = (
         EVIDENCE,
         'values |= {"needs_person": True, "error_code"',
         'values |= {"error_code"',
-        f"{_EVIDENCE_TEST}test_a_late_success_after_the_success_of_another_attempt_is_shown_to_a_person",
+        f"{_EVIDENCE_TEST}test_a_second_late_success_is_shown_to_a_person",
     ),
     Guard(
         23,
@@ -102,7 +102,7 @@ GUARDS = (
         "worker/outbox/revisions/superseded.py",
         "return None if replaced is None or ",
         "return None if replaced is None or replaced or ",
-        "tests/outbox/revisions/test_superseded.py::test_a_late_success_of_older_content_is_shown_to_a_person",
+        "tests/outbox/revisions/test_superseded.py::test_late_success_of_older_content_needs_a_person",
     ),
     Guard(
         25,
@@ -126,7 +126,7 @@ GUARDS = (
         EVIDENCE,
         " or (one.settlement.accepted and not in_doubt):",
         ":",
-        f"{_EVIDENCE_TEST}test_a_late_acceptance_is_success_under_an_id_that_a_person_must_find",
+        f"{_EVIDENCE_TEST}test_a_late_acceptance_succeeds_without_its_id",
     ),
     Guard(
         25,

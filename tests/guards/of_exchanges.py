@@ -65,7 +65,7 @@ GUARDS = (
         EXCHANGE,
         "of=(Environment, Lane)",
         "of=(Lane, Environment)",
-        f"{_LOCKS_TEST}test_an_exchange_that_waits_for_the_environment_holds_no_lane_yet",
+        f"{_LOCKS_TEST}test_an_exchange_waiting_for_the_environment_holds_no_lane",
     ),
     Guard(
         8,
@@ -73,7 +73,7 @@ GUARDS = (
         EXCHANGE,
         "moved = _settle(connection, db, now, finished, looked_up, terms)",
         "moved = _settle(connection, db, now, finished, looked_up, terms) if mine else {}",
-        f"{_EXCHANGE_TEST}test_a_lane_that_was_taken_over_is_settled_but_not_claimed_from",
+        f"{_EXCHANGE_TEST}test_a_lost_lane_is_settled_but_not_claimed_from",
     ),
     Guard(
         9,
@@ -89,7 +89,7 @@ GUARDS = (
         EXCHANGE,
         "    if not room.lasts:\n",
         "    if not room.alive:\n",
-        f"{_EXCHANGE_TEST}test_a_lease_that_is_too_short_is_renewed_before_the_claim",
+        f"{_EXCHANGE_TEST}test_a_short_lease_is_renewed_before_the_claim",
     ),
     Guard(
         10,
@@ -105,7 +105,7 @@ GUARDS = (
         ROOM,
         "min(terms.in_flight - row.in_flight, share -",
         "min(terms.in_flight, share -",
-        f"{_EXCHANGE_TEST}test_the_environment_allows_so_many_in_flight_in_all_lanes_together",
+        f"{_EXCHANGE_TEST}test_the_in_flight_limit_holds_for_all_lanes_together",
     ),
     Guard(
         11,
@@ -153,7 +153,7 @@ GUARDS = (
         ROOM,
         '(sent + asked).label("in_flight")',
         'sent.label("in_flight")',
-        f"{_ROOM_TEST}test_look_ups_of_all_lanes_together_keep_to_what_the_environment_allows",
+        f"{_ROOM_TEST}test_look_ups_of_all_lanes_keep_the_environments_limit",
     ),
     Guard(
         11,
@@ -161,7 +161,7 @@ GUARDS = (
         "worker/outbox/predicates.py",
         "union_all(operations.where(in_flight), operations.where(look_up_running(now)))",
         "operations.where(in_flight)",
-        f"{_ROOM_TEST}test_after_a_hold_one_look_up_goes_first_and_every_send_waits_for_it",
+        f"{_ROOM_TEST}test_after_a_hold_sends_wait_for_the_probing_look_up",
     ),
     Guard(
         11,
@@ -193,7 +193,7 @@ GUARDS = (
         LIMITS,
         "if slots is None and not hand.has_results:",
         "if slots is None:",
-        "tests/delivery/test_start_limits.py::test_what_is_in_hand_is_settled_before_a_turn_says_that_nothing_was_left",
+        "tests/delivery/test_start_limits.py::test_a_turn_settles_everything_before_it_reports_nothing_left",
     ),
     Guard(
         11,
@@ -201,7 +201,7 @@ GUARDS = (
         LIMITS,
         "usable = min(free, max(1, self.lane.share - len(hand.in_flight)))",
         "usable = free",
-        "tests/delivery/test_start_limits.py::test_a_turn_asks_for_no_more_slots_than_its_share_leaves_it",
+        "tests/delivery/test_start_limits.py::test_a_turn_reserves_no_more_slots_than_its_share",
     ),
     Guard(
         11,
@@ -233,7 +233,7 @@ GUARDS = (
         "worker/outbox/exchange/settle.py",
         "            with_ids(dialect, Operation.id),\n",
         "",
-        f"{_SETTLING_TEST}test_a_settlement_finds_its_rows_by_their_ids_in_a_table_believed_to_be_small",
+        f"{_SETTLING_TEST}test_a_settlement_finds_rows_by_id_despite_stale_statistics",
     ),
     Guard(
         13,
@@ -257,7 +257,7 @@ GUARDS = (
         TURN,
         "                        hand.read_back(self.db, lane.turn, self.worker_id)\n",
         "                        pass\n",
-        "tests/delivery/test_commits.py::test_a_claim_whose_commit_is_cut_sends_nothing_that_it_does_not_own",
+        "tests/delivery/test_commits.py::test_a_claim_whose_commit_is_cut_sends_only_its_own",
     ),
     Guard(
         14,
@@ -265,7 +265,7 @@ GUARDS = (
         ERRORS,
         "retry=retry_if_exception(is_database_unavailable),",
         "retry=retry_if_exception(lambda error: False),",
-        "tests/delivery/test_turn.py::test_a_database_that_goes_away_with_answers_in_hand_gets_them_when_it_is_back",
+        "tests/delivery/test_turn.py::test_answers_are_kept_until_the_database_is_back",
     ),
     Guard(
         15,
@@ -273,7 +273,7 @@ GUARDS = (
         OWNED,
         "                self.unwritable.add(finished.id)\n",
         "",
-        "tests/delivery/test_unwritable.py::test_what_was_sent_and_cannot_be_written_at_all_is_not_taken_for_unsent",
+        "tests/delivery/test_unwritable.py::test_an_unwritable_sent_request_is_not_taken_for_unsent",
     ),
     Guard(
         15,
@@ -281,7 +281,7 @@ GUARDS = (
         OWNED,
         "if not settle(finished) and not settle(as_unwritable(finished)):",
         "if not settle(finished):",
-        "tests/delivery/test_unwritable.py::test_an_answer_that_cannot_be_written_does_not_block_the_lane",
+        "tests/delivery/test_unwritable.py::test_an_unwritable_answer_does_not_block_the_lane",
     ),
     Guard(
         16,
@@ -297,7 +297,7 @@ GUARDS = (
         DATABASE,
         '        "idle_in_transaction_session_timeout": "5s",\n',
         "",
-        f"{_DATABASE_TEST}test_a_worker_stopped_in_mid_transaction_does_not_stop_the_others",
+        f"{_DATABASE_TEST}test_a_worker_stopped_in_mid_transaction_blocks_no_other",
     ),
     Guard(
         16,

@@ -90,7 +90,7 @@ GUARDS = (
         "worker/outbox/exchange/exchange.py",
         "if leave and done.is_idle:",
         "if leave:",
-        "tests/outbox/exchange/test_exchange.py::test_as_long_as_something_may_come_of_it_the_lane_is_kept",
+        "tests/outbox/exchange/test_exchange.py::test_a_lane_with_work_to_come_is_kept",
     ),
     Guard(
         5,
@@ -106,7 +106,7 @@ GUARDS = (
         "worker/housekeeping.py",
         "min(count, MOST_RINGS)",
         "count",
-        "tests/test_housekeeping.py::test_dispatch_rings_once_for_each_due_lane_of_a_kind_up_to_eight",
+        "tests/test_housekeeping.py::test_dispatch_rings_once_per_due_lane_up_to_eight",
     ),
     Guard(
         5,
@@ -130,7 +130,7 @@ GUARDS = (
         ENDING,
         "elif now - self.began >= self.alone:",
         "elif now < self.began:",
-        f"{_ENDING_TEST}test_a_turn_that_is_alone_ends_when_its_time_is_up",
+        f"{_ENDING_TEST}test_a_turn_alone_ends_when_its_time_is_up",
     ),
     Guard(
         7,
@@ -146,7 +146,7 @@ GUARDS = (
         RESCUE,
         "            refused = refused or error\n",
         "            raise\n",
-        f"{_RESCUE_TEST}test_a_lane_that_cannot_be_rescued_does_not_stop_the_rescue_of_the_others",
+        f"{_RESCUE_TEST}test_a_failed_rescue_does_not_stop_the_others",
     ),
     Guard(
         7,
@@ -154,7 +154,7 @@ GUARDS = (
         RESCUE,
         "kind, now, raised=1)",
         "kind, now)",
-        f"{_RESCUE_TEST}test_what_a_dead_turn_left_is_in_doubt_and_the_token_rises",
+        f"{_RESCUE_TEST}test_rescue_puts_rows_in_doubt_and_raises_the_token",
     ),
     Guard(
         7,
@@ -170,7 +170,7 @@ GUARDS = (
         RESCUE,
         "in_named_lane, in_flight)\n    .order_by(Operation.id)",
         "in_named_lane, in_flight, Operation.claimed_by == 1)\n    .order_by(Operation.id)",
-        f"{_RESCUE_TEST}test_at_the_start_of_a_turn_every_row_in_flight_is_a_leftover",
+        f"{_RESCUE_TEST}test_a_new_turn_rescues_every_row_in_flight",
     ),
     Guard(
         7,
@@ -178,6 +178,6 @@ GUARDS = (
         LANES,
         "left = bool(connection.scalar(_LEFT, _named(row.customer_id, kind)))",
         "left = False",
-        f"{_LANES_TEST}test_whoever_takes_a_lane_is_told_whether_something_was_left_in_flight",
+        f"{_LANES_TEST}test_a_new_turn_knows_whether_rows_are_in_flight",
     ),
 )

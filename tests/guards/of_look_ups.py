@@ -14,7 +14,7 @@ GUARDS = (
         LOOKING_UP,
         "        Operation.attempt == one.attempt,\n        Operation.look_ups == one.look_ups,\n        or_(",
         "        Operation.look_ups == one.look_ups,\n        or_(",
-        "tests/outbox/exchange/test_patience.py::test_a_look_up_of_an_earlier_attempt_ends_none_of_a_later_one",
+        "tests/outbox/exchange/test_patience.py::test_an_earlier_attempts_look_up_ends_no_later_one",
     ),
     Guard(
         24,
@@ -22,7 +22,7 @@ GUARDS = (
         LOOKING_UP,
         "        Operation.attempt == one.attempt,\n        Operation.look_ups == one.look_ups,\n        or_(",
         "        Operation.attempt == one.attempt,\n        or_(",
-        f"{_LOOKING_TEST}test_an_earlier_look_up_s_answer_is_not_taken_for_the_later_one_s",
+        f"{_LOOKING_TEST}test_an_earlier_look_ups_answer_does_not_settle_the_later",
     ),
     Guard(
         24,
@@ -30,7 +30,7 @@ GUARDS = (
         LOOKING_UP,
         '"next_attempt_at": later(now, terms.gap),',
         '"next_attempt_at": now,',
-        f"{_LOOKING_TEST}test_a_dead_workers_look_up_is_made_again_after_the_gap",
+        f"{_LOOKING_TEST}test_a_dead_workers_look_up_is_repeated_after_the_gap",
     ),
     Guard(
         24,

@@ -58,7 +58,6 @@ CEILINGS: Mapping[tuple[str, str], float] = {
     ("tests", "relative opener"): 11,
     ("tests", "missing subject"): 6,
     ("tests", "long file"): 3,
-    ("tests", "long test name"): 300,
     ("bench", "empty name"): 105,
     ("bench", "relative opener"): 11,
     ("bench", "missing subject"): 4,

@@ -187,7 +187,7 @@ def test_after_a_crash_the_same_file_goes_on(db: Database, tmp_path: Path, monke
     assert len(rejected_rows(db)) == 2
 
 
-def test_a_chunk_is_recorded_with_its_progress_or_not_at_all(
+def test_a_chunk_and_its_progress_are_recorded_together(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = export(tmp_path, [comeback("C-1"), BAD])

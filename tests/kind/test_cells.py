@@ -53,7 +53,7 @@ def test_controls_and_halves_of_characters_are_refused_everywhere(control: str) 
         assert caught.value.code == "control_character"
 
 
-def test_tabs_and_line_breaks_are_text_and_no_part_of_an_id() -> None:
+def test_texts_may_hold_tabs_and_line_breaks_ids_not() -> None:
     assert text("a\tb\r\nc") == "a\tb\nc"
     assert text("😀 Åsa") == "😀 Åsa"
     for broken in ("a\tb", "a\nb"):

@@ -8,7 +8,7 @@ from worker.kind import Kind
 from worker.kind.cells import Cell, text
 
 
-def test_a_field_without_a_cell_is_an_error_of_the_declaration() -> None:
+def test_a_field_without_a_cell_is_a_declaration_error() -> None:
     with pytest.raises(TypeError, match=r"Bare\.note says no Cell"):
 
         class Bare(Kind):

@@ -24,7 +24,7 @@ from worker.kind.headings import index_headings
         ("...", ""),
     ],
 )
-def test_case_blanks_parentheses_and_final_punctuation_do_not_count_and_accents_do(heading: str, folded: str) -> None:
+def test_folding_drops_case_blanks_parentheses_and_final_punctuation(heading: str, folded: str) -> None:
     assert fold(heading) == folded
 
 
@@ -48,6 +48,6 @@ def test_every_row_has_the_same_fields_in_every_spelling() -> None:
     assert {heading: ROW_HEADINGS[fold(heading)] for heading in expected} == expected
 
 
-def test_a_heading_that_means_two_fields_is_an_error_of_the_declaration() -> None:
+def test_a_heading_of_two_fields_is_a_declaration_error() -> None:
     with pytest.raises(ValueError, match="means both"):
         index_headings({"first": ("Samma",), "second": ("samma.",)})

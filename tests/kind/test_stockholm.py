@@ -33,7 +33,7 @@ from worker.kind.stockholm import STOCKHOLM, possible_moments, read_back_time, r
         ("9999-12-31T23:59:59", "9999-12-31T23:59:59+01:00"),
     ],
 )
-def test_a_time_is_sent_in_whole_seconds_with_stockholms_own_offset(written: str, sent: str) -> None:
+def test_a_time_is_sent_in_seconds_with_stockholms_offset(written: str, sent: str) -> None:
     assert moment(f" {written} ") == sent
 
 
@@ -61,7 +61,7 @@ def test_a_time_is_sent_in_whole_seconds_with_stockholms_own_offset(written: str
         ("9999-12-31T23:59:59-05:00", "not_a_time"),
     ],
 )
-def test_a_time_that_cannot_be_meant_is_refused_for_its_own_reason(written: str, code: str) -> None:
+def test_an_impossible_time_is_refused_with_its_own_reason(written: str, code: str) -> None:
     with pytest.raises(BadCell) as caught:
         read_time(written)
     assert caught.value.code == code
@@ -70,7 +70,7 @@ def test_a_time_that_cannot_be_meant_is_refused_for_its_own_reason(written: str,
 
 
 @given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_a_moment_written_with_an_offset_is_the_same_moment_afterwards(at: datetime) -> None:
+def test_a_moment_survives_being_written_with_an_offset(at: datetime) -> None:
     at = at.replace(microsecond=0)
     # Two zones are compared as UTC: Python holds an hour that occurs twice for unequal to everything.
     assert read_time(at.isoformat()).astimezone(UTC) == at
@@ -78,7 +78,7 @@ def test_a_moment_written_with_an_offset_is_the_same_moment_afterwards(at: datet
 
 
 @given(st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_what_a_clock_shows_means_the_moment_at_which_it_was_read(at: datetime) -> None:
+def test_a_local_time_means_the_moment_it_was_read(at: datetime) -> None:
     earliest, latest = possible_moments(wall_clock(at))
     assert at.replace(microsecond=0) in {earliest, latest}
     assert latest - earliest in {timedelta(0), timedelta(hours=1)}

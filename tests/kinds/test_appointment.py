@@ -35,7 +35,7 @@ def test_an_end_at_the_start_is_meant() -> None:
     assert row(Appointment, starts_at=same, ends_at=same, all_day_event="nej").ends_at == same
 
 
-def test_start_and_end_are_compared_as_moments_and_not_as_text() -> None:
+def test_start_and_end_are_compared_as_moments() -> None:
     """02:50 of summer time comes before 02:10 of the winter time that follows."""
     night = {"starts_at": "2027-10-31T02:50+02:00", "ends_at": "2027-10-31T02:10+01:00"}
     assert row(Appointment, **night).ends_at == "2027-10-31T02:10:00+01:00"
@@ -49,7 +49,7 @@ def test_a_time_in_the_spring_gap_is_refused() -> None:
     assert problems(Appointment, **gap) == [("starts_at", "no_such_time")]
 
 
-def test_a_time_in_the_autumn_hour_is_refused_unless_it_says_which() -> None:
+def test_a_time_in_the_autumn_hour_needs_an_offset() -> None:
     twice = {"starts_at": "2027-10-31T02:30", "ends_at": "2027-10-31T04:00"}
     assert problems(Appointment, **twice) == [("starts_at", "ambiguous_time")]
     told = row(Appointment, starts_at="2027-10-31T02:30+01:00", ends_at="2027-10-31T04:00+01:00")
@@ -60,7 +60,7 @@ def test_a_recurring_appointment_needs_its_pattern() -> None:
     assert problems(Appointment, **{**ONCE, "recurrence": "true"}) == [("recurrence_pattern", "missing")]
 
 
-def test_an_unknown_pattern_is_told_once_and_not_as_missing_too() -> None:
+def test_an_unknown_pattern_is_reported_once() -> None:
     assert problems(Appointment, **recurring("Quarterly")) == [("recurrence_pattern", "unknown_word")]
 
 
@@ -99,7 +99,7 @@ def test_details_of_a_recurrence_need_one(recurrence: str) -> None:
     ]
 
 
-def test_an_interval_alone_is_let_pass_since_calendars_write_it_into_every_row() -> None:
+def test_an_interval_without_a_pattern_is_accepted() -> None:
     assert row(Appointment, **{**ONCE, "recurrence": "nej", "recurrence_interval": "1"}).recurrence_interval == 1
 
 
@@ -125,7 +125,7 @@ def test_a_bad_cell_is_refused_for_its_own_reason(field: str, cell: str, code: s
     assert problems(Appointment, **{field: cell}) == [(field, code)]
 
 
-def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_fields() -> None:
+def test_all_faults_are_reported_in_field_order() -> None:
     bad = {**MORNING, "ends_at": "2026-12-03T09:00", "recurrence_day": "x", "user_id": "../..", "subject": ""}
     assert problems(Appointment, **bad) == [
         ("user_id", "bad_id"),
@@ -135,7 +135,7 @@ def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_fields() -> None:
     ]
 
 
-def test_line_breaks_in_a_note_stay_and_blanks_round_it_go() -> None:
+def test_a_note_keeps_line_breaks_and_loses_surrounding_blanks() -> None:
     told = row(Appointment, note="  Två rader\r\nmed radbrytning\rtill\t. ")
     assert told.note == "Två rader\nmed radbrytning\ntill\t."
     assert b'"note":"Tv\xc3\xa5 rader\\nmed radbrytning\\ntill\\t."' in (told.call("1.1").body or b"")
@@ -158,7 +158,7 @@ def test_an_answer_without_an_id_is_accepted_in_doubt(body: bytes) -> None:
     assert is_accepted_in_doubt(Appointment.read(Answer(200, body)))
 
 
-def test_an_id_that_is_too_long_to_be_kept_is_accepted_in_doubt() -> None:
+def test_an_overlong_remote_id_is_accepted_in_doubt() -> None:
     assert Appointment.read(Answer(200, b'"' + b"C" * 200 + b'"')) == Succeeded("C" * 200)
     assert is_accepted_in_doubt(Appointment.read(Answer(200, b'"' + b"C" * 201 + b'"')))
 

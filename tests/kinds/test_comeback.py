@@ -82,7 +82,7 @@ def test_a_path_for_an_id_is_refused() -> None:
     assert problems(Comeback, contact_id="../../User/Notify/M30001") == [("contact_id", "bad_id")]
 
 
-def test_an_id_for_the_body_may_hold_what_a_path_may_not() -> None:
+def test_a_body_id_allows_characters_a_path_forbids() -> None:
     assert row(Comeback, estate_id="OBJ/1 #å").body()["estateId"] == "OBJ/1 #å"
     assert problems(Comeback, estate_id="a" * 201, meeting_id="a\nb") == [
         ("meeting_id", "control_character"),
@@ -90,7 +90,7 @@ def test_an_id_for_the_body_may_hold_what_a_path_may_not() -> None:
     ]
 
 
-def test_it_could_be_confused_with_what_shows_the_same_clock_time() -> None:
+def test_equal_clock_times_share_a_match_key() -> None:
     """Both readings of an hour that occurs twice read back alike, so they must share the key."""
     first, second = comeback("2027-10-31T02:30+02:00"), comeback("2027-10-31T02:30+01:00")
     assert first.body()["date"] != second.body()["date"]
@@ -120,7 +120,7 @@ def test_meetings_at_other_times_are_absent() -> None:
     )
 
 
-def test_a_meeting_made_before_is_not_ours_and_the_skew_is_allowed_for() -> None:
+def test_a_meeting_made_earlier_is_not_ours_beyond_clock_skew() -> None:
     assert found(answer(meeting(createdAt="2026-12-01T08:59:55"))) == (Presence.PRESENT, "CAL1")
     assert found(answer(meeting(createdAt="2026-12-01T08:59:54.9999999"))) == ABSENT
     late = comeback().find(
@@ -138,7 +138,7 @@ def test_two_candidates_are_unclear() -> None:
     assert found(answer(meeting(), meeting(id="CAL2"))) == UNCLEAR
 
 
-def test_in_the_hour_that_occurs_twice_a_time_of_making_proves_only_what_both_readings_say() -> None:
+def test_an_ambiguous_creation_time_proves_what_both_readings_say() -> None:
     second_pass = datetime(2026, 10, 25, 1, 5, tzinfo=UTC)  # 02:05 winter time; 02:05 summer time was an hour before
     first_pass = second_pass - timedelta(hours=1)
     made = answer(meeting(createdAt="2026-10-25T02:06:00"))

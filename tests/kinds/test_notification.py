@@ -51,6 +51,6 @@ def test_whatever_else_is_accepted_in_doubt(body: bytes) -> None:
     assert is_accepted_in_doubt(Notification.read(Answer(200, body)))
 
 
-def test_it_waits_for_a_person_in_doubt_and_is_too_late_after_a_day() -> None:
+def test_in_doubt_it_needs_a_person() -> None:
     assert (Notification.on_doubt, Notification.function_group) == (OnDoubt.HOLD, "crm-contact")
     assert Notification.expires_after == timedelta(hours=24)

@@ -35,7 +35,7 @@ def ticket(**changed: Any) -> Answer:
         ("100%", "100%"),
     ],
 )
-def test_a_token_is_decoded_exactly_once_and_keeps_its_plus_signs(cell: str, meant: str) -> None:
+def test_a_token_is_decoded_once_and_keeps_plus_signs(cell: str, meant: str) -> None:
     token = row(OrderToken, data=cell)
     assert token.body() == {"data": meant}
     assert OrderToken.from_payload(token.payload()).body() == {"data": meant}
@@ -51,16 +51,16 @@ def test_a_token_is_decoded_exactly_once_and_keeps_its_plus_signs(cell: str, mea
         ("a" * 10_001, "too_long"),
     ],
 )
-def test_a_token_that_says_nothing_or_cannot_be_one_is_refused(cell: str, code: str) -> None:
+def test_an_empty_or_impossible_token_is_refused(cell: str, code: str) -> None:
     assert problems(OrderToken, data=cell) == [("data", code)]
 
 
-def test_a_valid_ticket_succeeds_with_its_order_and_goes_back_whole() -> None:
+def test_a_valid_ticket_succeeds_with_its_order() -> None:
     whole = {name: value for name, value in TICKET.items() if value is not None}
     assert OrderToken.read(ticket()) == Succeeded("ORD9", answer=whole)
 
 
-def test_a_tickets_names_are_known_in_any_case_and_strangers_are_left_out() -> None:
+def test_ticket_names_match_in_any_case() -> None:
     outcome = OrderToken.read(Answer(200, b'{"ORDERID":"O1","HasExpired":false,"extra":[[[1e999]]]}'))
     assert outcome == Succeeded("O1", answer={"orderId": "O1", "hasExpired": False})
 
@@ -94,7 +94,7 @@ def test_what_is_no_ticket_is_accepted_in_doubt(told: Answer) -> None:
     assert is_accepted_in_doubt(OrderToken.read(told))
 
 
-def test_in_doubt_it_is_sent_again_in_a_hurry_and_not_for_long() -> None:
+def test_in_doubt_it_is_resent_quickly_and_briefly() -> None:
     assert (OrderToken.on_doubt, OrderToken.function_group) == (OnDoubt.RESEND, "order")
     assert OrderToken.expires_after == timedelta(hours=1)
     assert OrderToken.backoff_first is not None

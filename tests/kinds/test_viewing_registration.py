@@ -36,7 +36,7 @@ UNSAID: list[Any] = ["", "  ", None]
     ("cell", "meant"),
     [*((cell, True) for cell in YES), *((cell, False) for cell in NO), *((cell, None) for cell in UNSAID)],
 )
-def test_yes_and_no_are_known_in_every_way_that_offices_write_them(cell: Any, meant: bool | None) -> None:
+def test_yes_and_no_are_known_in_every_spelling(cell: Any, meant: bool | None) -> None:
     assert row(ViewingRegistration, participated=cell).participated is meant
 
 

@@ -91,7 +91,7 @@ def test_a_source_id_occurs_once_in_its_feed_and_kind(connection: Connection) ->
         make_operation(connection, source_id="A", customer_id="M30002")
 
 
-def test_a_remote_id_belongs_to_one_operation_of_its_kind_and_customer(connection: Connection) -> None:
+def test_a_remote_id_is_unique_by_kind_and_customer(connection: Connection) -> None:
     make_operation(connection, State.SUCCEEDED, remote_id="R")
     make_operation(connection, State.SUCCEEDED, remote_id="R", customer_id="M30002")
     make_operation(connection, State.SUCCEEDED, remote_id="R", kind="appointment")

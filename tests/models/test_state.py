@@ -41,7 +41,7 @@ def test_success_is_for_ever() -> None:
 
 
 @pytest.mark.parametrize("state", sorted(FINAL - {State.SUCCEEDED}))
-def test_other_ends_are_left_only_by_a_requeue_or_by_late_evidence(state: State) -> None:
+def test_other_ends_are_left_by_requeue_or_late_evidence(state: State) -> None:
     assert {target for source, target in ARROWS if source == state} == ALLOWED_AFTER_THE_END
 
 
@@ -49,7 +49,7 @@ def test_only_a_waiting_row_is_ever_claimed() -> None:
     assert {source for source, target in ARROWS if target is State.IN_FLIGHT} == WAITING
 
 
-def test_only_an_attempt_ends_in_doubt_or_leave_to_send_again_that_grew_old() -> None:
+def test_only_attempts_and_expired_resend_permissions_end_in_doubt() -> None:
     assert {source for source, target in ARROWS if target is State.IN_DOUBT} == {State.IN_FLIGHT, State.RETRYABLE}
 
 

@@ -93,7 +93,7 @@ def test_a_world_in_which_it_cannot_hold_is_found_out(sqlite_engine: Any, condit
         _run(sqlite_engine, conditions, 300, phases=[Phase.generate], derandomize=True)
 
 
-def test_a_paused_worker_is_ended_by_the_switch_and_without_it_found_out(sqlite_engine: Any) -> None:
+def test_only_the_switch_keeps_a_paused_worker_from_sending(sqlite_engine: Any) -> None:
     workers = []
     for switch in (True, False):
         history = _machine(sqlite_engine, Conditions(("comeback",), switch=switch))()

@@ -58,7 +58,7 @@ def children_of(pid: int) -> list[int]:
 
 
 @pytest.mark.slow
-def test_the_demo_does_the_whole_job_and_leaves_only_what_it_was_told_to_keep(private: Path) -> None:
+def test_the_demo_leaves_only_the_files_asked_for(private: Path) -> None:
     folder = private / "logs"
     folder.mkdir()
     with vitec_sync(folder, {**LIVE, "TMPDIR": str(private)}, "demo", "--keep") as demo:

@@ -110,7 +110,7 @@ def _has_dropped(running: Process, count: int) -> bool:
     return running.output.count("a message was dropped") >= count
 
 
-def test_what_is_no_plain_ring_is_dropped_and_the_worker_lives_on(office: Office, tmp_path: Path) -> None:
+def test_a_message_that_is_no_ring_is_dropped(office: Office, tmp_path: Path) -> None:
     canary = tmp_path / "unpickled"
     forged = forgeries(canary)
     with worker(office.folder, {**office.settings, "DISPATCH_EVERY": "600"}) as running:

@@ -83,7 +83,7 @@ def test_wrong_settings_end_beat_with_one_line(office: Office) -> None:
         assert "DISPATCH_EVERY" in said(process)
 
 
-def test_a_child_does_not_wait_long_for_somebody_who_reads_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_does_not_wait_for_a_dead_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(bootstrap, "check_worker", lambda: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)

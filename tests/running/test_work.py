@@ -83,7 +83,7 @@ def test_a_warm_shutdown_leaves_nothing_in_flight_or_in_doubt(office: Office) ->
     assert len(office.sandbox.ledger.applied()) == states[State.SUCCEEDED]
 
 
-def test_what_a_killed_worker_left_is_put_in_doubt_and_the_rest_is_sent(any_office: Office) -> None:
+def test_a_killed_workers_rows_are_put_in_doubt(any_office: Office) -> None:
     office = any_office
     quick = {**office.settings, "VITEC_TIMEOUT": "2", "LEASE_MARGIN": "1.5", "CLAIM_MARGIN": "0.5"}
     office.record(60, kind="appointment", customers=2)

@@ -63,7 +63,7 @@ def test_another_4xx_is_a_refusal_whatever_the_body(house: House, status: int) -
 
 
 @pytest.mark.parametrize("status", [408, 425, 499])
-def test_a_4xx_by_which_a_server_gave_up_is_no_refusal(house: House, status: int) -> None:
+def test_a_4xx_of_a_server_giving_up_is_no_refusal(house: House, status: int) -> None:
     error = house.outcome(http(f"{status} Gave up"))
     assert (type(error), error.status) == (ServerError, status)
 
@@ -156,7 +156,7 @@ def test_a_setting_can_say_that_throttling_proves_nothing(house: House, status: 
         http("200 OK", b"?", "Content-Encoding: br"),
     ],
 )
-def test_a_2xx_that_is_not_complete_was_accepted_and_is_unreadable(house: House, answer: bytes) -> None:
+def test_an_incomplete_2xx_was_accepted_and_is_unreadable(house: House, answer: bytes) -> None:
     error = house.outcome(answer)
     assert type(error) is Unreadable
     assert error.status in {200, 201}
@@ -231,7 +231,7 @@ def test_an_error_that_is_not_complete_counts_by_its_status(
     assert type(house.outcome(answer)) is expected
 
 
-def test_vitecs_words_are_kept_but_not_in_the_text_of_the_error(house: House) -> None:
+def test_vitecs_words_are_not_in_the_error_text(house: House) -> None:
     body = '{"Message": "Anna Andersson\\u0000 är\\u001b[31m redan bokad"}'.encode()
     error = house.outcome(http("400 Bad", body))
     assert error.words == "Anna Andersson är [31m redan bokad"

@@ -43,7 +43,7 @@ def test_a_status_line_that_drips_ends_at_the_deadline(house: House, certificate
     assert time.monotonic() - began < LONG
 
 
-def test_a_head_that_drips_was_accepted_and_ends_at_the_deadline(house: House) -> None:
+def test_a_dripping_head_ends_at_the_deadline(house: House) -> None:
     wire = house.dripping(http("200 OK", b"true", "X: " + "y" * 5000), 20)
     began = time.monotonic()
     assert type(ended(house.client(wire), within=SHORT)) is Unreadable
@@ -51,7 +51,7 @@ def test_a_head_that_drips_was_accepted_and_ends_at_the_deadline(house: House) -
 
 
 @pytest.mark.parametrize("certificate", [None, "good"])
-def test_a_body_that_drips_was_accepted_and_ends_at_the_deadline(house: House, certificate: str | None) -> None:
+def test_a_dripping_body_ends_at_the_deadline(house: House, certificate: str | None) -> None:
     answer = http("200 OK", b"y" * 5000)
     wire = house.dripping(answer, len(answer) - 4990, certificate)
     began = time.monotonic()
@@ -60,7 +60,7 @@ def test_a_body_that_drips_was_accepted_and_ends_at_the_deadline(house: House, c
     assert time.monotonic() - began < LONG
 
 
-def test_a_body_that_drips_until_the_end_of_the_connection_ends_at_the_deadline(house: House) -> None:
+def test_a_dripping_body_of_unknown_length_ends_at_the_deadline(house: House) -> None:
     """`Connection: close` makes http.client let go of the socket while the body is still to be read."""
     answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5000\r\n\r\n" + b"y" * 5000
     wire = house.dripping(answer, 80)
@@ -107,9 +107,7 @@ def test_a_cut_answer_that_looks_clean_is_still_unknown(house: House) -> None:
     assert (type(error), error.status) == (Unreadable, 201)
 
 
-def test_an_answer_that_is_whole_in_spite_of_the_cut_is_still_unknown(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_whole_answer_after_the_cut_stays_unknown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its body lay in a buffer already when the deadline came."""
 
     def late(stream: Stream, encoding: str | None) -> bytes:
@@ -121,7 +119,7 @@ def test_an_answer_that_is_whole_in_spite_of_the_cut_is_still_unknown(
     assert (type(error), error.status) == (Unreadable, 200)
 
 
-def test_a_connection_that_is_back_in_the_pool_is_not_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_back_in_the_pool_is_not_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline comes when all has been read: the next request may be on that connection by now."""
 
     def early(stream: Stream, encoding: str | None) -> bytes:

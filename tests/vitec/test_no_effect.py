@@ -204,9 +204,7 @@ def test_a_permit_withdrawn_while_connecting_keeps_the_first_byte_back(
     assert wire.requests == []
 
 
-def test_a_look_up_of_the_name_that_outlasts_the_deadline_writes_nothing(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_name_resolution_past_the_deadline_writes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     wire = house.answering(http("200 OK", b"true"))
     permit = Permit(time.monotonic() + 0.3)
     resolve = socket.getaddrinfo
@@ -225,7 +223,7 @@ def test_a_look_up_of_the_name_that_outlasts_the_deadline_writes_nothing(
     assert wire.requests == []
 
 
-def test_the_lease_is_asked_last_of_all_and_may_forbid_the_first_byte(house: House) -> None:
+def test_the_lease_is_asked_last_before_the_first_byte(house: House) -> None:
     wire = house.answering(http("200 OK", b"true"))
     connections = []
 
@@ -270,7 +268,7 @@ def test_a_call_that_would_change_the_request_is_not_sent(house: House, change: 
     assert wire.connections == 0
 
 
-def test_without_a_login_nothing_is_sent_and_the_customer_is_held(house: House) -> None:
+def test_without_a_login_the_customer_is_held(house: House) -> None:
     wire = house.answering(http("200 OK", b"true"))
     client = Client(wire.url, Credentials())
     house.stack.callback(client.close)

@@ -39,7 +39,7 @@ def test_after_the_deadline_it_is_void() -> None:
     assert right.revoke()
 
 
-def test_the_lease_is_asked_at_the_last_moment_and_may_forbid() -> None:
+def test_the_lease_may_forbid_at_the_last_moment() -> None:
     asked = []
 
     def may_write() -> bool:

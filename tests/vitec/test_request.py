@@ -51,7 +51,7 @@ def test_a_look_up_has_no_body(house: House) -> None:
 
 
 @pytest.mark.parametrize("base", ["", "/", "/api", "/api/", "/a/b/"])
-def test_the_path_is_joined_to_the_base_url_with_one_slash(house: House, base: str) -> None:
+def test_base_url_and_path_are_joined_by_one_slash(house: House, base: str) -> None:
     wire = house.answering(OK)
     ended(house.client(wire.url.removesuffix("/api") + base))
     path = base.rstrip("/") + "/Appointment/M1/HAN1"

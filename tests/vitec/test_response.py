@@ -67,7 +67,7 @@ def test_a_head_is_read_as_http_client_reads_it(head: bytes) -> None:
 
 
 @given(HEADS, some.integers(min_value=0))
-def test_a_head_that_is_cut_off_is_never_taken_for_a_whole_one(head: bytes, at: int) -> None:
+def test_a_cut_head_is_never_taken_for_whole(head: bytes, at: int) -> None:
     try:
         _, attempt = read(MarkedResponse, head[: at % len(head)])
     except http.client.HTTPException:
@@ -90,7 +90,7 @@ def test_a_value_over_two_lines_is_one_value(house: House) -> None:
         "Content-Length : 4",
     ],
 )
-def test_a_body_whose_end_is_told_in_a_doubtful_way_is_not_taken_for_whole(house: House, framing: str) -> None:
+def test_a_body_with_doubtful_length_is_not_taken_for_whole(house: House, framing: str) -> None:
     assert type(house.outcome(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\ntrue".encode())) is Unreadable
 
 
@@ -107,13 +107,13 @@ def test_blanks_within_a_value_cost_no_more_than_other_signs() -> None:
     "fields",
     ["X: " + "x" * 70_000, "\r\n".join(f"X-{n}: y" for n in range(200)), "X: y" + "\r\n y" * 200],
 )
-def test_a_head_larger_than_any_is_not_read_to_its_end(house: House, fields: str) -> None:
+def test_an_oversized_head_is_not_read_to_its_end(house: House, fields: str) -> None:
     outcome = house.outcome(made("200 OK", b"true", fields))
     assert type(outcome) is Unreadable
     assert type(house.outcome(f"HTTP/1.1 100 Continue\r\n{fields}\r\n\r\n".encode())) is Unanswered
 
 
-def test_a_field_that_must_not_be_sent_is_found_before_a_byte_is_written(house: House) -> None:
+def test_a_forbidden_header_field_is_found_before_the_first_byte(house: House) -> None:
     wire = house.answering(made("200 OK", b"true"))
     client = house.client(wire)
     client._prepare = _with_a_line_break(client._prepare)  # type: ignore[method-assign]

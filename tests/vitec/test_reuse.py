@@ -39,7 +39,7 @@ def test_an_answer_read_to_its_end_leaves_the_connection_usable(house: House, an
 
 
 @pytest.mark.parametrize("certificate", [None, "good"])
-def test_a_connection_idle_for_too_long_is_not_used_for_a_post(
+def test_a_long_idle_connection_carries_no_post(
     house: House, monkeypatch: pytest.MonkeyPatch, certificate: str | None
 ) -> None:
     wire = house.answering(OK, certificate=certificate)
@@ -56,7 +56,7 @@ def test_two_seconds_are_too_long() -> None:
     assert connection.IDLE_LIMIT == 2.0
 
 
-def test_a_connection_that_was_closed_meanwhile_is_replaced_before_anything_is_written(house: House) -> None:
+def test_a_closed_connection_is_replaced_before_the_first_byte(house: House) -> None:
     closed = threading.Event()
 
     def script(line: Line) -> None:
@@ -75,7 +75,7 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced_before_anything_is_w
 
 @pytest.mark.parametrize("end", [Line.reset, lambda line: None])
 @pytest.mark.parametrize("call", [POST, GET])
-def test_a_used_connection_that_dies_under_a_request_is_not_tried_again(
+def test_a_request_on_a_dying_connection_is_not_repeated(
     house: House, end: Callable[[Line], object], call: object
 ) -> None:
     """`requests` or urllib3 must not send it anew by themselves: the server may have acted before it died."""
@@ -119,7 +119,7 @@ def test_a_connection_with_something_left_on_it_is_thrown_away(house: House, ans
     assert wire.connections == 2
 
 
-def test_bytes_after_an_answer_are_not_taken_for_the_next_one(house: House) -> None:
+def test_bytes_after_an_answer_never_begin_the_next(house: House) -> None:
     wire = house.answering(OK + http("200 OK", b'"not yours"'), OK)
     client = house.client(wire)
     assert ended(client).body == b"true"

@@ -62,7 +62,7 @@ def test_the_fixed_clock_stands_until_it_is_moved(db: Database, clock: FixedCloc
 
 
 @pytest.mark.parametrize("path", OUTBOX, ids=lambda path: path.name)
-def test_no_module_of_the_outbox_reads_a_clock_of_its_own(path: Path) -> None:
+def test_no_module_of_the_outbox_reads_a_clock(path: Path) -> None:
     """Leases, holds, pace and due times are decided by the database's clock alone."""
     called = [
         ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)

@@ -41,7 +41,7 @@ def test_the_link_to_the_database_notices_a_dead_peer(pg_db: Database) -> None:
     assert {"keepalives_idle": "10", "tcp_user_timeout": "20000", "connect_timeout": "5"}.items() <= told.items()
 
 
-def test_a_worker_stopped_in_mid_transaction_does_not_stop_the_others(pg_db: Database) -> None:
+def test_a_worker_stopped_in_mid_transaction_blocks_no_other(pg_db: Database) -> None:
     """Whoever waits for its lock is told so after 2 s; the server ends the idle transaction itself after 5 s."""
     id_ = make(pg_db)
     with pytest.raises(DBAPIError) as idle, pg_db.write() as stopped:  # noqa: PT012 (one transaction)
@@ -69,14 +69,14 @@ def _set_line(db: Database, line: int) -> None:
             return
 
 
-def test_a_statement_that_takes_too_long_is_ended_and_counts_as_away(pg_db: Database) -> None:
+def test_a_statement_timeout_counts_as_database_away(pg_db: Database) -> None:
     with pytest.raises(OperationalError) as caught, pg_db.read() as connection:  # noqa: PT012 (one transaction)
         connection.execute(text("SET LOCAL statement_timeout = '50ms'"))
         connection.execute(text("SELECT pg_sleep(20)"))
     assert is_database_unavailable(caught.value)
 
 
-def test_a_backend_that_was_terminated_counts_as_away_and_is_replaced(pg_db: Database, pg_url: str) -> None:
+def test_a_terminated_backend_counts_as_away_and_is_replaced(pg_db: Database, pg_url: str) -> None:
     with pytest.raises(DBAPIError) as caught, pg_db.write() as connection:  # noqa: PT012 (one transaction)
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         terminate(pg_url, pid)
@@ -115,7 +115,7 @@ def test_a_locked_sqlite_counts_as_away(sqlite_url: str) -> None:
     other.engine.dispose()
 
 
-def test_malformed_input_to_sqlite_is_not_taken_for_an_absent_database(sqlite_url: str) -> None:
+def test_malformed_input_to_sqlite_is_no_absent_database(sqlite_url: str) -> None:
     """SQLite reports it by the same class as a lock; repeated, it would be refused for ever."""
     db = Database(connect(sqlite_url))
     with pytest.raises(OperationalError) as caught, db.read() as connection:

@@ -21,7 +21,7 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def test_rows_come_out_as_they_went_in_and_what_is_missing_is_null(db: Database) -> None:
+def test_rows_come_out_as_they_went_in(db: Database) -> None:
     with db.read() as connection:
         table = json_table(connection.dialect.name, "given", COLUMNS)
         found = connection.execute(select(table).order_by(table.c.id), as_json_parameter(ROWS)).mappings().all()

@@ -18,7 +18,7 @@ def test_living_turns_share_what_the_environment_allows(db: Database) -> None:
     assert [len(claim(db, turn).claimed) for turn in (first, second, first, second)] == [3, 2, 0, 0]
 
 
-def test_a_turn_that_has_more_than_its_share_gives_way_as_its_requests_end(db: Database) -> None:
+def test_a_turn_over_its_share_gives_way_as_requests_end(db: Database) -> None:
     for customer in ("M30001", "M30002"):
         for _ in range(9):
             make(db, customer_id=customer)
@@ -31,7 +31,7 @@ def test_a_turn_that_has_more_than_its_share_gives_way_as_its_requests_end(db: D
     assert len(claim(db, second).claimed) == 2
 
 
-def test_the_share_of_a_turn_that_has_ended_goes_to_the_others(db: Database) -> None:
+def test_an_ended_turns_share_goes_to_the_others(db: Database) -> None:
     make(db, customer_id="M30001")
     for _ in range(9):
         make(db, customer_id="M30002")
@@ -62,7 +62,7 @@ def test_no_more_turns_live_than_requests_are_allowed_at_once(db: Database, cloc
     assert take_one() is not None
 
 
-def test_the_end_of_a_turn_rings_for_the_kind_that_is_due_longest(db: Database) -> None:
+def test_a_turns_end_rings_for_the_longest_due_kind(db: Database) -> None:
     """The other kind's own ring may have been heard, in vain, while this turn had all that is allowed at once."""
     make(db, kind="appointment", next_attempt_at=MOMENT - timedelta(hours=1))
     for _ in range(2):

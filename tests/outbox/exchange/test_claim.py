@@ -15,7 +15,7 @@ from worker.outbox.exchange.claim import FROM_START
 from worker.outbox.exchange.exchange import exchange
 
 
-def test_a_claim_goes_on_from_the_place_that_the_last_one_came_to(db: Database) -> None:
+def test_a_claim_goes_on_from_the_last_cursor(db: Database) -> None:
     minutes = (9, 8, 7, 6)
     ids = [make(db, next_attempt_at=MOMENT - timedelta(minutes=before)) for before in minutes]
     turn = begin(db)
@@ -27,7 +27,7 @@ def test_a_claim_goes_on_from_the_place_that_the_last_one_came_to(db: Database) 
     assert [one.id for one in claim(db, turn, want=1).claimed] == [earlier]
 
 
-def test_a_claim_that_comes_to_the_end_finds_what_lies_before_its_place_and_begins_anew(db: Database) -> None:
+def test_a_claim_at_the_end_starts_over(db: Database) -> None:
     last = make(db)
     turn = begin(db)
     first = claim(db, turn, want=1)
@@ -38,7 +38,7 @@ def test_a_claim_that_comes_to_the_end_finds_what_lies_before_its_place_and_begi
     assert (second.cursor.due, second.cursor.id) == (FROM_START.due, FROM_START.id)
 
 
-def test_what_is_in_flight_is_counted_from_the_oldest_of_it_on(db: Database, clock: FixedClock) -> None:
+def test_rows_in_flight_are_counted_from_their_oldest_on(db: Database, clock: FixedClock) -> None:
     """All of it: the place never lies behind what is still in flight."""
     for _ in range(9):
         make(db)
@@ -70,7 +70,7 @@ FROM lanes, generate_series(1, 20000) AS n
 """
 
 
-def test_a_claim_finds_by_id_what_it_has_picked_though_postgresql_knows_of_nothing_that_waits(pg_db: Database) -> None:
+def test_a_claim_reads_picked_rows_by_id_despite_stale_statistics(pg_db: Database) -> None:
     """All had been sent when it last counted; since then an export has been taken in."""
     with pg_db.write() as connection:
         for number in range(50):
@@ -87,7 +87,7 @@ def test_a_claim_finds_by_id_what_it_has_picked_though_postgresql_knows_of_nothi
     assert "Index Cond: (id = picked.id)" in plan, plan
 
 
-def test_what_is_under_way_is_counted_without_reading_the_rest_of_a_table_believed_to_be_empty(pg_db: Database) -> None:
+def test_counting_rows_in_flight_ignores_stale_statistics(pg_db: Database) -> None:
     """The first export of an installation: PostgreSQL has never counted anything."""
     make(pg_db)
     with pg_db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -103,7 +103,7 @@ def test_what_is_under_way_is_counted_without_reading_the_rest_of_a_table_believ
     assert used == {f"ix_operations_{name}" for name in ("in_flight", "asking", "in_doubt", "permitted")}, plan
 
 
-def test_a_claim_with_room_to_spare_does_not_step_over_what_is_due_later(pg_db: Database) -> None:
+def test_a_claim_reads_no_entries_of_rows_due_later(pg_db: Database) -> None:
     """The database's own clock changes as it is asked; the index is cut short only by one value of it."""
     db = replace(pg_db, clock=SqlClock())
     make(db, next_attempt_at=datetime(2026, 1, 1, tzinfo=UTC))

@@ -41,7 +41,7 @@ def test_a_claim_puts_the_oldest_due_in_flight(db: Database) -> None:
     assert (row.state, row.attempt, row.claimed_by, row.claimed_at) == (State.IN_FLIGHT, 1, turn.token, MOMENT)
 
 
-def test_a_claim_takes_no_more_than_wanted_even_from_a_long_backlog(db: Database) -> None:
+def test_a_claim_takes_no_more_than_wanted(db: Database) -> None:
     for _ in range(40):
         make(db)
     turn = begin(db)
@@ -51,7 +51,7 @@ def test_a_claim_takes_no_more_than_wanted_even_from_a_long_backlog(db: Database
     assert len(in_flight) == 3
 
 
-def test_the_environment_allows_so_many_in_flight_in_all_lanes_together(db: Database) -> None:
+def test_the_in_flight_limit_holds_for_all_lanes_together(db: Database) -> None:
     for customer in ("M30001", "M30002"):
         for _ in range(4):
             make(db, customer_id=customer)
@@ -170,7 +170,7 @@ def test_a_settlement_names_its_attempt(db: Database, clock: FixedClock) -> None
     assert read(db, first.id).state is State.IN_FLIGHT
 
 
-def test_a_lane_that_was_taken_over_is_settled_but_not_claimed_from(db: Database, clock: FixedClock) -> None:
+def test_a_lost_lane_is_settled_but_not_claimed_from(db: Database, clock: FixedClock) -> None:
     make(db), make(db)
     turn = begin(db)
     (claimed,) = claim(db, turn, want=1).claimed
@@ -190,7 +190,7 @@ def test_an_ended_lease_claims_nothing(db: Database, clock: FixedClock) -> None:
     assert claim(db, turn) == ExchangeResult(owns_lane=False, moved={})
 
 
-def test_a_lease_that_is_too_short_is_renewed_before_the_claim(db: Database, clock: FixedClock) -> None:
+def test_a_short_lease_is_renewed_before_the_claim(db: Database, clock: FixedClock) -> None:
     make(db), make(db)
     turn = begin(db)
     assert not claim(db, turn, want=1).renewed
@@ -268,7 +268,7 @@ def leave(db: Database, turn: turns.Turn, *finished: Finished, want: int = 5) ->
     return exchange(db, turn, finished, want, TERMS, leave=True)
 
 
-def test_a_turn_that_finds_nothing_left_gives_its_lane_back_in_the_same_transaction(db: Database) -> None:
+def test_an_empty_lane_is_released_in_the_same_transaction(db: Database) -> None:
     make(db)
     make(db, next_attempt_at=MOMENT + timedelta(minutes=5))
     turn = begin(db)
@@ -284,7 +284,7 @@ def test_a_turn_that_finds_nothing_left_gives_its_lane_back_in_the_same_transact
     assert lane(db) == row
 
 
-def test_as_long_as_something_may_come_of_it_the_lane_is_kept(db: Database) -> None:
+def test_a_lane_with_work_to_come_is_kept(db: Database) -> None:
     for _ in range(2):
         make(db)
     turn = begin(db)

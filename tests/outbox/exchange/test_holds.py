@@ -68,9 +68,7 @@ def barred(seconds: float | None = None) -> Settlement:
     return Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, code="forbidden", hold=hold)
 
 
-def test_one_reason_brought_by_many_is_one_strike_and_doubles_when_it_comes_back(
-    db: Database, clock: FixedClock
-) -> None:
+def test_one_reason_from_many_rows_is_one_strike(db: Database, clock: FixedClock) -> None:
     for _ in range(3):
         make(db)
     turn = begin(db)
@@ -103,7 +101,7 @@ def test_retry_after_is_kept_as_said_and_never_shortened(db: Database) -> None:
         assert connection.scalar(select(Hold.until)) == MOMENT + timedelta(seconds=90)
 
 
-def test_five_failures_in_a_row_open_the_breaker_and_one_more_doubles_it(db: Database, clock: FixedClock) -> None:
+def test_five_failures_in_a_row_open_the_breaker(db: Database, clock: FixedClock) -> None:
     for _ in range(7):
         make(db)
     turn = begin(db)

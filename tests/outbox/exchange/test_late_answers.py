@@ -89,9 +89,7 @@ def test_a_late_success_proves_the_operation_wherever_it_stands(db: Database, st
 
 
 @pytest.mark.parametrize("late", [RETRY, REFUSAL], ids=["nothing written", "refused"])
-def test_a_late_certain_no_settles_the_doubt_of_its_own_attempt(
-    db: Database, late: Settlement, clock: FixedClock
-) -> None:
+def test_a_late_refusal_settles_its_own_attempts_doubt(db: Database, late: Settlement, clock: FixedClock) -> None:
     turn, claimed = overtaken(db, clock)
     assert settle(db, turn, [done(claimed, late)]).moved[claimed.id].state is late.state
     row = read(db, claimed.id)
@@ -102,7 +100,7 @@ def test_a_late_certain_no_settles_the_doubt_of_its_own_attempt(
 
 @pytest.mark.parametrize("late", [RETRY, REFUSAL, DOUBT], ids=["nothing written", "refused", "unanswered"])
 @pytest.mark.parametrize("state", [state for state in LATER if state != "in_doubt"])
-def test_a_late_answer_without_success_moves_nothing_that_was_decided_since(
+def test_a_late_failure_moves_no_row_decided_since(
     db: Database, state: str, late: Settlement, clock: FixedClock
 ) -> None:
     turn, claimed = overtaken(db, clock)
@@ -129,9 +127,7 @@ def test_a_late_acceptance_is_never_sent_again(db: Database, clock: FixedClock) 
 
 
 @pytest.mark.parametrize("brings", [RETRY, REFUSAL, DOUBT], ids=["nothing written", "refused", "unanswered"])
-def test_with_a_later_attempt_in_flight_the_success_is_noted_and_outweighs_what_that_one_brings(
-    db: Database, brings: Settlement, clock: FixedClock
-) -> None:
+def test_a_late_success_outweighs_the_attempt_in_flight(db: Database, brings: Settlement, clock: FixedClock) -> None:
     turn, first = overtaken(db, clock)
     second_turn, second = again_in_flight(db, first, clock)
     assert settle(db, turn, [done(first, SUCCESS)]).moved == {}
@@ -142,7 +138,7 @@ def test_with_a_later_attempt_in_flight_the_success_is_noted_and_outweighs_what_
     assert (row.state, row.remote_id, row.needs_person, row.error_code) == (State.SUCCEEDED, "R1", False, None)
 
 
-def test_two_attempts_that_both_acted_are_shown_to_a_person_with_both_ids(db: Database, clock: FixedClock) -> None:
+def test_two_acting_attempts_are_shown_with_both_ids(db: Database, clock: FixedClock) -> None:
     turn, first = overtaken(db, clock)
     second_turn, second = again_in_flight(db, first, clock)
     other = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R2", answer="R2")
@@ -153,9 +149,7 @@ def test_two_attempts_that_both_acted_are_shown_to_a_person_with_both_ids(db: Da
     assert {entry.remote_id for entry in entries(db, first.id)} == {None, "R1", "R2"}
 
 
-def test_a_late_success_after_the_success_of_another_attempt_is_shown_to_a_person(
-    db: Database, clock: FixedClock
-) -> None:
+def test_a_second_late_success_is_shown_to_a_person(db: Database, clock: FixedClock) -> None:
     turn, first = overtaken(db, clock)
     second_turn, second = again_in_flight(db, first, clock)
     other = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R2", answer="R2")
@@ -173,7 +167,7 @@ def test_a_late_success_after_the_success_of_another_attempt_is_shown_to_a_perso
 
 
 @pytest.mark.parametrize("late", [RETRY, REFUSAL], ids=["nothing written", "refused"])
-def test_a_late_no_of_an_older_attempt_says_nothing_about_the_newer(
+def test_an_older_attempts_late_refusal_leaves_the_newer_alone(
     db: Database, late: Settlement, clock: FixedClock
 ) -> None:
     turn, first = overtaken(db, clock)
@@ -183,7 +177,7 @@ def test_a_late_no_of_an_older_attempt_says_nothing_about_the_newer(
     assert read(db, first.id).state is State.IN_DOUBT
 
 
-def test_a_late_answer_is_taken_in_once_however_often_it_is_written(db: Database, clock: FixedClock) -> None:
+def test_a_late_answer_counts_once(db: Database, clock: FixedClock) -> None:
     turn, claimed = overtaken(db, clock)
     settle(db, turn, [done(claimed, SUCCESS)])
     settle(db, turn, [done(claimed, SUCCESS)])
@@ -191,7 +185,7 @@ def test_a_late_answer_is_taken_in_once_however_often_it_is_written(db: Database
     assert not read(db, claimed.id).needs_person
 
 
-def test_an_answer_that_was_written_is_not_taken_for_a_late_one(db: Database, clock: FixedClock) -> None:
+def test_a_settled_answer_is_not_late(db: Database, clock: FixedClock) -> None:
     """Its commit was reported as failed; meanwhile a person has sent the operation again."""
     make(db)
     turn = begin(db)
@@ -203,7 +197,7 @@ def test_an_answer_that_was_written_is_not_taken_for_a_late_one(db: Database, cl
     assert [entry.event for entry in entries(db, claimed.id)] == [Event.SENT]
 
 
-def test_a_requeue_keeps_the_count_of_attempts_so_that_no_answer_fits_another(db: Database, clock: FixedClock) -> None:
+def test_a_requeue_keeps_counting_attempts(db: Database, clock: FixedClock) -> None:
     turn, first = overtaken(db, clock)
     move_on(db, first, "failed", clock)
     change(db, first.id, state=State.PENDING, finalized_at=None, failures=0)
@@ -214,9 +208,7 @@ def test_a_requeue_keeps_the_count_of_attempts_so_that_no_answer_fits_another(db
 
 
 @pytest.mark.parametrize("state", [state for state in LATER if state != "in_doubt"])
-def test_a_late_acceptance_is_success_under_an_id_that_a_person_must_find(
-    db: Database, state: str, clock: FixedClock
-) -> None:
+def test_a_late_acceptance_succeeds_without_its_id(db: Database, state: str, clock: FixedClock) -> None:
     """Whoever said "send again" did not know; sent again it would be there twice."""
     turn, claimed = overtaken(db, clock)
     move_on(db, claimed, state, clock)
@@ -246,9 +238,7 @@ def test_a_wish_to_cancel_outlives_the_doubt(db: Database, clock: FixedClock) ->
     assert (row.state, row.cancel_asked, row.finalized_at) == (State.CANCELLED, False, clock.moment)
 
 
-def test_a_late_answer_of_the_attempt_that_is_known_to_have_acted_only_adds_its_id(
-    db: Database, clock: FixedClock
-) -> None:
+def test_a_late_answer_adds_the_id_of_its_success(db: Database, clock: FixedClock) -> None:
     """A look-up, or a person, was quicker: it is there once, and nobody need look."""
     turn, claimed = overtaken(db, clock)
     change(db, claimed.id, state=State.SUCCEEDED, finalized_at=clock.moment, needs_person=False, error_code=None)
@@ -257,9 +247,7 @@ def test_a_late_answer_of_the_attempt_that_is_known_to_have_acted_only_adds_its_
     assert (row.remote_id, row.answer, row.needs_person, row.error_code) == ("R1", "R1", False, None)
 
 
-def test_a_dead_workers_attempt_is_known_as_such_also_when_it_used_up_the_budget(
-    db: Database, clock: FixedClock
-) -> None:
+def test_a_late_success_mends_a_dead_workers_last_attempt(db: Database, clock: FixedClock) -> None:
     exhausted = Settlement(State.FAILED, State.IN_DOUBT, failures=1, code="exhausted")
     make(db)
     turn = begin(db)
@@ -270,7 +258,7 @@ def test_a_dead_workers_attempt_is_known_as_such_also_when_it_used_up_the_budget
     assert read(db, claimed.id).state is State.SUCCEEDED
 
 
-def test_a_lane_whose_doubt_a_late_no_has_settled_is_woken(db: Database, clock: FixedClock) -> None:
+def test_a_late_refusal_that_settles_doubt_wakes_the_lane(db: Database, clock: FixedClock) -> None:
     """The turn that brings it no longer owns the lane, so no end of a turn will look."""
     turn, claimed = overtaken(db, clock)
     assert lane(db).due_at is None

@@ -42,9 +42,7 @@ def test_locks_are_taken_in_one_order_environment_lane_operations(pg_db: Databas
     assert "FOR UPDATE" not in " ".join(statements)
 
 
-def test_an_exchange_that_waits_for_the_environment_holds_no_lane_yet(
-    pg_db: Database, pg_url: str, clock: FixedClock
-) -> None:
+def test_an_exchange_waiting_for_the_environment_holds_no_lane(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
     """Otherwise two who wait for each other's lock would wait in a circle."""
     make(pg_db)
     turn = begin(pg_db)
@@ -92,9 +90,7 @@ def test_a_lease_that_ended_while_the_exchange_waited_claims_nothing(pg_db: Data
     assert read(pg_db, id_).state is State.PENDING
 
 
-def test_failures_are_counted_on_from_what_somebody_else_has_counted_meanwhile(
-    pg_db: Database, pg_url: str, clock: FixedClock
-) -> None:
+def test_failures_counted_by_another_turn_are_added_to(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
     make(pg_db)
     turn = begin(pg_db)
     (claimed,) = claim(pg_db, turn, want=1).claimed
@@ -108,7 +104,7 @@ def test_failures_are_counted_on_from_what_somebody_else_has_counted_meanwhile(
 
 
 @pytest.mark.parametrize("held", ["environments", "lanes"])
-def test_a_lane_that_is_taken_over_while_the_exchange_waits_is_no_longer_its_own(
+def test_a_lane_lost_while_waiting_is_not_claimed_from(
     pg_db: Database, pg_url: str, clock: FixedClock, held: str
 ) -> None:
     """Whose the lane is, is read from the row as it is once it has been locked."""

@@ -45,7 +45,7 @@ def bring(db: Database, turn: Turn, asked: ClaimedLookUp) -> None:
     )
 
 
-def test_after_a_hold_one_look_up_goes_first_and_every_send_waits_for_it(db: Database) -> None:
+def test_after_a_hold_sends_wait_for_the_probing_look_up(db: Database) -> None:
     for _ in range(3):
         to_ask(db), make(db)
     end_hold(db)
@@ -57,7 +57,7 @@ def test_after_a_hold_one_look_up_goes_first_and_every_send_waits_for_it(db: Dat
     assert begun(claim(db, turn)) == (0, 1)
 
 
-def test_after_a_hold_a_look_up_waits_for_the_send_that_went_first(db: Database) -> None:
+def test_after_a_hold_look_ups_wait_for_the_probing_send(db: Database) -> None:
     make(db)
     end_hold(db)
     turn = begin(db)
@@ -66,7 +66,7 @@ def test_after_a_hold_a_look_up_waits_for_the_send_that_went_first(db: Database)
     assert begun(claim(db, turn)) == (0, 0)
 
 
-def test_other_lanes_of_the_scope_wait_for_the_look_up_that_goes_first(db: Database) -> None:
+def test_other_lanes_wait_for_the_probing_look_up(db: Database) -> None:
     to_ask(db), make(db, kind="appointment"), make(db, kind="appointment", customer_id="M2")
     end_hold(db, Scope.GROUP)
     assert begun(claim(db, begin(db))) == (0, 1)
@@ -75,7 +75,7 @@ def test_other_lanes_of_the_scope_wait_for_the_look_up_that_goes_first(db: Datab
     assert begun(claim(db, appointments["M2"])) == (1, 0)
 
 
-def test_look_ups_of_all_lanes_together_keep_to_what_the_environment_allows(db: Database) -> None:
+def test_look_ups_of_all_lanes_keep_the_environments_limit(db: Database) -> None:
     for number in range(12):
         to_ask(db, f"M{number % 3}")
     make(db, customer_id="M2")
@@ -89,7 +89,7 @@ def test_look_ups_and_sends_in_flight_are_counted_together(db: Database) -> None
     assert [begun(claim(db, begin(db))) for _ in ("M2", "M1")] == [(4, 0), (0, 1)]
 
 
-def test_a_dead_workers_look_up_counts_for_as_long_as_it_may_be_under_way(db: Database, clock: FixedClock) -> None:
+def test_a_dead_workers_look_up_counts_until_it_ends(db: Database, clock: FixedClock) -> None:
     to_ask(db), to_ask(db)
     end_hold(db)
     turn = begin(db, lease=LONG)
@@ -100,7 +100,7 @@ def test_a_dead_workers_look_up_counts_for_as_long_as_it_may_be_under_way(db: Da
     assert begun(claim(db, turn)) == (0, 1)
 
 
-def test_a_look_up_whose_row_has_moved_on_is_no_longer_under_way(db: Database, clock: FixedClock) -> None:
+def test_a_look_up_ends_when_its_row_moves_on(db: Database, clock: FixedClock) -> None:
     id_ = to_ask(db)
     turn = begin(db)
     (asked,) = claim(db, turn).look_ups
@@ -110,7 +110,7 @@ def test_a_look_up_whose_row_has_moved_on_is_no_longer_under_way(db: Database, c
     assert (read(db, id_).state, read(db, id_).look_up_until) == (State.CANCELLED, None)
 
 
-def test_an_earlier_look_up_that_ends_leaves_the_later_one_under_way(db: Database, clock: FixedClock) -> None:
+def test_an_earlier_look_ups_end_leaves_the_later_running(db: Database, clock: FixedClock) -> None:
     id_ = to_ask(db)
     turn = begin(db, lease=LONG)
     (earlier,) = claim(db, turn).look_ups

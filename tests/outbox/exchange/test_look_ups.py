@@ -140,9 +140,7 @@ def test_a_look_up_whose_row_has_moved_on_changes_nothing(
 
 
 @pytest.mark.parametrize("state", [State.CANCELLED, State.EXPIRED])
-def test_that_it_is_there_is_evidence_also_when_the_row_has_ended(
-    scene: Scene, clock: FixedClock, state: State
-) -> None:
+def test_presence_is_evidence_after_the_row_has_ended(scene: Scene, clock: FixedClock, state: State) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET)
     (doubtful,) = scene.exchange(want=5).look_ups
@@ -153,7 +151,7 @@ def test_that_it_is_there_is_evidence_also_when_the_row_has_ended(
     assert scene.history(id_)[-1].event is Event.LOOKED_UP
 
 
-def test_what_was_to_be_cancelled_is_cancelled_when_it_proves_absent(scene: Scene, clock: FixedClock) -> None:
+def test_an_asked_cancel_is_carried_out_on_absence(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful()
     with scene.db.write() as connection:
         connection.execute(update(Operation).where(Operation.id == id_).values(cancel_asked=True))
@@ -165,7 +163,7 @@ def test_what_was_to_be_cancelled_is_cancelled_when_it_proves_absent(scene: Scen
     assert (row.state, row.cancel_asked, row.finalized_at) == (State.CANCELLED, False, clock.moment)
 
 
-def test_old_leave_of_a_row_that_begins_anew_is_not_forgotten_by_all(scene: Scene, clock: FixedClock) -> None:
+def test_expired_resend_permission_is_looked_up_in_any_state(scene: Scene, clock: FixedClock) -> None:
     """Whichever waiting state it stands in, old leave is looked up, and the answer counts."""
     id_ = scene.doubtful()
     clock.advance(QUIET)
@@ -200,7 +198,7 @@ def test_what_others_own_is_handed_to_the_look_up(scene: Scene, clock: FixedCloc
     assert doubtful.known_ids == {"THEIRS"}
 
 
-def test_what_is_there_may_be_that_of_another_whose_id_nobody_knows(scene: Scene, clock: FixedClock) -> None:
+def test_a_match_may_belong_to_a_row_without_id(scene: Scene, clock: FixedClock) -> None:
     """A person said of the other that it is there, and could not say under which id."""
     id_ = scene.doubtful(match_key="A")
     scene.make(State.SUCCEEDED, match_key="A", remote_id=None)
@@ -217,7 +215,7 @@ def test_one_whose_id_is_known_stands_in_nobodys_way(scene: Scene, clock: FixedC
     assert (scene.row(id_).state, scene.row(id_).remote_id) == (State.SUCCEEDED, "R1")
 
 
-def test_a_dead_workers_look_up_is_made_again_after_the_gap(scene: Scene, clock: FixedClock) -> None:
+def test_a_dead_workers_look_up_is_repeated_after_the_gap(scene: Scene, clock: FixedClock) -> None:
     scene.doubtful()
     clock.advance(QUIET)
     assert len(scene.exchange(want=5).look_ups) == 1
@@ -227,7 +225,7 @@ def test_a_dead_workers_look_up_is_made_again_after_the_gap(scene: Scene, clock:
     assert doubtful.look_ups == 2
 
 
-def test_an_earlier_look_up_s_answer_is_not_taken_for_the_later_one_s(scene: Scene, clock: FixedClock) -> None:
+def test_an_earlier_look_ups_answer_does_not_settle_the_later(scene: Scene, clock: FixedClock) -> None:
     """What a paused worker saw long ago is no second absence."""
     id_ = scene.doubtful()
     clock.advance(QUIET)

@@ -23,7 +23,7 @@ def in_doubt_again(scene: Scene, id_: int) -> None:
     scene.unanswered(claimed)
 
 
-def test_a_second_attempt_s_doubt_begins_with_all_the_patience_there_is(scene: Scene, clock: FixedClock) -> None:
+def test_a_second_attempts_doubt_begins_with_full_patience(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful()
     absent_twice(scene, clock)
     in_doubt_again(scene, id_)
@@ -64,7 +64,7 @@ def first_look_up(scene: Scene, clock: FixedClock) -> ClaimedLookUp:
     return doubtful
 
 
-def test_a_look_up_of_an_earlier_attempt_ends_none_of_a_later_one(scene: Scene, clock: FixedClock) -> None:
+def test_an_earlier_attempts_look_up_ends_no_later_one(scene: Scene, clock: FixedClock) -> None:
     """A person's decision lets the numbers begin anew: only with the attempt do they name a look-up."""
     id_ = scene.doubtful()
     earlier = first_look_up(scene, clock)

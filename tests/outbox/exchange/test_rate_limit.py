@@ -44,7 +44,7 @@ def test_idle_time_is_not_saved_up(db: Database, clock: FixedClock) -> None:
     assert len(rate_limit.reserve_slots(db, 10.0, 100).offsets) == 2
 
 
-def test_a_slow_rate_gives_its_one_slot_and_says_when_to_ask_again(db: Database, clock: FixedClock) -> None:
+def test_a_slow_rate_says_when_to_ask_again(db: Database, clock: FixedClock) -> None:
     assert rate_limit.reserve_slots(db, 0.5, 5).offsets == (0.0,)
     slots = rate_limit.reserve_slots(db, 0.5, 5)
     assert slots.offsets == ()

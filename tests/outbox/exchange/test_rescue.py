@@ -36,7 +36,7 @@ def test_a_living_turn_is_left_alone(db: Database, clock: FixedClock) -> None:
     assert (read(db, id_).state, lane(db).token) == (State.IN_FLIGHT, turn.token)
 
 
-def test_what_a_dead_turn_left_is_in_doubt_and_the_token_rises(db: Database, clock: FixedClock) -> None:
+def test_rescue_puts_rows_in_doubt_and_raises_the_token(db: Database, clock: FixedClock) -> None:
     id_, waiting = make(db), make(db)
     turn = begin(db)
     claim(db, turn, want=1)
@@ -51,7 +51,7 @@ def test_what_a_dead_turn_left_is_in_doubt_and_the_token_rises(db: Database, clo
     assert run(db) == 0
 
 
-def test_the_quiet_time_counts_from_the_rescue_which_is_after_the_lease(db: Database, clock: FixedClock) -> None:
+def test_the_quiet_time_counts_from_the_rescue(db: Database, clock: FixedClock) -> None:
     id_ = make(db)
     claim(db, begin(db))
     clock.advance(300)
@@ -114,7 +114,7 @@ def test_an_exchange_that_waits_for_a_rescue_claims_nothing(pg_db: Database, pg_
     assert (result.owns_lane, result.claimed) == (False, ())
 
 
-def test_at_the_start_of_a_turn_every_row_in_flight_is_a_leftover(db: Database) -> None:
+def test_a_new_turn_rescues_every_row_in_flight(db: Database) -> None:
     """Whichever token claimed it: also one that a commit, late in the pipe, put there after a take-over."""
     older = make(db, State.IN_FLIGHT, claimed_by=1)
     odd = make(db, State.IN_FLIGHT, claimed_by=99)
@@ -134,7 +134,7 @@ def test_whoever_has_lost_the_lane_clears_nothing(db: Database) -> None:
     assert read(db, id_).state is State.IN_FLIGHT
 
 
-def test_what_a_doubtful_claim_took_is_read_back_without_what_is_on_its_way(db: Database) -> None:
+def test_a_doubtful_claim_is_read_back_without_running_requests(db: Database) -> None:
     sent, unsent = make(db), make(db)
     make(db, State.IN_FLIGHT, claimed_by=77)
     with db.write() as connection:
@@ -152,9 +152,7 @@ WHEN (NEW.customer_id = 'M1' AND NEW.state = 'in_doubt') EXECUTE FUNCTION refuse
 """
 
 
-def test_a_lane_that_cannot_be_rescued_does_not_stop_the_rescue_of_the_others(
-    pg_db: Database, clock: FixedClock
-) -> None:
+def test_a_failed_rescue_does_not_stop_the_others(pg_db: Database, clock: FixedClock) -> None:
     refused, other = make(pg_db, customer_id="M1"), make(pg_db, customer_id="M2")
     for _ in range(2):
         claim(pg_db, begin(pg_db))

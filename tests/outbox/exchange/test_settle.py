@@ -79,7 +79,7 @@ def test_attempts_only_grow_also_after_what_costs_nothing(db: Database, turn: Tu
     assert [entry.attempt for entry in entries(db, id_)] == [1, 2, 3]
 
 
-def test_a_cancel_is_not_honoured_when_something_may_have_been_written(db: Database, turn: Turn) -> None:
+def test_a_cancel_is_not_carried_out_after_a_success(db: Database, turn: Turn) -> None:
     (claimed,) = claim(db, turn).claimed
     change(db, claimed.id, cancel_asked=True)
     settle_by_exchange(db, turn, [done(claimed, SUCCESS)])
@@ -99,7 +99,7 @@ def test_nothing_finished_is_nothing_asked(db: Database) -> None:
         assert settle(connection, db.clock.now(), []) == {}
 
 
-def test_a_settlement_finds_its_rows_by_their_ids_in_a_table_believed_to_be_small(pg_db: Database) -> None:
+def test_a_settlement_finds_rows_by_id_despite_stale_statistics(pg_db: Database) -> None:
     """A kept plan that reads a small table from end to end is wrong as soon as an export has been taken in."""
     for _ in range(50):
         make(pg_db, State.SUCCEEDED)

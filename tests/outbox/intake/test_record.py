@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from worker.outbox import Database, FixedClock
 
 
-def test_a_new_row_is_due_now_or_from_its_own_time(db: Database, clock: FixedClock) -> None:
+def test_a_new_row_is_due_at_once_or_later(db: Database, clock: FixedClock) -> None:
     soon, past = clock.moment + timedelta(hours=1), clock.moment - timedelta(hours=1)
     assert (
         record(db, row(), row(source_id="C-2", send_after=soon), row(source_id="C-3", send_after=past))
@@ -37,7 +37,7 @@ def test_a_new_row_is_due_now_or_from_its_own_time(db: Database, clock: FixedClo
     assert due == [clock.moment, soon, clock.moment]
 
 
-def test_expiry_counts_from_the_database_s_clock_unless_the_row_says(db: Database, clock: FixedClock) -> None:
+def test_expiry_counts_from_the_databases_clock_by_default(db: Database, clock: FixedClock) -> None:
     own = clock.moment + timedelta(days=9)
     record(db, row(expires_after=90.0), row(source_id="C-2", expires_after=90.0, expires_at=own))
     with db.read() as connection:
@@ -88,7 +88,7 @@ def test_new_content_mends_what_ended_without_success(db: Database, state: State
 
 
 @pytest.mark.parametrize("state", UNDECIDED)
-def test_new_content_waits_for_the_verdict_on_what_is_on_its_way(db: Database, state: State) -> None:
+def test_new_content_waits_for_the_verdict_in_flight(db: Database, state: State) -> None:
     id_ = made(db, state)
     before = operation(db, id_)
     assert record(db, row()) == [IntakeResult.DEFERRED]
@@ -115,7 +115,7 @@ def test_what_has_been_sent_stays_as_it_is(db: Database) -> None:
     assert operation(db, id_) == before
 
 
-def test_what_vitec_accepted_and_a_person_gave_up_is_not_sent_by_new_content(db: Database) -> None:
+def test_new_content_does_not_resend_an_accepted_row(db: Database) -> None:
     """It would be done twice, and whatever the new attempt brought would count as the success of the first."""
     id_ = made(db, State.CANCELLED, acted_at=factory.MOMENT)
     before = operation(db, id_)
@@ -124,7 +124,7 @@ def test_what_vitec_accepted_and_a_person_gave_up_is_not_sent_by_new_content(db:
 
 
 @pytest.mark.parametrize("state", ENDED)
-def test_leave_to_send_again_ends_with_the_operation_that_had_it(db: Database, state: State, clock: FixedClock) -> None:
+def test_resend_permission_ends_with_its_operation(db: Database, state: State, clock: FixedClock) -> None:
     """Grown old, it would keep the new content from ever being sent: pending operations are not looked up."""
     id_ = made(db, state, send_again_until=clock.moment)
     clock.advance(3600)
@@ -141,7 +141,7 @@ def test_another_customer_s_operation_is_never_touched(db: Database, state: Stat
 
 
 @pytest.mark.parametrize("known", list(KnownShare))
-def test_verdicts_stand_in_the_order_of_the_rows_whatever_was_expected(
+def test_results_come_in_the_order_of_the_rows(
     db: Database, known: KnownShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_insert, "FEW", 0)
@@ -169,7 +169,7 @@ def test_verdicts_stand_in_the_order_of_the_rows_whatever_was_expected(
     assert revisions == []
 
 
-def test_what_is_known_and_unchanged_is_neither_inserted_nor_read_back(db: Database) -> None:
+def test_unchanged_rows_are_neither_inserted_nor_read_back(db: Database) -> None:
     rows = [row(source_id=f"C-{number}") for number in range(5)]
     record(db, *rows)
     said: list[str] = []
@@ -235,7 +235,7 @@ def test_an_open_import_does_not_hold_up_a_turn(
 
 
 @pytest.mark.parametrize("known", [KnownShare.NONE, KnownShare.SOME])
-def test_two_who_record_the_same_rows_in_opposite_order_both_come_through(pg_db: Database, known: KnownShare) -> None:
+def test_two_imports_in_opposite_order_both_succeed(pg_db: Database, known: KnownShare) -> None:
     record(pg_db, row(source_id="X"))
     rows = [row(source_id=f"C-{number}") for number in range(300)]
     together = threading.Barrier(2)
@@ -254,7 +254,7 @@ def test_two_who_record_the_same_rows_in_opposite_order_both_come_through(pg_db:
     assert counted.count(IntakeResult.RECORDED) == counted.count(IntakeResult.UNCHANGED) == 300
 
 
-def test_a_row_that_was_told_about_the_same_content_before_is_not_told_again(db: Database) -> None:
+def test_a_rejection_of_known_content_is_recorded_once(db: Database) -> None:
     same = {"feed": "crm", "name": "a.csv", "kind": None, "content_hash": "a" * 64, "size": 1}
     for expected in (1, 1, 2):
         file = begin_file(db, **same)  # type: ignore[arg-type]

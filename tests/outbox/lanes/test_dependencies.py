@@ -137,7 +137,7 @@ def test_a_lane_of_nothing_but_waiting_children_is_not_due(db: Database) -> None
     assert turns.take_turn(db, "appointment", lease=45, worker="here:1") is None
 
 
-def test_old_leave_is_not_looked_up_before_the_parent_has_succeeded(db: Database) -> None:
+def test_expired_resend_permission_waits_for_the_parent(db: Database) -> None:
     """New content may name a parent anew; until that one has succeeded it will not be sent, whatever Vitec says."""
     old = {"send_again_until": MOMENT - timedelta(minutes=1), "next_attempt_at": MOMENT - timedelta(minutes=1)}
     make(db, kind="appointment")
@@ -148,7 +148,7 @@ def test_old_leave_is_not_looked_up_before_the_parent_has_succeeded(db: Database
     assert [one.id for one in claim(db, turn).look_ups] == [id_]
 
 
-def test_a_child_that_is_requeued_knows_what_it_missed_when_it_had_ended(db: Database) -> None:
+def test_a_requeued_child_learns_its_parents_end(db: Database) -> None:
     make(db, State.SUCCEEDED, source_id="P")
     id_ = child(db, state=State.FAILED, finalized_at=MOMENT, parent_done=False)
     assert reconciling.carry_out(db, [id_], Requeue(), ANNA).done
@@ -167,7 +167,7 @@ def test_a_parent_that_is_requeued_is_waited_for_anew(db: Database) -> None:
     assert read(db, id_).parent_done
 
 
-def test_a_child_that_somebody_else_has_locked_is_not_waited_for(pg_db: Database) -> None:
+def test_a_child_locked_elsewhere_is_not_waited_for(pg_db: Database) -> None:
     """Who locks by ids, as a person's decision does, would wait for the parent in its turn."""
     make(pg_db, source_id="P")
     id_ = child(pg_db)
@@ -182,9 +182,7 @@ def test_a_child_that_somebody_else_has_locked_is_not_waited_for(pg_db: Database
     assert read(pg_db, id_).parent_done
 
 
-def test_a_turn_frees_no_more_than_a_batch_and_housekeeping_the_rest(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_turn_releases_one_batch_and_housekeeping_the_others(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dependencies, "BATCH", 3)
     make(db, source_id="P")
     ids = [child(db) for _ in range(8)]
@@ -229,7 +227,7 @@ SELECT 'comeback', 'M30001', 'crm', 'child ' || n, '{}', 'h', now() - interval '
 """
 
 
-def test_neither_claim_nor_success_reads_the_children_that_wait_in_vain(pg_db: Database) -> None:
+def test_neither_claim_nor_success_reads_blocked_children(pg_db: Database) -> None:
     make(pg_db)
     with pg_db.write() as connection:
         connection.execute(text(MANY))

@@ -37,7 +37,7 @@ def codes(db: Database, *ids: int) -> list[str | None]:
     return [read(db, id_).error_code for id_ in ids]
 
 
-def test_a_row_whose_parent_is_not_there_is_told_once_after_its_time(db: Database, clock: FixedClock) -> None:
+def test_a_missing_parent_is_reported_once_after_its_time(db: Database, clock: FixedClock) -> None:
     id_ = child(db, "nobody")
     clock.advance(DAY - 1)
     assert (missing_parents.report_missing(db, DAY), told(db)) == (0, [])
@@ -55,7 +55,7 @@ def test_nothing_is_told_where_the_office_wants_to_hear_nothing(db: Database, cl
     assert (missing_parents.report_missing(db, 0.0), told(db)) == (0, [])
 
 
-def test_who_waits_for_one_that_is_there_is_not_told_of(db: Database, clock: FixedClock) -> None:
+def test_a_child_of_a_present_parent_is_not_reported(db: Database, clock: FixedClock) -> None:
     make(db, source_id="P")
     child(db, "P")
     make(db, source_id="free", created_at=MOMENT)
@@ -97,7 +97,7 @@ def test_so_does_new_content_that_comes_after_nothing(db: Database, clock: Fixed
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
-def test_a_circle_is_told_of_and_not_who_only_waits_for_it(db: Database, clock: FixedClock, length: int) -> None:
+def test_a_circle_is_reported_without_its_waiting_children(db: Database, clock: FixedClock, length: int) -> None:
     ids = [child(db, str((number + 1) % length), str(number)) for number in range(length)]
     below = child(db, "0", "below")
     clock.advance(DAY)
@@ -106,7 +106,7 @@ def test_a_circle_is_told_of_and_not_who_only_waits_for_it(db: Database, clock: 
     assert missing_parents.report_missing(db, DAY) == 0
 
 
-def test_those_that_come_after_themselves_are_found_among_those_that_do_not() -> None:
+def test_find_cycles_picks_only_rows_in_a_circle() -> None:
     assert missing_parents.find_cycles({1: 2, 2: 3, 3: 1, 4: 1, 5: 4, 6: 7, 8: 8, 9: 6}) == [1, 2, 3, 8]
     assert missing_parents.find_cycles({}) == []
     assert missing_parents.find_cycles({n: n + 1 for n in range(50_000)}) == []

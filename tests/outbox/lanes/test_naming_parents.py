@@ -61,7 +61,7 @@ def test_new_content_may_name_another_parent(
     assert (after_that.payload_hash, after_that.parent_done) == ("newer", expected)
 
 
-def test_a_child_recorded_as_its_parent_succeeds_is_told_by_housekeeping(
+def test_housekeeping_releases_a_child_recorded_during_parent_success(
     pg_db: Database, pg_url: str, clock: FixedClock
 ) -> None:
     make(pg_db, source_id="P")

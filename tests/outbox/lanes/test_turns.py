@@ -149,7 +149,7 @@ def test_whoever_has_lost_the_lane_gives_nothing_back(db: Database, clock: Fixed
     assert lane(db) == before
 
 
-def test_the_last_look_of_a_turn_sees_the_other_lanes_of_its_kind(db: Database) -> None:
+def test_a_turns_last_exchange_sees_its_kinds_other_lanes(db: Database) -> None:
     make(db)
     turn = begin(db)
     (claimed,) = claim(db, turn).claimed
@@ -216,7 +216,7 @@ def test_a_lane_whose_enqueuer_died_before_waking_it_is_found(db: Database) -> N
     assert turns.wake_missed(db) == 0
 
 
-def test_a_pause_of_one_lane_leaves_the_kinds_other_lanes_due(db: Database) -> None:
+def test_a_paused_lane_leaves_its_kinds_others_due(db: Database) -> None:
     make(db, customer_id="M1"), make(db, customer_id="M2")
     wake_all(db)
     with db.write() as connection:
@@ -228,9 +228,7 @@ def test_a_pause_of_one_lane_leaves_the_kinds_other_lanes_due(db: Database) -> N
 
 
 @pytest.mark.parametrize(("state", "left"), [(State.IN_FLIGHT, True), (State.PENDING, False), (State.IN_DOUBT, False)])
-def test_whoever_takes_a_lane_is_told_whether_something_was_left_in_flight(
-    db: Database, state: State, *, left: bool
-) -> None:
+def test_a_new_turn_knows_whether_rows_are_in_flight(db: Database, state: State, *, left: bool) -> None:
     make(db)
     make(db, state)
     make(db, State.IN_FLIGHT, customer_id="M2")

@@ -33,9 +33,7 @@ def test_second_place_changes_no_row_and_learns_it(db: Database) -> None:
     assert entries(db, id_) == []
 
 
-def test_a_decision_that_lost_against_another_transaction_is_made_once_more(
-    db: Database, database_url: str, clock: FixedClock
-) -> None:
+def test_a_decision_that_lost_a_race_is_repeated(db: Database, database_url: str, clock: FixedClock) -> None:
     id_ = make(db, State.FAILED)
     hasty = Database(connect(database_url, lock_timeout=0.05), clock)
     other = db.engine.connect()

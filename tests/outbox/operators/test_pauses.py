@@ -93,7 +93,7 @@ def test_nothing_is_ended_twice(db: Database) -> None:
     assert pauses.resume(db, [GROUP]) == []
 
 
-def test_the_kinds_to_ring_for_are_those_with_lanes_under_the_scope(db: Database) -> None:
+def test_kinds_under_a_scope_are_those_with_lanes_there(db: Database) -> None:
     with db.write() as connection:
         make_lane(connection)
         make_lane(connection, kind="order_token")

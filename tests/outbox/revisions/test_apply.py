@@ -28,9 +28,7 @@ def settle(db: Database, id_: int, state: State, **values: Any) -> None:
 
 
 @pytest.mark.parametrize("state", UNDECIDED)
-def test_after_a_verdict_without_effect_the_new_content_is_sent_when_the_next_try_is_due(
-    db: Database, state: State, clock: FixedClock
-) -> None:
+def test_new_content_replaces_content_without_effect(db: Database, state: State, clock: FixedClock) -> None:
     id_ = made(db, state)
     record(db, row(expires_after=3600.0))
     taken_in = clock.moment
@@ -55,7 +53,7 @@ def test_after_an_end_without_success_the_new_content_begins_anew(db: Database, 
     assert last_entry(db, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 1)
 
 
-def test_after_success_the_new_content_is_rejected_and_the_crm_told(db: Database) -> None:
+def test_after_success_new_content_is_rejected(db: Database) -> None:
     id_ = made(db, State.IN_DOUBT)
     record(db, row(), file=(file := a_file(db)))
     settle(db, id_, State.SUCCEEDED)
@@ -67,7 +65,7 @@ def test_after_success_the_new_content_is_rejected_and_the_crm_told(db: Database
     assert told.reported_at is None
 
 
-def test_a_program_s_new_content_that_came_too_late_stands_in_the_history(db: Database) -> None:
+def test_a_programs_late_content_stands_in_the_history(db: Database) -> None:
     id_ = made(db, State.IN_DOUBT)
     record(db, row())
     settle(db, id_, State.SUCCEEDED)

@@ -55,7 +55,7 @@ def overtaken(db: Database, clock: FixedClock) -> tuple[Turn, Claimed]:
 
 
 @pytest.mark.parametrize("state", [State.RETRYABLE, State.FAILED])
-def test_a_late_success_of_older_content_is_shown_to_a_person(db: Database, clock: FixedClock, state: State) -> None:
+def test_late_success_of_older_content_needs_a_person(db: Database, clock: FixedClock, state: State) -> None:
     turn, claimed = overtaken(db, clock)
     assert export(db, "new", a_file(db)) is IntakeResult.REVISED
     if state is State.FAILED:
@@ -66,7 +66,7 @@ def test_a_late_success_of_older_content_is_shown_to_a_person(db: Database, cloc
     assert (row.error_code, row.reported_at) == (SENT_BEFORE_CHANGE, None)
 
 
-def test_and_the_crm_is_told_that_its_change_came_too_late(db: Database, clock: FixedClock) -> None:
+def test_the_crm_learns_that_its_change_was_late(db: Database, clock: FixedClock) -> None:
     turn, claimed = overtaken(db, clock)
     file = a_file(db)
     export(db, "new", file)
@@ -85,7 +85,7 @@ def test_a_program_s_change_is_answered_in_the_history(db: Database, clock: Fixe
     assert (last.event, last.code, last.by) == (Event.DECIDED, "already_sent", "crm")
 
 
-def test_from_then_on_exports_are_answered_as_if_it_had_never_been_changed(db: Database, clock: FixedClock) -> None:
+def test_later_exports_are_compared_with_the_content_sent(db: Database, clock: FixedClock) -> None:
     turn, claimed = overtaken(db, clock)
     export(db, "new")
     settle(db, turn, [done(claimed, SUCCESS)])
@@ -103,7 +103,7 @@ def test_a_change_that_was_taken_back_leaves_nothing_to_ask(db: Database, clock:
     assert (row.state, row.needs_person, row.error_code) == (State.SUCCEEDED, False, None)
 
 
-def test_a_success_of_the_content_that_stands_is_nobody_s_question(db: Database, clock: FixedClock) -> None:
+def test_a_success_of_present_content_needs_no_person(db: Database, clock: FixedClock) -> None:
     _, claimed = overtaken(db, clock)
     export(db, "new")
     second_turn = begin(db)
@@ -154,7 +154,7 @@ def seen_too_late(scene: Scene, clock: FixedClock, other_key: str | None = None)
     return id_
 
 
-def test_a_look_up_that_saw_older_content_there_is_shown_to_a_person(scene: Scene, clock: FixedClock) -> None:
+def test_older_content_found_by_look_up_needs_a_person(scene: Scene, clock: FixedClock) -> None:
     row = scene.row(seen_too_late(scene, clock))
     assert (row.state, row.error_code, row.needs_person) == (State.SUCCEEDED, SENT_BEFORE_CHANGE, True)
 
@@ -162,9 +162,7 @@ def test_a_look_up_that_saw_older_content_there_is_shown_to_a_person(scene: Scen
 @pytest.mark.parametrize(
     ("key", "state"), [("old key", State.RETRYABLE), ("new key", State.SUCCEEDED)], ids=["as sent", "as it stands"]
 )
-def test_what_it_saw_may_be_that_of_another_like_what_was_sent(
-    scene: Scene, clock: FixedClock, key: str, state: State
-) -> None:
+def test_a_sighting_may_belong_to_a_row_like_ours(scene: Scene, clock: FixedClock, key: str, state: State) -> None:
     assert scene.row(seen_too_late(scene, clock, other_key=key)).state is state
 
 

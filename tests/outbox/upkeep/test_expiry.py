@@ -70,7 +70,7 @@ def test_more_than_a_batch_is_ended_in_batches(db: Database, monkeypatch: pytest
     assert expiry.expire_overdue(db) == 7
 
 
-def test_a_row_that_is_being_claimed_does_not_expire_under_it(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
+def test_a_row_does_not_expire_during_its_claim(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
     id_ = make(pg_db, expires_at=MOMENT + timedelta(seconds=5))
     turn = begin(pg_db)
     claimer = Actor(

@@ -22,9 +22,7 @@ BLANKED = ("payload", "answer", "revision", "match_key", "error_detail")
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED])
-def test_what_ended_long_ago_keeps_its_key_and_verdict_but_no_content(
-    db: Database, clock: FixedClock, state: State
-) -> None:
+def test_rows_ended_long_ago_lose_only_their_content(db: Database, clock: FixedClock, state: State) -> None:
     with db.write() as connection:
         made = factory.make_operation(connection, state, error_detail="Kontakten Eva finns inte", match_key="ADR0001")
         before = factory.operation(connection, made)
@@ -51,7 +49,7 @@ def test_what_a_late_answer_said_is_blanked_too(db: Database, clock: FixedClock)
         assert {entry.detail for entry in factory.history(connection, made)} == {None}
 
 
-def test_what_ended_lately_and_what_has_not_ended_is_left_alone(db: Database, clock: FixedClock) -> None:
+def test_recent_and_open_rows_keep_their_content(db: Database, clock: FixedClock) -> None:
     with db.write() as connection:
         for state in State:
             factory.make_operation(connection, state, customer_id=f"M-{state.value}")
@@ -68,7 +66,7 @@ def test_a_second_prune_finds_nothing(db: Database, clock: FixedClock) -> None:
     assert (prune_content(db, 90 * DAY), prune_content(db, 90 * DAY)) == (1, 0)
 
 
-def test_many_are_blanked_in_small_steps_and_the_rest_the_next_time(
+def test_blanking_takes_small_steps_and_goes_on_later(
     db: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prune, "STEP", 3)
@@ -79,7 +77,7 @@ def test_many_are_blanked_in_small_steps_and_the_rest_the_next_time(
     assert [prune_content(db, 90 * DAY, steps=2) for _ in range(3)] == [6, 4, 0]
 
 
-def test_a_row_that_somebody_works_on_is_left_for_the_next_time(pg_db: Database, clock: FixedClock) -> None:
+def test_a_locked_row_is_blanked_the_next_time(pg_db: Database, clock: FixedClock) -> None:
     with pg_db.write() as connection:
         made = factory.make_operation(connection, State.SUCCEEDED)
     clock.advance(91 * DAY)

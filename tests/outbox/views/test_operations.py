@@ -37,7 +37,7 @@ def make(db: Database, *states: State, **overrides: Any) -> list[int]:
         ("9" * 19, None),
     ],
 )
-def test_an_operation_is_named_by_its_number_or_by_the_crms_id(written: str, meant: Reference | None) -> None:
+def test_an_operation_is_found_by_number_or_crms_id(written: str, meant: Reference | None) -> None:
     assert operations.parse_reference(written) == meant
 
 
