@@ -14,7 +14,7 @@ from run import ROOT
 from tests import factory
 from tests.delivery.test_turn import LONG_AGO, make, serve, states
 from tests.delivery.wire import Wire, created
-from worker.delivery.dead_mans_switch import MARGIN, DeadMansSwitch
+from worker.delivery.dead_mans_switch import LEEWAY, MARGIN, ClockReading, DeadMansSwitch
 from worker.kind import Answer, Call
 from worker.outbox import Database, connect
 from worker.outbox.lanes import turns
@@ -89,37 +89,38 @@ def test_without_a_pace_no_slot_is_touched(db: Database, settings: Settings) -> 
 
 
 @pytest.mark.parametrize(
-    ("first_statement", "lease_margin"),
-    # The second lease is so near to a request's deadline that it is renewed at every claim.
-    [("UPDATE lanes SET token", 15.0), ("SELECT lanes.token = ", 5.05)],
+    ("lease_margin", "leases"),
+    # The second lease is so near to a request's deadline that each of the four claims renews it.
+    [(15.0, 1), (5.05, 5)],
     ids=["taken", "renewed"],
 )
 def test_the_lease_counts_from_before_its_statement(
-    db: Database, settings: Settings, first_statement: str, lease_margin: float
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, lease_margin: float, leases: int
 ) -> None:
-    """What was read after it could be later than the lease's own beginning by as long as the database took."""
+    """A clock read after the statement may be later than the lease's beginning, by as long as the database took."""
     make(db, 4)
-    said: list[float] = []
-    switches: list[tuple[float, float]] = []
     settings = settings.model_copy(update={"lease_margin": lease_margin, "claim_margin": 5.0, "vitec_in_flight": 1})
+    begun_at: list[float] = []
+    latest_ends: list[float] = []
+    start_lease = DeadMansSwitch.start_lease
 
     @event.listens_for(db.engine, "before_cursor_execute")
-    def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith(first_statement):
-            said.append(time.monotonic())
+    def note_statement(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "lease_until=" in statement:
+            begun_at.append(time.monotonic())
 
-    def look(call: Call, permit: Permit) -> Answer:
-        switch = permit._may_write.__self__  # type: ignore[attr-defined]
-        assert isinstance(switch, DeadMansSwitch)
-        assert switch._ends is not None
-        switches.append((switch._ends.monotonic, said[-1]))
+    def note_lease(switch: DeadMansSwitch, reading: ClockReading, lease: float) -> None:
+        start_lease(switch, reading, lease)
+        latest_ends.append(begun_at[-1] + lease - MARGIN - LEEWAY)
+        assert switch.write_deadline <= latest_ends[-1]
+
+    def answer_slowly(call: Call, permit: Permit) -> Answer:
         time.sleep(0.1)
         return created(call, permit)
 
-    serve(db, Wire(look), settings)
-    assert len(switches) == 4
-    lease = settings.vitec_timeout + settings.lease_margin
-    assert all(ends <= before + lease - MARGIN for ends, before in switches)
+    monkeypatch.setattr(DeadMansSwitch, "start_lease", note_lease)
+    serve(db, Wire(answer_slowly), settings)
+    assert len(latest_ends) == leases
 
 
 @pytest.mark.processes
