@@ -1,4 +1,4 @@
-"""Results can be opened as a CRM does, and are marked as told only when they are safely written."""
+"""Results can be opened as a CRM does, and are marked as reported only when they are safely written."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_all_shows_everything_and_marks_nothing(week: Database) -> None:
 
 
 class Broken(io.StringIO):
-    """A pipe that nobody reads any more."""
+    """A pipe without a reader."""
 
     def flush(self) -> None:
         raise BrokenPipeError
@@ -113,7 +113,7 @@ def test_a_file_appears_whole_and_is_then_marked(week: Database, tmp_path: Path)
     written = write_file(week, path, form="csv")
     assert (written.operations, written.rejected) == (4, 1)
     assert path.read_bytes().count(b"\r\n") == 6
-    assert [each.name for each in folder.iterdir()] == ["results.csv"]
+    assert [file.name for file in folder.iterdir()] == ["results.csv"]
     assert as_csv(week) == []
 
 
@@ -133,20 +133,20 @@ def test_a_failed_write_leaves_the_old_file_and_no_mark(
         with pytest.raises(OSError, match="No space"):
             write_file(week, path, form="csv")
     assert path.read_text(encoding="utf-8") == "of yesterday"
-    assert [each.name for each in folder.iterdir()] == ["results.csv"]
+    assert [file.name for file in folder.iterdir()] == ["results.csv"]
     assert len(as_csv(week)) == 5
 
 
 def test_a_settlement_that_changes_meanwhile_comes_again(week: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = reported.mark_operations_reported
+    mark = reported.mark_operations_reported
 
-    def late(db: Database, those: Any) -> int:
+    def mark_late(db: Database, states: Any) -> int:
         with db.write() as connection:
             connection.exec_driver_sql("UPDATE operations SET attempt = attempt + 1 WHERE source_id = 'DOUBT'")
-        return told(db, those)
+        return mark(db, states)
 
     with monkeypatch.context() as patch:
-        patch.setattr(reported, "mark_operations_reported", late)
+        patch.setattr(reported, "mark_operations_reported", mark_late)
         as_csv(week)
     assert [row["source_id"] for row in as_csv(week)] == ["DOUBT"]
 

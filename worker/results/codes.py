@@ -1,4 +1,4 @@
-"""What an error code means and what helps, in plain words for whoever reads the results."""
+"""The meaning of each error code and the remedy, in plain words for the readers of the results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ CODES: Final[Mapping[str, CodeText]] = {
 
 
 def explain_code(code: str | None) -> CodeText:
-    """What the code means; an unknown one is at least shown. Nothing for None."""
+    """Give the meaning and the remedy of a code; of an unknown one its name. Two empty texts for None."""
     if code is None:
         return CodeText("", "")
     return CODES.get(code) or CodeText(f"It ended with the code {code}.", "See `vitec-sync show`.")

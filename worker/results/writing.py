@@ -1,23 +1,28 @@
-"""Results are written as CSV or JSON lines: operations first, then rejected rows, told apart by `part`."""
+"""Writes results as CSV or JSON lines: operations first, then rejected rows, told apart by the column `part`."""
 
 import csv
 import json
 import os
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, TextIO
+from tempfile import TemporaryFile
+from typing import IO, Any, Final, NamedTuple, TextIO
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
+from models import State
 from worker.feeds.delimited import escape_formula
 from worker.outbox import Database
+from worker.outbox.upkeep import reported
 from worker.outbox.upkeep.reported import ReportedState
 from worker.outbox.views import unreported
 from worker.results.codes import explain_code
-from worker.results.receipts import Receipts, Written
 
 FORMS: Final = ("csv", "jsonl")
 COLUMNS: Final = (
@@ -43,60 +48,103 @@ COLUMNS: Final = (
 """The columns are an API: added to at the end, never renamed. `error_detail` holds Vitec's own words, or ours."""
 
 _STOCKHOLM = ZoneInfo("Europe/Stockholm")
+_STATES: Final = tuple(State)
+_OPERATION_RECEIPT: Final = struct.Struct("<qiB")
+"""Operation id, attempt, index of its state in `_STATES`."""
+_REJECTION_RECEIPT: Final = struct.Struct("<q")
+
 _Put = Callable[[Sequence[Any]], object]
 """Writes the values of a row, in the order of `COLUMNS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The numbers of rows that were written."""
+
+    operations: int
+    rejected: int
 
 
 def write_stream(
     db: Database, stream: TextIO, *, form: str, feed: str | None = None, everything: bool = False
 ) -> Written:
-    """Write to a stream, flush it, and only then mark what was written as told. `everything`: all, and no mark."""
-    with Receipts() as receipts:
-        _write(db, stream, form, feed, everything, receipts)
+    """Write to a stream, flush it, and only then mark the written rows as reported.
+
+    `form` is one of `FORMS`. `everything`: reported rows and rows without a result as well, and nothing is marked.
+    """
+    with _receipts(db, mark=not everything) as receipts:
+        written = _write(db, stream, form, feed, everything, receipts)
         stream.flush()
-        return receipts.written if everything else receipts.mark(db)
+    return written
 
 
 def write_file(db: Database, path: Path, *, form: str, feed: str | None = None, everything: bool = False) -> Written:
-    """Write a file that appears whole or not at all, and only when it is safely on the disk mark it as told.
+    """Write a file that appears whole or not at all; mark its rows as reported only when it is safely on the disk.
 
-    Raises OSError. A file of that name is replaced.
+    Options as of `write_stream`. Raises OSError. A file of that name is replaced.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with Receipts() as receipts:
+    with _receipts(db, mark=not everything) as receipts:
         try:
             with draft.open("w", encoding="utf-8", newline="") as stream:
-                _write(db, stream, form, feed, everything, receipts)
+                written = _write(db, stream, form, feed, everything, receipts)
                 stream.flush()
                 os.fsync(stream.fileno())
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-        return receipts.written if everything else receipts.mark(db)
+        # The new name must be as durable as the content.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    return written
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name as durable as the content."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+class _Receipts(NamedTuple):
+    """Temporary files that name the rows which have been written, however many they are."""
+
+    operations: IO[bytes]
+    rejections: IO[bytes]
 
 
-def _write(db: Database, stream: TextIO, form: str, feed: str | None, everything: bool, receipts: Receipts) -> None:
+@contextmanager
+def _receipts(db: Database, *, mark: bool) -> Iterator[_Receipts]:
+    """Collect the receipts of written rows; at the end, unless the block has raised, `mark` these rows as reported."""
+    with TemporaryFile() as operations, TemporaryFile() as rejections:
+        yield _Receipts(operations, rejections)
+        if mark:
+            states = (
+                ReportedState(id_, attempt, _STATES[state])
+                for id_, attempt, state in _read(operations, _OPERATION_RECEIPT)
+            )
+            reported.mark_operations_reported(db, states)
+            reported.mark_rejections_reported(db, (id_ for (id_,) in _read(rejections, _REJECTION_RECEIPT)))
+
+
+def _read(receipts: IO[bytes], layout: struct.Struct) -> Iterator[tuple[int, ...]]:
+    receipts.seek(0)
+    while receipt := receipts.read(layout.size):
+        yield layout.unpack(receipt)
+
+
+def _write(db: Database, stream: TextIO, form: str, feed: str | None, everything: bool, receipts: _Receipts) -> Written:
     put = _csv(stream) if form == "csv" else _json_lines(stream)
     for row in unreported.unreported_operations(db, feed=feed, everything=everything):
         put(_operation(row))
-        receipts.add_operation(ReportedState(row.id, row.attempt, row.state))
+        receipts.operations.write(_OPERATION_RECEIPT.pack(row.id, row.attempt, _STATES.index(row.state)))
     for row in unreported.unreported_rejections(db, feed=feed, everything=everything):
         put(_rejected(row))
-        receipts.add_rejected(row.id)
+        receipts.rejections.write(_REJECTION_RECEIPT.pack(row.id))
+    return Written(
+        operations=receipts.operations.tell() // _OPERATION_RECEIPT.size,
+        rejected=receipts.rejections.tell() // _REJECTION_RECEIPT.size,
+    )
 
 
 def _operation(row: Row[Any]) -> Sequence[Any]:
-    why = explain_code(row.error_code)
+    explanation = explain_code(row.error_code)
     return (
         "operation",
         row.source_id,
@@ -107,12 +155,12 @@ def _operation(row: Row[Any]) -> Sequence[Any]:
         row.remote_id,
         row.answer,
         row.error_code,
-        why.text or None,
-        why.remedy or None,
+        explanation.text or None,
+        explanation.remedy or None,
         row.error_detail,
         row.attempt,
-        _told_time(row.created_at),
-        _told_time(row.finalized_at),
+        _stockholm_time(row.created_at),
+        _stockholm_time(row.finalized_at),
         row.file,
         row.line,
         None,
@@ -120,7 +168,7 @@ def _operation(row: Row[Any]) -> Sequence[Any]:
 
 
 def _rejected(row: Row[Any]) -> Sequence[Any]:
-    told = {
+    values = {
         "part": "rejected",
         "source_id": row.source_id,
         "feed": row.feed,
@@ -130,21 +178,21 @@ def _rejected(row: Row[Any]) -> Sequence[Any]:
         "error_code": row.code,
         "error_text": row.reason,
         "remedy": row.remedy,
-        "created_at": _told_time(row.created_at),
+        "created_at": _stockholm_time(row.created_at),
         "file": row.file,
         "line": row.line,
         "column": row.column,
     }
-    return [told.get(name) for name in COLUMNS]
+    return [values.get(name) for name in COLUMNS]
 
 
-def _told_time(moment: datetime | None) -> str | None:
-    return None if moment is None else _as_told(moment.timestamp() // 1)
+def _stockholm_time(moment: datetime | None) -> str | None:
+    return None if moment is None else _format_second(moment.timestamp() // 1)
 
 
 # The rows of a chunk were recorded within a second or two. A number is found by a quarter of what a moment costs.
 @lru_cache(maxsize=1024)
-def _as_told(second: float) -> str:
+def _format_second(second: float) -> str:
     return datetime.fromtimestamp(second, _STOCKHOLM).isoformat()
 
 
