@@ -185,9 +185,9 @@ def test_what_vitec_accepted_is_not_sent_again_even_with_yes(shell: Shell) -> No
 
 
 def test_what_people_write_cannot_command_a_terminal() -> None:
-    assert deciding.who("an\x1bna", "be\x9bcause").by == "an\\x1bna"
-    assert deciding.who("anna", "be\x00cause").reason == "be\\x00cause"
-    assert len(deciding.who("a" * 300, None).by) == 100
+    assert deciding.make_decider("an\x1bna", "be\x9bcause").by == "an\\x1bna"
+    assert deciding.make_decider("anna", "be\x00cause").reason == "be\\x00cause"
+    assert len(deciding.make_decider("a" * 300, None).by) == 100
 
 
 def test_a_login_without_a_name_must_say_who(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,4 +196,4 @@ def test_a_login_without_a_name_must_say_who(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(getpass, "getuser", nobody)
     with pytest.raises(BadParameter):
-        deciding.who(None, None)
+        deciding.make_decider(None, None)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from models import Hold, Reason, Scope
 from tests.factory import make_hold, make_lane
-from worker.cli.holding import spans_of
+from worker.cli.holding import read_scopes
 from worker.kinds import KINDS
 from worker.outbox.operators.pauses import HoldScope
 
@@ -25,15 +25,17 @@ def holds(shell: Shell) -> list[tuple[Scope, Reason]]:
 
 
 def test_a_customer_is_paused_in_all_its_function_groups() -> None:
-    spans = spans_of("M1", None, None, everything=False)
+    spans = read_scopes("M1", None, None, everything=False)
     assert {span.function_group for span in spans} == {kind.function_group for kind in KINDS}
     assert {(span.scope, span.customer_id) for span in spans} == {(Scope.GROUP, "M1")}
 
 
 def test_a_kind_or_a_group_or_everything_can_be_paused() -> None:
-    assert spans_of("M1", "comeback", None, everything=False) == [HoldScope(Scope.LANE, "M1", kind="comeback")]
-    assert spans_of("M1", None, "viewing", everything=False) == [HoldScope(Scope.GROUP, "M1", function_group="viewing")]
-    assert spans_of(None, None, None, everything=True) == [HoldScope(Scope.ENVIRONMENT)]
+    assert read_scopes("M1", "comeback", None, everything=False) == [HoldScope(Scope.LANE, "M1", kind="comeback")]
+    assert read_scopes("M1", None, "viewing", everything=False) == [
+        HoldScope(Scope.GROUP, "M1", function_group="viewing")
+    ]
+    assert read_scopes(None, None, None, everything=True) == [HoldScope(Scope.ENVIRONMENT)]
 
 
 @pytest.mark.parametrize(

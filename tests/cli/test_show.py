@@ -9,7 +9,7 @@ import pytest
 
 from models import State
 from tests.factory import make_feed_file, make_operation
-from worker.cli.show import masked
+from worker.cli.show import mask_payload
 from worker.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -87,10 +87,10 @@ def test_a_text_field_is_hidden_unless_known_plain() -> None:
     shown = set()
     for kind in KINDS:
         filled = dict.fromkeys(kind.model_fields, SECRET)
-        shown |= {name for name, value in masked(filled).items() if value == SECRET}
+        shown |= {name for name, value in mask_payload(filled).items() if value == SECRET}
     assert shown.isdisjoint({"note", "message", "header", "contact_message", "subject", "location", "data"})
-    assert masked({"sms": True, "reminder_time": 15}) == {"sms": True, "reminder_time": 15}
-    assert masked({"something_new": SECRET}) == {"something_new": "(hidden: --reveal)"}
+    assert mask_payload({"sms": True, "reminder_time": 15}) == {"sms": True, "reminder_time": 15}
+    assert mask_payload({"something_new": SECRET}) == {"something_new": "(hidden: --reveal)"}
 
 
 def test_a_blanked_operation_says_so(shell: Shell) -> None:

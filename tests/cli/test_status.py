@@ -10,7 +10,7 @@ import pytest
 
 from models import Reason, Scope, State
 from tests.factory import MOMENT, make_environment, make_feed_file, make_hold, make_operation
-from worker.cli.status import SLOW, concerns_of
+from worker.cli.status import SLOW, find_concerns
 from worker.outbox.lanes import turns
 from worker.outbox.views.overview import Overview
 
@@ -73,11 +73,11 @@ def hold(reason: Reason, scope: Scope = Scope.GROUP) -> dict[str, Any]:
     ],
 )
 def test_only_what_a_person_can_mend_is_a_concern(overview: Overview, told: list[str]) -> None:
-    assert [concern.what for concern in concerns_of(overview)] == told
+    assert [concern.text for concern in find_concerns(overview)] == told
 
 
 def test_the_remedy_is_a_command_that_names_the_hold() -> None:
-    (concern,) = concerns_of(seen(holds=[hold(Reason.UNAUTHORIZED)]))
+    (concern,) = find_concerns(seen(holds=[hold(Reason.UNAUTHORIZED)]))
     assert concern.remedy.endswith("vitec-sync resume --customer M1 --group viewing --reason unauthorized")
 
 

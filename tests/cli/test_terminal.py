@@ -16,8 +16,8 @@ SUMMER = datetime(2026, 7, 1, 22, 30, 15, tzinfo=UTC)
 def test_a_moment_is_told_by_stockholms_clock() -> None:
     assert terminal.moment(SUMMER) == "2026-07-02 00:30:15"
     assert terminal.moment(SUMMER, seconds=False) == "2026-07-02 00:30"
-    assert terminal.moment(SUMMER, now=SUMMER + timedelta(hours=1)) == "00:30:15"
-    assert terminal.moment(SUMMER, now=SUMMER - timedelta(hours=1)) == "2026-07-02 00:30:15"
+    assert terminal.moment(SUMMER, at=SUMMER + timedelta(hours=1)) == "00:30:15"
+    assert terminal.moment(SUMMER, at=SUMMER - timedelta(hours=1)) == "2026-07-02 00:30:15"
     assert terminal.moment(None) == ""
 
 

@@ -17,9 +17,9 @@ from sqlalchemy import create_engine, func, select
 
 from models import Operation, State
 from tests.processes import vitec_sync
-from worker.cli.audit import disagreements
+from worker.cli.audit import list_disagreements
 from worker.cli.demo.command import FAULTS, LOST_ANSWERS
-from worker.cli.demo.processes import BrokenOff, Stage, broker, clean, program
+from worker.cli.demo.processes import DemoFailed, DemoProcesses, broker_command, clean_environment, program_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,39 +97,39 @@ def test_a_demo_that_is_stopped_ends_what_it_has_started(private: Path) -> None:
 
 
 def test_no_setting_of_the_person_reaches_the_demo() -> None:
-    kept = clean({**os.environ, **LIVE, "database_url": "x", "Flower_Basic_Auth": "x", "HOME": "/home/eva"})
+    kept = clean_environment({**os.environ, **LIVE, "database_url": "x", "Flower_Basic_Auth": "x", "HOME": "/home/eva"})
     assert not {name.upper() for name in kept} & {*LIVE, "DATABASE_URL", "FLOWER_BASIC_AUTH"}
     assert kept["HOME"] == "/home/eva"
     assert kept["VITEC_SYNC_IGNORE_DOTENV"] == "1"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path, clean(os.environ)) as stage:
+def stage(tmp_path: Path) -> Iterator[DemoProcesses]:
+    with DemoProcesses(tmp_path, clean_environment(os.environ)) as stage:
         yield stage
 
 
-def test_a_command_that_fails_is_told_with_its_last_words(stage: Stage) -> None:
-    with pytest.raises(BrokenOff, match=r"(?s)ended with status 3:.*last words"):
-        stage.run("failing", [program("python"), "-c", "print('last words'); raise SystemExit(3)"], seconds=20)
+def test_a_command_that_fails_is_told_with_its_last_words(stage: DemoProcesses) -> None:
+    with pytest.raises(DemoFailed, match=r"(?s)ended with status 3:.*last words"):
+        stage.run("failing", [program_path("python"), "-c", "print('last words'); raise SystemExit(3)"], seconds=20)
 
 
-def test_a_command_that_takes_too_long_is_ended(stage: Stage) -> None:
-    with pytest.raises(BrokenOff, match="took longer than"):
-        stage.run("slow", [program("python"), "-c", "import time; time.sleep(60)"], seconds=0.5)
+def test_a_command_that_takes_too_long_is_ended(stage: DemoProcesses) -> None:
+    with pytest.raises(DemoFailed, match="took longer than"):
+        stage.run("slow", [program_path("python"), "-c", "import time; time.sleep(60)"], seconds=0.5)
 
 
-def test_waiting_ends_with_the_process_or_the_deadline(stage: Stage) -> None:
-    with pytest.raises(BrokenOff, match="the moon did not come"):
-        stage.wait("the moon", lambda: None, seconds=0.2)
-    stage.start("short", [program("python"), "-c", ""])
-    with pytest.raises(BrokenOff, match="short has ended by itself"):
-        stage.wait("the moon", lambda: None, seconds=20)
+def test_waiting_ends_with_the_process_or_the_deadline(stage: DemoProcesses) -> None:
+    with pytest.raises(DemoFailed, match="the moon did not come"):
+        stage.wait_for("the moon", lambda: None, seconds=0.2)
+    stage.start("short", [program_path("python"), "-c", ""])
+    with pytest.raises(DemoFailed, match="short has ended by itself"):
+        stage.wait_for("the moon", lambda: None, seconds=20)
 
 
 def test_what_was_started_is_ended_with_the_stage(tmp_path: Path) -> None:
-    with Stage(tmp_path, clean(os.environ)) as stage:
-        command, port = broker(tmp_path)
+    with DemoProcesses(tmp_path, clean_environment(os.environ)) as stage:
+        command, port = broker_command(tmp_path)
         child = stage.start("broker", command)
 
         def answers() -> bool | None:
@@ -138,7 +138,7 @@ def test_what_was_started_is_ended_with_the_stage(tmp_path: Path) -> None:
             except redis.ConnectionError:
                 return None
 
-        assert stage.wait("the broker", answers, seconds=20)
+        assert stage.wait_for("the broker", answers, seconds=20)
     assert child.process.returncode is not None
     assert stage.children == []
 
@@ -163,7 +163,7 @@ def row(state: State, **columns: object) -> SimpleNamespace:
     ],
 )
 def test_the_audit_finds_what_was_planted(operation: object, calls: dict[int, list[str | None]], said: str) -> None:
-    (problem,) = disagreements([operation], calls)  # type: ignore[list-item]
+    (problem,) = list_disagreements([operation], calls)  # type: ignore[list-item]
     assert said in problem
 
 
@@ -181,4 +181,4 @@ def test_the_audit_finds_what_was_planted(operation: object, calls: dict[int, li
     ],
 )
 def test_the_audit_finds_nothing_where_nothing_is_wrong(operation: object, calls: dict[int, list[str | None]]) -> None:
-    assert list(disagreements([operation], calls)) == []  # type: ignore[list-item]
+    assert list(list_disagreements([operation], calls)) == []  # type: ignore[list-item]

@@ -1,4 +1,4 @@
-"""The stand-in's ledger against the database: what was carried out, and what we say was."""
+"""Compares the stand-in's ledger with the database: the calls carried out, and the operations called sent."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -30,35 +30,35 @@ class Audit:
 def audit(db: Database, ledger: Path) -> Audit:
     """Compare every operation with every call, by the request id that both have kept."""
     carried_out = defaultdict(list)
-    with Ledger(ledger) as book:
-        for entry in book.applied():
-            carried_out[_operation_id(entry.request_id)].append(entry.remote_id)
+    with Ledger(ledger) as calls_received:
+        for entry in calls_received.applied():
+            carried_out[_read_operation_id(entry.request_id)].append(entry.remote_id)
     with db.read() as connection:
         rows = connection.execute(select(*(getattr(Operation, name) for name in _COMPARED))).all()
-    problems = [*disagreements(rows, carried_out)]
+    problems = [*list_disagreements(rows, carried_out)]
     calls = sum(len(calls) for calls in carried_out.values())
     return Audit(calls, len(carried_out), tuple(problems))
 
 
-def _operation_id(request_id: str | None) -> int:
+def _read_operation_id(request_id: str | None) -> int:
     number = (request_id or "").partition(".")[0]
     return int(number) if number.isdecimal() else 0
 
 
-def disagreements(rows: Iterable[Row[Any]], carried_out: Mapping[int, list[str | None]]) -> Iterable[str]:
+def list_disagreements(rows: Iterable[Row[Any]], carried_out: Mapping[int, list[str | None]]) -> Iterable[str]:
     """Tell, one line each, where an operation's state is not what the calls carried out for it allow."""
-    known = set()
+    operation_ids = set()
     for row in rows:
-        known.add(row.id)
+        operation_ids.add(row.id)
         calls = carried_out.get(row.id, [])
-        wrong = _wrong_with(row, calls)
-        if wrong is not None:
-            yield f"{row.kind} {row.source_id} ({row.state.value}): {wrong}"
-    for stranger in sorted(set(carried_out) - known):
-        yield f"the ledger has a call for operation {stranger}, which the database does not know"
+        disagreement = _find_disagreement(row, calls)
+        if disagreement is not None:
+            yield f"{row.kind} {row.source_id} ({row.state.value}): {disagreement}"
+    for unknown_id in sorted(set(carried_out) - operation_ids):
+        yield f"the ledger has a call for operation {unknown_id}, which the database does not know"
 
 
-def _wrong_with(row: Row[Any], calls: list[str | None]) -> str | None:
+def _find_disagreement(row: Row[Any], calls: list[str | None]) -> str | None:
     if row.state is State.SUCCEEDED and not calls:
         return "called succeeded, but never carried out"
     if row.kind == _REPEATABLE:

@@ -1,8 +1,9 @@
-"""`vitec-sync requeue`, `cancel` and `resolve`: a person decides what becomes of operations."""
+"""`vitec-sync requeue`, `cancel` and `resolve`: the decisions of a person about operations."""
 
 import getpass
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -50,9 +51,9 @@ def requeue(
 
     What Vitec has accepted, and what has been delivered, is never sent again.
     """
-    wanted = options.filter_of(state, kind, customer, code)
-    wish = reconciling.Requeue(_expiry(expires))
-    _decide(operation, wanted, FINAL - {State.SUCCEEDED}, feed, wish, who(by, reason), yes=yes, as_json=as_json)
+    operation_filter = options.make_filter(state, kind, customer, code)
+    wish, decider = reconciling.Requeue(_read_expiry(expires)), make_decider(by, reason)
+    _decide(operation, operation_filter, FINAL - {State.SUCCEEDED}, feed, wish, decider, yes=yes, as_json=as_json)
 
 
 def cancel(
@@ -71,44 +72,41 @@ def cancel(
 
     One in flight is cancelled if nothing has been written to Vitec. One in doubt is for `resolve`.
     """
-    wanted = options.filter_of(state, kind, customer, code)
-    _decide(operation, wanted, WAITING, feed, reconciling.Cancel(), who(by, reason), yes=yes, as_json=as_json)
+    operation_filter = options.make_filter(state, kind, customer, code)
+    wish, decider = reconciling.Cancel(), make_decider(by, reason)
+    _decide(operation, operation_filter, WAITING, feed, wish, decider, yes=yes, as_json=as_json)
 
 
 def _decide(
-    named: Sequence[str] | None,
-    wanted: OperationFilter,
+    references: Sequence[str] | None,
+    operation_filter: OperationFilter,
     states: frozenset[State],
     feed: str,
     wish: Wish,
-    who: Decider,
+    decider: Decider,
     *,
     yes: bool,
     as_json: bool,
 ) -> None:
     db = bootstrap.database()
-    if bool(named) is not wanted.is_empty:
+    if bool(references) is not operation_filter.is_empty:
         raise typer.BadParameter("name operations, or give a filter (--state, --kind, --customer, --code); not both")
-    if named:
-        chosen = options.ids_of(db, named, feed)
+    if references:
+        operation_ids = options.find_operation_ids(db, references, feed)
     else:
-        chosen = list(iterate_ids(db, _narrowed(wanted, states, feed)))
-        if not chosen:
+        operation_ids = list(iterate_ids(db, _narrow_filter(operation_filter, states, feed)))
+        if not operation_ids:
             raise CannotBeDone("No operation is to be decided: none is found by that filter.")
-        _ask(f"{_imperative(wish)} {terminal.count(len(chosen), 'operation')}?", yes=yes)
-    _tell(reconciling.carry_out(db, chosen, wish, who), as_json=as_json)
+        _confirm(f"{type(wish).__name__} {terminal.count(len(operation_ids), 'operation')}?", yes=yes)
+    _print_report(reconciling.carry_out(db, operation_ids, wish, decider), as_json=as_json)
 
 
-def _narrowed(wanted: OperationFilter, states: frozenset[State], feed: str) -> OperationFilter:
+def _narrow_filter(operation_filter: OperationFilter, states: frozenset[State], feed: str) -> OperationFilter:
     """Keep the filter to the states that allow the decision, so that it does not list thousands of refusals."""
-    impossible = wanted.states - states
+    impossible = operation_filter.states - states
     if impossible:
         raise typer.BadParameter(f"only {', '.join(sorted(states))} can be chosen so", param_hint="--state")
-    return OperationFilter(wanted.states or states, wanted.kinds, wanted.customers, wanted.codes, feed)
-
-
-def _imperative(wish: Wish) -> str:
-    return type(wish).__name__
+    return replace(operation_filter, states=operation_filter.states or states, feed=feed)
 
 
 def resolve(
@@ -130,19 +128,19 @@ def resolve(
 
     --delivered also holds for one that has failed, expired or been cancelled, if it turns out to be there.
     """
-    wish = _answer(remote_id, _expiry(expires), delivered=delivered, send_again=send_again, give_up=give_up)
+    wish = _read_answer(remote_id, _read_expiry(expires), delivered=delivered, send_again=send_again, give_up=give_up)
     if not (reason or "").strip():
         raise typer.BadParameter("say how you know it; it stands in the history", param_hint="--reason")
     db = bootstrap.database()
-    (found,) = options.ids_of(db, [operation], feed)
+    (operation_id,) = options.find_operation_ids(db, [operation], feed)
     if not isinstance(wish, reconciling.Delivered):
-        _show_evidence(db, found)
+        _show_evidence(db, operation_id)
         question = "Send it again" if isinstance(wish, reconciling.SendAgain) else "Give it up"
-        _ask(f"{question}? If it is at Vitec after all, this is wrong.", yes=yes)
-    _tell(reconciling.carry_out(db, [found], wish, who(by, reason)), as_json=as_json)
+        _confirm(f"{question}? If it is at Vitec after all, this is wrong.", yes=yes)
+    _print_report(reconciling.carry_out(db, [operation_id], wish, make_decider(by, reason)), as_json=as_json)
 
 
-def _answer(remote_id: str | None, expiry: Expiry, *, delivered: bool, send_again: bool, give_up: bool) -> Wish:
+def _read_answer(remote_id: str | None, expiry: Expiry, *, delivered: bool, send_again: bool, give_up: bool) -> Wish:
     if delivered + send_again + give_up != 1:
         raise typer.BadParameter("give exactly one of --delivered, --send-again and --give-up")
     if remote_id is not None and not delivered:
@@ -150,11 +148,11 @@ def _answer(remote_id: str | None, expiry: Expiry, *, delivered: bool, send_agai
     if expiry.is_new and not send_again:
         raise typer.BadParameter("goes with --send-again only", param_hint="--expires")
     if delivered:
-        return reconciling.Delivered(_remote_id(remote_id))
+        return reconciling.Delivered(_read_remote_id(remote_id))
     return reconciling.SendAgain(expiry) if send_again else reconciling.GiveUp()
 
 
-def _remote_id(text: str | None) -> str | None:
+def _read_remote_id(text: str | None) -> str | None:
     if text is None:
         return None
     if not text or text != text.strip() or not text.isprintable() or len(text) > 200:
@@ -163,16 +161,16 @@ def _remote_id(text: str | None) -> str | None:
 
 
 def _show_evidence(db: Database, operation_id: int) -> None:
-    """Put before the person's eyes what is known, on standard error, before they say yes."""
-    shown = read_operation(db, operation_id)
-    for entry in shown.history if shown else ():
+    """Print the operation's history on standard error, before the person says yes."""
+    details = read_operation(db, operation_id)
+    for entry in details.history if details else ():
         status = f", HTTP {entry['http_status']}" if entry["http_status"] is not None else ""
         wrote = {True: "written", False: "nothing written", None: "not known whether written"}[entry["written"]]
-        told = f"{entry['event']}{status}, {wrote}, {entry['outcome'] or ''} {entry['code'] or ''}"
-        terminal.error(f"  {terminal.moment(entry['at'])}  attempt {entry['attempt']}: {terminal.words(told)}")
+        text = f"{entry['event']}{status}, {wrote}, {entry['outcome'] or ''} {entry['code'] or ''}"
+        terminal.error(f"  {terminal.moment(entry['at'])}  attempt {entry['attempt']}: {terminal.words(text)}")
 
 
-def _ask(question: str, *, yes: bool) -> None:
+def _confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not terminal.is_interactive():
@@ -181,8 +179,8 @@ def _ask(question: str, *, yes: bool) -> None:
         raise CannotBeDone("Nothing was changed.")
 
 
-def who(by: str | None, reason: str | None) -> Decider:
-    """Say who decides: `by`, else the login. What people wrote loses what would command a terminal."""
+def make_decider(by: str | None, reason: str | None) -> Decider:
+    """Name the person that decides: `by`, else the login. Characters that command a terminal are made visible."""
     try:
         name = by or getpass.getuser()
     except (OSError, KeyError):
@@ -190,7 +188,7 @@ def who(by: str | None, reason: str | None) -> Decider:
     return Decider(terminal.clean(name).strip()[:100], terminal.clean(reason).strip() or None if reason else None)
 
 
-def _expiry(text: str | None) -> Expiry:
+def _read_expiry(text: str | None) -> Expiry:
     from worker.kind.problems import BadCell
     from worker.kind.stockholm import read_time
 
@@ -204,21 +202,21 @@ def _expiry(text: str | None) -> Expiry:
         raise typer.BadParameter(f"{bad.reason}. {bad.remedy}", param_hint="--expires") from None
 
 
-def ring(kinds: Iterable[str]) -> None:
-    """Ring for what there is to do now; that there is no broker is a line on standard error, never a failure."""
+def ring_workers(kinds: Iterable[str]) -> None:
+    """Ring for the kinds that have work now. A broker that is away is a line on standard error, never a failure."""
     logs.configure(logging.WARNING)
     bootstrap.ring(kinds)
 
 
-def _tell(report: DecisionReport, *, as_json: bool) -> None:
-    ring(report.kinds)
+def _print_report(report: DecisionReport, *, as_json: bool) -> None:
+    ring_workers(report.kinds)
     if as_json:
         terminal.as_json(_as_data(report))
     elif len(report.done) > 20:
         terminal.line(f"{terminal.count(len(report.done), 'operation')} {_DONE[report.done[0].verb]}.")
     else:
-        for one in report.done:
-            terminal.line(f"{one.id} ({one.kind}:{one.source_id}) {_DONE[one.verb]}.")
+        for decision in report.done:
+            terminal.line(f"{decision.id} ({decision.kind}:{decision.source_id}) {_DONE[decision.verb]}.")
     for refusal in report.refused:
         terminal.error(f"{refusal.id}: {refusal.why} {refusal.remedy.replace('ID', str(refusal.id))}")
     if report.refused:
@@ -229,14 +227,14 @@ def _as_data(report: DecisionReport) -> dict[str, object]:
     return {
         "done": [
             {
-                "id": one.id,
-                "kind": one.kind,
-                "source_id": one.source_id,
-                "decided": one.verb,
-                "was": one.was,
-                "state": one.state,
+                "id": decision.id,
+                "kind": decision.kind,
+                "source_id": decision.source_id,
+                "decided": decision.verb,
+                "was": decision.was,
+                "state": decision.state,
             }
-            for one in report.done
+            for decision in report.done
         ],
-        "refused": [{"id": one.id, "why": one.why, "remedy": one.remedy} for one in report.refused],
+        "refused": [{"id": refusal.id, "why": refusal.why, "remedy": refusal.remedy} for refusal in report.refused],
     }

@@ -22,7 +22,7 @@ def explain_(
     The reasons stand in the order in which they must fall away. Nothing is changed.
     """
     db = bootstrap.database()
-    (operation_id,) = options.ids_of(db, [operation], feed)
+    (operation_id,) = options.find_operation_ids(db, [operation], feed)
     settings = bootstrap.settings()
     limits = Limits(rate=settings.vitec_requests_per_second, in_flight=settings.vitec_in_flight)
     explanation = explain(db, operation_id, limits)

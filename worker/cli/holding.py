@@ -8,7 +8,7 @@ import typer
 from models import Reason, Scope
 from worker import bootstrap
 from worker.cli import options, terminal
-from worker.cli.deciding import AsJson, ring, who
+from worker.cli.deciding import AsJson, make_decider, ring_workers
 from worker.explaining.wording import scope_name
 from worker.kinds import KINDS
 from worker.outbox.operators import pauses
@@ -32,14 +32,14 @@ def pause(
     as_json: AsJson = False,
 ) -> None:
     """Send nothing more until it is resumed. Requests that are in flight end, and waiting costs nothing of the budget."""
-    spans = spans_of(customer, kind, group, everything=everything)
-    decided = who(by, note)
-    paused = pauses.pause(bootstrap.database(), spans, by=decided.by, note=decided.reason)
+    scopes = read_scopes(customer, kind, group, everything=everything)
+    decider = make_decider(by, note)
+    paused = pauses.pause(bootstrap.database(), scopes, by=decider.by, note=decider.reason)
     if as_json:
         terminal.as_json({"paused": [asdict(span) for span in paused]})
         return
-    for span in spans:
-        terminal.line(f"{_name(span)} is paused{'' if span in paused else ' already'}.")
+    for scope in scopes:
+        terminal.line(f"{_name_scope(scope)} is paused{'' if scope in paused else ' already'}.")
 
 
 def resume(
@@ -52,20 +52,20 @@ def resume(
 ) -> None:
     """End a pause. Or end another hold before its time: then one operation goes first, and its answer decides."""
     db = bootstrap.database()
-    spans = spans_of(customer, kind, group, everything=everything)
-    ended = pauses.resume(db, spans, reason)
-    ring(pauses.kinds_under(db, ended) if ended else ())
+    scopes = read_scopes(customer, kind, group, everything=everything)
+    ended = pauses.resume(db, scopes, reason)
+    ring_workers(pauses.kinds_under(db, ended) if ended else ())
     if as_json:
         terminal.as_json({"resumed": [asdict(span) for span in ended]})
     elif not ended:
         raise terminal.CannotBeDone("Nothing of that is held for this reason: `vitec-sync status` shows what is.")
-    for span in () if as_json else ended:
+    for scope in () if as_json else ended:
         ends = "goes on" if reason is Reason.PAUSED else f"is held no more as {reason.value}: one operation goes first"
-        terminal.line(f"{_name(span)} {ends}.")
+        terminal.line(f"{_name_scope(scope)} {ends}.")
 
 
-def spans_of(customer: str | None, kind: str | None, group: str | None, *, everything: bool) -> list[HoldScope]:
-    """Make the scopes that the options name."""
+def read_scopes(customer: str | None, kind: str | None, group: str | None, *, everything: bool) -> list[HoldScope]:
+    """Read the scopes of holds that the options name."""
     if everything is (customer is not None) or (everything and (kind or group)) or (kind and group):
         raise typer.BadParameter("give --all, or --customer, perhaps with --kind or with --group")
     if everything:
@@ -74,13 +74,13 @@ def spans_of(customer: str | None, kind: str | None, group: str | None, *, every
     if not customer_id:
         raise typer.BadParameter("it is empty", param_hint="--customer")
     if kind is not None:
-        (name,) = options.kind_names([kind])
+        (name,) = options.check_kinds([kind])
         return [HoldScope(Scope.LANE, customer_id, kind=name)]
-    groups = sorted({one.function_group for one in KINDS})
+    groups = sorted({kind_class.function_group for kind_class in KINDS})
     if group is not None and group not in groups:
         raise typer.BadParameter(f"there is no such group; there are {', '.join(groups)}", param_hint="--group")
     return [HoldScope(Scope.GROUP, customer_id, function_group=name) for name in groups if group in {None, name}]
 
 
-def _name(scope: HoldScope) -> str:
+def _name_scope(scope: HoldScope) -> str:
     return "Everything" if scope.scope is Scope.ENVIRONMENT else scope_name(asdict(scope))

@@ -1,4 +1,4 @@
-"""`vitec-sync import` and `rejected`: exports are taken in, and what could not be is told."""
+"""`vitec-sync import` and `rejected`: take in exports, and list the rows that could not be taken in."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from worker import bootstrap, logs
 from worker.cli import terminal
-from worker.cli.options import kind_names
+from worker.cli.options import check_kinds
 from worker.feeds import FileRefused
 from worker.importing import (
     DEFAULT_FEED,
@@ -32,7 +32,7 @@ SHOWN = 20
 """Rejected rows printed for each file; `vitec-sync rejected` lists all."""
 
 KEPT = 1_000
-"""Rejected rows told with --json; a file of nothing but bad rows must not fill the memory."""
+"""Rejected rows printed with --json; a file of nothing but bad rows must not fill the memory."""
 
 RING_EVERY = 10.0
 """Seconds between rings while a long file is taken in: without a broker each costs up to two."""
@@ -51,21 +51,21 @@ def import_(
 
     The same file again records nothing. A row that has changed replaces what still waits, or mends what had failed.
     """
-    kind_names([kind] if kind else None)
+    check_kinds([kind] if kind else None)
     if not 1 <= len(feed) <= 64 or not feed.isprintable():
         raise typer.BadParameter("a feed's name has 1 to 64 printable characters", param_hint="--feed")
     logs.configure(logging.WARNING)
-    asked = _Asked(kind, feed, dry_run, as_json)
-    with _Bell(silent=dry_run) as bell:
-        reports = [_taken_in(path, asked, bell) for path in files]
+    request = _ImportRequest(kind, feed, dry_run, as_json)
+    with _Ringer(is_silent=dry_run) as ringer:
+        reports = [_import_file(path, request, ringer) for path in files]
     if as_json:
-        terminal.as_json([report.as_data(asked) for report in reports])
+        terminal.as_json([report.as_data(request) for report in reports])
     raise typer.Exit(max((report.status for report in reports), key=(0, 3, 1).index))
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the options said."""
+class _ImportRequest:
+    """The options of the command."""
 
     kind: str | None
     feed: str
@@ -74,8 +74,8 @@ class _Asked:
 
 
 @dataclass(slots=True)
-class _Report:
-    """What became of one file."""
+class _FileReport:
+    """The result of one file: a summary, or why it was refused."""
 
     path: Path
     summary: ImportSummary | None = None
@@ -83,59 +83,59 @@ class _Report:
     rejected: list[Rejection] = field(default_factory=list)
 
     def add(self, row: Rejection) -> None:
-        """Keep the first rejected rows."""
+        """Keep a rejected row, up to `KEPT` of them."""
         if len(self.rejected) < KEPT:
             self.rejected.append(row)
 
     @property
     def status(self) -> int:
-        """What the file contributes to the exit status."""
+        """The file's part in the exit status."""
         if self.summary is None:
             return 1
         return 3 if self.summary.counts.rejected else 0
 
-    def as_data(self, asked: _Asked) -> dict[str, Any]:
+    def as_data(self, request: _ImportRequest) -> dict[str, Any]:
         """The report for a program."""
-        told: dict[str, Any] = {"file": str(self.path), "feed": asked.feed, "dry_run": asked.dry_run}
+        data: dict[str, Any] = {"file": str(self.path), "feed": request.feed, "dry_run": request.dry_run}
         if self.summary is None:
-            return told | {"refused": self.refused}
+            return data | {"refused": self.refused}
         counts = asdict(self.summary.counts)
         rows = [asdict(row) for row in self.rejected]
-        return told | {"kind": self.summary.kind, "rows": self.summary.total, **counts, "rejected_rows": rows}
+        return data | {"kind": self.summary.kind, "rows": self.summary.total, **counts, "rejected_rows": rows}
 
 
-def _taken_in(path: Path, asked: _Asked, bell: "_Bell") -> _Report:
-    report = _Report(path)
-    with _progress(path, asked) as step:
-        listener = ImportListener(on_progress=step, on_rejected=report.add, on_recorded=bell)
+def _import_file(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _FileReport:
+    report = _FileReport(path)
+    with _progress_bar(path, request) as step:
+        listener = ImportListener(on_progress=step, on_rejected=report.add, on_recorded=ringer)
         try:
             report.summary = import_file(
                 bootstrap.database(),
                 path,
-                kind=asked.kind,
-                feed=asked.feed,
-                dry_run=asked.dry_run,
-                defaults=_terms(),
+                kind=request.kind,
+                feed=request.feed,
+                dry_run=request.dry_run,
+                defaults=_make_defaults(),
                 listener=listener,
             )
         except (FileRefused, ImportedElsewhere) as error:
             report.refused = str(error)
-    if not asked.as_json:
-        _show(report, asked)
+    if not request.as_json:
+        _print_report(report, request)
     return report
 
 
-def _terms() -> IntakeDefaults:
+def _make_defaults() -> IntakeDefaults:
     settings = bootstrap.settings()
-    own = {"order_token": settings.order_token_expires, "notification": settings.notification_expires}
-    return IntakeDefaults(max_failures=settings.max_failures, expires_after=own)
+    expires_after = {"order_token": settings.order_token_expires, "notification": settings.notification_expires}
+    return IntakeDefaults(max_failures=settings.max_failures, expires_after=expires_after)
 
 
-class _Bell:
+class _Ringer:
     """Rings while rows arrive, now and then, and once at the end, so that they are sent at once."""
 
-    def __init__(self, *, silent: bool) -> None:
-        self._silent = silent
+    def __init__(self, *, is_silent: bool) -> None:
+        self._is_silent = is_silent
         self._kinds: set[str] = set()
         self._next = time.monotonic() + RING_EVERY
 
@@ -151,17 +151,17 @@ class _Bell:
             self._ring()
 
     def _ring(self) -> None:
-        if self._kinds and not self._silent:
+        if self._kinds and not self._is_silent:
             bootstrap.ring(self._kinds)
         self._kinds = set()
         self._next = time.monotonic() + RING_EVERY
 
 
 @contextmanager
-def _progress(path: Path, asked: _Asked) -> Iterator[ProgressCallback]:
-    """A bar for whoever looks on; nothing in a pipe."""
-    if asked.as_json or not terminal.on_terminal():
-        yield lambda done, total: None  # noqa: ARG005 (nobody looks on)
+def _progress_bar(path: Path, request: _ImportRequest) -> Iterator[ProgressCallback]:
+    """Show a progress bar on a terminal; nothing in a pipe."""
+    if request.as_json or not terminal.on_terminal():
+        yield lambda done, total: None  # noqa: ARG005 (there is no bar to move)
         return
     name = terminal.clean(path.name)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -173,29 +173,29 @@ def _progress(path: Path, asked: _Asked) -> Iterator[ProgressCallback]:
 _COUNTED = ("recorded", "revised", "requeued", "unchanged", "rejected")
 
 
-def _show(report: _Report, asked: _Asked) -> None:
+def _print_report(report: _FileReport, request: _ImportRequest) -> None:
     if report.summary is None:
         terminal.error(report.refused or "")
         return
     summary = report.summary
     counts = asdict(summary.counts)
-    told = ", ".join(f"{counts[name]} {name}" for name in _COUNTED if counts[name] or name == "recorded")
+    counted = ", ".join(f"{counts[name]} {name}" for name in _COUNTED if counts[name] or name == "recorded")
     kind = f" ({terminal.words(summary.kind)}, by its headings)" if summary.kind_was_inferred else ""
     resumed = f"; went on after row {summary.resumed_at}" if summary.resumed_at else ""
-    trial = " Dry run: nothing was recorded." if asked.dry_run else ""
-    terminal.line(f"{summary.name}{kind}: {told}{resumed}.{trial}")
+    trial = " Dry run: nothing was recorded." if request.dry_run else ""
+    terminal.line(f"{summary.name}{kind}: {counted}{resumed}.{trial}")
     for row in report.rejected[:SHOWN]:
-        terminal.line(f"  {_sentence(asdict(row))}")
-    if (more := summary.counts.rejected - SHOWN) > 0:
-        where = "" if asked.dry_run else ": `vitec-sync rejected` lists all"
-        terminal.line(f"  … and {terminal.count(more, 'rejected row')} more{where}.")
+        terminal.line(f"  {_describe_rejection(asdict(row))}")
+    if (hidden := summary.counts.rejected - SHOWN) > 0:
+        where = "" if request.dry_run else ": `vitec-sync rejected` lists all"
+        terminal.line(f"  … and {terminal.count(hidden, 'rejected row')} more{where}.")
 
 
-def _sentence(row: dict[str, Any]) -> str:
-    """Where it stands, what is wrong, what helps."""
-    named = f" {row['source_id']}" if row["source_id"] else ""
+def _describe_rejection(row: dict[str, Any]) -> str:
+    """Describe a rejected row: where it stands, what is wrong, what helps."""
+    source_id = f" {row['source_id']}" if row["source_id"] else ""
     column = f", {row['column']}" if row["column"] else ""
-    return f"line {row['line']}{named}{column}: {row['reason']}. {row['remedy']}"
+    return f"line {row['line']}{source_id}{column}: {row['reason']}. {row['remedy']}"
 
 
 def rejected(
@@ -206,13 +206,13 @@ def rejected(
 ) -> None:
     """List rows that could not be taken in: where each stands, what is wrong, and what helps. Exit status 0 or 3."""
     name = None if file is None else Path(file).name
-    found = unreported.unreported_rejections(bootstrap.database(), feed=feed, file=name, everything=True)
-    rows = [terminal.row(row._mapping, without=("id",)) for row in islice(found, limit)]  # noqa: SLF001 (public there)
+    rejections = unreported.unreported_rejections(bootstrap.database(), feed=feed, file=name, everything=True)
+    rows = [terminal.row(row._mapping, without=("id",)) for row in islice(rejections, limit)]  # noqa: SLF001 (public there)
     if as_json:
         terminal.as_json(rows)
     elif not rows:
         terminal.line("There are no rejected rows.")
     for row in () if as_json else rows:
-        terminal.line(f"{row['file']}, {_sentence(row)}")
+        terminal.line(f"{row['file']}, {_describe_rejection(row)}")
     if rows:
         raise typer.Exit(3)

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, and what they mean."""
+"""Options and arguments that several commands share, and how they are read."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from models import State
 from worker.cli.terminal import CannotBeDone
-from worker.kinds import KINDS
+from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.views.operations import OperationFilter, find_ids, parse_reference
 
@@ -25,16 +25,15 @@ Reason = Annotated[str | None, typer.Option("--reason", help="Why; it stands in 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def kind_names(given: Sequence[str] | None) -> frozenset[str]:
-    """Check names of kinds; a misspelt one would otherwise look like a kind without operations."""
-    known = [kind.kind for kind in KINDS]
-    for name in given or ():
-        if name not in known:
-            raise typer.BadParameter(f"{name!r} is no kind; there are {', '.join(known)}", param_hint="--kind")
-    return frozenset(given or ())
+def check_kinds(names: Sequence[str] | None) -> frozenset[str]:
+    """Check names of kinds: a misspelt name would otherwise look like a kind without operations."""
+    for name in names or ():
+        if name not in KIND_BY_NAME:
+            raise typer.BadParameter(f"{name!r} is no kind; there are {', '.join(KIND_BY_NAME)}", param_hint="--kind")
+    return frozenset(names or ())
 
 
-def filter_of(
+def make_filter(
     states: Sequence[State] | None,
     kinds: Sequence[str] | None,
     customers: Sequence[str] | None,
@@ -47,7 +46,7 @@ def filter_of(
     """Make the filter that the options describe."""
     return OperationFilter(
         states=frozenset(states or ()),
-        kinds=kind_names(kinds),
+        kinds=check_kinds(kinds),
         customers=frozenset(customers or ()),
         codes=frozenset(codes or ()),
         feed=feed,
@@ -56,17 +55,17 @@ def filter_of(
     )
 
 
-def ids_of(db: Database, named: Sequence[str], feed: str) -> list[int]:
-    """Find the operations that a person named; `CannotBeDone` says which there is not."""
+def find_operation_ids(db: Database, texts: Sequence[str], feed: str) -> list[int]:
+    """Find the ids of the operations that a person named. Raises `CannotBeDone` for the first that is not there."""
     references = []
-    for text in named:
-        read = parse_reference(text)
-        if read is None:
+    for text in texts:
+        reference = parse_reference(text)
+        if reference is None:
             raise typer.BadParameter(f"{text!r} is neither a number nor KIND:ID", param_hint="OPERATION")
-        references.append(read)
-    found = find_ids(db, references, feed)
-    for text, id_ in zip(named, found, strict=True):
+        references.append(reference)
+    operation_ids = find_ids(db, references, feed)
+    for text, id_ in zip(texts, operation_ids, strict=True):
         if id_ is None:
             where = "" if text.isdigit() else f" in feed {feed}"
             raise CannotBeDone(f"There is no operation {text}{where}: `vitec-sync list` shows those there are.")
-    return [id_ for id_ in found if id_ is not None]
+    return [id_ for id_ in operation_ids if id_ is not None]

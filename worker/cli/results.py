@@ -1,4 +1,4 @@
-"""`vitec-sync results`: what is new for the CRM."""
+"""`vitec-sync results`: write the results that are new for the CRM."""
 
 import io
 import sys
@@ -13,8 +13,8 @@ from worker.cli import terminal
 from worker.results import Written, write_file, write_stream
 
 
-class Form(StrEnum):
-    """How results are written."""
+class FileFormat(StrEnum):
+    """The format in which results are written."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -22,7 +22,7 @@ class Form(StrEnum):
 
 def results(
     form: Annotated[
-        Form | None,
+        FileFormat | None,
         typer.Option("--format", help="csv or jsonl; by the file's ending if left out.", show_default=False),
     ] = None,
     everything: Annotated[
@@ -39,44 +39,45 @@ def results(
     Operations that have ended or are in doubt, each under the CRM's own source_id; then the rows that could not be
     taken in. The column `part` tells the two apart. An operation comes again when its verdict changes.
     """
-    chosen = _form(form, output, as_json=as_json)
+    file_format = _choose_format(form, output, as_json=as_json)
     db = bootstrap.database()
     try:
         if output is None:
-            write_stream(db, _stream(), form=chosen, feed=feed, everything=everything)
+            write_stream(db, _open_stdout(), form=file_format, feed=feed, everything=everything)
         else:
-            terminal.line(_summary(output, write_file(db, output, form=chosen, feed=feed, everything=everything)))
+            written = write_file(db, output, form=file_format, feed=feed, everything=everything)
+            terminal.line(_describe_results(output, written))
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise terminal.CannotBeDone(_not_written(output, error)) from None
+        raise terminal.CannotBeDone(_describe_failure(output, error)) from None
 
 
-def _not_written(output: Path | None, error: OSError) -> str:
+def _describe_failure(output: Path | None, error: OSError) -> str:
     why = error.strerror or type(error).__name__
     if output is not None:
         return f"{output} cannot be written ({why}): nothing was marked as told. Name another file with --output."
-    # What is left in the stream would fail once more when the process ends.
+    # The rest of the stream would fail once more when the process ends.
     sys.stdout = io.StringIO()
     return f"Standard output cannot be written ({why}): nothing was marked as told. Try again."
 
 
-def _form(form: Form | None, output: Path | None, *, as_json: bool) -> str:
-    if as_json and form is Form.CSV:
+def _choose_format(form: FileFormat | None, output: Path | None, *, as_json: bool) -> str:
+    if as_json and form is FileFormat.CSV:
         raise typer.BadParameter("--json and --format csv contradict one another", param_hint="--json")
     by_ending = output is not None and output.suffix in {".jsonl", ".ndjson"}
-    return (form or (Form.JSONL if as_json or by_ending else Form.CSV)).value
+    return (form or (FileFormat.JSONL if as_json or by_ending else FileFormat.CSV)).value
 
 
-def _stream() -> TextIO:
-    """Standard output, with line breaks as they are written and nothing lost to a narrow encoding."""
+def _open_stdout() -> TextIO:
+    """Open standard output so that line breaks stay as written, and no character is lost to a narrow encoding."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(encoding="utf-8", errors="strict", newline="")
     return sys.stdout
 
 
-def _summary(output: Path, written: Written) -> str:
+def _describe_results(output: Path, written: Written) -> str:
     operations = terminal.count(written.operations, "operation")
     rejected = terminal.count(written.rejected, "rejected row")
     return f"{output}: {operations}, {rejected}."

@@ -43,9 +43,9 @@ def sandbox(
     options = SandboxOptions(
         port=port,
         ledger=ledger or ":memory:",
-        faults=_script(faults),
-        latency=_latency(latency),
-        access=AccessRules(user=user, password=_password(password_file), closed=frozenset(closed or ())),
+        faults=_read_script(faults),
+        latency=_read_latency(latency),
+        access=AccessRules(user=user, password=_read_password(password_file), closed=frozenset(closed or ())),
         tls=Certificate(str(certificate), str(key)) if certificate else None,
     )
     try:
@@ -63,27 +63,27 @@ def _announce(running: Sandbox, ledger: Path | None, ready_file: Path | None) ->
         f"ledger {ledger or 'in memory'}; stop it with Ctrl-C."
     )
     if ready_file is not None:
-        # Renamed into place, so that nobody reads half an address.
+        # Renamed into place, so that no reader gets half an address.
         draft = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
         draft.write_text(running.base_url, encoding="utf-8")
         draft.replace(ready_file)
 
 
-def _latency(text: str) -> Latency:
+def _read_latency(text: str) -> Latency:
     try:
         return Latency.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--latency") from None
 
 
-def _script(path: Path | None) -> Script:
+def _read_script(path: Path | None) -> Script:
     try:
         return Script.read(path)
     except (OSError, ValidationError, json.JSONDecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path} is no script of faults: {error}", param_hint="--faults") from None
 
 
-def _password(path: Path | None) -> str:
+def _read_password(path: Path | None) -> str:
     if path is None:
         return PASSWORD
     try:

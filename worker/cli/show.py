@@ -1,4 +1,4 @@
-"""`vitec-sync list` and `show`: operations, for people to look at."""
+"""`vitec-sync list` and `show`: print operations for people to look at."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,9 +10,7 @@ from sqlalchemy import RowMapping
 from models import FINAL, State
 from worker import bootstrap
 from worker.cli import options, terminal
-from worker.outbox.views.operations import OperationDetails
-from worker.outbox.views.operations import list_operations as _listing
-from worker.outbox.views.operations import read_operation as _show
+from worker.outbox.views.operations import OperationDetails, list_operations, read_operation
 
 
 def list_(
@@ -30,33 +28,34 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List operations, newest first. Filters are combined; each may be given several times."""
-    wanted = options.filter_of(
+    operation_filter = options.make_filter(
         state, kind, customer, code, feed, needs_person=needs_person, parent_missing=parent_missing
     )
-    rows = _listing(bootstrap.database(), wanted, limit=limit, before=before)
+    rows = list_operations(bootstrap.database(), operation_filter, limit=limit, before=before)
     if as_json:
         terminal.as_json([terminal.row(row) for row in rows])
         return
     if not rows:
         terminal.line("There is no such operation.")
         return
-    now = datetime.now(UTC)
+    current_time = datetime.now(UTC)
     terminal.table(
-        ("id", "kind", "source id", "customer", "state", "code", "when"), [_listed(row, now) for row in rows]
+        ("id", "kind", "source id", "customer", "state", "code", "when"),
+        [_list_cells(row, current_time) for row in rows],
     )
     if len(rows) == limit and terminal.on_terminal():
         terminal.line(f"There may be more: --before {rows[-1]['id']}", "dim")
 
 
-def _listed(row: RowMapping, now: datetime) -> tuple[object, ...]:
+def _list_cells(row: RowMapping, current_time: datetime) -> tuple[object, ...]:
     flag = " !" if row["needs_person"] else ""
     state = terminal.state(row["state"].value).append(flag)
     named = (str(row["id"]), row["kind"], row["source_id"], row["customer_id"])
-    return *named, state, row["error_code"] or "", terminal.moment(_when(row), now=now, seconds=False)
+    return *named, state, row["error_code"] or "", terminal.moment(_pick_moment(row), at=current_time, seconds=False)
 
 
-def _when(row: RowMapping) -> Any:
-    """Give the moment that matters: when it ended, or when its next attempt is due, or when it was recorded."""
+def _pick_moment(row: RowMapping) -> Any:
+    """Give the moment that matters: of the end, else of the next attempt, else of the recording."""
     waits = row["state"] in {State.PENDING, State.RETRYABLE}
     return row["finalized_at"] if row["state"] in FINAL else row["next_attempt_at"] if waits else row["created_at"]
 
@@ -72,55 +71,55 @@ def show(
     What may be personal in the content is masked unless you ask for it with --reveal.
     """
     db = bootstrap.database()
-    (found,) = options.ids_of(db, [operation], feed)
-    shown = _show(db, found)
-    if shown is None:
+    (operation_id,) = options.find_operation_ids(db, [operation], feed)
+    details = read_operation(db, operation_id)
+    if details is None:
         raise terminal.CannotBeDone(f"There is no operation {operation}: `vitec-sync list` shows those there are.")
     if as_json:
-        terminal.as_json(_as_data(shown, reveal=reveal))
+        terminal.as_json(_as_data(details, reveal=reveal))
     else:
-        _print(shown, reveal=reveal)
+        _print_details(details, reveal=reveal)
 
 
-def _print(shown: OperationDetails, *, reveal: bool) -> None:
-    row = shown.row
+def _print_details(details: OperationDetails, *, reveal: bool) -> None:
+    row = details.row
     terminal.line(f"Operation {row['id']}, {row['kind']}:{row['source_id']}", "bold")
-    terminal.pairs(_facts(shown))
+    terminal.pairs(_detail_pairs(details))
     terminal.heading("Content")
     if row["payload"] is None:
         terminal.line("Blanked: its time of keeping is over.", "dim")
-    terminal.pairs(_content(row["payload"], reveal=reveal))
+    terminal.pairs(_payload_pairs(row["payload"], reveal=reveal))
     if row["revision"] is not None:
         terminal.heading("New content from the CRM, which waits for the verdict")
-        terminal.pairs(_content(row["revision"].get("payload"), reveal=reveal))
+        terminal.pairs(_payload_pairs(row["revision"].get("payload"), reveal=reveal))
     if row["answer"] is not None:
         terminal.heading("Vitec's answer")
         answer = row["answer"]
         terminal.pairs(answer.items() if isinstance(answer, dict) else [("answer", answer)])
-    _print_history(shown)
+    _print_history(details)
 
 
-def _facts(shown: OperationDetails) -> Iterator[tuple[str, object]]:
-    row = shown.row
+def _detail_pairs(details: OperationDetails) -> Iterator[tuple[str, object]]:
+    row = details.row
     yield "State", terminal.state(row["state"].value).append(", needs a person" if row["needs_person"] else "")
     yield "Code", row["error_code"]
     yield "Vitec's words", row["error_detail"]
     yield "Remote id", row["remote_id"]
     yield "Customer", row["customer_id"]
     yield "Feed", row["feed"]
-    yield "File", None if shown.file is None else f"{shown.file}, line {row['line']}"
+    yield "File", None if details.file is None else f"{details.file}, line {row['line']}"
     yield "Attempts", f"{row['attempt']}, {row['failures']} of {row['max_failures']} failures"
-    yield from _times(row)
-    yield "Comes after", _parent(shown)
-    yield "Waited for by", terminal.count(shown.children, "operation") if shown.children else None
-    for hold in shown.holds:
+    yield from _time_pairs(row)
+    yield "Comes after", _describe_parent(details)
+    yield "Waited for by", terminal.count(details.children, "operation") if details.children else None
+    for hold in details.holds:
         until = "somebody resumes it" if hold["until"] is None else terminal.moment(hold["until"])
         yield "Held", f"{hold['reason']} ({hold['scope']}) until {until}"
     yield "Cancel asked", "yes" if row["cancel_asked"] else None
     yield "Accepted", "yes: Vitec said so, only its answer is lost" if row["accepted"] else None
 
 
-def _times(row: RowMapping) -> Iterator[tuple[str, object]]:
+def _time_pairs(row: RowMapping) -> Iterator[tuple[str, object]]:
     yield "Recorded", terminal.moment(row["created_at"])
     yield "Not before", terminal.moment(row["send_after"])
     if row["state"] in {State.PENDING, State.RETRYABLE}:
@@ -132,8 +131,8 @@ def _times(row: RowMapping) -> Iterator[tuple[str, object]]:
         yield "Told to the CRM", terminal.moment(row["reported_at"]) or "not yet"
 
 
-def _parent(shown: OperationDetails) -> str | None:
-    row, parent = shown.row, shown.parent
+def _describe_parent(details: OperationDetails) -> str | None:
+    row, parent = details.row, details.parent
     if row["after_source_id"] is None:
         return None
     named = f"{row['after_kind']}:{row['after_source_id']}"
@@ -142,9 +141,9 @@ def _parent(shown: OperationDetails) -> str | None:
     )
 
 
-def _print_history(shown: OperationDetails) -> None:
+def _print_history(details: OperationDetails) -> None:
     terminal.heading("History")
-    if not shown.history:
+    if not details.history:
         terminal.line("Nothing has been tried yet.", "dim")
         return
     terminal.table(
@@ -153,17 +152,17 @@ def _print_history(shown: OperationDetails) -> None:
             (
                 terminal.moment(entry["at"]),
                 str(entry["attempt"]),
-                _what(entry),
+                _describe_event(entry),
                 terminal.state(entry["outcome"] or ""),
                 entry["code"] or "",
                 entry["detail"] or entry["remote_id"] or "",
             )
-            for entry in shown.history
+            for entry in details.history
         ],
     )
 
 
-def _what(entry: RowMapping) -> str:
+def _describe_event(entry: RowMapping) -> str:
     event = terminal.words(entry["event"])
     if entry["http_status"] is not None:
         return f"{event}, HTTP {entry['http_status']}"
@@ -171,33 +170,33 @@ def _what(entry: RowMapping) -> str:
 
 
 _PLAIN_ENDS = ("_id", "_at", "date", "_pattern", "_of_weeks", "recipients")
-"""Fields whose text names no person and says nothing of one: ids, times, words of Vitec's own."""
+"""Endings of fields that hold no personal data: ids, times, words of Vitec's own."""
 
 
-def masked(payload: dict[str, Any] | None) -> dict[str, Any]:
-    """Hide whatever text could be personal; a field that is not known to be plain is taken for personal."""
+def mask_payload(payload: dict[str, Any] | None) -> dict[str, Any]:
+    """Hide text that could be personal; a field that is not known to be plain is taken for personal."""
     return {
         name: value if not isinstance(value, str | list | dict) or name.endswith(_PLAIN_ENDS) else "(hidden: --reveal)"
         for name, value in (payload or {}).items()
     }
 
 
-def _content(payload: dict[str, Any] | None, *, reveal: bool) -> Iterator[tuple[str, object]]:
-    for name, value in ((payload or {}) if reveal else masked(payload)).items():
+def _payload_pairs(payload: dict[str, Any] | None, *, reveal: bool) -> Iterator[tuple[str, object]]:
+    for name, value in ((payload or {}) if reveal else mask_payload(payload)).items():
         yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _as_data(shown: OperationDetails, *, reveal: bool) -> dict[str, Any]:
-    data = terminal.row(shown.row)
+def _as_data(details: OperationDetails, *, reveal: bool) -> dict[str, Any]:
+    data = terminal.row(details.row)
     if not reveal:
-        data["payload"] = None if data["payload"] is None else masked(data["payload"])
+        data["payload"] = None if data["payload"] is None else mask_payload(data["payload"])
         if data["revision"] is not None:
-            data["revision"] = {**data["revision"], "payload": masked(data["revision"].get("payload"))}
+            data["revision"] = {**data["revision"], "payload": mask_payload(data["revision"].get("payload"))}
     return {
         **data,
-        "file": shown.file,
-        "parent": None if shown.parent is None else terminal.row(shown.parent),
-        "children": shown.children,
-        "holds": [terminal.row(hold) for hold in shown.holds],
-        "history": [terminal.row(entry, without=["operation_id"]) for entry in shown.history],
+        "file": details.file,
+        "parent": None if details.parent is None else terminal.row(details.parent),
+        "children": details.children,
+        "holds": [terminal.row(hold) for hold in details.holds],
+        "history": [terminal.row(entry, without=["operation_id"]) for entry in details.history],
     }

@@ -1,4 +1,4 @@
-"""`vitec-sync status`: is all well? If not, what is wrong, and what helps."""
+"""`vitec-sync status`: is all well? If not, the concerns and their remedies."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ SILENT = timedelta(seconds=60)
 SLOW = timedelta(minutes=15)
 """A lane that has been due for so long is not served as it should be."""
 
-MANY = 10
-"""Lines of one sort that are shown; the rest is a number."""
+MAX_LINES = 10
+"""Lines shown of a list; the rest is a number."""
 
 _FOR_A_PERSON = {
     Reason.UNAUTHORIZED: "Vitec refuses the login",
@@ -35,7 +35,7 @@ _FOR_A_PERSON = {
 class Concern:
     """Something that a person should see to, and the command or deed that helps."""
 
-    what: str
+    text: str
     remedy: str
 
 
@@ -47,74 +47,77 @@ def status(
 
     Exit status 0: it is; 3: a person is needed. Counting what has ended reads all operations; `--live` does not.
     """
-    seen = read_overview(bootstrap.database(), finals=not live)
-    concerns = list(concerns_of(seen))
+    overview = read_overview(bootstrap.database(), finals=not live)
+    concerns = list(find_concerns(overview))
     if as_json:
-        terminal.as_json(_as_data(seen, concerns))
+        terminal.as_json(_as_data(overview, concerns))
     else:
-        _print(seen, concerns)
+        _print_overview(overview, concerns)
     if concerns:
         raise typer.Exit(3)
 
 
-def concerns_of(seen: Overview) -> Iterator[Concern]:
-    """Say what needs a person, the most pressing first."""
-    if seen.need_person:
-        operations = terminal.count(seen.need_person, "operation needs", "operations need")
+def find_concerns(overview: Overview) -> Iterator[Concern]:
+    """Find the concerns that need a person, the most pressing first."""
+    if overview.need_person:
+        operations = terminal.count(overview.need_person, "operation needs", "operations need")
         yield Concern(f"{operations} a person.", "vitec-sync list --needs-person")
-    for hold in seen.holds:
+    for hold in overview.holds:
         if hold["reason"] in _FOR_A_PERSON:
             again = f" {scope_options(hold)} --reason {hold['reason']}"
-            what = f"{_FOR_A_PERSON[hold['reason']]}: {scope_name(hold)}."
-            yield Concern(what, f"Put it right, then vitec-sync resume{again}")
-    if seen.due_since is None:
+            text = f"{_FOR_A_PERSON[hold['reason']]}: {scope_name(hold)}."
+            yield Concern(text, f"Put it right, then vitec-sync resume{again}")
+    if overview.due_since is None:
         return
-    waited = seen.at - seen.due_since
-    if waited > SILENT and (seen.dispatched_at is None or seen.at - seen.dispatched_at > SILENT):
+    waited = overview.at - overview.due_since
+    if waited > SILENT and (overview.dispatched_at is None or overview.at - overview.dispatched_at > SILENT):
         yield Concern("Work is due, and no worker calls for it.", "Start celery -A worker worker and beat")
     elif waited > SLOW:
         yield Concern(f"A lane has been due for {terminal.span(waited)}.", "Are workers running, and enough of them?")
 
 
-def _print(seen: Overview, concerns: list[Concern]) -> None:
+def _print_overview(overview: Overview, concerns: list[Concern]) -> None:
     if concerns:
         for concern in concerns:
-            terminal.line(concern.what, "bold yellow")
+            terminal.line(concern.text, "bold yellow")
             terminal.line(f"  {concern.remedy}", "dim")
     else:
         terminal.line("All is well.", "bold green")
     terminal.line()
-    terminal.pairs(_facts(seen))
-    if seen.counts:
+    terminal.pairs(_overview_pairs(overview))
+    if overview.counts:
         terminal.line()
-        terminal.table(*_table(seen.counts), numbers=range(1, 100))
-    _print_holds(seen)
-    _print_turns(seen)
-    _print_files(seen)
+        terminal.table(*_count_table(overview.counts), numbers=range(1, 100))
+    _print_holds(overview)
+    _print_turns(overview)
+    _print_files(overview)
 
 
-def _facts(seen: Overview) -> Iterator[tuple[str, object]]:
-    yield "Vitec", seen.base_url or "not known before a worker has started"
-    yield "Last dispatch", _ago(seen.dispatched_at, seen.at) or "never"
-    waiting = sum(number for (_, state), number in seen.counts.items() if state in WAITING)
-    held = f", {_number(seen.held)} of them held" if seen.held else ""
-    yield "Waiting", f"{_number(waiting)}{held}"
-    if seen.lost:
-        since = terminal.moment(seen.lost_since, now=seen.at, seconds=False)
-        lost = f"{_number(seen.lost)}, the oldest since {since} (vitec-sync list --parent-missing)"
+def _overview_pairs(overview: Overview) -> Iterator[tuple[str, object]]:
+    yield "Vitec", overview.base_url or "not known before a worker has started"
+    yield "Last dispatch", _format_age(overview.dispatched_at, overview.at) or "never"
+    waiting = sum(number for (_, state), number in overview.counts.items() if state in WAITING)
+    held = f", {_format_number(overview.held)} of them held" if overview.held else ""
+    yield "Waiting", f"{_format_number(waiting)}{held}"
+    if overview.lost:
+        since = terminal.moment(overview.lost_since, at=overview.at, seconds=False)
+        lost = f"{_format_number(overview.lost)}, the oldest since {since} (vitec-sync list --parent-missing)"
         yield "Waiting for a parent that is not there", lost
-    if seen.due_since is not None:
-        lanes = terminal.count(seen.due_lanes, "lane")
-        yield "Due now", f"{lanes}, the first since {terminal.moment(seen.due_since, now=seen.at, seconds=False)}"
-    if seen.unreported or seen.unreported_rejected:
+    if overview.due_since is not None:
+        lanes = terminal.count(overview.due_lanes, "lane")
+        since = terminal.moment(overview.due_since, at=overview.at, seconds=False)
+        yield "Due now", f"{lanes}, the first since {since}"
+    if overview.unreported or overview.unreported_rejected:
         rejected = (
-            f" and {terminal.count(seen.unreported_rejected, 'rejected row')}" if seen.unreported_rejected else ""
+            f" and {terminal.count(overview.unreported_rejected, 'rejected row')}"
+            if overview.unreported_rejected
+            else ""
         )
-        yield "Not yet told", f"{terminal.count(seen.unreported, 'operation')}{rejected} (vitec-sync results)"
+        yield "Not yet told", f"{terminal.count(overview.unreported, 'operation')}{rejected} (vitec-sync results)"
 
 
-def _table(counts: dict[tuple[str, State], int]) -> tuple[list[str], list[list[object]]]:
-    """Draw up states by kind, with sums; states and kinds without any operation are left out."""
+def _count_table(counts: dict[tuple[str, State], int]) -> tuple[list[str], list[list[object]]]:
+    """Count the states by kind, with sums; states and kinds without any operation are left out."""
     kinds = sorted({kind for kind, _ in counts})
     states = [state for state in State if any((kind, state) in counts for kind in kinds)]
     rows: list[list[object]] = []
@@ -123,19 +126,19 @@ def _table(counts: dict[tuple[str, State], int]) -> tuple[list[str], list[list[o
         rows.append(
             [
                 terminal.state(state.value),
-                *(_number(number) if number else "-" for number in numbers),
-                _number(sum(numbers)),
+                *(_format_number(number) if number else "-" for number in numbers),
+                _format_number(sum(numbers)),
             ]
         )
     return ["", *(terminal.words(kind).replace(" ", "\n") for kind in kinds), "all"], rows
 
 
-def _number(number: int) -> str:
+def _format_number(number: int) -> str:
     return f"{number:,}".replace(",", "\N{NO-BREAK SPACE}")
 
 
-def _print_holds(seen: Overview) -> None:
-    if not seen.holds:
+def _print_holds(overview: Overview) -> None:
+    if not overview.holds:
         return
     terminal.heading("Held")
     terminal.table(
@@ -144,33 +147,33 @@ def _print_holds(seen: Overview) -> None:
             (
                 scope_name(hold),
                 Text(terminal.words(hold["reason"]), style="yellow"),
-                terminal.moment(hold["since"], now=seen.at, seconds=False),
-                _until(hold, seen.at),
+                terminal.moment(hold["since"], at=overview.at, seconds=False),
+                _describe_end(hold, overview.at),
                 ": ".join(filter(None, (hold["by"], hold["note"]))),
             )
-            for hold in seen.holds
+            for hold in overview.holds
         ],
     )
 
 
-def _until(hold: RowMapping, at: datetime) -> str:
+def _describe_end(hold: RowMapping, at: datetime) -> str:
     if hold["until"] is None:
         return "resumed"
-    return terminal.moment(hold["until"], now=at, seconds=False) if hold["holds"] else "one goes first"
+    return terminal.moment(hold["until"], at=at, seconds=False) if hold["holds"] else "one goes first"
 
 
-def _print_turns(seen: Overview) -> None:
-    if not seen.turns:
+def _print_turns(overview: Overview) -> None:
+    if not overview.turns:
         return
     terminal.heading("At work")
-    rows = [(turn["customer_id"], terminal.words(turn["kind"]), turn["worker"] or "") for turn in seen.turns]
-    terminal.table(("customer", "kind", "worker"), rows[:MANY])
-    if len(rows) > MANY:
-        terminal.line(f"and {terminal.count(len(rows) - MANY, 'more lane')}", "dim")
+    rows = [(turn["customer_id"], terminal.words(turn["kind"]), turn["worker"] or "") for turn in overview.turns]
+    terminal.table(("customer", "kind", "worker"), rows[:MAX_LINES])
+    if len(rows) > MAX_LINES:
+        terminal.line(f"and {terminal.count(len(rows) - MAX_LINES, 'more lane')}", "dim")
 
 
-def _print_files(seen: Overview) -> None:
-    if not seen.files:
+def _print_files(overview: Overview) -> None:
+    if not overview.files:
         return
     terminal.heading("Latest files")
     terminal.table(
@@ -178,40 +181,40 @@ def _print_files(seen: Overview) -> None:
         [
             (
                 file["name"],
-                terminal.moment(file["finished_at"], now=seen.at, seconds=False) or "not finished",
-                *map(_number, (file["recorded"], file["revised"] + file["requeued"])),
-                *map(_number, (file["unchanged"], file["rejected"])),
+                terminal.moment(file["finished_at"], at=overview.at, seconds=False) or "not finished",
+                *map(_format_number, (file["recorded"], file["revised"] + file["requeued"])),
+                *map(_format_number, (file["unchanged"], file["rejected"])),
             )
-            for file in seen.files
+            for file in overview.files
         ],
         numbers=range(2, 6),
     )
 
 
-def _ago(then: datetime | None, now: datetime) -> str:
-    return "" if then is None else f"{terminal.span(now - then)} ago"
+def _format_age(moment: datetime | None, at: datetime) -> str:
+    return "" if moment is None else f"{terminal.span(at - moment)} ago"
 
 
-def _as_data(seen: Overview, concerns: list[Concern]) -> dict[str, Any]:
+def _as_data(overview: Overview, concerns: list[Concern]) -> dict[str, Any]:
     counts: dict[str, dict[str, int]] = {}
-    for (kind, state), number in sorted(seen.counts.items()):
+    for (kind, state), number in sorted(overview.counts.items()):
         counts.setdefault(kind, {})[state.value] = number
     return {
         "well": not concerns,
-        "concerns": [{"what": concern.what, "remedy": concern.remedy} for concern in concerns],
-        "at": seen.at,
-        "base_url": seen.base_url,
-        "dispatched_at": seen.dispatched_at,
+        "concerns": [{"what": concern.text, "remedy": concern.remedy} for concern in concerns],
+        "at": overview.at,
+        "base_url": overview.base_url,
+        "dispatched_at": overview.dispatched_at,
         "counts": counts,
-        "need_person": seen.need_person,
-        "held": seen.held,
-        "parent_missing": seen.lost,
-        "parent_missing_since": seen.lost_since,
-        "due_lanes": seen.due_lanes,
-        "due_since": seen.due_since,
-        "holds": [terminal.row(hold, without=["id"]) for hold in seen.holds],
-        "turns": [terminal.row(turn, without=["due_at"]) for turn in seen.turns],
-        "files": [terminal.row(file, without=["content_hash"]) for file in seen.files],
-        "unreported": seen.unreported,
-        "unreported_rejected": seen.unreported_rejected,
+        "need_person": overview.need_person,
+        "held": overview.held,
+        "parent_missing": overview.lost,
+        "parent_missing_since": overview.lost_since,
+        "due_lanes": overview.due_lanes,
+        "due_since": overview.due_since,
+        "holds": [terminal.row(hold, without=["id"]) for hold in overview.holds],
+        "turns": [terminal.row(turn, without=["due_at"]) for turn in overview.turns],
+        "files": [terminal.row(file, without=["content_hash"]) for file in overview.files],
+        "unreported": overview.unreported,
+        "unreported_rejected": overview.unreported_rejected,
     }

