@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from models import Reason, Scope, State
 from tests import factory
-from worker.kind.stockholm import STOCKHOLM
 from worker.outbox.lanes import turns
+from worker.stockholm import STOCKHOLM
 
 if TYPE_CHECKING:
     import pytest

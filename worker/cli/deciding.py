@@ -189,8 +189,8 @@ def make_decider(by: str | None, reason: str | None) -> Decider:
 
 
 def _read_expiry(text: str | None) -> Expiry:
+    from worker.kind.cells import read_time
     from worker.kind.problems import BadCell
-    from worker.kind.stockholm import read_time
 
     if text is None:
         return Expiry()

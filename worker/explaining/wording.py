@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from models import Scope
-from worker.kind.stockholm import STOCKHOLM
 from worker.results import explain_code
+from worker.stockholm import STOCKHOLM
 
 
 def clock(moment: datetime, at: datetime) -> str:

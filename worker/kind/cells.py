@@ -6,12 +6,13 @@ Each reader takes the raw cell, gives None where it says nothing, and raises Bad
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
 from worker.kind.problems import BadCell
-from worker.kind.stockholm import read_time
+from worker.stockholm import STOCKHOLM
 
 Reader = Callable[[Any], Any]
 
@@ -23,6 +24,10 @@ PATH_ID: Final = r"^[A-Za-z0-9_-]{1,64}$"
 
 _PATH_ID = re.compile(PATH_ID)
 _NUMBER = re.compile(r"[+-]?\d{1,12}", re.ASCII)
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ] *(\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)? *([Zz]|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+)
+_WRITE_TIME = "Write it as 2026-12-02 09:15 or 2026-12-02T09:15:30+01:00."
 # Halves of surrogate pairs stand beside the control characters: JSON can bring them, and neither UTF-8 nor a database
 # can take them.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -195,6 +200,50 @@ def moment(raw: Any) -> str | None:
 @lru_cache(maxsize=8192)
 def _as_sent(content: str) -> str:
     return read_time(content).isoformat(timespec="seconds")
+
+
+def read_time(content: str) -> datetime:
+    """Read a CRM's time, aware and in Stockholm's own offset; fractions of a second are cut.
+
+    Without an offset it is Stockholm time. Raises BadCell, also where Stockholm's clocks skip or repeat that time.
+    """
+    parts = _TIME.fullmatch(content)
+    if parts is None:
+        raise BadCell("not_a_time", "it is not a date with a time of day", _WRITE_TIME)
+    *numbers, offset = parts.groups()
+    try:
+        zone = _zone_of(offset) if offset else STOCKHOLM
+        time = datetime(*(int(number or 0) for number in numbers), tzinfo=zone).astimezone(STOCKHOLM)  # type: ignore[misc,arg-type]
+    except (ValueError, OverflowError):
+        raise BadCell("not_a_time", "there is no such date or time of day", _WRITE_TIME) from None
+    utc_offset = time.utcoffset()
+    # In an hour that the clocks skip or repeat, the two readings of a time differ.
+    if not offset and utc_offset != time.replace(fold=1).utcoffset():
+        raise _skipped_or_repeated(time)
+    # Before there was a standard time, Stockholm's offset had seconds, which ISO 8601 cannot write. That also keeps out
+    # the years before 1753, where SQL Server's `datetime` begins, in which Vitec seems to keep its times.
+    if utc_offset is None or utc_offset.seconds % 60:
+        raise BadCell("out_of_range", "the date lies too far back", "Check the year.")
+    return time
+
+
+def _zone_of(offset: str) -> timezone:
+    if offset in "Zz":
+        return UTC
+    size = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:].removeprefix(":") or 0))
+    return timezone(-size if offset[0] == "-" else size)
+
+
+def _skipped_or_repeated(time: datetime) -> BadCell:
+    before, after = (time.replace(fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    # Where clocks are put forward the earlier reading has the smaller offset, where they are put back the larger one.
+    if before < after:
+        reason = "Stockholm's clocks skip this time when summer time begins"
+        return BadCell(
+            "no_such_time", reason, "Choose another time, or write the offset, as in 2027-03-28T02:30+01:00."
+        )
+    reason = "this time occurs twice in Stockholm when summer time ends"
+    return BadCell("ambiguous_time", reason, "Write the offset, as in 2027-10-31T02:30+01:00.")
 
 
 def token(raw: Any) -> str | None:

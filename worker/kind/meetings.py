@@ -1,13 +1,16 @@
 """The list of a contact's comebacks, read and judged: only a well-formed one can prove an absence."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from worker.kind.answers import is_id, members, unclear, value_of
 from worker.kind.contract import Answer, LookUpResult, Presence
-from worker.kind.stockholm import possible_moments, read_back_time
+from worker.stockholm import STOCKHOLM
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,25 @@ def _read_meeting(entry: Any) -> Meeting | None:
     if at is None or created is None or not is_id(values.get("id")):
         return None
     return Meeting(values["id"], at.replace(microsecond=0), *possible_moments(created))
+
+
+def read_back_time(text: object) -> datetime | None:
+    """Read one of Vitec's naive times, with 0 to 7 fractional digits. None: it is not one."""
+    parts = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if parts is None:
+        return None
+    seconds, fraction = parts.groups()
+    try:
+        return datetime.fromisoformat(seconds).replace(microsecond=int((fraction or "0")[:6].ljust(6, "0")))
+    except ValueError:
+        return None
+
+
+def possible_moments(naive: datetime) -> tuple[datetime, datetime]:
+    """Give the earliest and the latest moment at which a clock in Stockholm may have shown this; mostly they agree."""
+    # Both are UTC: two moments of one zone would be compared by what the clock shows, which is the doubt itself.
+    early, late = sorted(naive.replace(tzinfo=STOCKHOLM, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return early, late
 
 
 def judge(candidates: Sequence[Meeting], *, since: datetime) -> LookUpResult:

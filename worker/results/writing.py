@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final, NamedTuple, TextIO
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
@@ -23,6 +22,7 @@ from worker.outbox.upkeep import reported
 from worker.outbox.upkeep.reported import ReportedState
 from worker.outbox.views import unreported
 from worker.results.codes import explain_code
+from worker.stockholm import STOCKHOLM
 
 FORMS: Final = ("csv", "jsonl")
 COLUMNS: Final = (
@@ -47,7 +47,6 @@ COLUMNS: Final = (
 )
 """The columns are an API: added to at the end, never renamed. `error_detail` holds Vitec's own words, or ours."""
 
-_STOCKHOLM = ZoneInfo("Europe/Stockholm")
 _STATES: Final = tuple(State)
 _OPERATION_RECEIPT: Final = struct.Struct("<qiB")
 """Operation id, attempt, index of its state in `_STATES`."""
@@ -193,7 +192,7 @@ def _stockholm_time(moment: datetime | None) -> str | None:
 # The rows of a chunk were recorded within a second or two. A number is found by a quarter of what a moment costs.
 @lru_cache(maxsize=1024)
 def _format_second(second: float) -> str:
-    return datetime.fromtimestamp(second, _STOCKHOLM).isoformat()
+    return datetime.fromtimestamp(second, STOCKHOLM).isoformat()
 
 
 def _csv(stream: TextIO) -> _Put:

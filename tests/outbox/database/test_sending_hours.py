@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from models import State
 from tests import factory
 from tests.outbox.steps import release
-from worker.kind.stockholm import STOCKHOLM
 from worker.outbox import Database, FixedClock
 from worker.outbox.database.sending_hours import SendingHours, Window
 from worker.outbox.lanes import turns
+from worker.stockholm import STOCKHOLM
 
 DAY = Window(time(8), time(20))
 NIGHT = Window(time(22), time(6))

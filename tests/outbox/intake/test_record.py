@@ -12,7 +12,6 @@ from sqlalchemy import delete, event, select, text
 from models import Attempt, Event, Operation, RejectedRow, State
 from tests import factory
 from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
-from worker.kind.stockholm import STOCKHOLM
 from worker.outbox.database import staging
 from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.database.staging import FEW, NewOperation
@@ -21,6 +20,7 @@ from worker.outbox.intake.feed_files import Rejection, begin_file, finish_file, 
 from worker.outbox.intake.record import KnownShare, record_rows
 from worker.outbox.revisions.content import THE_CRM
 from worker.outbox.revisions.judge import IntakeResult
+from worker.stockholm import STOCKHOLM
 
 if TYPE_CHECKING:
     from worker.outbox import Database, FixedClock
