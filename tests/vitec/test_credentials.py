@@ -36,14 +36,14 @@ def load(tmp_path: Path, text: str | None = None, **settings: Any) -> Credential
 
 
 def found(credentials: Credentials, customer: str, group: str) -> tuple[str, str]:
-    login = credentials.for_(customer, group)
+    login = credentials.login_for(customer, group)
     return login.username, login.password
 
 
 def test_without_a_file_there_is_one_login_for_all(tmp_path: Path) -> None:
     credentials = load(tmp_path, **DEFAULT)
     assert found(credentials, "M1", "CRM-Contact") == ("partner", "usual-pw")
-    assert credentials.for_("M1", "x").authorization == "Basic cGFydG5lcjp1c3VhbC1wdw=="
+    assert credentials.login_for("M1", "x").authorization == "Basic cGFydG5lcjp1c3VhbC1wdw=="
 
 
 FILE = """
@@ -80,12 +80,12 @@ def test_the_file_may_hold_the_default_too(tmp_path: Path) -> None:
 def test_without_a_default_others_have_no_login(tmp_path: Path) -> None:
     credentials = load(tmp_path, '[customers.M1]\nusername = "a"\npassword = "own-pw"\n')
     with pytest.raises(CredentialsError, match="no login for customer M2 and function group Viewing"):
-        credentials.for_("M2", "Viewing")
+        credentials.login_for("M2", "Viewing")
 
 
 def test_a_non_ascii_password_is_sent_as_utf_8(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"vitec_username": "partner", "vitec_password": SecretStr("räksmörgås")}
-    assert load(tmp_path, **settings).for_("M1", "x").authorization == "Basic cGFydG5lcjpyw6Rrc23DtnJnw6Vz"
+    assert load(tmp_path, **settings).login_for("M1", "x").authorization == "Basic cGFydG5lcjpyw6Rrc23DtnJnw6Vz"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from worker.errors import (
     VitecError,
 )
 from worker.kind import Answer
-from worker.vitec.client import LONGEST_WAIT, with_tries
+from worker.vitec.client import LONGEST_WAIT, retry_unreachable
 
 WELL = Answer(200, b"")
 
@@ -34,7 +34,7 @@ class Tries:
         return self.outcomes.pop(0)
 
     def run(self, remaining: float = 30.0, chance: float = 0.5) -> Answer | VitecError:
-        return with_tries(self, lambda: remaining, sleep=self.waits.append, chance=lambda: chance)
+        return retry_unreachable(self(1), self, lambda: remaining, sleep=self.waits.append, chance=lambda: chance)
 
 
 def test_what_comes_through_is_tried_once() -> None:

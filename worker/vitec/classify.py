@@ -1,4 +1,7 @@
-"""The classification of answers by their status, for the one question: may Vitec have acted?"""
+"""The classification of answers by their status, for the one question: may Vitec have acted?
+
+The class of the error is the whole verdict on an answer; `worker.decide` makes of it what becomes of the operation.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress

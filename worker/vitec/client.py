@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 from requests import PreparedRequest
 from tenacity import RetryCallState, Retrying, retry_if_result
@@ -71,7 +72,11 @@ class Client:
         request = self._prepare(call)
         if isinstance(request, VitecError):
             return request
-        return with_tries(
+        result = self._try(request, HttpAttempt(permit, deadline, call.method), 1)
+        if not isinstance(result, Unreachable):
+            return result
+        return retry_unreachable(
+            result,
             lambda number: self._try(request, HttpAttempt(permit, deadline, call.method), number),
             lambda: deadline - time.monotonic(),
         )
@@ -85,7 +90,7 @@ class Client:
         if call.method not in _METHODS or not _PATH.fullmatch(call.path) or not _TOKEN.fullmatch(call.request_id):
             return Unreachable("not sent: the call's method, path or request id is not one that may go on the wire")
         try:
-            login = self._credentials.for_(call.customer_id, call.function_group)
+            login = self._credentials.login_for(call.customer_id, call.function_group)
         except CredentialsError:
             # The same consequence as Vitec's own 401: this customer and function group rest, and a person is told.
             return Barred("not sent: no login is configured for this customer and function group")
@@ -106,31 +111,28 @@ class Client:
         return request
 
     def _try(self, request: PreparedRequest, attempt: HttpAttempt, number: int) -> Answer | VitecError:
-        result: Answer | VitecError
         if attempt.permit.revoked or attempt.remaining() <= 0:
-            result = Revoked("withdrawn before it was tried")
-        else:
-            with self._watchdog.watch(attempt):
-                result = self._exchange(request, attempt, number)
+            return Revoked("withdrawn before it was tried", tries=number)
+        result: Answer | VitecError
+        # The watchdog keeps the deadline. The sockets' own timeouts are for the phases where nothing is written yet.
+        timeout: Any = Timeout(max(0.001, attempt.remaining()))
+        with self._watchdog.watch(attempt):
+            try:
+                stream = self._adapter.send(request, stream=True, timeout=timeout).raw
+            except WithdrawnError:
+                result = Revoked("withdrawn before the first byte")
+            except Exception as error:  # noqa: BLE001 (the class decides nothing: the attempt's marks do)
+                result = self._without_answer(attempt, type(error).__name__)
+            else:
+                try:
+                    result = self._read_answer(stream, attempt, number)
+                finally:
+                    # Read to its end it is back in the pool by now; otherwise the connection is thrown away.
+                    if not stream.closed:
+                        stream.close()
         if isinstance(result, VitecError):
             result.tries = number
         return result
-
-    def _exchange(self, request: PreparedRequest, attempt: HttpAttempt, number: int) -> Answer | VitecError:
-        # The watchdog keeps the deadline. The sockets' own timeouts are for the phases where nothing is written yet.
-        patience = max(0.001, attempt.remaining())
-        try:
-            stream = self._adapter.send(request, stream=True, timeout=Timeout(patience)).raw  # type: ignore[arg-type]
-        except WithdrawnError:
-            return Revoked("withdrawn before the first byte")
-        except Exception as error:  # noqa: BLE001 (the class decides nothing: the attempt's marks do)
-            return self._without_answer(attempt, type(error).__name__)
-        try:
-            return self._read_answer(stream, attempt, number)
-        finally:
-            # Read to its end it is back in the pool by now; otherwise the connection is thrown away.
-            if not stream.closed:
-                stream.close()
 
     def _read_answer(self, stream: HTTPResponse, attempt: HttpAttempt, number: int) -> Answer | VitecError:
         flaw = None
@@ -140,13 +142,14 @@ class Client:
                 failpoints.hook("after_body")
         except BodyError as error:
             body, flaw = error.begun, str(error)
-        status, flaw = attempt.status, _flaw_of(attempt) or flaw
+        status = attempt.status
         if status is None:
             return self._without_answer(attempt, "cut off in its status line")
-        if 200 <= status < 300 and flaw is None:
+        if 200 <= status < 300 and attempt.framed and not attempt.cut and flaw is None:
             return Answer(status, body, number)
         headers = stream.headers if attempt.head_complete else {}
-        return self._classify(UnusableAnswer(status, headers, error_text(body), flaw or "it is no 2xx"))
+        flaw = _flaw_of(attempt) or flaw or "it is no 2xx"
+        return self._classify(UnusableAnswer(status, headers, error_text(body), flaw))
 
     def _without_answer(self, attempt: HttpAttempt, reason: str) -> VitecError:
         """Give the error of a request that raised something: the attempt's marks decide, never the exception's class."""
@@ -166,7 +169,7 @@ class Client:
 
 
 def _flaw_of(attempt: HttpAttempt) -> str | None:
-    """Say why the answer, whatever it looks like, is not a complete one. None: it is complete."""
+    """Say why the answer, in spite of its status, is not a complete one. None: it is complete."""
     if attempt.cut:
         return "the answer was still coming at the deadline"
     if not attempt.head_complete:
@@ -176,7 +179,8 @@ def _flaw_of(attempt: HttpAttempt) -> str | None:
     return None
 
 
-def with_tries(
+def retry_unreachable(
+    first: Answer | VitecError,
     attempt: Callable[[int], Answer | VitecError],
     remaining: Callable[[], float],
     *,
@@ -185,14 +189,9 @@ def with_tries(
 ) -> Answer | VitecError:
     """Give the first try's result, or, as long as that is Unreachable and time remains, that of one of two more.
 
-    All within the same claim. `attempt` gets the number of the try, from 1; `remaining` gives seconds.
+    All within the same claim. `attempt` gets the number of the try, from 2; `remaining` gives seconds.
     """
-    first = attempt(1)
-    if not isinstance(first, Unreachable):
-        return first
-
-    # The usual case, a first try that comes through, does not pay for tenacity; a second one starts from its result.
-    results = chain([first], (attempt(number) for number in count(2)))
+    results = chain([first], map(attempt, count(2)))
     retrying = Retrying(
         retry=retry_if_result(lambda result: isinstance(result, Unreachable)),
         stop=lambda state: state.attempt_number >= TRIES or remaining() <= LONGEST_WAIT,

@@ -108,7 +108,7 @@ class Credentials:
     by_customer: Mapping[str, Login] = field(default_factory=dict)
     by_both: Mapping[tuple[str, str], Login] = field(default_factory=dict)
 
-    def for_(self, customer_id: str, function_group: str) -> Login:
+    def login_for(self, customer_id: str, function_group: str) -> Login:
         """Give the login for that customer's calls of that group; raise CredentialsError if there is none at all."""
         login = (
             self.by_both.get((customer_id, function_group))

@@ -75,7 +75,7 @@ class HttpAttempt:
     head_complete: bool = field(default=False, init=False)
     """Whether the head of that answer came whole, to its blank line."""
     framed: bool = field(default=False, init=False)
-    """Whether that head says where the body ends, so that a truncated one can be told from a whole one."""
+    """Whether that head, being complete, says where the body ends, so that a truncated body shows."""
     cut: bool = field(default=False, init=False)
     """Whether the watchdog has cut it."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)

@@ -72,7 +72,9 @@ class MarkedResponse(HTTPResponse):
                 version, self.status, reason = self._read_status()  # type: ignore[attr-defined]
                 fields = _read_fields(self._lines)
         finally:
-            self._mark_status()
+            line = self._lines.status
+            if _STATUS_LINE.fullmatch(line) and ((status := int(line[9:12])) == 101 or status >= 200):
+                self._attempt.status = status
         if not version.startswith("HTTP/1."):
             raise UnknownProtocol(version)
         self.version = 10 if version == "HTTP/1.0" else _OPEN_SINCE
@@ -81,7 +83,8 @@ class MarkedResponse(HTTPResponse):
         self._frame()
         self._attempt.head_complete = self._lines.last in _BLANK
         lengths = set(fields.get_all("Content-Length", ()))
-        self._attempt.framed = bool(self.chunked) or (self.length is not None and len(lengths) <= 1)
+        has_length = self.length is not None and len(lengths) <= 1
+        self._attempt.framed = self._attempt.head_complete and (bool(self.chunked) or has_length)
         if not self.chunked:
             # Reads the body without the detour.
             self.fp = self._lines.file  # type: ignore[assignment]
@@ -99,12 +102,6 @@ class MarkedResponse(HTTPResponse):
                 self._attempt.framed = False
             self._attempt.end()
         return closed
-
-    def _mark_status(self) -> None:
-        if _STATUS_LINE.fullmatch(self._lines.status):
-            status = int(self._lines.status[9:12])
-            if status == 101 or status >= 200:
-                self._attempt.status = status
 
     def _frame(self) -> None:
         """Set where the body ends, in the terms of `http.client`, which reads it: chunks, so many bytes, or the connection."""
