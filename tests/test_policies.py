@@ -1,15 +1,18 @@
 """The numbers of an office, as the rules mean them."""
 
+import pytest
+
 from models import State
 from worker.kind import OnDoubt
 from worker.policies import dead_worker_policy, retry_policy, turn_policy
 from worker.settings import Settings
 
 
-def test_a_claims_lease_outlasts_the_request_by_the_margin() -> None:
-    terms = turn_policy(Settings(vitec_timeout=12))
-    assert (terms.lease, terms.outlast) == (27, 17)
-    assert terms.lease > terms.outlast
+@pytest.mark.parametrize("timeout", [0.5, 30, 600])
+def test_the_lease_outlasts_any_timeout(timeout: float) -> None:
+    policy = turn_policy(Settings(vitec_timeout=timeout))
+    assert policy.lease == timeout + 15
+    assert policy.outlast == timeout + 5
 
 
 def test_every_number_about_holds_reaches_its_own_ladder() -> None:

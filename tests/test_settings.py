@@ -13,17 +13,10 @@ from worker.settings import Settings, load
 def test_the_defaults_are_those_of_the_handbook() -> None:
     settings = Settings()
     assert (settings.vitec_requests_per_second, settings.vitec_in_flight, settings.vitec_timeout) == (10, 5, 30)
-    assert (settings.lease, settings.max_failures, settings.turn_alone, settings.turn_shared) == (45, 12, 30, 2)
+    assert (settings.lease_margin, settings.max_failures, settings.turn_alone, settings.turn_shared) == (15, 12, 30, 2)
     assert (settings.backoff_first, settings.backoff_cap) == (30, 21_600)
     assert settings.database == "sqlite:///var/vitec-sync.db"
     assert settings.vitec_base_url is None
-
-
-def test_the_lease_outlasts_any_timeout() -> None:
-    for timeout in (0.5, 30, 600):
-        settings = Settings(vitec_timeout=timeout)
-        assert settings.lease == timeout + 15
-        assert settings.lease >= settings.vitec_timeout + settings.claim_margin
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the settings mean for the rules: the one place where numbers of an office become terms of a turn."""
+"""The policies of a turn, from the settings: here the numbers of an office get their meaning for the rules."""
 
 from worker.decide import Backoff, RetryPolicy, Settlement, decide
 from worker.doubt import Patience
@@ -14,25 +14,20 @@ from worker.settings import Settings
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:
-    """How long to wait, and what to do in doubt."""
+    """Say how long to wait before a retry, and what to do in doubt; only one setting lets a doubt be sent again."""
+    on_doubt = {kind: OnDoubt(name) for kind, name in settings.on_doubt.items()}
     return RetryPolicy(
         Backoff(settings.backoff_first, settings.backoff_cap),
         quiet=settings.look_up_quiet,
         skew=settings.look_up_skew,
-        on_doubt=on_doubt_of(settings),
+        on_doubt=on_doubt | dict.fromkeys(settings.resend_in_doubt_may_double, OnDoubt.RESEND),
     )
 
 
-def on_doubt_of(settings: Settings) -> dict[str, OnDoubt]:
-    """What the office has set for kinds in doubt; where sending again may double, only by the setting that says so."""
-    chosen = {kind: OnDoubt(what) for kind, what in settings.on_doubt.items()}
-    return chosen | dict.fromkeys(settings.resend_in_doubt_may_double, OnDoubt.RESEND)
-
-
 def turn_policy(settings: Settings) -> TurnPolicy:
-    """What a turn may do."""
+    """Say how long a turn's lease lasts, what it may have in flight, and how it holds and looks up."""
     return TurnPolicy(
-        lease=settings.lease,
+        lease=settings.vitec_timeout + settings.lease_margin,
         outlast=settings.vitec_timeout + settings.claim_margin,
         in_flight=settings.vitec_in_flight,
         ladders=HoldPolicy(
@@ -48,9 +43,9 @@ def turn_policy(settings: Settings) -> TurnPolicy:
 
 
 def dead_worker_policy(policy: RetryPolicy) -> DeadWorkerPolicy:
-    """What becomes of an operation whose worker died: the same as of one that was not answered."""
+    """Settle an operation whose worker died as one that was not answered."""
 
-    def died(kind: str, failures: int, max_failures: int) -> Settlement:
+    def settle_unanswered(kind: str, failures: int, max_failures: int) -> Settlement:
         return decide(InDoubt(WORKER_DIED), policy.facts(KIND_BY_NAME[kind], failures, max_failures))
 
-    return died
+    return settle_unanswered

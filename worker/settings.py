@@ -143,11 +143,6 @@ class Settings(BaseSettings):
         return self
 
     @cached_property
-    def lease(self) -> float:
-        """Seconds that a lease lasts."""
-        return self.vitec_timeout + self.lease_margin
-
-    @cached_property
     def database(self) -> str:
         """The database's URL; an SQLite file in the state folder if none is given."""
         if self.database_url is not None:

@@ -26,6 +26,7 @@ from worker.failpoints import POINTS
 from worker.housekeeping import rescue_abandoned
 from worker.outbox import Database, connect
 from worker.outbox.lanes.environments import register
+from worker.policies import turn_policy
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -116,7 +117,9 @@ def run(house: House, times: int) -> list[Result]:
         evidence = gather([warm_url, *(slot.url for slot in slots)], [ledger])
     broken = [f"a process that played cases ended: {ending}" for ending in endings if ending != Ending(status=0)]
     broken += [f"{len(waiting) - len(over)} cases were not told of"] if len(over) != len(waiting) else []
-    whole = judged("G2", "all points", evidence, problems=broken, notes=f"bare turns, lease {LEASE.lease:.1f} s")
+    whole = judged(
+        "G2", "all points", evidence, problems=broken, notes=f"bare turns, lease {turn_policy(LEASE).lease:.1f} s"
+    )
     return [*_results(over), whole]
 
 
@@ -167,7 +170,7 @@ def _hit(warm: Warm, url: str, ways: tuple[Database, Database], case: Case, numb
 
 def _continued_past_its_lease(impatient: Database, pid: int) -> Ending | None:
     """Leave it stopped until its lease is over and somebody has taken what was its own; then continue it."""
-    time.sleep(LEASE.lease + 0.3)
+    time.sleep(turn_policy(LEASE).lease + 0.3)
     # While a stopped transaction holds the lane this fails, as it would for everybody, and is done again later.
     with suppress(OperationalError):
         rescue_abandoned(impatient, LEASE, "rescuer:1")

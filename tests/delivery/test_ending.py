@@ -101,7 +101,7 @@ def test_the_lease_counts_from_before_its_statement(
     make(db, 4)
     settings = settings.model_copy(update={"lease_margin": lease_margin, "claim_margin": 5.0, "vitec_in_flight": 1})
     begun_at: list[float] = []
-    latest_ends: list[float] = []
+    deadlines: list[tuple[float, float]] = []
     start_lease = DeadMansSwitch.start_lease
 
     @event.listens_for(db.engine, "before_cursor_execute")
@@ -111,8 +111,7 @@ def test_the_lease_counts_from_before_its_statement(
 
     def note_lease(switch: DeadMansSwitch, reading: ClockReading, lease: float) -> None:
         start_lease(switch, reading, lease)
-        latest_ends.append(begun_at[-1] + lease - MARGIN - LEEWAY)
-        assert switch.write_deadline <= latest_ends[-1]
+        deadlines.append((switch.write_deadline, begun_at[-1] + lease - MARGIN - LEEWAY))
 
     def answer_slowly(call: Call, permit: Permit) -> Answer:
         time.sleep(0.1)
@@ -120,7 +119,8 @@ def test_the_lease_counts_from_before_its_statement(
 
     monkeypatch.setattr(DeadMansSwitch, "start_lease", note_lease)
     serve(db, Wire(answer_slowly), settings)
-    assert len(latest_ends) == leases
+    assert len(deadlines) >= leases
+    assert all(deadline <= latest for deadline, latest in deadlines)
 
 
 @pytest.mark.processes

@@ -15,7 +15,7 @@ from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call
 from worker.outbox import Database
 from worker.outbox.exchange import rescue
-from worker.policies import dead_worker_policy, retry_policy
+from worker.policies import dead_worker_policy, retry_policy, turn_policy
 from worker.settings import Settings
 from worker.vitec.http_attempt import Permit
 
@@ -62,7 +62,7 @@ def test_a_request_ends_before_the_lease_after_a_slow_claim(
 ) -> None:
     """The lease began before the statement that took it; what the commit used up is not the request's any more."""
     make(db)
-    took = settings.lease - settings.vitec_timeout / 2
+    took = turn_policy(settings).lease - settings.vitec_timeout / 2
     at_present = ClockReading.now()
     began = ClockReading(at_present.monotonic - took, at_present.boot - took)
 
@@ -80,5 +80,5 @@ def test_a_request_ends_before_the_lease_after_a_slow_claim(
 
     serve(db, Wire(note), settings)
     (deadline,) = deadlines
-    assert deadline == began.monotonic + settings.lease - MARGIN - LEEWAY
+    assert deadline == began.monotonic + turn_policy(settings).lease - MARGIN - LEEWAY
     assert deadline < time.monotonic() + settings.vitec_timeout

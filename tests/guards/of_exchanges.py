@@ -8,7 +8,7 @@ LANES = "worker/outbox/lanes/turns.py"
 TURN = "worker/delivery/turn.py"
 ENDING = "worker/delivery/ending.py"
 LIMITS = "worker/delivery/start_limits.py"
-OWNED = "worker/delivery/owned.py"
+IN_HAND = "worker/delivery/in_hand.py"
 ERRORS = "worker/outbox/database/errors.py"
 DATABASE = "worker/outbox/database/database.py"
 _LOCKS_TEST = "tests/outbox/exchange/test_locks.py::"
@@ -199,7 +199,7 @@ GUARDS = (
         11,
         "no slot is asked for beyond the turn's share",
         LIMITS,
-        "usable = min(free, max(1, self.lane.share - len(hand.in_flight)))",
+        "usable = min(free, max(1, self.share - len(hand.in_flight)))",
         "usable = free",
         "tests/delivery/test_start_limits.py::test_a_turn_reserves_no_more_slots_than_its_share",
     ),
@@ -255,8 +255,8 @@ GUARDS = (
         14,
         "a doubtful claim is read back",
         TURN,
-        "                        hand.read_back(self.db, lane.turn, self.worker_id)\n",
-        "                        pass\n",
+        "                    hand.read_back(self.db, self.turn, self.worker_id)\n",
+        "                    pass\n",
         "tests/delivery/test_commits.py::test_a_claim_whose_commit_is_cut_sends_only_its_own",
     ),
     Guard(
@@ -270,7 +270,7 @@ GUARDS = (
     Guard(
         15,
         "what was sent and cannot be written is not taken for unsent",
-        OWNED,
+        IN_HAND,
         "                self.unwritable.add(finished.id)\n",
         "",
         "tests/delivery/test_unwritable.py::test_an_unwritable_sent_request_is_not_taken_for_unsent",
@@ -278,7 +278,7 @@ GUARDS = (
     Guard(
         15,
         "one poisoned answer does not block the lane",
-        OWNED,
+        IN_HAND,
         "if not settle(finished) and not settle(as_unwritable(finished)):",
         "if not settle(finished):",
         "tests/delivery/test_unwritable.py::test_an_unwritable_answer_does_not_block_the_lane",
@@ -311,8 +311,8 @@ GUARDS = (
         17,
         "claiming goes on while requests are in flight",
         LIMITS,
-        "free, now = self.threads - len(hand.in_flight), time.monotonic()",
-        "free, now = 0 if hand.in_flight else self.threads, time.monotonic()",
+        "free = self.threads - len(hand.in_flight)",
+        "free = 0 if hand.in_flight else self.threads",
         "tests/delivery/test_turn.py::test_claiming_goes_on_while_a_request_is_in_flight",
     ),
 )

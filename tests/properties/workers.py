@@ -14,7 +14,7 @@ from tests import factory
 from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, answer, error_of
 from worker.decide import SOON, RetryPolicy, Settlement, decide, outcome_of
 from worker.delivery.dead_mans_switch import MARGIN
-from worker.delivery.unwritable import as_unwritable
+from worker.delivery.in_hand import as_unwritable
 from worker.errors import Revoked, VitecError
 from worker.kind import LookUpResult, Presence
 from worker.kinds import KIND_BY_NAME

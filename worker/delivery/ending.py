@@ -1,4 +1,4 @@
-"""When a turn ends: every reason there is, and the looks that find them."""
+"""The end of a turn: every reason that there is, and the checks that find one."""
 
 import time
 from collections.abc import Callable
@@ -11,6 +11,9 @@ from worker.outbox.database.database import Database
 from worker.outbox.database.errors import is_database_unavailable
 from worker.outbox.exchange.exchange import ExchangeResult
 from worker.outbox.lanes import turns
+
+ASK_EVERY = 0.5
+"""Seconds at most after which the database is asked again about sending hours and other lanes."""
 
 
 class EndReason(StrEnum):
@@ -49,7 +52,7 @@ class EndReason(StrEnum):
 
 @dataclass(slots=True)
 class TurnEnd:
-    """The end of one turn: `reason` is None for as long as it goes on, and the first reason found stays."""
+    """The end of one turn. `reason` is None for as long as the turn goes on; the first reason to be found stays."""
 
     db: Database
     kind: str
@@ -60,7 +63,8 @@ class TurnEnd:
     """Seconds that it may last while another lane waits."""
     began: float = field(default_factory=time.monotonic)
     reason: EndReason | None = None
-    _look_outside_at: float = 0.0
+    _asked_at: float = field(default_factory=time.monotonic)
+    """When the database was last asked. A turn that was taken just now is within its sending hours."""
 
     def declare(self, reason: EndReason) -> None:
         """Let the turn end, for this reason if it has none yet."""
@@ -70,38 +74,34 @@ class TurnEnd:
         """Look for a reason that the turn's own exchanges do not show: a stop, the time, the hours, other lanes."""
         if self.reason:
             return
-        now = time.monotonic()
+        current_time = time.monotonic()
         if self.stopping():
             self.reason = EndReason.STOP_ASKED
-        elif now - self.began >= self.alone:
+        elif current_time - self.began >= self.alone:
             self.reason = EndReason.TIME_UP
-        elif now >= self._look_outside_at:
-            self._look_outside_at = now + min(0.5, self.shared)
-            self.reason = self._reason_in_database(now)
+        elif current_time - self._asked_at >= min(ASK_EVERY, self.shared):
+            self._asked_at = current_time
+            self.reason = self._reason_in_database(current_time - self.began)
 
-    def _reason_in_database(self, now: float) -> EndReason | None:
-        """The database away is no reason: there may be answers to keep."""
+    def _reason_in_database(self, seconds: float) -> EndReason | None:
+        """Ask the database, `seconds` after the beginning. The database away is no reason: answers may have to be kept."""
         try:
             if turns.is_outside_hours(self.db, self.kind):
                 return EndReason.OUTSIDE_HOURS
-            if now - self.began >= self.shared and turns.any_lane_is_due(self.db):
+            if seconds >= self.shared and turns.any_lane_is_due(self.db):
                 return EndReason.OTHERS_WAITED
         except DBAPIError as error:
             if not is_database_unavailable(error):
                 raise
         return None
 
-    def check_exchange(self, result: ExchangeResult | None, *, in_flight: bool) -> None:
-        """Look for a reason that an exchange has shown; None: the database refused it."""
-        shown = None
-        if result is None:
-            shown = EndReason.VALUE_REFUSED
-        elif not result.owns_lane:
-            shown = EndReason.LANE_LOST
+    def check_exchange(self, result: ExchangeResult, *, in_flight: bool) -> None:
+        """Look for a reason that an exchange has shown."""
+        if not result.owns_lane:
+            self.declare(EndReason.LANE_LOST)
         elif result.held:
-            shown = EndReason.LANE_HELD
+            self.declare(EndReason.LANE_HELD)
         elif result.share == 0 and not in_flight:
-            shown = EndReason.NO_SHARE
+            self.declare(EndReason.NO_SHARE)
         elif result.is_idle and not in_flight:
-            shown = EndReason.NOTHING_LEFT
-        self.reason = self.reason or shown
+            self.declare(EndReason.NOTHING_LEFT)

@@ -15,13 +15,14 @@
       │    exchange: settle results,               │                              outbox/exchange
       │    claim operations ──────────────► hand over, the switch armed           dead_mans_switch.py
       │          │
-      └──────────┴─► a reason to end, and nothing in flight or in hand            owned.py
+      └──────────┴─► a reason to end, and nothing in flight or in hand            in_hand.py
                          │
                          ▼
-                 drain, give the lane back, look for which kind to ring next
+                 give the lane back, look for the kind to ring for next
 
 The main thread runs the loop, and is the only one that talks to the database. A result makes an exchange as soon as it
-is collected; an exchange settles before it claims, in one transaction.
+is collected; an exchange settles before it claims, in one transaction. Its commit comes before the hand-over: a process
+that dies in between leaves rows in flight, which the lane's next turn settles as possibly sent (outbox/exchange/rescue).
 """
 
 import os
@@ -35,7 +36,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
 from worker.delivery.ending import EndReason, TurnEnd
-from worker.delivery.owned import OwnedLane, WorkInHand, unsent
+from worker.delivery.in_hand import WorkInHand, unsent
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import JobExecutor, Sender, SendJob, SendPool
 from worker.delivery.start_limits import IDLE, LONGEST_WAIT, RateLimiter, StartLimits
@@ -49,6 +50,7 @@ from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
 from worker.outbox.lanes import turns
+from worker.outbox.lanes.turns import Turn
 from worker.policies import dead_worker_policy, retry_policy, turn_policy
 from worker.settings import Settings
 
@@ -56,7 +58,7 @@ log = structlog.get_logger(__name__)
 
 
 def this_worker() -> str:
-    """This process, as it signs leases and attempts: `host:pid`."""
+    """Name this process as it signs leases and attempts: `host:pid`."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -72,47 +74,31 @@ def serve(
     if stopping():
         report.ended = EndReason.STOP_ASKED
         return report
-    worker_id, threads = by or this_worker(), settings.vitec_in_flight
+    worker_id, threads, policy = by or this_worker(), settings.vitec_in_flight, turn_policy(settings)
     reading = ClockReading.now()
-    turn = turns.take_turn(db, kind, lease=settings.lease, worker=worker_id, at_most=threads)
+    turn = turns.take_turn(db, kind, lease=policy.lease, worker=worker_id, at_most=threads)
     if turn is None:
         return report
     report.customer_id = turn.customer_id
     switch, retry = DeadMansSwitch(), retry_policy(settings)
-    switch.start_lease(reading, settings.lease)
-    lane = OwnedLane(turn, switch)
+    switch.start_lease(reading, policy.lease)
     pool = SendPool(JobExecutor(client, retry, worker_id), switch, threads)
-    limits = StartLimits(db, lane, threads, RateLimiter(db, turn, settings.vitec_requests_per_second))
+    limits = StartLimits(db, turn, threads, RateLimiter(db, turn, settings.vitec_requests_per_second))
     end = TurnEnd(db, kind, stopping, settings.turn_alone, settings.turn_shared)
-    loop = TurnLoop(db, lane, pool, limits, end, turn_policy(settings), settings.vitec_timeout, worker_id, report)
+    loop = TurnLoop(db, turn, switch, pool, limits, end, policy, settings.vitec_timeout, worker_id, report)
     try:
         if turn.leftovers:
             report.leftovers = rescue.settle_leftovers(db, turn, dead_worker_policy(retry), worker_id)
         loop.run()
+    except BaseException:
+        loop.drain()
+        raise
     finally:
-        try:
-            loop.drain()
-        finally:
-            pool.close()
-            report.seconds = time.monotonic() - end.began
-            report.ended = end.reason or EndReason.BROKE_OFF
-            _give_back(db, lane, report)
+        pool.close()
+        report.seconds = time.monotonic() - end.began
+        report.ended = end.reason or EndReason.BROKE_OFF
+        loop.give_back()
     return report
-
-
-def _give_back(db: Database, lane: OwnedLane, report: TurnReport) -> None:
-    """Release the lane, and report the kind to ring for; with the database away the lease ends by itself."""
-    try:
-        if not lane.released:
-            turns.release_turn(db, lane.turn)
-        next_kind = turns.longest_due_kind(db, {kind.kind for kind in KINDS})
-    except DBAPIError as error:
-        if not is_database_unavailable(error):
-            raise
-        return
-    # A turn that moved nothing does not ring: it would only be rung again for what it could not do.
-    moved = report.sent or report.looked_up or report.states
-    report.next_kind = next_kind if moved else None
 
 
 @dataclass(slots=True)
@@ -120,7 +106,9 @@ class TurnLoop:
     """The loop of one turn, run by the process's main thread."""
 
     db: Database
-    lane: OwnedLane
+    turn: Turn
+    switch: DeadMansSwitch
+    """Knows when the lease ends, and lets nothing be written after it."""
     pool: SendPool
     limits: StartLimits
     end: TurnEnd
@@ -130,6 +118,8 @@ class TurnLoop:
     worker_id: str
     report: TurnReport
     hand: WorkInHand = field(default_factory=WorkInHand)
+    released: bool = False
+    """The last exchange found nothing to be claimed, and gave the lane back."""
 
     def run(self) -> None:
         """Work until there is a reason to end; requests in flight are always awaited, and their results settled."""
@@ -138,94 +128,111 @@ class TurnLoop:
             wait = LONGEST_WAIT if self.end.reason else self.limits.seconds_to_next_look(in_flight)
             self.hand.add(self.pool.collect(wait, in_flight))
             self.end.check()
-            could_start = 0 if self.end.reason else self.limits.count_startable(self.hand)
-            if could_start is None:
+            startable = 0 if self.end.reason else self.limits.count_startable(self.hand)
+            if startable is None:
                 self.end.declare(EndReason.NOTHING_LEFT)
-            elif could_start or self.hand.has_results:
-                self._follow(self._exchange(could_start), could_start)
+            elif startable or self.hand.has_results:
+                self._exchange(startable)
             if self.end.reason and not self.hand.in_flight and not self.hand.has_results:
                 return
 
     def drain(self) -> None:
-        """Wait until no thread can write any more. A thread that outlives its deadline ends the process instead."""
+        """Wait, after an error, until no thread can write, and settle. A thread beyond its deadline ends the process."""
         patience = time.monotonic() + self.timeout + 5.0
-        while self.lane.switch.count and time.monotonic() < patience:
+        while self.switch.count and time.monotonic() < patience:
             self.hand.add(self.pool.collect(IDLE))
-        if self.lane.switch.count:
+        if self.switch.count:
             os._exit(70)
         self.hand.add(self.pool.collect(0))
         while self.hand.has_results:
-            self._follow(self._exchange(0), 0)
+            self._exchange(0)
 
-    def _exchange(self, wanted: int) -> ExchangeResult | None:
-        """Make one exchange, repeated while the database is away; None: a value was refused and rows went singly.
-
-        A commit that reports an error may have happened, or still be under way: what it claimed is read back only when
-        a later exchange has had the locks, which it holds to its end.
-        """
-        hand, lane = self.hand, self.lane
+    def give_back(self) -> None:
+        """Release the lane, and report the kind to ring for; with the database away the lease ends by itself."""
         try:
-            for attempt in retry_until_available():
-                with attempt:
-                    repeated = attempt.retry_state.attempt_number > 1
-                    reading = ClockReading.now()
-                    result = exchange(
-                        self.db,
-                        lane.turn,
-                        hand.unsettled,
-                        0 if repeated else wanted,
-                        self.policy,
-                        hand.looked_up,
-                        lane.cursor,
-                        leave=not hand.in_flight,
-                    )
-                    if result.renewed:
-                        lane.switch.start_lease(reading, self.policy.lease)
-                    if repeated:
-                        hand.read_back(self.db, lane.turn, self.worker_id)
-                    return result
+            if not self.released:
+                turns.release_turn(self.db, self.turn)
+            next_kind = turns.longest_due_kind(self.db, {kind.kind for kind in KINDS})
+        except DBAPIError as error:
+            if not is_database_unavailable(error):
+                raise
+            return
+        # A turn that moved nothing does not ring: it would only be rung again for what it could not do.
+        moved = self.report.sent or self.report.looked_up or self.report.states
+        self.report.next_kind = next_kind if moved else None
+
+    def _exchange(self, wanted: int) -> None:
+        """Settle the results in hand, claim at most `wanted` operations, and hand over the claimed ones."""
+        try:
+            result = self._repeat_exchange(wanted)
         except Exception as error:  # noqa: BLE001 (whatever it is, one row must not block the lane)
-            log.warning("exchange_refused", error=type(error).__name__, rows=len(hand.unsettled))
-            hand.settle_singly(self._settle)
-            retry_until_available()(hand.read_back, self.db, lane.turn, self.worker_id)
-        return None
+            log.warning("exchange_refused", error=type(error).__name__, rows=len(self.hand.unsettled))
+            self.hand.settle_singly(self._settle)
+            retry_until_available()(self.hand.read_back, self.db, self.turn, self.worker_id)
+            self.hand.drop_settled()
+            self.end.declare(EndReason.VALUE_REFUSED)
+            return
+        self.hand.drop_settled()
+        self.released = result.released
+        self.report.states.update(moved.state for moved in result.moved.values())
+        in_flight = len(self.hand.in_flight)
+        self.end.check_exchange(result, in_flight=in_flight > 0)
+        self.limits.note_exchange(result, wanted, in_flight)
+        claimed: tuple[Claimed | ClaimedLookUp, ...] = (*result.claimed, *result.look_ups)
+        if claimed:
+            self._hand_over(claimed)
+
+    def _repeat_exchange(self, wanted: int) -> ExchangeResult:
+        """Make one exchange, repeated while the database is away; only the first one claims.
+
+        A commit that reports an error may have happened, or still be under way: its claims are read back only when a
+        later exchange has had the locks, which it holds to its end.
+        """
+        hand = self.hand
+        for attempt in retry_until_available():
+            with attempt:
+                repeated = attempt.retry_state.attempt_number > 1
+                reading = ClockReading.now()
+                result = exchange(
+                    self.db,
+                    self.turn,
+                    hand.unsettled,
+                    0 if repeated else wanted,
+                    self.policy,
+                    hand.looked_up,
+                    self.limits.cursor,
+                    leave=not hand.in_flight,
+                )
+                if result.renewed:
+                    self.switch.start_lease(reading, self.policy.lease)
+                if repeated:
+                    hand.read_back(self.db, self.turn, self.worker_id)
+                return result
+        raise AssertionError("repeating ends by a result or an error")
 
     def _settle(self, result: Finished | FinishedLookUp) -> bool:
         """Settle one result by an exchange of its own. False: the database refuses it."""
         finished, looked_up = ([result], []) if isinstance(result, Finished) else ([], [result])
         try:
-            done = retry_until_available()(exchange, self.db, self.lane.turn, finished, 0, self.policy, looked_up)
+            settled = retry_until_available()(exchange, self.db, self.turn, finished, 0, self.policy, looked_up)
         except Exception:  # noqa: BLE001 (the answer says it; the database away is waited out above)
             return False
-        self.report.states.update(moved.state for moved in done.moved.values())
+        self.report.states.update(moved.state for moved in settled.moved.values())
         return True
-
-    def _follow(self, result: ExchangeResult | None, wanted: int) -> None:
-        """Draw the consequences of an exchange: drop its results, note what it showed, hand over what it claimed."""
-        self.hand.drop_settled()
-        in_flight = len(self.hand.in_flight)
-        self.end.check_exchange(result, in_flight=in_flight > 0)
-        if result is None:
-            return
-        self.report.states.update(moved.state for moved in result.moved.values())
-        self.lane.note(result)
-        claimed: tuple[Claimed | ClaimedLookUp, ...] = (*result.claimed, *result.look_ups)
-        self.limits.note_claim(len(claimed), wanted, in_flight)
-        if claimed:
-            self._hand_over(claimed)
 
     def _hand_over(self, claimed: tuple[Claimed | ClaimedLookUp, ...]) -> None:
         """Give operations to threads, if the lease is known to be running; else they were never sent."""
-        switch, limiter = self.lane.switch, self.limits.rate_limiter
         operations = [operation for operation in claimed if isinstance(operation, Claimed)]
-        if not (switch.admit(len(claimed)) or switch.admit(len(claimed))):
+        # Asked twice: the first answer may be no only because this process was paused for a moment.
+        if not (self.switch.admit(len(claimed)) or self.switch.admit(len(claimed))):
             self.hand.unsettled += [unsent(operation.id, operation.attempt, self.worker_id) for operation in operations]
             self.end.declare(EndReason.LEASE_TOO_SHORT)
             return
-        now = time.monotonic()
+        current_time = time.monotonic()
         # A slow commit has used up some of the lease, which began before it.
-        deadline = min(now + self.timeout, switch.write_deadline)
-        jobs = [SendJob(operation, self.lane.turn.kind, limiter.next_start(now), deadline) for operation in claimed]
+        deadline = min(current_time + self.timeout, self.switch.write_deadline)
+        next_start = self.limits.rate_limiter.next_start
+        jobs = [SendJob(operation, self.turn.kind, next_start(current_time), deadline) for operation in claimed]
         self.hand.in_flight.update(operation.id for operation in claimed)
         self.report.sent += len(operations)
         self.report.looked_up += len(claimed) - len(operations)

@@ -1,0 +1,90 @@
+"""The operations that a turn has in hand: claimed by it, and not settled yet."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from models import State
+from worker.decide import NEVER_SENT, Settlement
+from worker.kind import LookUpResult, Presence
+from worker.outbox.database.database import Database
+from worker.outbox.exchange import rescue
+from worker.outbox.exchange.look_ups import FinishedLookUp
+from worker.outbox.exchange.settle import Finished
+from worker.outbox.lanes.turns import Turn
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class WorkInHand:
+    """Each operation goes from `in_flight` to one of the lists of results, and out by the next exchange."""
+
+    in_flight: set[int] = field(default_factory=set)
+    """Ids of operations that a thread was given, and whose result is not collected yet."""
+    unsettled: list[Finished] = field(default_factory=list)
+    """Results of sent operations, for the next exchange."""
+    looked_up: list[FinishedLookUp] = field(default_factory=list)
+    """Results of look-ups, for the next exchange."""
+    not_handed_over: list[Finished] = field(default_factory=list)
+    """Ends of attempts that turned out to be claimed though no thread was given them, for the exchange after it."""
+    unwritable: set[int] = field(default_factory=set)
+    """Ids whose result the database refused in every form. They stay in flight, as a dead turn's leftovers do."""
+
+    @property
+    def has_results(self) -> bool:
+        """Whether the next exchange has something to settle."""
+        return bool(self.unsettled or self.looked_up)
+
+    def add(self, results: Iterable[Finished | FinishedLookUp]) -> None:
+        """Take the results of threads in hand."""
+        for result in results:
+            self.in_flight.discard(result.id)
+            if isinstance(result, Finished):
+                self.unsettled.append(result)
+            else:
+                self.looked_up.append(result)
+
+    def drop_settled(self) -> None:
+        """Forget the results, which an exchange has settled; the attempts that it did not know of come next."""
+        self.unsettled, self.not_handed_over = self.not_handed_over, []
+        self.looked_up.clear()
+
+    def read_back(self, db: Database, turn: Turn, worker_id: str) -> None:
+        """Find rows in flight by this turn that no thread was given: their claim's commit was reported as failed."""
+        rows = rescue.not_handed_over(db, turn, frozenset(self.in_flight | self.unwritable))
+        self.not_handed_over = [unsent(id_, attempt, worker_id) for id_, attempt in rows]
+
+    def settle_singly(self, settle: Callable[[Finished | FinishedLookUp], bool]) -> None:
+        """Settle row by row, by `settle`: it returns whether the database took the row.
+
+        A result that the database refuses is settled once more as a plain doubt, without anything of the answer.
+        """
+        for finished in self.unsettled:
+            if not settle(finished) and not settle(as_unwritable(finished)):
+                # It was handed over, and stays in flight: the next turn finds it as a dead turn's leftover.
+                self.unwritable.add(finished.id)
+                log.error("unwritable", operation=finished.id, attempt=finished.attempt)
+        for look_up in self.looked_up:
+            if not settle(look_up):
+                settle(as_unclear(look_up))
+
+
+def unsent(id_: int, attempt: int, worker_id: str) -> Finished:
+    """End an attempt that was claimed and handed to no thread: surely without effect."""
+    return Finished(id_, attempt, NEVER_SENT, worker_id, written=False, tries=0)
+
+
+def as_unwritable(finished: Finished) -> Finished:
+    """Reduce a result to what any database can hold: in doubt, for a person, and whether Vitec accepted the call."""
+    settlement = finished.settlement
+    accepted = settlement.accepted or settlement.attempt_state is State.SUCCEEDED
+    doubt = Settlement(State.IN_DOUBT, State.IN_DOUBT, code="unwritable", accepted=accepted, needs_person=True)
+    return replace(finished, settlement=doubt)
+
+
+def as_unclear(look_up: FinishedLookUp) -> FinishedLookUp:
+    """Reduce a look-up whose answer the database refused (an id that another row has): it counts, and proves nothing."""
+    sighting = LookUpResult(Presence.UNCLEAR, "what was found could not be written beside what is known")
+    return replace(look_up, sighting=sighting, answered=True)
