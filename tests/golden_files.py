@@ -15,8 +15,8 @@ def cells_of(kind: type[Kind], folder: Path) -> dict[str, str]:
     """The row by our field names, found through its headings as an import finds them."""
     content = (folder / "row.csv").read_text(encoding="utf-8")
     headings, row = csv.reader(content.splitlines(), delimiter=";" if ";" in content else ",")
-    known = {**kind.headings, **ROW_HEADINGS}
-    return {known[fold(heading)]: cell for heading, cell in zip(headings, row, strict=True)}
+    field_of = {**kind.headings, **ROW_HEADINGS}
+    return {field_of[fold(heading)]: cell for heading, cell in zip(headings, row, strict=True)}
 
 
 def request_of(folder: Path) -> dict[str, Any]:
@@ -30,5 +30,5 @@ def request_of(folder: Path) -> dict[str, Any]:
 
 def answers_of(folder: Path) -> list[dict[str, Any]]:
     """Answers, each with the outcome that it must have."""
-    told: list[dict[str, Any]] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
-    return told
+    answers: list[dict[str, Any]] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    return answers

@@ -1,4 +1,4 @@
-"""What is true of every kind, found through `KINDS`: a new one is tested here without a line of its own."""
+"""Rules that hold for every kind in `KINDS`: a new kind is tested here without a line of its own."""
 
 import importlib
 import json
@@ -178,16 +178,16 @@ def test_a_heading_means_the_same_in_every_kind() -> None:
 
 @every_kind
 def test_the_golden_answers_are_judged_as_they_must_be(kind: type[Kind]) -> None:
-    for told in answers_of(GOLDEN / kind.kind):
-        match kind.read(Answer(told["status"], told["body"].encode())):
+    for expected in answers_of(GOLDEN / kind.kind):
+        match kind.read(Answer(expected["status"], expected["body"].encode())):
             case Succeeded(remote_id):
-                assert ("Succeeded", remote_id) == (told["outcome"], told["remote_id"])
+                assert ("Succeeded", remote_id) == (expected["outcome"], expected["remote_id"])
             case Failed(code):
-                assert ("Failed", code) == (told["outcome"], told["code"])
+                assert ("Failed", code) == (expected["outcome"], expected["code"])
             case InDoubt(code, accepted=accepted):
-                assert ("InDoubt", code, accepted) == (told["outcome"], told["code"], told["accepted"])
-            case other:
-                pytest.fail(f"a complete 2xx answer became {type(other).__name__}")
+                assert ("InDoubt", code, accepted) == (expected["outcome"], expected["code"], expected["accepted"])
+            case outcome:
+                pytest.fail(f"a complete 2xx answer became {type(outcome).__name__}")
 
 
 words = st.text(max_size=8) | st.sampled_from(

@@ -1,4 +1,4 @@
-"""Single cells: what they may hold, and that the reason for refusing one never repeats it."""
+"""Single cells: the values they may hold, and reasons for a refusal that never repeat the value."""
 
 from collections.abc import Callable
 from typing import Any
@@ -62,10 +62,10 @@ def test_texts_may_hold_tabs_and_line_breaks_ids_not() -> None:
 
 
 def test_the_limits_are_kept_to_the_character() -> None:
-    for read, most in ((text, 10_000), (token, 10_000), (body_id, 200), (path_id, 64)):
-        assert read("a" * most) == "a" * most
+    for read, limit in ((text, 10_000), (token, 10_000), (body_id, 200), (path_id, 64)):
+        assert read("a" * limit) == "a" * limit
         with pytest.raises(BadCell):
-            read("a" * (most + 1))
+            read("a" * (limit + 1))
 
 
 def test_an_id_from_json_may_be_a_whole_number() -> None:

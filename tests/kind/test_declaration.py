@@ -1,4 +1,4 @@
-"""What a declaration that cannot work is told at once, when its module is loaded."""
+"""A declaration that cannot work is refused when its module is loaded."""
 
 from typing import Annotated
 

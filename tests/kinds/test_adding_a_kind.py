@@ -38,8 +38,8 @@ def test_the_example_sends_the_sample_request(example: type[Kind], tmp_path: Pat
 
 
 def test_the_examples_answers_become_what_the_page_says(example: type[Kind], tmp_path: Path) -> None:
-    for told in answers_of(tmp_path):
-        assert type(example.read(Answer(told["status"], told["body"].encode()))).__name__ == told["outcome"]
+    for expected in answers_of(tmp_path):
+        assert type(example.read(Answer(expected["status"], expected["body"].encode()))).__name__ == expected["outcome"]
 
 
 def test_the_examples_rule_holds(example: type[Kind], tmp_path: Path) -> None:

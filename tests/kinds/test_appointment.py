@@ -31,8 +31,8 @@ def test_an_end_before_the_start_is_refused_at_the_end() -> None:
 
 
 def test_an_end_at_the_start_is_meant() -> None:
-    same = "2026-12-03T10:00:00+01:00"
-    assert row(Appointment, starts_at=same, ends_at=same, all_day_event="nej").ends_at == same
+    moment = "2026-12-03T10:00:00+01:00"
+    assert row(Appointment, starts_at=moment, ends_at=moment, all_day_event="nej").ends_at == moment
 
 
 def test_start_and_end_are_compared_as_moments() -> None:
@@ -52,8 +52,8 @@ def test_a_time_in_the_spring_gap_is_refused() -> None:
 def test_a_time_in_the_autumn_hour_needs_an_offset() -> None:
     twice = {"starts_at": "2027-10-31T02:30", "ends_at": "2027-10-31T04:00"}
     assert problems(Appointment, **twice) == [("starts_at", "ambiguous_time")]
-    told = row(Appointment, starts_at="2027-10-31T02:30+01:00", ends_at="2027-10-31T04:00+01:00")
-    assert told.body()["startsAt"] == "2027-10-31T02:30:00+01:00"
+    appointment = row(Appointment, starts_at="2027-10-31T02:30+01:00", ends_at="2027-10-31T04:00+01:00")
+    assert appointment.body()["startsAt"] == "2027-10-31T02:30:00+01:00"
 
 
 def test_a_recurring_appointment_needs_its_pattern() -> None:
@@ -136,14 +136,20 @@ def test_all_faults_are_reported_in_field_order() -> None:
 
 
 def test_a_note_keeps_line_breaks_and_loses_surrounding_blanks() -> None:
-    told = row(Appointment, note="  Två rader\r\nmed radbrytning\rtill\t. ")
-    assert told.note == "Två rader\nmed radbrytning\ntill\t."
-    assert b'"note":"Tv\xc3\xa5 rader\\nmed radbrytning\\ntill\\t."' in (told.call("1.1").body or b"")
+    appointment = row(Appointment, note="  Två rader\r\nmed radbrytning\rtill\t. ")
+    assert appointment.note == "Två rader\nmed radbrytning\ntill\t."
+    assert b'"note":"Tv\xc3\xa5 rader\\nmed radbrytning\\ntill\\t."' in (appointment.call("1.1").body or b"")
 
 
 def test_json_rows_may_bring_their_own_types() -> None:
-    told = row(Appointment, all_day_event=False, recurrence=True, recurrence_day_of_weeks=["Monday"], recurrence_day=8)
-    assert (told.all_day_event, told.recurrence_day_of_weeks, told.recurrence_day) == (False, ("Monday",), 8)
+    appointment = row(
+        Appointment, all_day_event=False, recurrence=True, recurrence_day_of_weeks=["Monday"], recurrence_day=8
+    )
+    assert (appointment.all_day_event, appointment.recurrence_day_of_weeks, appointment.recurrence_day) == (
+        False,
+        ("Monday",),
+        8,
+    )
     assert problems(Appointment, subject=["a"], starts_at=20261203, recurrence_day=True) == [
         ("subject", "wrong_type"),
         ("starts_at", "wrong_type"),

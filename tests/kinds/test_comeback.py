@@ -27,12 +27,12 @@ def answer(*meetings: Any, contact: Any = CONTACT, status: int = 200) -> Answer:
     return Answer(status, json.dumps({"contactId": contact, "meetings": list(meetings)}).encode())
 
 
-def found(
-    told: Answer, *, known: frozenset[str] = frozenset(), sent_at: datetime = SENT
+def judge(
+    answer: Answer, *, known_ids: frozenset[str] = frozenset(), sent_at: datetime = SENT
 ) -> tuple[Presence, str | None]:
-    sighting = comeback().find(told, sent_at=sent_at, known_ids=known)
-    assert "2026" not in sighting.why
-    return sighting.presence, sighting.remote_id
+    result = comeback().find(answer, sent_at=sent_at, known_ids=known_ids)
+    assert "2026" not in result.why
+    return result.presence, result.remote_id
 
 
 ABSENT, UNCLEAR = (Presence.ABSENT, None), (Presence.UNCLEAR, None)
@@ -51,8 +51,8 @@ def test_two_participants_are_refused_at_the_second() -> None:
 )
 def test_the_one_participant_is_nested_under_its_own_name(field: str, key: str) -> None:
     assert row(Comeback, **{**NOBODY, f"participant_{field}": "X 1"}).body()["participant"] == {key: "X 1"}
-    told = {"participant_user_id": "", "participant": {key: "X 1", "foo": None}}
-    assert row(Comeback, **told).body()["participant"] == {key: "X 1"}
+    cells = {"participant_user_id": "", "participant": {key: "X 1", "foo": None}}
+    assert row(Comeback, **cells).body()["participant"] == {key: "X 1"}
 
 
 def test_without_a_participant_there_is_no_such_key() -> None:
@@ -61,7 +61,7 @@ def test_without_a_participant_there_is_no_such_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("participant", "expected"),
     [
         ({"userId": "A", "officeId": "B"}, [("participant_office_id", "second_participant")]),
         ({"person": "A"}, [("participant", "unknown_field")]),
@@ -70,8 +70,10 @@ def test_without_a_participant_there_is_no_such_key() -> None:
         (["HAN1"], [("participant", "wrong_type")]),
     ],
 )
-def test_a_nested_participant_that_cannot_be_meant_is_refused(told: Any, expected: list[tuple[str, str]]) -> None:
-    assert problems(Comeback, **NOBODY, participant=told) == expected
+def test_a_nested_participant_that_cannot_be_meant_is_refused(
+    participant: Any, expected: list[tuple[str, str]]
+) -> None:
+    assert problems(Comeback, **NOBODY, participant=participant) == expected
 
 
 def test_a_participant_given_flat_and_nested_is_given_twice() -> None:
@@ -106,23 +108,23 @@ def test_it_is_looked_up_at_its_contact() -> None:
 
 
 def test_one_meeting_at_the_time_made_since_then_is_ours() -> None:
-    assert found(answer(meeting())) == (Presence.PRESENT, "CAL1")
-    assert found(answer(meeting(meetingDate="2026-12-09T14:00:00.0000000"))) == (Presence.PRESENT, "CAL1")
+    assert judge(answer(meeting())) == (Presence.PRESENT, "CAL1")
+    assert judge(answer(meeting(meetingDate="2026-12-09T14:00:00.0000000"))) == (Presence.PRESENT, "CAL1")
 
 
 def test_no_meeting_is_absent() -> None:
-    assert found(answer()) == ABSENT
+    assert judge(answer()) == ABSENT
 
 
 def test_meetings_at_other_times_are_absent() -> None:
     assert (
-        found(answer(meeting(meetingDate="2026-12-09T14:00:01"), meeting(meetingDate="2026-12-08T14:00:00"))) == ABSENT
+        judge(answer(meeting(meetingDate="2026-12-09T14:00:01"), meeting(meetingDate="2026-12-08T14:00:00"))) == ABSENT
     )
 
 
 def test_a_meeting_made_earlier_is_not_ours_beyond_clock_skew() -> None:
-    assert found(answer(meeting(createdAt="2026-12-01T08:59:55"))) == (Presence.PRESENT, "CAL1")
-    assert found(answer(meeting(createdAt="2026-12-01T08:59:54.9999999"))) == ABSENT
+    assert judge(answer(meeting(createdAt="2026-12-01T08:59:55"))) == (Presence.PRESENT, "CAL1")
+    assert judge(answer(meeting(createdAt="2026-12-01T08:59:54.9999999"))) == ABSENT
     late = comeback().find(
         answer(meeting(createdAt="2026-12-01T08:59:00")), sent_at=SENT, known_ids=frozenset(), skew=timedelta(minutes=1)
     )
@@ -130,27 +132,27 @@ def test_a_meeting_made_earlier_is_not_ours_beyond_clock_skew() -> None:
 
 
 def test_a_meeting_of_another_operation_is_not_ours() -> None:
-    assert found(answer(meeting()), known=frozenset({"CAL1"})) == ABSENT
-    assert found(answer(meeting(), meeting(id="CAL2")), known=frozenset({"CAL1"})) == (Presence.PRESENT, "CAL2")
+    assert judge(answer(meeting()), known_ids=frozenset({"CAL1"})) == ABSENT
+    assert judge(answer(meeting(), meeting(id="CAL2")), known_ids=frozenset({"CAL1"})) == (Presence.PRESENT, "CAL2")
 
 
 def test_two_candidates_are_unclear() -> None:
-    assert found(answer(meeting(), meeting(id="CAL2"))) == UNCLEAR
+    assert judge(answer(meeting(), meeting(id="CAL2"))) == UNCLEAR
 
 
 def test_an_ambiguous_creation_time_proves_what_both_readings_say() -> None:
     second_pass = datetime(2026, 10, 25, 1, 5, tzinfo=UTC)  # 02:05 winter time; 02:05 summer time was an hour before
     first_pass = second_pass - timedelta(hours=1)
     made = answer(meeting(createdAt="2026-10-25T02:06:00"))
-    assert found(made, sent_at=first_pass) == (Presence.PRESENT, "CAL1")
-    assert found(made, sent_at=second_pass) == UNCLEAR
-    assert found(answer(meeting(createdAt="2026-10-25T02:00:02")), sent_at=first_pass) == UNCLEAR
-    assert found(answer(meeting(createdAt="2026-10-25T01:59:59")), sent_at=second_pass) == ABSENT
-    assert found(answer(meeting(createdAt="2026-10-25T03:00:00")), sent_at=second_pass) == (Presence.PRESENT, "CAL1")
+    assert judge(made, sent_at=first_pass) == (Presence.PRESENT, "CAL1")
+    assert judge(made, sent_at=second_pass) == UNCLEAR
+    assert judge(answer(meeting(createdAt="2026-10-25T02:00:02")), sent_at=first_pass) == UNCLEAR
+    assert judge(answer(meeting(createdAt="2026-10-25T01:59:59")), sent_at=second_pass) == ABSENT
+    assert judge(answer(meeting(createdAt="2026-10-25T03:00:00")), sent_at=second_pass) == (Presence.PRESENT, "CAL1")
 
 
 @pytest.mark.parametrize(
-    "told",
+    "answer",
     [
         answer(contact="ADR2"),
         answer(contact=None),
@@ -176,5 +178,5 @@ def test_an_ambiguous_creation_time_proves_what_both_readings_say() -> None:
         Answer(200, f'{{"contactId":"{CONTACT}","meetings":['.encode()),
     ],
 )
-def test_only_a_well_formed_list_of_this_contact_proves_anything(told: Answer) -> None:
-    assert found(told) == UNCLEAR
+def test_only_a_well_formed_list_of_this_contact_proves_anything(answer: Answer) -> None:
+    assert judge(answer) == UNCLEAR

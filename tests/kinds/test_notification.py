@@ -1,4 +1,4 @@
-"""A notification: who is told what, and an answer that is strictly true or false."""
+"""A notification: its recipients and text, and an answer that is strictly true or false."""
 
 from datetime import timedelta
 

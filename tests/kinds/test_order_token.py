@@ -74,7 +74,7 @@ def test_an_expired_token_is_final_with_or_without_its_order(order: str | None) 
 
 
 @pytest.mark.parametrize(
-    "told",
+    "answer",
     [
         ticket(orderId=None),
         ticket(orderId=" "),
@@ -90,8 +90,8 @@ def test_an_expired_token_is_final_with_or_without_its_order(order: str | None) 
         Answer(200, b'{"orderTicketHasExpired":false,"orderId":"ORD9"}'),
     ],
 )
-def test_what_is_no_ticket_is_accepted_in_doubt(told: Answer) -> None:
-    assert is_accepted_in_doubt(OrderToken.read(told))
+def test_what_is_no_ticket_is_accepted_in_doubt(answer: Answer) -> None:
+    assert is_accepted_in_doubt(OrderToken.read(answer))
 
 
 def test_in_doubt_it_is_resent_quickly_and_briefly() -> None:

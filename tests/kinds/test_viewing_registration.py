@@ -91,9 +91,9 @@ def entry(**changed: Any) -> dict[str, Any]:
     return {**ids, "participated": False, "contacted": False, **changed}
 
 
-def seen(told: Answer) -> Presence:
+def presence_in(answer: Answer) -> Presence:
     registration: Kind = row(ViewingRegistration)
-    return registration.find(told, sent_at=datetime(2026, 12, 1, tzinfo=UTC), known_ids=frozenset()).presence
+    return registration.find(answer, sent_at=datetime(2026, 12, 1, tzinfo=UTC), known_ids=frozenset()).presence
 
 
 def listing(*entries: Any, status: int = 200) -> Answer:
@@ -101,17 +101,17 @@ def listing(*entries: Any, status: int = 200) -> Answer:
 
 
 def test_who_stands_at_the_time_slot_is_registered() -> None:
-    assert seen(listing(entry())) is Presence.PRESENT
-    assert seen(listing(entry(timeSlotId="TID2"), entry())) is Presence.PRESENT
+    assert presence_in(listing(entry())) is Presence.PRESENT
+    assert presence_in(listing(entry(timeSlotId="TID2"), entry())) is Presence.PRESENT
 
 
 def test_a_well_formed_list_without_the_time_slot_is_absent() -> None:
-    assert seen(listing()) is Presence.ABSENT
-    assert seen(listing(entry(timeSlotId="TID2"))) is Presence.ABSENT
+    assert presence_in(listing()) is Presence.ABSENT
+    assert presence_in(listing(entry(timeSlotId="TID2"))) is Presence.ABSENT
 
 
 @pytest.mark.parametrize(
-    "told",
+    "answer",
     [
         listing(status=204),
         listing(entry(), status=206),
@@ -126,8 +126,8 @@ def test_a_well_formed_list_without_the_time_slot_is_absent() -> None:
         Answer(200, b"[{"),
     ],
 )
-def test_any_other_answer_proves_nothing(told: Answer) -> None:
-    assert seen(told) is Presence.UNCLEAR
+def test_any_other_answer_proves_nothing(answer: Answer) -> None:
+    assert presence_in(answer) is Presence.UNCLEAR
 
 
 def test_it_is_looked_up_at_contact_and_viewing() -> None:

@@ -98,7 +98,7 @@ class House:
         return client
 
     def outcome(self, answer: bytes, call: Call = POST, *, within: float = 10.0, **options: Any) -> Any:
-        """What becomes of a call that is answered so, and after which the connection is closed."""
+        """Send a call to a server that gives this answer and closes the connection, and return the outcome."""
         return ended(self.client(self.answering(answer, close=True), **options), call, within=within)
 
 

@@ -1,4 +1,4 @@
-"""Each line of the table of answers: what came back, and may Vitec have acted?"""
+"""Each line of the table of answers says of one answer whether Vitec may have acted."""
 
 from __future__ import annotations
 
@@ -184,11 +184,11 @@ def test_a_gzip_bomb_stays_small(house: House) -> None:
     tracemalloc.start()
     try:
         error = house.outcome(http("200 OK", bomb, "Content-Encoding: gzip"))
-        _, most = tracemalloc.get_traced_memory()
+        _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert type(error) is Unreadable
-    assert most < 16 << 20
+    assert peak < 16 << 20
 
 
 @pytest.mark.parametrize(

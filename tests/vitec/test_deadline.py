@@ -94,8 +94,8 @@ def test_an_upload_that_is_blocked_ends_at_the_deadline(house: House, certificat
     assert (type(error), permit.written) == (Unanswered, True)
     assert took < LONG
     count, was_reset = ends[0]
-    # What the kernel still held was thrown away: the other side is told of it, not given the rest. (Over TLS, Python
-    # shows a record that is cut off as a plain end, so that it tells nothing there.)
+    # The kernel throws away the bytes that it still holds: the server gets a reset instead of them. (Over TLS, Python
+    # shows a truncated record as a plain end, so a reset cannot be seen there.)
     assert was_reset or certificate
     assert count < len(call.body or b"")
 

@@ -51,9 +51,9 @@ def test_deep_nesting_that_parses_is_survived() -> None:
 
 @given(st.binary(max_size=200) | st.builds(lambda text: json.dumps({"message": text}).encode(), st.text()))
 def test_anything_gives_one_clean_line_that_a_database_takes(body: bytes) -> None:
-    found = error_text(body)
-    if found is not None:
-        assert 0 < len(found) <= 500
-        assert found.isprintable() or "\u00a0" in found or " " in found
-        assert not any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in found)
-        found.encode()
+    text = error_text(body)
+    if text is not None:
+        assert 0 < len(text) <= 500
+        assert text.isprintable() or "\u00a0" in text or " " in text
+        assert not any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in text)
+        text.encode()

@@ -20,7 +20,7 @@ from worker.vitec.connection import TlsConnection
 pytestmark = pytest.mark.filterwarnings("error::ResourceWarning")
 
 
-def left(sock: socket.socket) -> socket.socket:
+def once_abandoned(sock: socket.socket) -> socket.socket:
     """The same, once the reset has come."""
     poll = select.poll()
     poll.register(sock, select.POLLHUP)
@@ -31,23 +31,25 @@ def left(sock: socket.socket) -> socket.socket:
 @pytest.mark.parametrize("server_side", [False, True])
 def test_it_is_closed_at_once(server_side: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        here = socket.create_connection(listener.getsockname())
-        there, _ = listener.accept()
-        there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        there.close()
+        near_end = socket.create_connection(listener.getsockname())
+        far_end, _ = listener.accept()
+        far_end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        far_end.close()
         if server_side:
             context = Certificate("tests/vitec/tls/good.pem", "tests/vitec/tls/good.pem").context()
         else:
             context = ssl.create_default_context()
             context.sslsocket_class = Socket
         with pytest.raises(ConnectionResetError):
-            context.wrap_socket(left(here), server_side=server_side, server_hostname=None if server_side else "x")
+            context.wrap_socket(
+                once_abandoned(near_end), server_side=server_side, server_hostname=None if server_side else "x"
+            )
     gc.collect()
 
 
 def test_the_client_leaves_nothing_open(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = TlsConnection._new_conn
-    monkeypatch.setattr(TlsConnection, "_new_conn", lambda self: left(connect(self)))
+    monkeypatch.setattr(TlsConnection, "_new_conn", lambda self: once_abandoned(connect(self)))
     error = ended(house.client(house.wire(Line.reset).url.replace("http:", "https:")))
     assert (type(error), error.tries) == (Unreachable, 3)
     gc.collect()

@@ -59,7 +59,7 @@ def test_the_next_address_is_tried_when_the_first_is_dead(house: House, monkeypa
 
 @pytest.fixture
 def black_hole() -> Iterator[tuple[str, int]]:
-    """An address that neither takes nor refuses connections: its queue is full of some that nobody accepts."""
+    """An address that neither takes nor refuses connections: its queue is full of connections that are never accepted."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -130,8 +130,8 @@ def test_a_server_that_speaks_no_tls_is_unreachable(house: House) -> None:
     wire = house.answering(http("200 OK", b"true"))
     wire_url = wire.url.replace("http:", "https:")
     wire.__exit__()
-    other = house.wire(lambda line: line.send(b"HTTP/1.1 400 Bad\r\n\r\n"))
-    error = ended(house.client(wire_url.replace(str(wire.port), str(other.port))))
+    plain_server = house.wire(lambda line: line.send(b"HTTP/1.1 400 Bad\r\n\r\n"))
+    error = ended(house.client(wire_url.replace(str(wire.port), str(plain_server.port))))
     assert type(error) is Unreachable
 
 
@@ -154,11 +154,11 @@ def test_a_tls_handshake_that_hangs_is_unreachable(house: House) -> None:
 
 
 def test_what_was_never_written_is_tried_again_at_once(house: House) -> None:
-    seen = []
+    lines = []
 
     def script(line: Line) -> None:
-        seen.append(line)
-        if len(seen) == 1:
+        lines.append(line)
+        if len(lines) == 1:
             line.reset()
             return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

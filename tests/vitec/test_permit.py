@@ -40,16 +40,16 @@ def test_after_the_deadline_it_is_void() -> None:
 
 
 def test_the_lease_may_forbid_at_the_last_moment() -> None:
-    asked = []
+    questions = []
 
     def may_write() -> bool:
-        asked.append(1)
+        questions.append(1)
         return False
 
     right = Permit(time.monotonic() + 60, may_write)
-    assert asked == []
+    assert questions == []
     assert not right.use()
-    assert (asked, right.written, right.revoked) == ([1], False, True)
+    assert (questions, right.written, right.revoked) == ([1], False, True)
 
 
 def test_the_lease_is_asked_under_the_lock() -> None:
@@ -81,9 +81,11 @@ def test_of_many_who_try_at_once_exactly_one_verdict_stands() -> None:
             start.wait(10)
             used.append(right.use())
 
-        def revoke(start: threading.Barrier = start, right: Permit = right, seen: list[bool] = withdrawn) -> None:
+        def revoke(
+            start: threading.Barrier = start, right: Permit = right, withdrawals: list[bool] = withdrawn
+        ) -> None:
             start.wait(10)
-            seen.append(right.revoke())
+            withdrawals.append(right.revoke())
 
         threads = [threading.Thread(target=target) for target in (use, use, revoke, revoke)]
         for thread in threads:

@@ -1,4 +1,4 @@
-"""What goes on the wire: exactly the request, in one piece, with the login and nothing of the environment."""
+"""Bytes on the wire: exactly the request, in one piece, with the login and nothing of the environment."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def test_the_request_is_what_vitec_documents(house: House) -> None:
     wire = house.answering(OK)
     ended(house.client(wire))
     head, _, body = wire.requests[0].partition(b"\r\n\r\n")
-    first, *rest = head.decode().split("\r\n")
+    first, *field_lines = head.decode().split("\r\n")
     assert first == "POST /api/Appointment/M1/HAN1 HTTP/1.1"
-    assert dict(line.split(": ", 1) for line in rest) == {
+    assert dict(line.split(": ", 1) for line in field_lines) == {
         "Host": f"localhost:{wire.port}",
         "Accept": "application/json",
         "Accept-Encoding": "identity",
@@ -100,7 +100,6 @@ def test_cookies_are_neither_kept_nor_sent(house: House) -> None:
 
 def test_the_sockets_options_are_set_before_the_first_byte(house: House) -> None:
     wire = house.answering(OK)
-    asked: list[tuple[bytes, int, float]] = []
     with bound_to_thread(within=60):
         connection = PlainConnection("localhost", wire.port)
         connection.request("POST", "/", b"{}", {"Content-Length": "2"})
@@ -108,9 +107,7 @@ def test_the_sockets_options_are_set_before_the_first_byte(house: House) -> None
         no_delay = connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         option = getattr(socket, "TCP_USER_TIMEOUT", None)
         patience = 60_000 if option is None else connection.sock.getsockopt(socket.IPPROTO_TCP, option)
-        asked.append((linger, no_delay, patience))
         connection.close()
-    [(linger, no_delay, patience)] = asked
     assert linger == (1).to_bytes(4, sys.byteorder) + bytes(4)
     assert no_delay
     assert 50_000 < patience <= 60_000

@@ -53,9 +53,9 @@ def test_no_error_and_no_log_line_betrays_anything(
         error = client.send(dataclasses.replace(POST, request_id="canary-id"), Permit(time.monotonic() + 10))
     assert isinstance(error, VitecError)
     assert list(chained(error)) == [error]
-    told = [str(error), repr(error), repr(error.args), "".join(traceback.format_exception_only(error)), caplog.text]
+    texts = [str(error), repr(error), repr(error.args), "".join(traceback.format_exception_only(error)), caplog.text]
     for canary in CANARIES:
-        assert canary not in "\n".join(told)
+        assert canary not in "\n".join(texts)
 
 
 def test_a_successful_call_is_not_logged_by_the_libraries_either(

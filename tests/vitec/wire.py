@@ -37,18 +37,18 @@ class Line:
         """The next whole request, head and body; raise GoneError if the client leaves before."""
         while b"\r\n\r\n" not in self._buffer:
             self._more()
-        head, _, rest = self._buffer.partition(b"\r\n\r\n")
+        head, _, body = self._buffer.partition(b"\r\n\r\n")
         length = next(
             (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
         )
-        while len(rest) < length:
+        while len(body) < length:
             self._more()
-            rest = self._buffer.partition(b"\r\n\r\n")[2]
-        self._buffer = rest[length:]
-        return head + b"\r\n\r\n" + rest[:length]
+            body = self._buffer.partition(b"\r\n\r\n")[2]
+        self._buffer = body[length:]
+        return head + b"\r\n\r\n" + body[:length]
 
     def send(self, data: bytes) -> None:
-        """Write; what the client does not want any more is dropped."""
+        """Write; bytes to a client that has gone are dropped."""
         with suppress(OSError):
             self.sock.sendall(data)
 
@@ -83,7 +83,7 @@ class Line:
 
 
 class Wire:
-    """The server. `script` is called with each connection, in a thread of its own; what it returns is not looked at."""
+    """The server. `script` is called with each connection, in a thread of its own; its result is ignored."""
 
     def __init__(self, script: Callable[[Line], object], certificate: str | None = None) -> None:
         self._script = script
@@ -129,8 +129,8 @@ class Wire:
             self.requests.append(request)
         return request
 
-    def _start(self, what: Callable[..., object], *arguments: object) -> None:
-        thread = threading.Thread(target=what, args=arguments, daemon=True)
+    def _start(self, target: Callable[..., object], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
 
