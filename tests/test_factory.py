@@ -52,7 +52,9 @@ def test_every_column_can_be_overridden(db: Database) -> None:
     with db.write() as connection:
         made = factory.make_operation(connection, State.FAILED, attempt=7, source_id="X", failures=3)
         row = factory.operation(connection, made)
-    assert (row.attempt, row.source_id, row.failures) == (7, "X", 3)
+    assert row.attempt == 7
+    assert row.source_id == "X"
+    assert row.failures == 3
 
 
 def test_the_other_tables_have_their_rows(db: Database) -> None:

@@ -1,1 +1,1 @@
-"""Failure runs: what happens to operations while workers, brokers, databases and Vitec itself break."""
+"""Failure runs: operations are sent while workers, brokers, databases and Vitec itself break."""

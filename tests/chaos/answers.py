@@ -14,11 +14,11 @@ from sqlalchemy import delete, select, update
 from models import Attempt, Environment, Event, Hold, Operation, State
 from tests.chaos import feed, fork
 from tests.chaos.checker import check
-from tests.chaos.evidence import NUMBERING, ever_in_doubt, gather
-from tests.chaos.fork import Warm
-from tests.chaos.house import TLS
+from tests.chaos.evidence import NUMBERING, count_ever_in_doubt, gather_evidence
+from tests.chaos.fork import WarmEngine
 from tests.chaos.meaning import MEANINGS, Effect, Expected, allowed
 from tests.chaos.result import Result
+from tests.chaos.stage import TLS
 from tests.processes import until
 from worker import delivery
 from worker.outbox import Database, connect
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.chaos.checker import Evidence, Violation
-    from tests.chaos.house import House
+    from tests.chaos.stage import Site
     from worker.vitec.client import Client
 
 TLS_FAULTS = {Fault.TLS_FAILURE, Fault.TLS_HANG}
@@ -52,16 +52,16 @@ SETTINGS = Settings(
 )
 
 DEADLINE = 2.5
-"""For what takes as long as it is let. With the others, 10 s: a busy machine must not make them look unanswered."""
+"""Seconds, for faults that last as long as they may. For the others 10 s, so that a busy machine is no lost answer."""
 
-# Begun first.
+# Faults that are begun first.
 SLOW = [fault for fault in MEANINGS if {"hang", "drip", "late"} & set(fault.split("_"))]
 ORDER = [*SLOW, *(fault for fault in MEANINGS if fault not in SLOW)]
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A database and a ledger of its own, since what one fault holds must not be lifted for another."""
+    """A database and a ledger of its own, since a hold of one fault must not be lifted for another."""
 
     url: str
     ledger: Path
@@ -76,78 +76,86 @@ class Case:
     report: Path
 
 
-def run(house: House, times: int) -> list[Result]:
-    """Each fault `times` times, spread over the kinds; one result for each."""
-    folder = house.folder / "g3"
+def run(site: Site, times: int) -> list[Result]:
+    """Play each fault `times` times, spread over the kinds. Returns one result for each."""
+    folder = site.folder / "g3"
     folder.mkdir()
-    warm_url = house.database("g3_warm")
+    warm_url = site.create_database("g3_warm")
     with running_sandbox() as sandbox:
-        warm = Warm(warm_url, sandbox.base_url, SETTINGS)
-    each = max(1, times // len(feed.KINDS))
-    slots = [Slot(house.database(f"g3_{n}", 1_000_000 * (n + 1)), folder / f"{n}.sqlite3") for n in range(SLOTS)]
-    cases = [Case(fault, each, folder / f"{fault}.json") for fault in ORDER]
-    pipe = fork.dealt(len(cases))
-    endings = fork.side_by_side([partial(_share, slot, warm, cases, pipe) for slot in slots], patience=300 + 10 * times)
+        warm = WarmEngine(warm_url, sandbox.base_url, SETTINGS)
+    times_per_kind = max(1, times // len(feed.KINDS))
+    slots = [Slot(site.create_database(f"g3_{n}", 1_000_000 * (n + 1)), folder / f"{n}.sqlite3") for n in range(SLOTS)]
+    cases = [Case(fault, times_per_kind, folder / f"{fault}.json") for fault in ORDER]
+    pipe = fork.deal_numbers(len(cases))
+    endings = fork.run_side_by_side(
+        [partial(_work_through, slot, warm, cases, pipe) for slot in slots], patience=300 + 10 * times
+    )
     os.close(pipe)
-    evidence = gather([slot.url for slot in slots], [slot.ledger for slot in slots])
-    broken, fault_of = check(evidence), _faults(slots)
+    evidence = gather_evidence([slot.url for slot in slots], [slot.ledger for slot in slots])
+    broken, fault_of = check(evidence), _fault_by_operation(slots)
     results = []
     for case in sorted(cases, key=lambda case: list(MEANINGS).index(case.fault)):
         ids = {id_ for id_, fault in fault_of.items() if fault == case.fault}
-        own = tuple(one for one in broken if one.operation_id in ids)
-        results.append(_result(case, len(ids), _doubted(evidence, ids), own))
-    rest = tuple(one for one in broken if one.operation_id not in fault_of)
-    ended = tuple(f"a process that met faults ended: {one}" for one in endings if one != fork.Ending(status=0))
-    return [*results, Result("G3", "all faults", len(evidence.rows), ever_in_doubt(evidence), rest, ended)]
+        own = tuple(violation for violation in broken if violation.operation_id in ids)
+        results.append(_result(case, len(ids), _count_doubted(evidence, ids), own))
+    of_no_fault = tuple(violation for violation in broken if violation.operation_id not in fault_of)
+    ended = tuple(f"a process that met faults ended: {ending}" for ending in endings if ending != fork.Ending(status=0))
+    return [*results, Result("G3", "all faults", len(evidence.rows), count_ever_in_doubt(evidence), of_no_fault, ended)]
 
 
-def _faults(slots: Sequence[Slot]) -> dict[int, str]:
-    """By which fault each operation came to its end."""
-    found: dict[int, str] = {}
+def _fault_by_operation(slots: Sequence[Slot]) -> dict[int, str]:
+    """Read which fault each operation met."""
+    fault_of: dict[int, str] = {}
     for slot in slots:
         engine = connect(slot.url)
         with Database(engine).read() as connection:
             rows = connection.execute(select(Operation.id, Operation.feed).where(Operation.feed != NUMBERING))
-            found |= {row.id: row.feed for row in rows}
+            fault_of |= {row.id: row.feed for row in rows}
         engine.dispose()
-    return found
+    return fault_of
 
 
-def _doubted(evidence: Evidence, ids: set[int]) -> int:
-    return len({one.operation_id for one in evidence.tried if one.operation_id in ids and one.outcome == "in_doubt"})
+def _count_doubted(evidence: Evidence, ids: set[int]) -> int:
+    return len(
+        {
+            attempt.operation_id
+            for attempt in evidence.tried
+            if attempt.operation_id in ids and attempt.outcome == "in_doubt"
+        }
+    )
 
 
-def _share(slot: Slot, warm: Warm, cases: Sequence[Case], pipe: int) -> None:
-    """In a process of its own, since the stand-in runs as a thread: one fault after another, until none is left."""
-    db = warm.switched(slot.url)
+def _work_through(slot: Slot, warm: WarmEngine, cases: Sequence[Case], pipe: int) -> None:
+    """Play one fault after another, in a process of its own, since the stand-in runs as a thread."""
+    db = warm.switch_to(slot.url)
     register(db, warm.base_url)
-    for at in fork.taken(pipe):
+    for at in fork.take_numbers(pipe):
         try:
-            problems = _played(cases[at], db, slot.ledger)
+            problems = _play(cases[at], db, slot.ledger)
         except Exception as error:  # noqa: BLE001 (the other faults are still to be met)
             problems = [f"{type(error).__name__}: {error}"]
         cases[at].report.write_text(json.dumps(problems), encoding="utf-8")
 
 
-def _played(case: Case, db: Database, ledger: Path) -> list[str]:
-    """Let the fault be met. Returns what is wrong afterwards."""
+def _play(case: Case, db: Database, ledger: Path) -> list[str]:
+    """Let the operations meet the fault. Returns each deviation from its meaning."""
     tls = Certificate(str(TLS / "good.pem"), str(TLS / "good.pem")) if case.fault in TLS_FAULTS else None
     with running_sandbox(ledger=ledger, tls=tls) as sandbox:
         acted = sandbox.ledger.count(applied=True)
         for at, kind in enumerate(feed.KINDS):
             for number in range(case.times):
-                fork.record(db, kind, number * len(feed.KINDS) + at, f"M{at}", source=case.fault)
+                fork.record_operation(db, kind, number * len(feed.KINDS) + at, f"M{at}", source=case.fault)
         settings = SETTINGS.model_copy(update={"vitec_timeout": DEADLINE}) if case.fault in SLOW else SETTINGS
         client = fork.client_for(sandbox.base_url, settings, TLS / "authority.pem" if tls else None)
         with sandbox.failing_connections(case.fault) if case.fault in CONNECTION_FAULTS else nullcontext():
             if case.fault not in CONNECTION_FAULTS:
                 sandbox.play([_rule(case.fault)])
-            holds = _meet(db, client, settings)
+            holds = _serve_until_tried(db, client, settings)
         client.close()
         if case.fault is Fault.ACT_LATE:
             late = acted + case.times * len(feed.KINDS)
             until(lambda: sandbox.ledger.count(applied=True) >= late, seconds=20, why="not all acted late")
-    return [*_holds_wrong(case.fault, holds), *_rows_wrong(case.fault, db)]
+    return [*_wrong_holds(case.fault, holds), *_wrong_rows(case.fault, db)]
 
 
 def _rule(fault: Fault) -> dict[str, Any]:
@@ -155,30 +163,30 @@ def _rule(fault: Fault) -> dict[str, Any]:
     return {"fault": fault, **({} if seconds is None else {"seconds": seconds})}
 
 
-def _meet(db: Database, client: Client, settings: Settings) -> list[tuple[str, float]]:
+def _serve_until_tried(db: Database, client: Client, settings: Settings) -> list[tuple[str, float]]:
     """Take turns until each operation has been tried once. Returns the holds that came, with their seconds."""
     holds: list[tuple[str, float]] = []
     for _ in range(TURNS):
         for kind in feed.KINDS:
             delivery.serve(kind, db=db, client=client, settings=settings, stopping=lambda: False)
-            holds += _lift(db)
+            holds += _lift_holds(db)
         with db.read() as connection:
             if connection.scalar(select(Operation.id).where(Operation.state == State.PENDING).limit(1)) is None:
                 return holds
     return holds
 
 
-def _lift(db: Database) -> list[tuple[str, float]]:
-    """Lift all holds, and put what has been tried so far off that it is not tried again."""
+def _lift_holds(db: Database) -> list[tuple[str, float]]:
+    """Lift all holds, and put tried operations off for a day, so that each is tried once."""
     with db.write() as connection:
-        found = connection.execute(delete(Hold).returning(Hold.reason, Hold.since, Hold.until)).all()
+        lifted = connection.execute(delete(Hold).returning(Hold.reason, Hold.since, Hold.until)).all()
         connection.execute(update(Environment).values(failures_in_row=0))
         tried = (Operation.attempt > 0, Operation.state.in_([State.RETRYABLE, State.IN_DOUBT]))
         connection.execute(update(Operation).where(*tried).values(next_attempt_at=later(db.clock.now(), 86400)))
-    return [(row.reason, (row.until - row.since).total_seconds()) for row in found]
+    return [(row.reason, (row.until - row.since).total_seconds()) for row in lifted]
 
 
-def _holds_wrong(fault: Fault, holds: Sequence[tuple[str, float]]) -> Iterator[str]:
+def _wrong_holds(fault: Fault, holds: Sequence[tuple[str, float]]) -> Iterator[str]:
     wanted = MEANINGS[fault].holds
     reasons = {reason for reason, _ in holds}
     if reasons != ({wanted.value} if wanted else set()):
@@ -189,8 +197,8 @@ def _holds_wrong(fault: Fault, holds: Sequence[tuple[str, float]]) -> Iterator[s
         yield from (f"Retry-After of 1 s became {seconds} s" for _, seconds in holds if not 0 < seconds <= 3)
 
 
-def _rows_wrong(fault: Fault, db: Database) -> Iterator[str]:
-    """Operations that are not what the contract says, once each has met the fault once."""
+def _wrong_rows(fault: Fault, db: Database) -> Iterator[str]:
+    """List the rows that differ from the contract, once each has met the fault once."""
     with db.read() as connection:
         rows = connection.execute(select(Operation.__table__).where(Operation.feed == fault)).all()
         # The short back-off of an order token may end within its turn; then it has met the fault twice.
@@ -204,11 +212,11 @@ def _rows_wrong(fault: Fault, db: Database) -> Iterator[str]:
         entry = by_operation.get(row.id)
         if entry is None:
             yield f"operation {row.id} was not tried"
-        elif all(wrong := [_differs(one, row, entry) for one in allowed(fault, row.kind)]):
+        elif all(wrong := [_differences(expected_row, row, entry) for expected_row in allowed(fault, row.kind)]):
             yield f"{row.kind} {row.id}: {wrong[0]}"
 
 
-def _differs(wanted: Expected, row: Any, entry: Any) -> str:
+def _differences(wanted: Expected, row: Any, entry: Any) -> str:
     pairs = {
         "state": (State(row.state), wanted.state),
         "written": (entry.written, wanted.written),
@@ -220,8 +228,8 @@ def _differs(wanted: Expected, row: Any, entry: Any) -> str:
     wrong = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     if not wrong:
         return ""
-    told = ", ".join(f"{name} {found} instead of {due}" for name, (found, due) in wrong.items())
-    return f"{told} (code {entry.code})"
+    differences = ", ".join(f"{name} {actual} instead of {due}" for name, (actual, due) in wrong.items())
+    return f"{differences} (code {entry.code})"
 
 
 def _result(case: Case, operations: int, in_doubt: int, broken: tuple[Violation, ...]) -> Result:

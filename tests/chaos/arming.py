@@ -1,4 +1,4 @@
-"""Plans of what happens to a process at its failpoints: it is killed, stopped, or held up.
+"""Plans acts on a process at its failpoints: it is killed, stopped, or held up.
 
 `after_last_byte=kill, before_settle_commit=freeze@3` kills the process the first time it has written a request, or stops
 it the third time it is about to commit settlements. A plan is refused unless Vitec's address is on this machine.

@@ -1,4 +1,4 @@
-"""The invariants: the database's word about every operation, held against what the stand-in says it did."""
+"""The invariants: the database's word about every operation, held against the stand-in's ledger."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ WAITING = {State.PENDING, State.RETRYABLE}
 GIVEN_UP = {State.FAILED, State.CANCELLED, State.EXPIRED}
 WITH_ID = {"appointment", "comeback", "order_token"}
 LOOK_UP_KIND = "order_token"
-"""The kind that is itself a look-up: it may be carried out as often as anybody likes."""
+"""The kind that is itself a look-up: it may be carried out any number of times."""
 
 
 class Invariant(StrEnum):
-    """What must never happen."""
+    """A promise about operations that no failure may break, by the name of its breach."""
 
     LOST = "LOST"
-    """Neither carried out, nor given up, nor anybody's concern any more."""
+    """Neither carried out nor given up, and no turn, timer or person will look at it again."""
     DOUBLED = "DOUBLED"
     """Carried out twice, or carried out and still about to be sent, without a person having asked."""
     FALSE_SUCCESS = "FALSE SUCCESS"
@@ -86,7 +86,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known at the end of a run. `reasons`: rows in flight at kills, and ambiguous faults that struck."""
+    """The rows, their history and the ledger at the end of a run. `reasons`: rows in flight at kills, and ambiguous faults that struck."""
 
     rows: Mapping[int, Row]
     tried: Sequence[Tried]
@@ -101,33 +101,35 @@ class Violation:
 
     invariant: Invariant
     operation_id: int | None
-    what: str
+    description: str
 
     def __str__(self) -> str:
         of = "" if self.operation_id is None else f" operation {self.operation_id}:"
-        return f"{self.invariant}:{of} {self.what}"
+        return f"{self.invariant}:{of} {self.description}"
 
 
 def check(evidence: Evidence) -> list[Violation]:
-    """Every violation there is. Called when faults and quiet time are over."""
+    """List every violation. Called when faults and quiet time are over."""
     sent: dict[int, list[Request]] = defaultdict(list)
     for request in evidence.requests:
         if len(request.parts) == 2:
             sent[request.parts[0]].append(request)
-    found: list[Violation] = []
+    violations: list[Violation] = []
     for row in evidence.rows.values():
-        found += _of_row(row, sent[row.id])
-    found += _ghosts(evidence)
-    found += _over_doubt(evidence)
-    found += _trail(evidence)
-    return found
+        violations += _of_row(row, sent[row.id])
+    violations += _ghosts(evidence)
+    violations += _over_doubt(evidence)
+    violations += _trail(evidence)
+    return violations
 
 
 def _of_row(row: Row, sent: Sequence[Request]) -> Iterator[Violation]:
     applied = [request for request in sent if request.applied]
     harmless = row.kind == LOOK_UP_KIND or row.by_person
     if row.state is State.IN_FLIGHT or (row.state in WAITING and not row.later and not applied):
-        yield Violation(Invariant.LOST, row.id, f"it is {row.state}, carried out {len(applied)} times, nobody at work")
+        yield Violation(
+            Invariant.LOST, row.id, f"it is {row.state}, carried out {len(applied)} times, with no worker on it"
+        )
     if len(applied) > 1 and not harmless:
         yield Violation(Invariant.DOUBLED, row.id, f"carried out {len(applied)} times: {_ids(applied)}")
     if row.state in WAITING and applied and not harmless:
@@ -163,25 +165,27 @@ def _ghosts(evidence: Evidence) -> Iterator[Violation]:
 def _over_doubt(evidence: Evidence) -> Iterator[Violation]:
     if evidence.reasons is None:
         return
-    doubted = {one.operation_id for one in evidence.tried if one.outcome == State.IN_DOUBT}
+    doubted = {attempt.operation_id for attempt in evidence.tried if attempt.outcome == State.IN_DOUBT}
     doubted |= {row.id for row in evidence.rows.values() if row.state is State.IN_DOUBT}
     if len(doubted) > evidence.reasons:
-        what = f"{len(doubted)} operations were in doubt, with {evidence.reasons} reasons for it"
-        yield Violation(Invariant.OVER_DOUBT, None, what)
+        description = f"{len(doubted)} operations were in doubt, with {evidence.reasons} reasons for it"
+        yield Violation(Invariant.OVER_DOUBT, None, description)
 
 
 def _trail(evidence: Evidence) -> Iterator[Violation]:
-    known = Counter((one.operation_id, one.attempt) for one in evidence.tried)
-    unwritten = {(one.operation_id, one.attempt) for one in evidence.tried if one.written is False}
+    entries = Counter((entry.operation_id, entry.attempt) for entry in evidence.tried)
+    unwritten = {(entry.operation_id, entry.attempt) for entry in evidence.tried if entry.written is False}
     received = Counter(request.parts for request in evidence.requests if len(request.parts) == 2)
     for (operation_id, attempt), times in received.items():
         if operation_id not in evidence.rows:
             continue  # A ghost.
         if times > 1:
             yield Violation(Invariant.TRAIL, operation_id, f"attempt {attempt} was received {times} times")
-        if known[operation_id, attempt] != 1:
-            what = f"attempt {attempt} was received, and the history has it {known[operation_id, attempt]} times"
-            yield Violation(Invariant.TRAIL, operation_id, what)
+        if entries[operation_id, attempt] != 1:
+            description = (
+                f"attempt {attempt} was received, and the history has it {entries[operation_id, attempt]} times"
+            )
+            yield Violation(Invariant.TRAIL, operation_id, description)
         if (operation_id, attempt) in unwritten:
             yield Violation(
                 Invariant.TRAIL, operation_id, f"attempt {attempt} was received, and is said to be unwritten"

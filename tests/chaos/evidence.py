@@ -1,4 +1,4 @@
-"""Reads what the checker judges: the rows and their history, and the stand-in's ledger."""
+"""Reads the evidence for the checker: the rows, their history, and the stand-in's ledger."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NUMBERING = "numbering"
 """The feed of a row that is there only so that those after it are numbered from somewhere."""
 
 
-def rows_of(db: Database) -> dict[int, Row]:
-    """All operations of a database."""
+def read_rows(db: Database) -> dict[int, Row]:
+    """Read all operations of a database."""
     decided = exists().where(Attempt.operation_id == Operation.id, Attempt.event == Event.DECIDED)
     columns = select(
         Operation.id,
@@ -33,40 +33,40 @@ def rows_of(db: Database) -> dict[int, Row]:
         decided.label("by_person"),
     )
     with db.read() as connection:
-        found = connection.execute(columns.where(Operation.feed != NUMBERING)).all()
+        rows = connection.execute(columns.where(Operation.feed != NUMBERING)).all()
     return {
         row.id: Row(row.id, row.kind, row.state, row.attempt, row.remote_id, bool(row.later), bool(row.by_person))
-        for row in found
+        for row in rows
     }
 
 
-def tried_of(db: Database) -> list[Tried]:
-    """All attempts proper of a database."""
+def read_attempts(db: Database) -> list[Tried]:
+    """Read all attempts proper (no look-ups, no late answers) of a database."""
     columns = (Attempt.operation_id, Attempt.attempt, Attempt.written, Attempt.outcome)
     with db.read() as connection:
-        found = connection.execute(select(*columns).where(Attempt.event == Event.SENT)).all()
-    return [Tried(row.operation_id, row.attempt, row.written, row.outcome or "") for row in found]
+        rows = connection.execute(select(*columns).where(Attempt.event == Event.SENT)).all()
+    return [Tried(row.operation_id, row.attempt, row.written, row.outcome or "") for row in rows]
 
 
 def read_ledger(path: Path) -> tuple[list[LedgerEntry], int]:
-    """What the stand-in received, and how many connections it reset before they said anything."""
+    """Read the requests that the stand-in received, and how many connections it reset before any request."""
     with Ledger(path) as ledger:
         return ledger.requests(), ledger.faults()[Fault.RESET_ON_ACCEPT]
 
 
-def gather(urls: Iterable[str], ledgers: Iterable[Path], *, in_flight_at_kills: int | None = None) -> Evidence:
-    """Everything that is known of these databases, whose operations' ids do not overlap. None: doubt is not counted."""
+def gather_evidence(urls: Iterable[str], ledgers: Iterable[Path], *, in_flight_at_kills: int | None = None) -> Evidence:
+    """Collect the evidence of these databases; their operations' ids must not overlap. None: doubt is not counted."""
     entries: list[LedgerEntry] = []
     resets = 0
     for ledger in ledgers:
-        some, struck_at_the_door = read_ledger(ledger)
-        entries, resets = entries + some, resets + struck_at_the_door
+        received, struck_at_the_door = read_ledger(ledger)
+        entries, resets = entries + received, resets + struck_at_the_door
     rows: dict[int, Row] = {}
     tried: list[Tried] = []
     for url in urls:
         engine = connect(url, pool_size=1)
-        rows |= rows_of(Database(engine))
-        tried += tried_of(Database(engine))
+        rows |= read_rows(Database(engine))
+        tried += read_attempts(Database(engine))
         engine.dispose()
     requests = [
         Request(entry.request_id, entry.applied, entry.remote_id, complete=entry.fault is None) for entry in entries
@@ -78,7 +78,7 @@ def gather(urls: Iterable[str], ledgers: Iterable[Path], *, in_flight_at_kills: 
     return Evidence(rows, tried, requests, reasons)
 
 
-def ever_in_doubt(evidence: Evidence) -> int:
-    """How many operations were in doubt at any time."""
-    doubted = {one.operation_id for one in evidence.tried if one.outcome == State.IN_DOUBT}
+def count_ever_in_doubt(evidence: Evidence) -> int:
+    """Count the operations that were in doubt at any time."""
+    doubted = {attempt.operation_id for attempt in evidence.tried if attempt.outcome == State.IN_DOUBT}
     return len(doubted | {row.id for row in evidence.rows.values() if row.state is State.IN_DOUBT})

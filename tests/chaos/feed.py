@@ -13,7 +13,7 @@ KINDS = ("appointment", "comeback", "viewing_registration", "notification", "ord
 
 
 def fields(kind: str, number: int, word: str = "prov") -> dict[str, Any]:
-    """The kind's fields; `word` stands in every text that a person could have written."""
+    """Make the kind's fields; `word` stands in every text that a person could have written."""
     match kind:
         case "appointment":
             return {
@@ -35,14 +35,14 @@ def fields(kind: str, number: int, word: str = "prov") -> dict[str, Any]:
 
 
 def rows(count: int, *, customers: int, start: int = 0, kinds: tuple[str, ...] = KINDS) -> Iterator[dict[str, Any]]:
-    """So many rows, of all kinds and customers in turn."""
+    """Make so many rows, of all kinds and customers in turn."""
     for number in range(start, start + count):
         kind = kinds[number % len(kinds)]
         customer_id = f"M{30_000 + number // len(kinds) % customers}"
         yield {"kind": kind, "source_id": f"CRM-{number}", "customer_id": customer_id, **fields(kind, number)}
 
 
-def write(path: Path, count: int, *, customers: int = 12, start: int = 0) -> Path:
+def write_export(path: Path, count: int, *, customers: int = 12, start: int = 0) -> Path:
     """Write an export with so many rows, as JSON lines."""
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows(count, customers=customers, start=start))

@@ -1,6 +1,6 @@
 """Bare turns: a child is forked, takes one turn or several as a Celery child would, and meets its fate.
 
-The process that forks has no threads of its own, so that a child inherits no lock that nobody releases.
+The process that forks has no threads of its own, so that a child inherits no lock without its holder.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OPEN = or_(
     Operation.state.in_([State.PENDING, State.RETRYABLE, State.IN_FLIGHT]),
     (Operation.state == State.IN_DOUBT) & Operation.needs_person.is_(False),
 )
-"""What is neither final nor a person's."""
+"""Operations that are neither final nor wait for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Ending:
     status: int | None = None
 
 
-def child(work: Callable[[], None]) -> int:
+def fork_child(work: Callable[[], None]) -> int:
     """Fork a child that does `work` and ends. Returns its process id."""
     pid = os.fork()
     if pid:
@@ -72,14 +72,14 @@ def child(work: Callable[[], None]) -> int:
         os._exit(status)
 
 
-def stopped_or_ended(pid: int, *, patience: float = PATIENCE, look_every: float = 0.005) -> Ending | None:
+def wait_for_child(pid: int, *, patience: float = PATIENCE, look_every: float = 0.005) -> Ending | None:
     """Wait until the child stands still (None) or has ended. One that does neither is killed."""
     until = time.monotonic() + patience
     while True:
-        found, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
-        if found and os.WIFSTOPPED(status):
+        changed_pid, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
+        if changed_pid and os.WIFSTOPPED(status):
             return None
-        if found:
+        if changed_pid:
             return _ending(status)
         if time.monotonic() > until:
             os.kill(pid, signal.SIGKILL)
@@ -94,13 +94,13 @@ def _ending(status: int) -> Ending:
     return Ending(status=os.WEXITSTATUS(status))
 
 
-def side_by_side(shares: Sequence[Callable[[], None]], *, patience: float) -> list[Ending]:
-    """Do all these shares at once, each in a child, and return how those ended. What they forked ends with them."""
-    gc.freeze()  # What is there already is not looked through again, so the children share its memory.
-    pids = [child(partial(_in_own_group, share)) for share in shares]
+def run_side_by_side(shares: Sequence[Callable[[], None]], *, patience: float) -> list[Ending]:
+    """Do all these shares at once, each in a child, and return how those ended. Their own children end with them."""
+    gc.freeze()  # Objects from before the fork are not collected in the children, which therefore share their memory.
+    pids = [fork_child(partial(_in_own_group, share)) for share in shares]
     until = time.monotonic() + patience
     try:
-        return [_ended(pid, until) for pid in pids]
+        return [_wait_for_end(pid, until) for pid in pids]
     finally:
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -113,26 +113,26 @@ def _in_own_group(share: Callable[[], None]) -> None:
     share()
 
 
-def _ended(pid: int, until: float) -> Ending:
-    return stopped_or_ended(pid, patience=until - time.monotonic(), look_every=0.05) or Ending()
+def _wait_for_end(pid: int, until: float) -> Ending:
+    return wait_for_child(pid, patience=until - time.monotonic(), look_every=0.05) or Ending()
 
 
-def dealt(count: int) -> int:
-    """A pipe that holds the numbers below `count`. Whoever is free takes the next: see `taken`."""
+def deal_numbers(count: int) -> int:
+    """Make a pipe that holds the numbers below `count`; a free child takes the next: see `take_numbers`."""
     reading, writing = os.pipe()
     os.write(writing, b"".join(number.to_bytes(2, "big") for number in range(count)))
     os.close(writing)
     return reading
 
 
-def taken(pipe: int) -> Iterator[int]:
-    """Numbers out of the pipe, each of which nobody else gets, until it is empty."""
+def take_numbers(pipe: int) -> Iterator[int]:
+    """Take numbers out of the pipe until it is empty; no two children get the same one."""
     while number := os.read(pipe, 2):
         yield int.from_bytes(number, "big")
 
 
 def client_for(base_url: str, settings: Settings, ca_bundle: Path | None = None) -> Client:
-    """A client of this process."""
+    """Make a client for this process."""
     return Client(base_url, _credentials(), timeout=settings.vitec_timeout, pool_size=20, ca_bundle=ca_bundle)
 
 
@@ -141,10 +141,10 @@ def _credentials() -> Credentials:
     return Credentials.load(Settings(vitec_username=USER, vitec_password=PASSWORD))
 
 
-class Warm:
+class WarmEngine:
     """An engine that has seen every statement of a turn, so that a child forked with it need not compile them anew.
 
-    `switched` turns it to another database, which is done in the child.
+    `switch_to` turns it to another database, which is done in the child.
     """
 
     def __init__(self, database_url: str, base_url: str, settings: Settings) -> None:
@@ -155,8 +155,8 @@ class Warm:
         db = Database(self.engine)
         register(db, base_url)
         for number, kind in enumerate(feed.KINDS):
-            record(db, kind, number, "M-WARM")
-        self.recover(db, settings, seconds=20, kinds=feed.KINDS)
+            record_operation(db, kind, number, "M-WARM")
+        self.recover_all(db, settings, seconds=20, kinds=feed.KINDS)
         # Connections are never shared with children.
         self.engine.dispose()
 
@@ -167,45 +167,45 @@ class Warm:
         else:
             parameters["dbname"] = name
 
-    def switched(self, database_url: str) -> Database:
-        """In a child: the engine turned to that database."""
+    def switch_to(self, database_url: str) -> Database:
+        """Turn the engine to that database; called in a child."""
         self._url = database_url
         self.engine.dispose(close=False)
         return Database(self.engine)
 
-    def turn(self, database_url: str, kind: str, settings: Settings, plan: str) -> None:
-        """One turn, with failpoints."""
+    def take_turn(self, database_url: str, kind: str, settings: Settings, plan: str) -> None:
+        """Take one turn, with failpoints."""
         arming.arm(plan, self.base_url)
-        db, client = self.switched(database_url), client_for(self.base_url, settings)
+        db, client = self.switch_to(database_url), client_for(self.base_url, settings)
         delivery.serve(kind, db=db, client=client, settings=settings, stopping=lambda: False)
 
-    def recover(self, db: Database, settings: Settings, *, seconds: float, kinds: Sequence[str]) -> None:
-        """Do what a well worker does, until everything is final or a person's, or the time is up.
+    def recover_all(self, db: Database, settings: Settings, *, seconds: float, kinds: Sequence[str]) -> None:
+        """Work as a well worker does, until every operation is final or a person's, or the time is up.
 
-        No thread is left afterwards, so whoever called may fork again.
+        No thread is left afterwards, so the caller may fork again.
         """
         client = client_for(self.base_url, settings)
         until = time.monotonic() + seconds
         while count_open(db) and time.monotonic() < until:
-            # Somebody who has just been killed may still hold a lock for a moment.
+            # A process that has just been killed may still hold a lock for a moment.
             with suppress(OperationalError):
                 rescue_abandoned(db, settings, "recovery:1")
-                found = [
+                reports = [
                     delivery.serve(kind, db=db, client=client, settings=settings, stopping=lambda: False)
                     for kind in kinds
                 ]
-                if not any(report.sent for report in found):
+                if not any(report.sent for report in reports):
                     time.sleep(0.15)
         client.close()
 
 
 def count_open(db: Database) -> int:
-    """How many operations are neither final nor a person's."""
+    """Count the operations that are neither final nor wait for a person."""
     with db.read() as connection:
         return connection.execute(select(func.count()).select_from(Operation).where(OPEN)).scalar_one()
 
 
-def record(db: Database, kind: str, number: int, customer_id: str, source: str = "crm") -> int:
+def record_operation(db: Database, kind: str, number: int, customer_id: str, source: str = "crm") -> int:
     """Record one operation. Returns its id."""
     fields = feed.fields(kind, number)
     return enqueue(db, kind=kind, source_id=f"CRM-{number}", customer_id=customer_id, feed=source, **fields).id

@@ -16,10 +16,10 @@ from sqlalchemy import func, select
 
 from models import Operation
 from tests.chaos import arming
-from tests.chaos.house import SCALED, TLS, stage
 from tests.chaos.meaning import MEANINGS
 from tests.chaos.points import DONE_TO_IT
-from tests.chaos.result import Result, judged
+from tests.chaos.result import Result, judge
+from tests.chaos.stage import SCALED, TLS, set_stage
 from tests.processes import Late
 from worker.failpoints import POINTS
 from worker.sandbox import CONNECTION_FAULTS, Fault
@@ -27,11 +27,11 @@ from worker.sandbox import CONNECTION_FAULTS, Fault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.chaos.house import House, Stage
+    from tests.chaos.stage import Site, Stage
     from tests.processes import Process
 
 RATE = 0.10
-"""Of all requests, those that meet a fault."""
+"""The part of all requests that meet a fault."""
 
 LONGEST = 2700.0
 """Seconds after which the killing ends, however much is left: then the run has failed."""
@@ -43,8 +43,8 @@ LEFT_OUT = {Fault.THROTTLED_HUGE}
 """An hour's rest, as for an endless Retry-After, is no setting."""
 
 
-def mixture(rate: float = RATE) -> list[dict[str, Any]]:
-    """Rules by which so many of the requests meet a fault, each fault as often as another."""
+def mix_faults(rate: float = RATE) -> list[dict[str, Any]]:
+    """Make rules by which this part of all requests meets a fault, each fault as often as another."""
     faults = [fault for fault in MEANINGS if fault not in LEFT_OUT]
     at_requests = [fault for fault in faults if fault not in CONNECTION_FAULTS]
     rules: list[dict[str, Any]] = [{"fault": fault, "probability": rate / len(at_requests)} for fault in at_requests]
@@ -57,29 +57,29 @@ def mixture(rate: float = RATE) -> list[dict[str, Any]]:
 
 
 NOT_STARTED = "Could not start worker processes"
-"""What Celery ends with when a child has died before it was ready."""
+"""The message with which Celery ends when a child has died before it was ready."""
 
 
-def run(house: House, count: int, every: float = 2.0) -> list[Result]:
-    """So many operations, until each has been tried under kills and faults; then both end."""
-    dice = random.Random(house.seed)
-    with stage(house, "g1", VITEC_CA_BUNDLE=str(TLS / "authority.pem")) as scene:
-        scene.imported(count)
-        scene.play(mixture())
-        workers = [scene.worker(name) for name in ("one", "two")]
-        scene.beat()
+def run(site: Site, count: int, every: float = 2.0) -> list[Result]:
+    """G1: send so many operations, until each has been tried under kills and faults; then both end."""
+    dice = random.Random(site.seed)
+    with set_stage(site, "g1", VITEC_CA_BUNDLE=str(TLS / "authority.pem")) as scene:
+        scene.import_to_the_end(count)
+        scene.set_faults(mix_faults())
+        workers = [scene.start_worker(name) for name in ("one", "two")]
+        scene.start_beat()
         began = time.monotonic()
         kills, ended = _kill_while_there_is_work(scene, workers, dice, began, every)
-        left, lasted = untried(scene), time.monotonic() - began
-        scene.play([])
-        recovered = scene.settled(seconds=120)
-        evidence = scene.evidence()
+        never_tried, lasted = count_untried(scene), time.monotonic() - began
+        scene.set_faults([])
+        recovered = scene.wait_until_settled(seconds=120)
+        evidence = scene.gather_evidence()
     problems = [] if recovered <= 60 else [f"it took {recovered:.0f} s until everything was final or a person's"]
-    problems += [f"{left} operations were not tried in {lasted:.0f} s of killing"] if left else []
+    problems += [f"{never_tried} operations were not tried in {lasted:.0f} s of killing"] if never_tried else []
     notes = f"{kills} kills and {RATE:.0%} faults in {lasted:.0f} s"
     notes += f"; {ended} times a worker whose child was killed as it started had ended" if ended else ""
     return [
-        judged(
+        judge(
             "G1",
             "kill -9 every 2 s, faults of all sorts",
             evidence,
@@ -93,12 +93,12 @@ def run(house: House, count: int, every: float = 2.0) -> list[Result]:
 def _kill_while_there_is_work(
     scene: Stage, workers: Sequence[Process], dice: random.Random, began: float, every: float
 ) -> tuple[int, int]:
-    """Returns how often something was killed, and how often a worker had ended by itself."""
+    """Kill at random. Returns how often a process was killed, and how often a worker had ended by itself."""
     kills = ended = 0
-    while untried(scene) and time.monotonic() - began < LONGEST:
+    while count_untried(scene) and time.monotonic() - began < LONGEST:
         time.sleep(max(0.0, began + (kills + 1) * every - time.monotonic()))
         for worker in workers:
-            # As whoever supervises it would: a worker whose child dies while it starts ends by itself.
+            # A worker ends by itself if its child dies while it starts: start it again, as a supervisor would.
             if not worker.alive:
                 if NOT_STARTED not in worker.output[-2000:]:
                     raise Late(worker.told("it has ended by itself"))
@@ -109,8 +109,8 @@ def _kill_while_there_is_work(
     return kills, ended
 
 
-def untried(scene: Stage) -> int:
-    """How many operations have never been claimed."""
+def count_untried(scene: Stage) -> int:
+    """Count the operations that have never been claimed."""
     with scene.db.read() as connection:
         never = select(func.count()).select_from(Operation).where(Operation.attempt == 0)
         return connection.execute(never).scalar_one()
@@ -118,62 +118,62 @@ def untried(scene: Stage) -> int:
 
 def kill_something(scene: Stage, worker: Process, *, whole: bool, dice: random.Random) -> None:
     """Kill one child, which the worker replaces, or the whole worker, which is started again."""
-    children = sorted(pid for pid, parent, _ in processes() if parent == worker.pid)
+    children = sorted(pid for pid, parent, _ in list_processes() if parent == worker.pid)
     if whole:
         worker.kill()
     elif children:
         children = [dice.choice(children)]
         with suppress(ProcessLookupError):
             os.kill(children[0], signal.SIGKILL)
-    # What the dead had sent to the database just before is let through first.
+    # The last statements of the dead process reach the database first.
     time.sleep(0.1)
-    scene.in_flight_at_kills += scene.in_flight(set(children))
+    scene.in_flight_at_kills += scene.count_in_flight(set(children))
     if whole:
         worker.start()
 
 
-def processes() -> list[tuple[int, int, str]]:
-    """Process id, parent and state of every process on this machine."""
-    told = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
-    return [(int(pid), int(parent), state) for pid, parent, state in map(str.split, told.splitlines())]
+def list_processes() -> list[tuple[int, int, str]]:
+    """List process id, parent and state of every process on this machine."""
+    listing = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
+    return [(int(pid), int(parent), state) for pid, parent, state in map(str.split, listing.splitlines())]
 
 
-def sample(house: House, points: Sequence[tuple[str, str]]) -> list[Result]:
+def run_sample(site: Site, points: Sequence[tuple[str, str]]) -> list[Result]:
     """G2 through Celery: a child meets its fate at a point, another worker takes over."""
     with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
-        return list(threads.map(partial(_sampled, house), range(len(points)), points))
+        return list(threads.map(partial(_hit_at_point, site), range(len(points)), points))
 
 
 EVERY_POINT = tuple((point, act) for point in POINTS for act in ("kill", "freeze"))
 
 
-def _sampled(house: House, number: int, hit_at: tuple[str, str]) -> Result:
+def _hit_at_point(site: Site, number: int, hit_at: tuple[str, str]) -> Result:
     point, act = hit_at
-    with stage(house, f"g2_celery_{number}") as scene:
-        scene.imported(40, customers=2)
+    with set_stage(site, f"g2_celery_{number}") as scene:
+        scene.import_to_the_end(40, customers=2)
         plan = {arming.ENVIRONMENT_VARIABLE: f"{point}={act}@4"}
-        hit = scene.worker("hit", "--concurrency", "1", "--include", arming.MODULE, **plan)
-        problems = _until_hit(scene, hit, act)
+        hit = scene.start_worker("hit", "--concurrency", "1", "--include", arming.MODULE, **plan)
+        problems = _wait_until_hit(scene, hit, act)
         hit.kill()
-        scene.worker("well")
-        scene.beat()
-        recovered = scene.settled(seconds=60)
-        evidence = scene.evidence(doubt=False)
+        scene.start_worker("well")
+        scene.start_beat()
+        recovered = scene.wait_until_settled(seconds=60)
+        evidence = scene.gather_evidence(doubt=False)
     fault, column = point.replace("_", " "), f"Celery child {DONE_TO_IT[act]}"
-    return judged("G2", fault, evidence, problems=problems, recovered=recovered, column=column)
+    return judge("G2", fault, evidence, problems=problems, recovered=recovered, column=column)
 
 
-def _until_hit(scene: Stage, hit: Process, act: str) -> list[str]:
+def _wait_until_hit(scene: Stage, hit: Process, act: str) -> list[str]:
     if act == "kill":
         hit.says("SIGKILL", seconds=90)
         return []
 
     def still() -> list[int]:
-        return [pid for pid, parent, state in processes() if parent == hit.pid and state.startswith("T")]
+        return [pid for pid, parent, state in list_processes() if parent == hit.pid and state.startswith("T")]
 
     scene.wait(still, seconds=90, why="no child stopped")
     (pid,) = still()
-    # The lease is renewed by nobody meanwhile.
+    # The stopped process does not renew its lease meanwhile.
     time.sleep(float(SCALED["VITEC_TIMEOUT"]) + float(SCALED["LEASE_MARGIN"]) + 0.5)
     os.kill(pid, signal.SIGCONT)
     time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""What each of the stand-in's faults means for an operation, as the contract with Vitec says."""
+"""Says for each of the stand-in's faults how it leaves an operation, as the contract with Vitec has it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What must stand in the row. `holds`: the reason of the hold that must have come."""
+    """The effect of a fault, and the error codes it may leave. `holds`: the reason of the hold that must have come."""
 
     effect: Effect
     codes: tuple[str, ...]
     holds: Reason | None = None
     seconds: float | None = None
-    """The length to give the fault, where its own would not show what is meant."""
+    """The length to give the fault, where its own would not show its meaning."""
 
 
 _UNREACHED = Meaning(Effect.UNREACHED, ("unreachable", "revoked"))
@@ -102,7 +102,7 @@ SENT_AGAIN = {"order_token"}
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What must stand in the row after one attempt under a fault."""
+    """The columns of a row after one attempt under a fault."""
 
     state: State
     codes: tuple[str | None, ...]
@@ -114,9 +114,9 @@ class Expected:
 
 
 def allowed(fault: Fault, kind: str) -> tuple[Expected, ...]:
-    """The states after an attempt of this kind has met the fault, one of which the row must be in.
+    """List the outcomes that an attempt of this kind may have under the fault; the row must show one of them.
 
-    There is one, but for a connection that is reset as soon as it is made: that may be noticed before the first byte.
+    There is only one, except for a connection reset as soon as it is made, which may be noticed before the first byte.
     """
     if fault is Fault.RESET_ON_ACCEPT:
         return expected(fault, kind), expected(Fault.REFUSE_CONNECTIONS, kind)
@@ -124,7 +124,7 @@ def allowed(fault: Fault, kind: str) -> tuple[Expected, ...]:
 
 
 def expected(fault: Fault, kind: str) -> Expected:
-    """The state as the fault's meaning says."""
+    """Give the outcome as the fault's meaning says."""
     meaning = MEANINGS[fault]
     if fault in SAYS_NOTHING and kind == "viewing_registration":
         return Expected(State.SUCCEEDED, (None,), written=True, counted=False)

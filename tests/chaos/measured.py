@@ -1,4 +1,4 @@
-"""What the page shows as last measured: each part on each database from the run that played it last.
+"""The measurements that the page shows: each part on each database from the run that played it last.
 
 The figures stand beside the page, in a JSON file, from which its tables are drawn anew: so one part can be run today and
 another one tomorrow, and each keeps its own day, extent and seed.
@@ -33,7 +33,7 @@ NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One part on one database: when and by which command it was run, and what came of it."""
+    """One part on one database: when and by which command it was run, and its figures."""
 
     part: str
     database: str
@@ -45,8 +45,8 @@ class Measured:
     rows: tuple[Figures, ...]
 
 
-def measured(played: Played) -> Measured:
-    """Of a part that has just been run."""
+def measure(played: Played) -> Measured:
+    """Make the record of a part that has just been run."""
     errand = played.errand
     rows = tuple(result.figures for result in played.results)
     day = f"{datetime.now(UTC):%Y-%m-%d}"
@@ -61,90 +61,97 @@ def _command(errand: Errand) -> str:
 def _commit() -> str:
     command = ["git", "describe", "--always", "--dirty"]
     try:
-        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        described = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     except OSError:
         return "unknown"
-    return told.stdout.strip() or "unknown"
+    return described.stdout.strip() or "unknown"
 
 
 def _machine() -> str:
-    """What it ran on, and how much else there was to do: the load is the last minute's, the run's own share in it."""
+    """Describe the machine and its load, which is the last minute's and includes the run's own."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}"
 
 
-def written(page: Path, played: Played) -> None:
-    """Put a part in the place of what the page showed of it; every other part stays."""
+def write_page(page: Path, played: Played) -> None:
+    """Replace a part's figures on the page; every other part stays."""
     record = page.with_suffix(".json")
-    kept = {(one.part, one.database): one for one in _read(record)}
-    one = measured(played)
-    kept[one.part, one.database] = one
+    kept = {(entry.part, entry.database): entry for entry in _read_record(record)}
+    newest = measure(played)
+    kept[newest.part, newest.database] = newest
     ordered = [kept[key] for key in sorted(kept)]
-    record.write_text(json.dumps([asdict(one) for one in ordered], indent=1, ensure_ascii=False) + "\n", "utf-8")
-    page.write_text(inserted(page.read_text(encoding="utf-8"), tables(ordered)), encoding="utf-8")
+    record.write_text(json.dumps([asdict(entry) for entry in ordered], indent=1, ensure_ascii=False) + "\n", "utf-8")
+    page.write_text(insert_between_marks(page.read_text(encoding="utf-8"), draw_tables(ordered)), encoding="utf-8")
 
 
-def _read(record: Path) -> list[Measured]:
+def _read_record(record: Path) -> list[Measured]:
     if not record.exists():
         return []
-    found = json.loads(record.read_text(encoding="utf-8"))
-    return [Measured(**{**one, "rows": tuple(Figures(**row) for row in one["rows"])}) for one in found]
+    entries = json.loads(record.read_text(encoding="utf-8"))
+    return [Measured(**{**entry, "rows": tuple(Figures(**row) for row in entry["rows"])}) for entry in entries]
 
 
-def inserted(page: str, text: str) -> str:
-    """The page with this text between its two marks, and nothing else changed."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def insert_between_marks(page: str, text: str) -> str:
+    """Replace the page's text between its two marks, and nothing else."""
+    before, begin, after_begin = page.partition(BEGIN)
+    _, end, after = after_begin.partition(END)
     if not (begin and end):
         raise ValueError(f"the page has no place for it: {BEGIN} and {END}")
     return f"{before}{BEGIN}\n{text}\n{END}{after}"
 
 
-def tables(found: Sequence[Measured]) -> str:
-    """All tables of the page: the sums, the points and the faults, and which runs they are from."""
-    sums = [_line(f"{one.part} {NAMES[one.database]}", row) for one in found for row in one.rows if not row.column]
-    parts = ["", table([HEADINGS, *sums])]
-    for part, what in DETAILED.items():
-        if some := [one for one in found if one.part == part]:
-            parts += ["", f"{part} in detail: operations · violations · in doubt.", "", _detail(what, some)]
+def draw_tables(entries: Sequence[Measured]) -> str:
+    """Draw all tables of the page: the sums, the points and the faults, and the runs they are from."""
+    sums = [
+        _line(f"{entry.part} {NAMES[entry.database]}", row) for entry in entries for row in entry.rows if not row.column
+    ]
+    parts = ["", draw_table([HEADINGS, *sums])]
+    for part, heading in DETAILED.items():
+        if entries_of_part := [entry for entry in entries if entry.part == part]:
+            parts += [
+                "",
+                f"{part} in detail: operations · violations · in doubt.",
+                "",
+                _draw_detail(heading, entries_of_part),
+            ]
     runs = [("run", "`python3 run.py chaos` …", "day", "commit", "seconds", "machine")]
-    for one in found:
-        name = f"{one.part} {NAMES[one.database]}"
-        runs.append((name, f"`{one.command}`", one.day, one.commit, str(one.seconds), one.machine))
-    return "\n".join([*parts, "", table(runs), ""])
+    for entry in entries:
+        name = f"{entry.part} {NAMES[entry.database]}"
+        runs.append((name, f"`{entry.command}`", entry.day, entry.commit, str(entry.seconds), entry.machine))
+    return "\n".join([*parts, "", draw_table(runs), ""])
 
 
-def _detail(what: str, some: Sequence[Measured]) -> str:
-    """A line for each point or fault, a column for each way in which it was met."""
+def _draw_detail(heading: str, entries: Sequence[Measured]) -> str:
+    """Draw a line for each point or fault, a column for each way in which it was met."""
     cells: dict[str, dict[str, str]] = {}
-    for one in some:
-        for row in one.rows:
+    for entry in entries:
+        for row in entry.rows:
             if row.column:
                 line = cells.setdefault(row.fault, {})
                 cell = f"{row.operations} · {row.broken} · {row.in_doubt}"
-                line[f"{row.column}, {NAMES[one.database]}"] = cell
+                line[f"{row.column}, {NAMES[entry.database]}"] = cell
                 if row.notes:
                     line["then"] = row.notes
     columns = list(dict.fromkeys(column for line in cells.values() for column in line))
     lines = [(fault, *(line.get(column, "") for column in columns)) for fault, line in cells.items()]
-    return table([(what, *columns), *lines])
+    return draw_table([(heading, *columns), *lines])
 
 
-def markdown(results: Iterable[Result]) -> str:
-    """All results line by line, for whoever ran them."""
+def draw_results(results: Iterable[Result]) -> str:
+    """Draw all results line by line, for the terminal."""
     lines = []
     for result in results:
         figures = result.figures
         lines.append(_line(" ".join(filter(None, (result.name, figures.column))), figures))
-    return table([HEADINGS, *lines])
+    return draw_table([HEADINGS, *lines])
 
 
 def _line(name: str, row: Figures) -> tuple[str, ...]:
     seconds = "–" if row.recovered is None else f"{row.recovered:.1f}"
-    counts = (row.operations, row.lost, row.doubled, row.others, row.in_doubt)
+    counts = (row.operations, row.lost, row.doubled, row.other_violations, row.in_doubt)
     return (name, row.fault, *map(str, counts), seconds, row.notes)
 
 
-def table(lines: Sequence[Sequence[str]]) -> str:
-    """Lines as a table in Markdown, the first of them its headings."""
-    head, *rest = lines
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rest))
+def draw_table(lines: Sequence[Sequence[str]]) -> str:
+    """Draw lines as a table in Markdown; the first holds its headings."""
+    head, *body = lines
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *body))

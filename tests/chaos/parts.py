@@ -9,13 +9,13 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from tests.chaos import answers, brokers, killing, points, restarts, secrets_kept
-from tests.chaos.house import house
-from tests.chaos.result import Result, trouble
+from tests.chaos.result import Result, list_problems
+from tests.chaos.stage import open_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tests.chaos.house import House
+    from tests.chaos.stage import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Extent:
     faults: int
     load: int
     flush_every: float
-    away: float
+    outage: float
     restarts: int
     rolling: int
 
@@ -38,25 +38,25 @@ SHORT = Extent(200, 30, (("after_last_byte", "kill"), ("before_first_byte", "fre
 SHARE = Extent(60, 3, (), 5, 80, 2, 3, 1, 1)
 EXTENTS = {"long": LONG, "short": SHORT, "share": SHARE}
 
-PARTS: dict[str, Callable[[House, Extent], list[Result]]] = {
-    "G1": lambda house, extent: killing.run(house, extent.operations),
-    "G2": lambda house, extent: points.run(house, extent.points) + killing.sample(house, extent.sample),
-    "G3": lambda house, extent: answers.run(house, extent.faults),
-    "G4": lambda house, extent: brokers.run(house, count=extent.load, every=extent.flush_every, away=extent.away),
-    "G5": lambda house, extent: restarts.databases(
-        house, count=min(5_000, extent.restarts * 250), restarts=extent.restarts
+PARTS: dict[str, Callable[[Site, Extent], list[Result]]] = {
+    "G1": lambda site, extent: killing.run(site, extent.operations),
+    "G2": lambda site, extent: points.run(site, extent.points) + killing.run_sample(site, extent.sample),
+    "G3": lambda site, extent: answers.run(site, extent.faults),
+    "G4": lambda site, extent: brokers.run(site, count=extent.load, every=extent.flush_every, outage=extent.outage),
+    "G5": lambda site, extent: restarts.restart_postgres(
+        site, count=min(5_000, extent.restarts * 250), restarts=extent.restarts
     ),
-    "G6": lambda house, extent: brokers.messages(house, min(200, extent.load)),
-    "G7": lambda house, extent: restarts.rolling(house, restarts=extent.rolling),
-    "G9": lambda house, _: secrets_kept.run(house),
+    "G6": lambda site, extent: brokers.messages(site, min(200, extent.load)),
+    "G7": lambda site, extent: restarts.restart_workers(site, restarts=extent.rolling),
+    "G9": lambda site, _: secrets_kept.run(site),
 }
 
 DATABASES = ("postgresql", "sqlite")
 NO_SERVER = {"G5"}
-"""What has no meaning where the database is a file."""
+"""Parts that have no meaning where the database is a file."""
 
 OUTLIVES_POWER = {"G1", "G5"}
-"""Parts in which PostgreSQL is made to keep what it has said whatever happens. In the others it is never killed."""
+"""Parts in which PostgreSQL keeps every commit even if it is killed. In the others it is never killed."""
 
 LONGEST_FIRST = ("G7", "G4", "G1", "G9", "G5", "G6")
 SIDE_BY_SIDE = 3
@@ -76,14 +76,14 @@ class Errand:
         return f"{self.part} on {'SQLite' if self.database == 'sqlite' else 'PostgreSQL'}"
 
     @property
-    def alone(self) -> bool:
-        """Whether it wants the whole machine. The others mostly wait, and so run side by side."""
+    def wants_machine(self) -> bool:
+        """Whether it needs the whole machine. Other parts mostly wait, and so run side by side."""
         return self.part in {"G2", "G3"} or (self.part == "G1" and self.extent != "share")
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of an errand, and how many seconds it took."""
+    """The results of an errand, and how many seconds it took."""
 
     errand: Errand
     results: tuple[Result, ...]
@@ -94,35 +94,35 @@ class Played:
         return all(result.holds for result in self.results)
 
 
-def play(errand: Errand) -> Played:
-    """One part on servers of its own. What keeps it from coming to its end is a result too."""
+def play_part(errand: Errand) -> Played:
+    """Run one part on servers of its own; an exception that ends it is a result too."""
     began = time.monotonic()
     try:
-        with house(errand.seed, errand.database, durable=errand.part in OUTLIVES_POWER) as servers:
+        with open_site(errand.seed, errand.database, durable=errand.part in OUTLIVES_POWER) as servers:
             results = PARTS[errand.part](servers, EXTENTS[errand.extent])
     except Exception as error:  # noqa: BLE001 (the other parts are still to be run)
         results = [Result(errand.part, "the run itself", 0, 0, problems=(f"{type(error).__name__}: {error}",))]
     played = Played(errand, tuple(results), time.monotonic() - began)
-    _say(played)
+    _print_outcome(played)
     return played
 
 
-def play_all(errands: Sequence[Errand]) -> Iterator[Played]:
-    """First, one after another, what wants the machine for itself; then the others side by side.
+def play_parts(errands: Sequence[Errand]) -> Iterator[Played]:
+    """Run the parts that want the machine for themselves, one after another; then the others side by side.
 
-    Each has a process of its own: some parts fork, and whoever forks must have no threads.
+    Each has a process of its own: some parts fork, and a process that forks must have no threads.
     """
-    alone = [errand for errand in errands if errand.alone]
-    others = sorted(set(errands) - set(alone), key=lambda errand: LONGEST_FIRST.index(errand.part))
-    for some, at_once in ((alone, 1), (others, SIDE_BY_SIDE)):
+    alone = [errand for errand in errands if errand.wants_machine]
+    sharing = sorted(set(errands) - set(alone), key=lambda errand: LONGEST_FIRST.index(errand.part))
+    for group, at_once in ((alone, 1), (sharing, SIDE_BY_SIDE)):
         with ProcessPoolExecutor(at_once, mp_context=get_context("spawn")) as pool:
-            for done in as_completed([pool.submit(play, errand) for errand in some]):
-                yield done.result()
+            for future in as_completed([pool.submit(play_part, errand) for errand in group]):
+                yield future.result()
 
 
-def _say(played: Played) -> None:
+def _print_outcome(played: Played) -> None:
     verdict = "holds" if played.holds else "BROKEN"
     print(f"{played.errand.name} {verdict} ({played.seconds:.0f} s)", flush=True)
     for result in played.results:
-        for line in trouble(result):
+        for line in list_problems(result):
             print(f"  {result.fault} {result.column}: {line}", flush=True)

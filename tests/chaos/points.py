@@ -18,10 +18,10 @@ from sqlalchemy.exc import OperationalError
 
 from models import Lane, Operation, State
 from tests.chaos import fork
-from tests.chaos.evidence import gather
-from tests.chaos.fork import Ending, Warm
-from tests.chaos.house import sandbox
-from tests.chaos.result import Result, judged
+from tests.chaos.evidence import gather_evidence
+from tests.chaos.fork import Ending, WarmEngine
+from tests.chaos.result import Result, judge
+from tests.chaos.stage import start_sandbox
 from worker.failpoints import POINTS
 from worker.housekeeping import rescue_abandoned
 from worker.outbox import Database, connect
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tests.chaos.house import House
+    from tests.chaos.stage import Site
 
 SLOTS = 24
 """Cases under way at once. Most of them only wait: for a lease, or for a quiet time to end."""
 
 TRIES = 20
 KINDS = ("appointment", "comeback")
-"""One that waits for a person in doubt, one that Vitec can be asked about."""
+"""A kind that needs a person in doubt, and one that Vitec can be asked about."""
 
 _WAITS: dict[str, float] = {
     "vitec_requests_per_second": 0,
@@ -52,7 +52,7 @@ LEASE = Settings(vitec_timeout=1.2, lease_margin=1.8, claim_margin=0.2, **_WAITS
 """A lease of 3 s, of which the dead man's switch leaves 2 s for writing."""
 
 WELL = Settings(vitec_timeout=10, lease_margin=15, claim_margin=2, **_WAITS)  # type: ignore[arg-type]
-"""For those who come afterwards: with these a busy machine is no reason to end."""
+"""Settings of the workers that recover: with these a busy machine is no reason to end."""
 
 DONE_TO_IT = {"kill": "killed", "freeze": "stopped"}
 
@@ -71,7 +71,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A database of its own, so that what a stopped turn has locked stops no other case; and where its cases are told.
+    """A database of its own, so that the locks of a stopped turn stop no other case; and the report of its cases.
 
     `first`: the number from which on this slot's operations are numbered, here and at the stand-in.
     """
@@ -91,51 +91,51 @@ class Hit:
     state: State
 
 
-def cases(times: int, seed: int) -> list[Case]:
-    """Every point and act so many times, in an order that the seed decides."""
-    found = [
+def plan_cases(times: int, seed: int) -> list[Case]:
+    """List every point and act so many times, in an order that the seed decides."""
+    planned = [
         Case(point, act, KINDS[number % 2]) for act in ("kill", "freeze") for point in POINTS for number in range(times)
     ]
-    random.Random(seed).shuffle(found)
-    return found
+    random.Random(seed).shuffle(planned)
+    return planned
 
 
-def run(house: House, times: int) -> list[Result]:
-    """All cases; one result for each point and act."""
-    folder = house.folder / "g2"
+def run(site: Site, times: int) -> list[Result]:
+    """Play all cases. Returns one result for each point and act."""
+    folder = site.folder / "g2"
     folder.mkdir()
-    waiting = cases(times, house.seed)
-    with sandbox(folder) as (base_url, ledger):
-        warm_url = house.database("g2_warm", first_id=900_000_000)
-        warm = Warm(warm_url, base_url, WELL)
-        slots = [_slot(house, number) for number in range(min(SLOTS, len(waiting)))]
-        pipe = fork.dealt(len(waiting))
-        shares = [partial(_share, slot, warm, waiting, pipe) for slot in slots]
-        endings = fork.side_by_side(shares, patience=60 + len(waiting))
+    waiting = plan_cases(times, site.seed)
+    with start_sandbox(folder) as (base_url, ledger):
+        warm_url = site.create_database("g2_warm", first_id=900_000_000)
+        warm = WarmEngine(warm_url, base_url, WELL)
+        slots = [_slot(site, number) for number in range(min(SLOTS, len(waiting)))]
+        pipe = fork.deal_numbers(len(waiting))
+        shares = [partial(_work_through, slot, warm, waiting, pipe) for slot in slots]
+        endings = fork.run_side_by_side(shares, patience=60 + len(waiting))
         os.close(pipe)
-        over = [told for slot in slots for told in _told(slot, waiting)]
-        evidence = gather([warm_url, *(slot.url for slot in slots)], [ledger])
+        over = [case_and_hit for slot in slots for case_and_hit in _read_report(slot, waiting)]
+        evidence = gather_evidence([warm_url, *(slot.url for slot in slots)], [ledger])
     broken = [f"a process that played cases ended: {ending}" for ending in endings if ending != Ending(status=0)]
-    broken += [f"{len(waiting) - len(over)} cases were not told of"] if len(over) != len(waiting) else []
-    whole = judged(
+    broken += [f"{len(waiting) - len(over)} cases were not reported"] if len(over) != len(waiting) else []
+    whole = judge(
         "G2", "all points", evidence, problems=broken, notes=f"bare turns, lease {turn_policy(LEASE).lease:.1f} s"
     )
     return [*_results(over), whole]
 
 
-def _slot(house: House, number: int) -> Slot:
+def _slot(site: Site, number: int) -> Slot:
     first = (number + 1) * 1_000_000
-    return Slot(house.database(f"g2_{number}", first_id=first), first, house.folder / "g2" / f"{number}.jsonl")
+    return Slot(site.create_database(f"g2_{number}", first_id=first), first, site.folder / "g2" / f"{number}.jsonl")
 
 
-def _share(slot: Slot, warm: Warm, waiting: Sequence[Case], pipe: int) -> None:
-    """In a process of its own: one case after another, until none is left."""
-    db, impatient = warm.switched(slot.url), _impatient(slot.url)
+def _work_through(slot: Slot, warm: WarmEngine, waiting: Sequence[Case], pipe: int) -> None:
+    """Play one case after another until none is left, in a process of its own."""
+    db, impatient = warm.switch_to(slot.url), _connect_impatiently(slot.url)
     register(db, warm.base_url)
     numbers = itertools.count(slot.first)
     with slot.report.open("a", encoding="utf-8") as report:
-        for at in fork.taken(pipe):
-            tries = (_hit(warm, slot.url, (db, impatient), waiting[at], next(numbers)) for _ in range(TRIES))
+        for at in fork.take_numbers(pipe):
+            tries = (_play(warm, slot.url, (db, impatient), waiting[at], next(numbers)) for _ in range(TRIES))
             # If a point is not reached, the machine was too slow for the lease, and the turn gave its rows back.
             hit = next(tries)
             while not hit.reached and (another := next(tries, None)):
@@ -144,56 +144,56 @@ def _share(slot: Slot, warm: Warm, waiting: Sequence[Case], pipe: int) -> None:
             report.flush()
 
 
-def _told(slot: Slot, waiting: Sequence[Case]) -> Iterator[tuple[Case, Hit]]:
+def _read_report(slot: Slot, waiting: Sequence[Case]) -> Iterator[tuple[Case, Hit]]:
     for line in slot.report.read_text(encoding="utf-8").splitlines() if slot.report.exists() else ():
-        told = json.loads(line)
-        ending = told["ending"] and Ending(**told["ending"])
-        yield waiting[told["at"]], Hit(told["operation_id"], told["reached"], ending, State(told["state"]))
+        entry = json.loads(line)
+        ending = entry["ending"] and Ending(**entry["ending"])
+        yield waiting[entry["at"]], Hit(entry["operation_id"], entry["reached"], ending, State(entry["state"]))
 
 
-def _hit(warm: Warm, url: str, ways: tuple[Database, Database], case: Case, number: int) -> Hit:
-    """One case from its operation's recording to its recovery."""
+def _play(warm: WarmEngine, url: str, ways: tuple[Database, Database], case: Case, number: int) -> Hit:
+    """Play one case, from its operation's recording to its recovery."""
     db, impatient = ways
-    id_ = fork.record(db, case.kind, number, f"M{number}")
-    pid = fork.child(partial(warm.turn, url, case.kind, LEASE, f"{case.point}={case.act}"))
-    ending = fork.stopped_or_ended(pid)
+    id_ = fork.record_operation(db, case.kind, number, f"M{number}")
+    pid = fork.fork_child(partial(warm.take_turn, url, case.kind, LEASE, f"{case.point}={case.act}"))
+    ending = fork.wait_for_child(pid)
     reached = (ending is None) if case.act == "freeze" else (ending == Ending(signal=signal.SIGKILL))
     if reached and case.act == "freeze":
-        ending = _continued_past_its_lease(impatient, pid)
+        ending = _continue_past_lease(impatient, pid)
     else:
-        _let_the_lease_end(db)
-    warm.recover(db, WELL, seconds=90, kinds=[case.kind])
+        _end_leases(db)
+    warm.recover_all(db, WELL, seconds=90, kinds=[case.kind])
     with db.read() as connection:
         state = connection.execute(select(Operation.state).where(Operation.id == id_)).scalar_one()
     return Hit(id_, reached, ending, State(state))
 
 
-def _continued_past_its_lease(impatient: Database, pid: int) -> Ending | None:
-    """Leave it stopped until its lease is over and somebody has taken what was its own; then continue it."""
+def _continue_past_lease(impatient: Database, pid: int) -> Ending | None:
+    """Leave it stopped until its lease is over and another process has rescued its rows; then continue it."""
     time.sleep(turn_policy(LEASE).lease + 0.3)
-    # While a stopped transaction holds the lane this fails, as it would for everybody, and is done again later.
+    # While a stopped transaction holds the lane this fails, as it would for any worker, and is done again later.
     with suppress(OperationalError):
         rescue_abandoned(impatient, LEASE, "rescuer:1")
     os.kill(pid, signal.SIGCONT)
-    return fork.stopped_or_ended(pid)
+    return fork.wait_for_child(pid)
 
 
-def _impatient(url: str) -> Database:
-    """A way to the database on which nobody waits for a lock that a stopped process holds."""
+def _connect_impatiently(url: str) -> Database:
+    """Connect so that no statement waits long for a lock that a stopped process holds."""
     engine = connect(url, pool_size=1, lock_timeout=0.05)
     if engine.dialect.name == "postgresql":
         event.listen(engine, "connect", lambda driver, _: driver.execute("SET lock_timeout = '50ms'"))
     return Database(engine)
 
 
-def _let_the_lease_end(db: Database) -> None:
-    """The dead do not come back, so their leases may end at once."""
+def _end_leases(db: Database) -> None:
+    """End all leases at once; killed processes do not come back."""
     with db.write() as connection:
         connection.execute(update(Lane).where(Lane.lease_until.is_not(None)).values(lease_until=db.clock.now()))
 
 
-def _wrong(case: Case, hit: Hit) -> Iterator[str]:
-    """What is not as it must be with one operation, whose case is over."""
+def _problems(case: Case, hit: Hit) -> Iterator[str]:
+    """List what is wrong with one operation when its case is over."""
     if not hit.reached:
         yield f"the point was not reached in {TRIES} tries ({hit.ending})"
     if case.act == "freeze" and case.point in SENT and hit.ending != Ending(signal=signal.SIGALRM):
@@ -205,21 +205,21 @@ def _wrong(case: Case, hit: Hit) -> Iterator[str]:
 
 
 def state_after(case: Case) -> State:
-    """Where the operation must stand once a well worker has come by."""
+    """Give the state of the operation once a well worker has come by."""
     doubted = case.point in SENT or (case.point == "after_claim_commit" and case.act == "kill")
     if case.act == "kill" and case.point == "before_settle_commit":
         doubted = True
-    # What was in doubt about a comeback has been cleared up by asking, one way or the other.
+    # A comeback in doubt has been settled by look-ups, one way or the other.
     return State.IN_DOUBT if doubted and case.kind == "appointment" else State.SUCCEEDED
 
 
 def _results(over: Sequence[tuple[Case, Hit]]) -> list[Result]:
-    found = []
+    results = []
     for act in ("kill", "freeze"):
         for point in POINTS:
             hits = [(case, hit) for case, hit in over if (case.act, case.point) == (act, point)]
-            problems = tuple(what for case, hit in hits for what in _wrong(case, hit))
+            problems = tuple(problem for case, hit in hits for problem in _problems(case, hit))
             doubted = sum(hit.state is State.IN_DOUBT for _, hit in hits)
             name = point.replace("_", " ")
-            found.append(Result("G2", name, len(hits), doubted, problems=problems, column=DONE_TO_IT[act]))
-    return found
+            results.append(Result("G2", name, len(hits), doubted, problems=problems, column=DONE_TO_IT[act]))
+    return results

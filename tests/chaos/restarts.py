@@ -10,12 +10,12 @@ import psycopg
 from sqlalchemy import make_url
 
 from models import State
-from tests.chaos.house import stage
-from tests.chaos.result import Result, judged
+from tests.chaos.result import Result, judge
+from tests.chaos.stage import set_stage
 from worker.sandbox import Ledger
 
 if TYPE_CHECKING:
-    from tests.chaos.house import House, Stage
+    from tests.chaos.stage import Site, Stage
     from tests.processes import Process
 
 
@@ -28,32 +28,32 @@ while the database is away is a reason for doubt, until the answers that the wor
 """
 
 
-def databases(house: House, *, count: int, restarts: int) -> list[Result]:
+def restart_postgres(site: Site, *, count: int, restarts: int) -> list[Result]:
     """G5: so many immediate restarts, and as many times all connections cut, while so many operations are sent."""
-    assert house.postgres is not None, "there is no server to restart"
+    assert site.postgres is not None, "there is no server to restart"
     pace = max(20, count // (restarts * 4))
-    with stage(house, "g5", VITEC_REQUESTS_PER_SECOND=str(pace), **LASTING) as scene:
-        scene.imported(count)
-        scene.worker("one").says("ready")
-        scene.worker("two")
-        scene.beat()
-        slowest, dice, done = 0.0, random.Random(house.seed), 0
-        while done < restarts and scene.done() < count:
+    with set_stage(site, "g5", VITEC_REQUESTS_PER_SECOND=str(pace), **LASTING) as scene:
+        scene.import_to_the_end(count)
+        scene.start_worker("one").says("ready")
+        scene.start_worker("two")
+        scene.start_beat()
+        slowest, dice, restarted = 0.0, random.Random(site.seed), 0
+        while restarted < restarts and scene.count_succeeded() < count:
             time.sleep(dice.uniform(0.2, 1.5))
             _terminate_backends(scene)
             time.sleep(dice.uniform(0.2, 1.5))
-            house.postgres.kill()
-            house.postgres.start(deadline=60)
+            site.postgres.kill()
+            site.postgres.start(deadline=60)
             slowest = max(slowest, _seconds_until_sending(scene))
-            done += 1
-        scene.settled(seconds=count / pace + 120)
-        evidence, states = scene.evidence(), scene.states()
+            restarted += 1
+        scene.wait_until_settled(seconds=count / pace + 120)
+        evidence, states = scene.gather_evidence(), scene.count_states()
     problems = [] if states == {State.SUCCEEDED: count} else [f"not all has succeeded: {dict(states)}"]
     problems += [f"sending began again only after {slowest:.1f} s"] if slowest > 15 else []
-    problems += [f"only {done} restarts before all was done"] if done < restarts else []
-    notes = f"{done} restarts, connections cut {done} times, {pace} requests/s; the slowest counted"
+    problems += [f"only {restarted} restarts before all was done"] if restarted < restarts else []
+    notes = f"{restarted} restarts, connections cut {restarted} times, {pace} requests/s; the slowest counted"
     fault = "PostgreSQL restarted at once, connections cut"
-    return [judged("G5", fault, evidence, problems=problems, recovered=slowest, notes=notes)]
+    return [judge("G5", fault, evidence, problems=problems, recovered=slowest, notes=notes)]
 
 
 def _terminate_backends(scene: Stage) -> None:
@@ -67,7 +67,7 @@ def _terminate_backends(scene: Stage) -> None:
 
 
 def _seconds_until_sending(scene: Stage) -> float:
-    """How long it takes until the stand-in receives something, counted from now."""
+    """Measure how long it takes until the stand-in receives a request."""
     with Ledger(scene.ledger) as ledger:
         before = ledger.count()
         return scene.wait(
@@ -76,39 +76,39 @@ def _seconds_until_sending(scene: Stage) -> float:
 
 
 def _is_work_left(scene: Stage) -> bool:
-    states = scene.states()
+    states = scene.count_states()
     return bool(states[State.PENDING] + states[State.RETRYABLE])
 
 
-def rolling(house: House, *, restarts: int) -> list[Result]:
+def restart_workers(site: Site, *, restarts: int) -> list[Result]:
     """G7: two workers, restarted in turn by SIGTERM while there is work for both."""
     pace = 30
     count = 0
-    with stage(house, "g7", VITEC_REQUESTS_PER_SECOND=str(pace)) as scene:
-        workers = [scene.worker(name).says("ready") for name in (("one",) if house.on_sqlite else ("one", "two"))]
-        scene.beat()
+    with set_stage(site, "g7", VITEC_REQUESTS_PER_SECOND=str(pace)) as scene:
+        workers = [scene.start_worker(name).says("ready") for name in (("one",) if site.on_sqlite else ("one", "two"))]
+        scene.start_beat()
         slowest, idle, problems = 0.0, 0, []
         for number in range(restarts):
-            if scene.states()[State.PENDING] < 10 * pace:
-                scene.imported(12 * pace, start=count, name=f"export_{count}")
+            if scene.count_states()[State.PENDING] < 10 * pace:
+                scene.import_to_the_end(12 * pace, start=count, name=f"export_{count}")
                 count += 12 * pace
             idle += not _is_work_left(scene)
-            status, seconds = _restarted(workers[number % len(workers)])
+            status, seconds = _restart_worker(workers[number % len(workers)])
             slowest = max(slowest, seconds)
             problems += [] if status == 0 else [f"a worker ended with status {status}"]
-        scene.settled(seconds=count / pace + 60)
-        evidence, states = scene.evidence(), scene.states()
+        scene.wait_until_settled(seconds=count / pace + 60)
+        evidence, states = scene.gather_evidence(), scene.count_states()
     problems += [] if states == {State.SUCCEEDED: count} else [f"not all has succeeded: {dict(states)}"]
     problems += [f"{idle} restarts without load"] if idle else []
     notes = f"a shutdown took at most {slowest:.1f} s"
-    return [judged("G7", f"{restarts} rolling restarts by SIGTERM", evidence, problems=problems, notes=notes)]
+    return [judge("G7", f"{restarts} rolling restarts by SIGTERM", evidence, problems=problems, notes=notes)]
 
 
-def _restarted(worker: Process) -> tuple[int, float]:
-    """Restart a worker in peace. Returns its exit status, and how long it took to end."""
-    began, said = time.monotonic(), worker.output.count("ready.")
+def _restart_worker(worker: Process) -> tuple[int, float]:
+    """Restart a worker by SIGTERM. Returns its exit status, and how long it took to end."""
+    began, ready_before = time.monotonic(), worker.output.count("ready.")
     worker.terminate()
     status = worker.ends(seconds=PATIENCE)
     seconds = time.monotonic() - began
-    worker.start().until(lambda: worker.output.count("ready.") > said, seconds=60, why="it does not start")
+    worker.start().until(lambda: worker.output.count("ready.") > ready_before, seconds=60, why="it does not start")
     return status, seconds

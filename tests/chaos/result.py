@@ -1,4 +1,4 @@
-"""What a run found out: figures and violations, as cells of a table and as lines to read."""
+"""Results of a run: figures and violations, as cells of a table and as lines to read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.chaos.checker import Invariant, Violation, check
-from tests.chaos.evidence import ever_in_doubt
+from tests.chaos.evidence import count_ever_in_doubt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a table shows of a result."""
+    """The cells that a table shows of a result."""
 
     fault: str
     column: str
-    """Where many faults are met in the same few ways: which of these ways. Empty: a line of its own."""
+    """The way in which a fault was met, where many faults are met in the same few ways. Empty: a line of its own."""
     operations: int
     lost: int
     doubled: int
-    others: int
+    other_violations: int
     in_doubt: int
     recovered: float | None
     notes: str
 
     @property
     def broken(self) -> int:
-        return self.lost + self.doubled + self.others
+        return self.lost + self.doubled + self.other_violations
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class Result:
     def figures(self) -> Figures:
         counts = Counter(violation.invariant for violation in self.violations)
         lost, doubled = counts[Invariant.LOST], counts[Invariant.DOUBLED]
-        others = len(self.violations) - lost - doubled + len(self.problems)
+        other_violations = len(self.violations) - lost - doubled + len(self.problems)
         recovered = None if self.recovered is None else round(self.recovered, 1)
-        counted = (self.operations, lost, doubled, others, self.in_doubt)
+        counted = (self.operations, lost, doubled, other_violations, self.in_doubt)
         return Figures(self.fault, self.column, *counted, recovered, self.notes)
 
 
-def judged(
+def judge(
     name: str,
     fault: str,
     evidence: Evidence,
@@ -73,14 +73,14 @@ def judged(
     notes: str = "",
     column: str = "",
 ) -> Result:
-    """The result of a run of which this is the evidence."""
-    found = tuple(check(evidence))
-    doubted = ever_in_doubt(evidence)
-    return Result(name, fault, len(evidence.rows), doubted, found, tuple(problems), recovered, notes, column)
+    """Judge a run by its evidence."""
+    violations = tuple(check(evidence))
+    doubted = count_ever_in_doubt(evidence)
+    return Result(name, fault, len(evidence.rows), doubted, violations, tuple(problems), recovered, notes, column)
 
 
-def trouble(result: Result, most: int = 10) -> list[str]:
-    """What was broken, in words; of many the first ones."""
+def list_problems(result: Result, limit: int = 10) -> list[str]:
+    """List broken promises in words; of many the first ones."""
     lines = [*map(str, result.violations), *result.problems]
-    rest = [f"… and {len(lines) - most} more"] if len(lines) > most else []
-    return lines[:most] + rest
+    omission = [f"… and {len(lines) - limit} more"] if len(lines) > limit else []
+    return lines[:limit] + omission

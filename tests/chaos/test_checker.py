@@ -1,4 +1,4 @@
-"""The checker finds what is planted, names it rightly, and finds nothing in a run in which all is well."""
+"""The checker finds each planted violation, names it rightly, and finds none in a run in which all is well."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def evidence(
     return Evidence({row.id: row}, tried, requests, reasons)
 
 
-def broken(what: Evidence) -> set[Invariant]:
-    return {violation.invariant for violation in check(what)}
+def broken(judged: Evidence) -> set[Invariant]:
+    return {violation.invariant for violation in check(judged)}
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_what_is_planted_is_found_and_nothing_else(planted: Evidence, invariant:
 
 
 def test_a_row_in_flight_without_a_worker_is_lost() -> None:
-    left = evidence(replace(ROW, state=State.IN_FLIGHT, remote_id=None), (), ())
-    assert broken(left) == {Invariant.LOST}
+    in_flight = evidence(replace(ROW, state=State.IN_FLIGHT, remote_id=None), (), ())
+    assert broken(in_flight) == {Invariant.LOST}
 
 
 def test_every_fault_of_the_stand_in_has_a_meaning() -> None:

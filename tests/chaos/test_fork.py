@@ -1,4 +1,4 @@
-"""Children that share the work out among themselves, each piece to one of them, and of whom none is left."""
+"""Forked children share out the work, each piece to one of them, and none outlives its share."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from tests.chaos import fork
 
 
 def test_each_number_is_taken_exactly_once() -> None:
-    with closing(os.fdopen(fork.dealt(5_400), "rb", buffering=0)) as pipe:
-        assert list(fork.taken(pipe.fileno())) == list(range(5_400))
+    with closing(os.fdopen(fork.deal_numbers(5_400), "rb", buffering=0)) as pipe:
+        assert list(fork.take_numbers(pipe.fileno())) == list(range(5_400))
 
 
-def told_by(program: str) -> str:
+def run_program(program: str) -> str:
     """Run a program of its own, since a test runner has threads and must not fork."""
     command = [sys.executable, "-c", textwrap.dedent(program)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
-def test_how_each_child_ended_is_told_in_their_order() -> None:
-    endings = told_by("""
+def test_endings_come_in_the_order_of_the_children() -> None:
+    endings = run_program("""
         import os, signal
         from tests.chaos import fork
         def killed(): os.kill(os.getpid(), signal.SIGKILL)
         def failed(): raise SystemExit
-        print([(e.signal, e.status) for e in fork.side_by_side([killed, failed, lambda: None], patience=20)])
+        print([(e.signal, e.status) for e in fork.run_side_by_side([killed, failed, lambda: None], patience=20)])
     """)
     assert endings == "[(9, None), (None, 1), (None, 0)]"
 
 
 def test_a_slow_child_is_ended_with_its_own_children() -> None:
-    told = told_by("""
+    output = run_program("""
         import os, signal, time
         from tests.chaos import fork
         reading, writing = os.pipe()
         def slow():
-            fork.child(lambda: time.sleep(60))
+            fork.fork_child(lambda: time.sleep(60))
             time.sleep(60)
-        (ending,) = fork.side_by_side([slow], patience=0.5)
+        (ending,) = fork.run_side_by_side([slow], patience=0.5)
         os.close(writing)
-        # The pipe has its end only when nobody has it open for writing any more.
+        # The pipe has its end only when no process has it open for writing any more.
         print(ending == fork.Ending(), os.read(reading, 1))
     """)
-    assert told == "True b''"
+    assert output == "True b''"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.chaos.checker import Invariant, Violation
-from tests.chaos.measured import BEGIN, END, inserted, written
+from tests.chaos.measured import BEGIN, END, insert_between_marks, write_page
 from tests.chaos.parts import Errand, Played
 from tests.chaos.result import Result
 
@@ -32,18 +32,20 @@ def page(tmp_path: Path) -> Path:
 
 
 def test_only_what_stands_between_the_marks_is_replaced() -> None:
-    assert inserted(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    assert (
+        insert_between_marks(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    )
 
 
 @pytest.mark.parametrize("page", ["none", f"only {BEGIN}", f"only {END}"])
 def test_a_page_without_both_marks_is_left_alone(page: str) -> None:
     with pytest.raises(ValueError, match="has no place"):
-        inserted(page, "new")
+        insert_between_marks(page, "new")
 
 
 def test_a_part_not_run_keeps_its_figures_and_seed(page: Path) -> None:
-    written(page, played("G2", KILLED, seed=7))
-    written(page, played("G4", FLUSHED, extent="short", seed=8))
+    write_page(page, played("G2", KILLED, seed=7))
+    write_page(page, played("G4", FLUSHED, extent="short", seed=8))
     text = page.read_text(encoding="utf-8")
     assert "--long --only G2 --database postgresql --seed 7" in text
     assert "--short --only G4 --database postgresql --seed 8" in text
@@ -51,15 +53,15 @@ def test_a_part_not_run_keeps_its_figures_and_seed(page: Path) -> None:
 
 
 def test_a_new_run_of_a_part_replaces_its_last(page: Path) -> None:
-    written(page, played("G4", FLUSHED, seed=7))
-    written(page, played("G4", FLUSHED, seed=8))
+    write_page(page, played("G4", FLUSHED, seed=7))
+    write_page(page, played("G4", FLUSHED, seed=8))
     assert "--seed 7" not in page.read_text(encoding="utf-8")
     assert len(json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))) == 1
 
 
 def test_both_databases_stand_beside_each_other(page: Path) -> None:
-    written(page, played("G2", KILLED, STOPPED))
-    written(page, played("G2", KILLED, database="sqlite"))
+    write_page(page, played("G2", KILLED, STOPPED))
+    write_page(page, played("G2", KILLED, database="sqlite"))
     text = page.read_text(encoding="utf-8")
     assert "| point of the turn | killed, PostgreSQL | stopped, PostgreSQL | killed, SQLite |" in text
     assert "| after body | 300 · 0 · 150 | 299 · 1 · 149 | 300 · 0 · 150 |" in text
@@ -68,4 +70,7 @@ def test_both_databases_stand_beside_each_other(page: Path) -> None:
 def test_what_is_broken_is_counted_by_what_it_breaks() -> None:
     lost, ghost = (Violation(invariant, 1, "") for invariant in (Invariant.LOST, Invariant.GHOST))
     figures = Result("G1", "kills", 10, 0, (lost, ghost), ("too slow",)).figures
-    assert (figures.lost, figures.doubled, figures.others, figures.broken) == (1, 0, 2, 3)
+    assert figures.lost == 1
+    assert figures.doubled == 0
+    assert figures.other_violations == 2
+    assert figures.broken == 3

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from run import ROOT
-from tests.chaos.__main__ import errands, parsed
+from tests.chaos.__main__ import choose_errands, parse_arguments
 from tests.chaos.parts import NO_SERVER, PARTS
 
 
@@ -20,27 +20,33 @@ from tests.chaos.parts import NO_SERVER, PARTS
 @pytest.mark.parametrize(("part", "database"), [("G1", "postgresql"), ("G2", "postgresql"), ("G3", "sqlite")])
 def test_every_invariant_holds(part: str, database: str) -> None:
     command = [sys.executable, "-m", "tests.chaos", "--share", "--only", part, "--database", database]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=270, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{part} on" in done.stdout
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=270, check=False)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert f"{part} on" in completed.stdout
 
 
 def test_all_parts_are_run_unless_some_are_chosen() -> None:
-    assert parsed([]).only == list(PARTS)
-    assert parsed(["--only", "g1,G9"]).only == ["G1", "G9"]
+    assert parse_arguments([]).only == list(PARTS)
+    assert parse_arguments(["--only", "g1,G9"]).only == ["G1", "G9"]
 
 
 def test_the_short_form_plays_a_share_on_sqlite_too() -> None:
-    assert {errand.part for errand in errands(parsed([])) if errand.database == "sqlite"} == {"G1", "G2", "G3"}
-    assert {errand.database for errand in errands(parsed(["--long"]))} == {"postgresql"}
+    assert {errand.part for errand in choose_errands(parse_arguments([])) if errand.database == "sqlite"} == {
+        "G1",
+        "G2",
+        "G3",
+    }
+    assert {errand.database for errand in choose_errands(parse_arguments(["--long"]))} == {"postgresql"}
 
 
 def test_where_there_is_no_server_none_is_restarted() -> None:
-    assert {errand.part for errand in errands(parsed(["--database", "sqlite"]))} == set(PARTS) - NO_SERVER
+    assert {errand.part for errand in choose_errands(parse_arguments(["--database", "sqlite"]))} == set(
+        PARTS
+    ) - NO_SERVER
 
 
 def test_a_part_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        parsed(["--only", "G8"])
+        parse_arguments(["--only", "G8"])
     assert ended.value.code == 2
     assert "there is no G8" in capsys.readouterr().err

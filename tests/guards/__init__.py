@@ -1,1 +1,1 @@
-"""Each rule of a turn is taken out, one at a time, to see that a test notices: `python -m tests.guards [RULE…]`."""
+"""Takes out each rule of a turn, one at a time, to see that a test notices: `python -m tests.guards [RULE…]`."""

@@ -1,4 +1,4 @@
-"""`python -m tests.guards [RULE…]`: a table of what was taken out and whether its test noticed. 1: not all did."""
+"""`python -m tests.guards [RULE…]`: take guards out of a copy, and print whether their tests noticed. Status 1: not all did."""
 
 # ruff: noqa: T201 (its output is what it is for)
 
@@ -30,7 +30,7 @@ def main(rules: list[str]) -> int:
 def _line(guard: Guard, verdict: Verdict) -> str:
     noticed = guard.test.rpartition("::")[2] if verdict is Verdict.NOTICED else f"{verdict.value} ({guard.test})"
     place = guard.file.removeprefix("worker/")
-    return f"{guard.rule:>4} | {guard.what:<62} | {place:<20} | {noticed}"
+    return f"{guard.rule:>4} | {guard.name:<62} | {place:<20} | {noticed}"
 
 
 if __name__ == "__main__":

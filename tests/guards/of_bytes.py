@@ -1,4 +1,4 @@
-"""The guards of rules 18 to 21 and 27: when a byte may leave, and how a turn ends."""
+"""The guards of rules 18 to 21 and 27: the moments at which a byte may leave, and the end of a turn."""
 
 from tests.guards.guard import Guard
 

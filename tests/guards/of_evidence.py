@@ -1,4 +1,4 @@
-"""The guards of rules 22, 23, 25 and 26: what is known of an attempt, and who is told."""
+"""The guards of rules 22, 23, 25 and 26: the evidence about an attempt, and the report of it."""
 
 from tests.guards.guard import Guard
 

@@ -1,4 +1,4 @@
-"""The guards of rule 24: what a look-up is held against before anything is concluded from it."""
+"""The guards of rule 24: the checks of a look-up before a conclusion is drawn from it."""
 
 from tests.guards.guard import Guard
 

@@ -16,7 +16,7 @@ from tests.guards.trying import Verdict, copy_of_the_tree, run_test, try_without
 RULES = set(range(1, 28))
 
 
-@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.rule}-{guard.what}")
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.rule}-{guard.name}")
 def test_a_guard_stands_in_the_code_and_has_its_test(guard: Guard) -> None:
     assert guard.stands(ROOT)
     assert guard.without != guard.source
@@ -43,7 +43,7 @@ def test_a_guard_that_is_taken_out_is_noticed(rule: int, verdict: Verdict) -> No
 
 
 @pytest.mark.slow
-def test_a_guard_that_nobody_misses_is_told() -> None:
+def test_an_unnoticed_or_missing_guard_is_reported() -> None:
     """A change that changes nothing is not noticed, and a text that is not there is not taken out."""
     test = "tests/test_settings.py::test_settings_do_not_change"
     harmless = Guard(0, "nothing", "worker/settings.py", "LEASE_MARGIN = 15.0", "LEASE_MARGIN = 15.00", test)

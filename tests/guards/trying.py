@@ -17,7 +17,7 @@ _PATIENCE = 300
 
 
 class Verdict(StrEnum):
-    """What came of taking a guard out."""
+    """The result of taking a guard out."""
 
     NOTICED = "noticed"
     UNNOTICED = "NOT NOTICED"
@@ -53,12 +53,12 @@ def try_without(guard: Guard, copy: Path) -> Verdict:
 
 
 def run_test(test: str, copy: Path) -> int:
-    """pytest's exit status, -1 if no pytest ran; a test that hangs without its guard has noticed, too."""
+    """Run the test. Returns pytest's exit status, -1 if no pytest ran, 1 if the test hangs: it has noticed, too."""
     command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", test]
     try:
-        done = subprocess.run(command, cwd=copy, check=False, timeout=_PATIENCE, capture_output=True)
+        completed = subprocess.run(command, cwd=copy, check=False, timeout=_PATIENCE, capture_output=True)
     except subprocess.TimeoutExpired:
         return 1
-    # A Python that has no pytest ends with 1, too: without a summary nothing has been noticed.
-    ran = done.stdout.rstrip().rpartition(b"\n")[2]
-    return done.returncode if b" in " in ran else -1
+    # A Python that has no pytest ends with 1, too: without a summary no test has run.
+    ran = completed.stdout.rstrip().rpartition(b"\n")[2]
+    return completed.returncode if b" in " in ran else -1

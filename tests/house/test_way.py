@@ -10,7 +10,7 @@ from run import ROOT
 from tests.house.way import Stage, totals
 from worker.kind.headings import fold
 
-# What one happy row may enter, from a CSV cell to the wire and back. Only ever lowered.
+# The files and functions that one happy row may enter, from a CSV cell to the wire and back. Only ever lowered.
 FILES = 66
 FUNCTIONS = 326
 

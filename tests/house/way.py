@@ -1,7 +1,7 @@
 """`python -m tests.house.way`: the files and functions of the product that one row enters, from a CSV cell to the results.
 
 One appointment is imported into a new SQLite file, sent to the stand-in for Vitec by one turn, and written to the
-results. Everything is real but Vitec, in whose own files nothing is counted.
+results. Everything is real but Vitec, and the files of its stand-in are not counted.
 """
 
 # ruff: noqa: T201 (its output is what it is for)

@@ -12,15 +12,15 @@ ALLOWED_AFTER_THE_END = {State.PENDING, State.SUCCEEDED}
 
 def reachable(start: State | None, *, without: frozenset[State] = frozenset()) -> set[State]:
     """Every state that can follow `start`, without passing through the states of `without`."""
-    seen: set[State] = set()
+    reached: set[State] = set()
     todo = [start]
     while todo:
-        here = todo.pop()
+        state = todo.pop()
         for source, target in ARROWS:
-            if source == here and target not in seen | without:
-                seen.add(target)
+            if source == state and target not in reached | without:
+                reached.add(target)
                 todo.append(target)
-    return seen
+    return reached
 
 
 def test_every_state_can_be_reached() -> None:

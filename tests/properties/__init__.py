@@ -1,1 +1,1 @@
-"""What must hold whatever happens, in whatever order: a state machine that hypothesis drives over the real SQL."""
+"""Properties of every history: a state machine that hypothesis drives over the real SQL."""

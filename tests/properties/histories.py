@@ -1,6 +1,6 @@
 """The rules by which histories go on: rows arrive and change, bells ring, workers work, stop and die, people decide.
 
-What must hold after each step stands in `truth`, what everything is made of in `office`, `workers` and `vitec`.
+The truth after each step stands in `truth`, the parts of the world in `office`, `workers` and `vitec`.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ WISHES: tuple[Wish, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What may go wrong, and what guards are there. What Vitec does shows in look-ups within `late` + `stale` s."""
+    """The faults that may strike, and the guards that are on. Vitec's acts show in look-ups within `late` + `stale` s."""
 
     kinds: tuple[str, ...] = KINDS
     fates: tuple[Fate, ...] = tuple(Fate)
@@ -53,18 +53,18 @@ class Conditions:
 
 
 class Histories(RuleBasedStateMachine):
-    """The rules by which a history goes on. Numbers pick from what there is at the moment."""
+    """The rules by which a history goes on. Numbers pick among the rows, workers and requests of the moment."""
 
     engine: ClassVar[Any]
     conditions: ClassVar[Conditions]
 
     def __init__(self) -> None:
         super().__init__()
-        what = self.conditions
+        conditions = self.conditions
         clock = FixedClock()
-        policy = RetryPolicy(Backoff(30.0, 300.0), quiet=what.quiet)
-        terms = TurnPolicy(in_flight=3, look_ups=LookUpPolicy(what.gap, Patience(unclear=3, all=6)))
-        self.office = Office(World(Database(self.engine, clock), clock, Vitec(), policy, terms, what.switch))
+        policy = RetryPolicy(Backoff(30.0, 300.0), quiet=conditions.quiet)
+        terms = TurnPolicy(in_flight=3, look_ups=LookUpPolicy(conditions.gap, Patience(unclear=3, all=6)))
+        self.office = Office(World(Database(self.engine, clock), clock, Vitec(), policy, terms, conditions.switch))
         self.office.clear()
         self.standing: dict[int, Any] = {}
         self.sound = True
@@ -82,8 +82,10 @@ class Histories(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9), seconds=st.sampled_from([30.0, 4000.0]), bell=st.booleans())
     def a_row_arrives_that_is_in_a_hurry_and_after_another(self, number: int, seconds: float, bell: bool) -> None:
         parent = self.office.rows[number % len(self.office.rows)]
-        more = {"after_kind": parent.kind, "after_source_id": parent.source_id} if number % 2 else {}
-        self._arrive(self.conditions.kinds[number % len(self.conditions.kinds)], 0, bell, expires_after=seconds, **more)
+        parent_columns = {"after_kind": parent.kind, "after_source_id": parent.source_id} if number % 2 else {}
+        self._arrive(
+            self.conditions.kinds[number % len(self.conditions.kinds)], 0, bell, expires_after=seconds, **parent_columns
+        )
 
     @precondition(lambda self: self.conditions.people and len(self.office.rows) == self.conditions.most_rows)
     @rule(number=st.integers(0, 9), words=st.sampled_from(["new", "newer"]), bell=st.booleans())
@@ -92,8 +94,8 @@ class Histories(RuleBasedStateMachine):
         changed = self.office.row(old.kind, number % 3, words, source_id=old.source_id, customer_id=old.customer_id)
         self.office.arrive(changed, bell=bell)
 
-    def _arrive(self, kind: str, like: int, bell: bool, **more: Any) -> None:
-        row = self.office.row(kind, like, f"words {len(self.office.rows)}", **more)
+    def _arrive(self, kind: str, like: int, bell: bool, **columns: Any) -> None:
+        row = self.office.row(kind, like, f"words {len(self.office.rows)}", **columns)
         self.office.rows.append(row)
         self.office.arrive(row, bell=bell)
 
@@ -119,7 +121,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.office.operations)
     @rule(number=st.integers(0, 3), data=st.data())
     def a_turn_is_served(self, number: int, data: st.DataObject) -> None:
-        """All at once what the other rules do step by step, so that a history comes far."""
+        """Play a whole turn at once, which the other rules do step by step, so that a history comes far."""
         worker = self.office.ring(self._kind_to_ring_for(number))
         if worker is None:
             return
@@ -181,7 +183,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: any(worker.asking for worker in self._awake()))
     @rule(data=st.data(), number=st.integers(0, 3))
     def a_look_up_ends(self, data: st.DataObject, number: int) -> None:
-        asking = [(worker, one) for worker in self._awake() for one in worker.asking]
+        asking = [(worker, look_up) for worker in self._awake() for look_up in worker.asking]
         worker, doubtful = asking[number % len(asking)]
         worker.look(doubtful, data.draw(st.sampled_from(self.conditions.stale)))
 

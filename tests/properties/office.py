@@ -1,4 +1,4 @@
-"""What happens around the workers: rows arrive and change, people decide, time passes, housekeeping comes by."""
+"""The world around the workers: rows arrive and change, people decide, time passes, housekeeping comes by."""
 
 import hashlib
 import json
@@ -26,24 +26,24 @@ from worker.policies import dead_worker_policy
 from worker.reconciling import Delivered, GiveUp, SendAgain, Wish
 
 KINDS = ("comeback", "viewing_registration", "appointment", "order_token")
-WHO = reconciling.Decider("somebody", "so that it is known")
+DECIDER = reconciling.Decider("somebody", "so that it is known")
 LONGEST = 400
 """Rounds in which everything must have come to rest."""
 
 
 def payload_of(kind: str, customer_id: str, like: int, words: str) -> dict[str, Any]:
-    """The content of a row; rows of one kind that are alike may be confused by a look-up."""
-    what = {"customer_id": customer_id, **factory.PAYLOADS[kind]}
+    """Make the content of a row; rows of one kind that are alike may be confused by a look-up."""
+    payload = {"customer_id": customer_id, **factory.PAYLOADS[kind]}
     match kind:
         case "comeback":
-            what |= {"contact_id": f"ADR{like}", "note": words}
+            payload |= {"contact_id": f"ADR{like}", "note": words}
         case "viewing_registration":
-            what |= {"contact_id": f"ADR{like}", "contact_message": words}
+            payload |= {"contact_id": f"ADR{like}", "contact_message": words}
         case "appointment":
-            what |= {"subject": words}
+            payload |= {"subject": words}
         case _:
-            what |= {"data": words}
-    return what
+            payload |= {"data": words}
+    return payload
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Office:
     workers: list[Worker] = field(default_factory=list)
     operations: list[int] = field(default_factory=list)
     excused: set[int] = field(default_factory=set)
-    """Operations whose truth a person has misjudged, and those alike: what follows is that person's doing."""
+    """Operations that a person has misjudged, and those alike: any later fault is that person's doing."""
     rows: list[NewOperation] = field(default_factory=list)
     served: int = 0
 
@@ -66,7 +66,7 @@ class Office:
             factory.make_environment(connection, now=self.world.now)
 
     def arrive(self, row: NewOperation, *, bell: bool) -> None:
-        """A row comes from the CRM. Without the bell its enqueuer died between the commit and the waking."""
+        """Record a row from the CRM. Without the bell its enqueuer died between the commit and the waking."""
         db = self.world.db
         with db.write() as connection:
             open_lanes(connection, [(row.customer_id, row.kind, factory.GROUPS[row.kind])])
@@ -77,22 +77,22 @@ class Office:
         with db.read() as connection:
             self.operations = list(connection.scalars(select(Operation.id).order_by(Operation.id)))
 
-    def row(self, kind: str, like: int, words: str, **more: Any) -> NewOperation:
-        """A row as the importer would hand it on."""
-        customer_id = more.pop("customer_id", factory.CUSTOMER)
-        source_id = more.pop("source_id", f"S{len(self.rows)}")
+    def row(self, kind: str, like: int, words: str, **columns: Any) -> NewOperation:
+        """Make a row as the importer would hand it on."""
+        customer_id = columns.pop("customer_id", factory.CUSTOMER)
+        source_id = columns.pop("source_id", f"S{len(self.rows)}")
         payload = payload_of(kind, customer_id, like, words)
         text = json.dumps(payload)
-        digest = hashlib.sha256(f"{text} {sorted(more.items())}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{text} {sorted(columns.items())}".encode()).hexdigest()
         match_key = KIND_BY_NAME[kind].from_payload(payload).match_key()
-        return NewOperation(kind, customer_id, source_id, text, digest, match_key, **more)
+        return NewOperation(kind, customer_id, source_id, text, digest, match_key, **columns)
 
     def due(self) -> dict[str, int]:
-        """The kinds that a dispatcher would ring for."""
+        """List the kinds that a dispatcher would ring for."""
         return turns.due_kinds(self.world.db)
 
     def ring(self, kind: str, *, dies_at_once: bool = False) -> Worker | None:
-        """A bell rings, and somebody hears it."""
+        """Ring for a kind; a new worker hears it, if a lane of the kind is due."""
         self.served += 1
         worker = begin(self.world, kind, f"w:{self.served}", dies_at_once=dies_at_once)
         if worker is not None:
@@ -100,7 +100,7 @@ class Office:
         return worker
 
     def end_turn(self, worker: Worker) -> None:
-        """What is under way is awaited and written, then the lane is given back."""
+        """Await and write the requests under way, then give the lane back."""
         while worker.under_way or worker.in_hand:
             for errand in list(worker.errands):
                 if errand.request is None:
@@ -114,33 +114,33 @@ class Office:
         self.workers.remove(worker)
 
     def decide(self, operation: int, wish: Wish) -> None:
-        """A person decides. If what the person says of Vitec is not so, what follows is the person's doing."""
-        report = reconciling.carry_out(self.world.db, [operation], wish, WHO)
-        vitec, now = self.world.vitec, self.world.now
+        """Carry out a person's decision. If it is wrong about Vitec, later faults are the person's doing."""
+        report = reconciling.carry_out(self.world.db, [operation], wish, DECIDER)
+        vitec, current_time = self.world.vitec, self.world.now
         wrong = {
             SendAgain: vitec.will_act(operation),
             GiveUp: vitec.will_act(operation),
-            Delivered: vitec.times_acted(operation, now) == 0,
+            Delivered: vitec.times_acted(operation, current_time) == 0,
         }
         if report.done and wrong.get(type(wish), False):
             self._excuse(operation)
 
     def _excuse(self, operation: int) -> None:
         with self.world.db.read() as connection:
-            one = factory.operation(connection, operation)
+            row = factory.operation(connection, operation)
             alike = select(Operation.id).where(
-                Operation.customer_id == one.customer_id,
-                Operation.kind == one.kind,
-                Operation.match_key == one.match_key,
+                Operation.customer_id == row.customer_id,
+                Operation.kind == row.kind,
+                Operation.match_key == row.match_key,
             )
             self.excused |= {operation, *connection.scalars(alike)}
 
     def pause(self, kind: str) -> None:
-        """A person pauses a lane."""
+        """Pause a lane, as a person does."""
         pauses.pause(self.world.db, [self._span(kind)], by="somebody", note=None)
 
     def resume(self, kind: str) -> None:
-        """A person resumes it."""
+        """Resume it, as a person does."""
         pauses.resume(self.world.db, [self._span(kind)])
 
     @staticmethod
@@ -148,7 +148,7 @@ class Office:
         return HoldScope(Scope.LANE, factory.CUSTOMER, kind=kind)
 
     def housekeep(self) -> None:
-        """Beat's chores, all but the ringing."""
+        """Do beat's chores, all but the ringing."""
         db = self.world.db
         rescue.rescue_lanes(db, dead_worker_policy(self.world.policy), "beat:1")
         expiry.expire_overdue(db)
@@ -157,7 +157,7 @@ class Office:
         turns.wake_missed(db)
 
     def pass_time(self, seconds: float) -> None:
-        """Time passes for everybody; a paused process notices only what the kernel does to it."""
+        """Advance the clock; in a paused process only the kernel's timer works."""
         self.world.clock.advance(seconds)
         self.workers = [worker for worker in self.workers if not worker.killed_by_switch()]
         for worker in self.workers:
@@ -165,7 +165,7 @@ class Office:
                 worker.meet_deadlines()
 
     def come_to_rest(self) -> bool:
-        """No more faults: everybody who is at work dies, and others do what there is to do. False: it never ends."""
+        """End all faults: the workers die, and new ones do the remaining work. False: it never ends."""
         self.workers.clear()
         for kind in KINDS:
             self.resume(kind)
@@ -189,19 +189,19 @@ class Office:
             self.end_turn(worker)
 
     def _standing(self) -> list[Any]:
-        what = (Operation.id, Operation.state, Operation.attempt, Operation.look_ups)
+        columns = (Operation.id, Operation.state, Operation.attempt, Operation.look_ups)
         with self.world.db.read() as connection:
-            return list(connection.execute(select(*what).order_by(Operation.id)).all())
+            return list(connection.execute(select(*columns).order_by(Operation.id)).all())
 
     def wait(self) -> None:
-        """Time passes until something is next to be expected."""
+        """Advance the clock to the next moment at which anything is due."""
         moment = self._next_moment()
         if moment is not None:
             self.pass_time((moment - self.world.now).total_seconds())
 
     def _next_moment(self) -> datetime | None:
-        """When something is next to be expected."""
-        now, db = self.world.now, self.world.db
+        """Give the next moment at which anything is due."""
+        current_time, db = self.world.now, self.world.db
         moments = union_all(
             select(Operation.next_attempt_at.label("at")).where(waiting),
             select(Operation.next_attempt_at).where(can_be_looked_up()),
@@ -211,16 +211,22 @@ class Office:
             select(Hold.until),
         ).subquery()
         with db.read() as connection:
-            found: datetime | None = connection.scalar(select(func.min(moments.c.at)).where(moments.c.at > now))
-        pending = [one.acts_at for one in self.world.vitec.requests if one.acts_at is not None and one.acts_at > now]
-        return min([*pending, *([found] if found else [])], default=None)
+            next_due: datetime | None = connection.scalar(
+                select(func.min(moments.c.at)).where(moments.c.at > current_time)
+            )
+        pending = [
+            request.acts_at
+            for request in self.world.vitec.requests
+            if request.acts_at is not None and request.acts_at > current_time
+        ]
+        return min([*pending, *([next_due] if next_due else [])], default=None)
 
     def left_over(self) -> list[int]:
-        """Operations that have not ended although nothing hinders them; called when all has come to rest."""
+        """List operations that have not ended although nothing hinders them; called when all has come to rest."""
         parent = select(Operation.kind, Operation.source_id, Operation.state).subquery("parents")
         after = (parent.c.kind == Operation.after_kind) & (parent.c.source_id == Operation.after_source_id)
         hindered = Operation.after_kind.is_not(None) & (parent.c.state.is_distinct_from(State.SUCCEEDED))
         persons = (Operation.state == State.IN_DOUBT) & Operation.needs_person
         with self.world.db.read() as connection:
-            left = select(Operation.id).outerjoin(parent, after).where(Operation.finalized_at.is_(None))
-            return list(connection.scalars(left.where(~persons, ~(waiting & hindered))))
+            unended = select(Operation.id).outerjoin(parent, after).where(Operation.finalized_at.is_(None))
+            return list(connection.scalars(unended.where(~persons, ~(waiting & hindered))))

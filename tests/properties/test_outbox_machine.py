@@ -1,7 +1,7 @@
-"""Whatever happens, in whatever order: Vitec never acts twice on an operation, and nothing is forgotten.
+"""In every history Vitec acts at most once on an operation, and no operation is forgotten.
 
-As long as what Vitec does shows in every look-up within the quiet time and the gap. A world in which it may take longer
-must be found out by the same machine.
+That holds as long as Vitec's acts show in every look-up within the quiet time and the gap. A world in which it may take
+longer must be found out by the same machine.
 """
 
 import os
@@ -31,14 +31,14 @@ def engine(database_url: str) -> Iterator[Any]:
 
 @pytest.fixture
 def sqlite_engine(sqlite_url: str) -> Iterator[Any]:
-    """The same, where nothing depends on which database it is."""
+    """One SQLite database, for tests in which the database makes no difference."""
     yield from _open(sqlite_url)
 
 
 def _open(url: str) -> Iterator[Any]:
     made = connect(url, pool_size=1)
     if made.dialect.name == "sqlite":
-        # Nothing of it must outlive a power cut.
+        # The file need not outlive a power cut.
         event.listen(made, "connect", lambda raw, record: raw.execute("PRAGMA synchronous=OFF") and None)
     yield made
     made.dispose()
@@ -52,7 +52,7 @@ def _machine(engine: Any, conditions: Conditions) -> type[Histories]:
     return Under
 
 
-def _run(engine: Any, conditions: Conditions, examples: int, **more: Any) -> None:
+def _run(engine: Any, conditions: Conditions, examples: int, **options: Any) -> None:
     wanted = settings(
         max_examples=examples,
         stateful_step_count=40,
@@ -60,7 +60,7 @@ def _run(engine: Any, conditions: Conditions, examples: int, **more: Any) -> Non
         print_blob=False,
         database=None,
         suppress_health_check=list(HealthCheck),
-        **more,
+        **options,
     )
     run_state_machine_as_test(_machine(engine, conditions), settings=wanted)
 

@@ -1,4 +1,4 @@
-"""What must be so after every step: the database, held against what Vitec really did."""
+"""The truth after every step: the database, held against Vitec's acts."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ HARMLESS = "order_token"
 
 
 def check(office: Office, before: dict[int, tuple[State, int]]) -> dict[int, tuple[State, int]]:
-    """Hold every operation against the truth; returns where each stands, for the next check."""
+    """Hold every operation against the truth. Returns the state and attempt of each, for the next check."""
     with office.world.db.read() as connection:
         rows = connection.execute(select(Operation.__table__).order_by(Operation.id)).all()
     for row in rows:
@@ -24,18 +24,23 @@ def check(office: Office, before: dict[int, tuple[State, int]]) -> dict[int, tup
 
 
 def _hold_against_truth(office: Office, row: Row[Any]) -> None:
-    vitec, now = office.world.vitec, office.world.now
-    acted = vitec.times_acted(row.id, now)
+    vitec, current_time = office.world.vitec, office.world.now
+    acted = vitec.times_acted(row.id, current_time)
     if row.id in office.excused:
         return
     if row.kind != HARMLESS:
-        _say(acted <= 1, "doubled", row, now)
-        _say(acted == 0 or row.state not in WAITING, "about to be doubled", row, now)
-        _say(acted == 0 or row.state not in FINAL - {State.SUCCEEDED}, "false failure", row, now)
-    _say(row.state is not State.SUCCEEDED or acted > 0, "false success", row, now)
-    ids = {request.remote_id for request in vitec.of(row.id) if request.acted(now)}
-    _say(row.remote_id is None or row.remote_id in ids, "another's id", row, now)
-    _say(row.needs_person is False or row.state in {State.IN_DOUBT, State.SUCCEEDED}, "nobody's question", row, now)
+        _say(acted <= 1, "doubled", row, current_time)
+        _say(acted == 0 or row.state not in WAITING, "about to be doubled", row, current_time)
+        _say(acted == 0 or row.state not in FINAL - {State.SUCCEEDED}, "false failure", row, current_time)
+    _say(row.state is not State.SUCCEEDED or acted > 0, "false success", row, current_time)
+    ids = {request.remote_id for request in vitec.of(row.id) if request.acted(current_time)}
+    _say(row.remote_id is None or row.remote_id in ids, "another's id", row, current_time)
+    _say(
+        row.needs_person is False or row.state in {State.IN_DOUBT, State.SUCCEEDED},
+        "a question without doubt",
+        row,
+        current_time,
+    )
 
 
 def _hold_against_past(row: Row[Any], before: tuple[State, int] | None) -> None:
@@ -47,18 +52,20 @@ def _hold_against_past(row: Row[Any], before: tuple[State, int] | None) -> None:
             raise Violation(f"operation {row.id}: the fence was lowered")
 
 
-def _say(holds: bool, what: str, row: Row[Any], now: datetime) -> None:
+def _say(holds: bool, fault: str, row: Row[Any], current_time: datetime) -> None:
     if not holds:
-        raise Violation(f"operation {row.id} ({row.kind}, {row.state.value}, attempt {row.attempt}): {what} at {now}")
+        raise Violation(
+            f"operation {row.id} ({row.kind}, {row.state.value}, attempt {row.attempt}): {fault} at {current_time}"
+        )
 
 
 def check_at_rest(office: Office) -> None:
-    """When nothing goes wrong any more, everything ends, but for what is a person's or waits for such a one."""
+    """Let all faults end: every operation ends then, except those that wait for a person, or for such an operation."""
     if not office.come_to_rest():
         raise Violation(f"it never comes to rest: {_standing(office)}")
-    left = office.left_over()
-    if left:
-        raise Violation(f"forgotten: {left}: {_standing(office)}")
+    forgotten = office.left_over()
+    if forgotten:
+        raise Violation(f"forgotten: {forgotten}: {_standing(office)}")
     _check_trail(office)
 
 
@@ -69,13 +76,13 @@ def _standing(office: Office) -> list[Any]:
 
 
 def _check_trail(office: Office) -> None:
-    """Every request belongs to exactly one attempt, and none to an attempt of which nothing is said to be written."""
+    """Check that every request belongs to exactly one attempt, and that the history says it was written."""
     written = [(request.operation, request.attempt) for request in office.world.vitec.requests]
     if len(written) != len(set(written)):
         raise Violation("an attempt was written twice")
     with office.world.db.read() as connection:
         sent = select(Attempt.operation_id, Attempt.attempt, Attempt.written).where(Attempt.event == Event.SENT)
-        known = {(row.operation_id, row.attempt): row.written for row in connection.execute(sent)}
+        written_flags = {(row.operation_id, row.attempt): row.written for row in connection.execute(sent)}
     for key in written:
-        if key not in known or known[key] is False:
+        if key not in written_flags or written_flags[key] is False:
             raise Violation(f"the request {key} stands on no attempt that wrote it")

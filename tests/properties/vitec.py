@@ -1,6 +1,6 @@
 """A Vitec with a memory and without a wire: it may act now, later or never, and its answers may be lost.
 
-What it remembers is the truth that the outbox is held against. Time is the test's own.
+Its memory is the truth that the outbox is held against. Time is the test's own.
 """
 
 import json
@@ -18,7 +18,7 @@ STOCKHOLM = ZoneInfo("Europe/Stockholm")
 
 
 class Fate(StrEnum):
-    """What becomes of a request. Where nobody can tell whether Vitec acts, chance says so, and when."""
+    """The fate of a request. Where an error leaves open whether Vitec acts, chance says so, and when."""
 
     ANSWERED = "answered"
     GARBLED = "garbled"
@@ -38,7 +38,7 @@ MAY_ACT = frozenset({Fate.LOST, Fate.BROKEN})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request whose bytes were written. `acts_at` None: it is never carried out."""
+    """A request that was written. `acts_at` None: it is never carried out."""
 
     operation: int
     attempt: int
@@ -49,12 +49,12 @@ class Request:
 
     @property
     def remote_id(self) -> str:
-        """What it is called at Vitec, if it is carried out."""
+        """The id it has at Vitec, if it is carried out."""
         return f"ID{self.operation}X{self.attempt}"
 
-    def acted(self, now: datetime) -> bool:
-        """Whether it has been carried out by now."""
-        return self.acts_at is not None and self.acts_at <= now
+    def acted(self, at: datetime) -> bool:
+        """Whether it has been carried out by then."""
+        return self.acts_at is not None and self.acts_at <= at
 
 
 @dataclass(slots=True)
@@ -72,26 +72,30 @@ class Vitec:
         return request
 
     def of(self, operation: int) -> list[Request]:
-        """All requests of an operation."""
+        """List all requests of an operation."""
         return [request for request in self.requests if request.operation == operation]
 
-    def times_acted(self, operation: int, now: datetime) -> int:
-        """How often the operation has been carried out by now."""
-        return sum(request.acted(now) for request in self.of(operation))
+    def times_acted(self, operation: int, at: datetime) -> int:
+        """Count how often the operation has been carried out by then."""
+        return sum(request.acted(at) for request in self.of(operation))
 
     def will_act(self, operation: int) -> bool:
         """Whether it has been, or ever will be."""
         return any(request.acts_at is not None for request in self.of(operation))
 
     def answer_to_look_up(self, kind: str, payload: Mapping[str, Any], as_of: datetime) -> Answer:
-        """What a read-back shows: the truth of an earlier moment."""
-        mine = [one for one in self.requests if one.kind == kind and one.acted(as_of) and _alike(one.payload, payload)]
+        """Answer a look-up with the truth of an earlier moment."""
+        mine = [
+            request
+            for request in self.requests
+            if request.kind == kind and request.acted(as_of) and _alike(request.payload, payload)
+        ]
         shown = _comebacks(payload, mine) if kind == "comeback" else _registrations(mine)
         return Answer(200, json.dumps(shown).encode())
 
 
 def answer(request: Request) -> Answer | VitecError:
-    """The answer to a request, or the error that it ends in."""
+    """Give the answer to a request, or the error that it ends in."""
     match request.fate:
         case Fate.ANSWERED:
             return Answer(200, _success(request))
@@ -104,7 +108,7 @@ def answer(request: Request) -> Answer | VitecError:
 
 
 def error_of(fate: Fate) -> VitecError:
-    """The error that a fate without an answer ends in."""
+    """Give the error that a fate without an answer ends in."""
     errors: dict[Fate, VitecError] = {
         Fate.LOST: Unanswered("cut"),
         Fate.BROKEN: ServerError("broken", status=500),
@@ -124,19 +128,22 @@ def _success(request: Request) -> bytes:
     return json.dumps(request.remote_id).encode()
 
 
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one[key] == other[key] for key in ("customer_id", "contact_id", "viewing_id") if key in other)
+def _alike(received: Mapping[str, Any], looked_up: Mapping[str, Any]) -> bool:
+    return all(
+        received[key] == looked_up[key] for key in ("customer_id", "contact_id", "viewing_id") if key in looked_up
+    )
 
 
 def _comebacks(payload: Mapping[str, Any], made: list[Request]) -> dict[str, Any]:
     meetings = [
-        {"id": one.remote_id, "createdAt": _naive(one.acts_at), "meetingDate": one.payload["date"][:19]} for one in made
+        {"id": request.remote_id, "createdAt": _naive(request.acts_at), "meetingDate": request.payload["date"][:19]}
+        for request in made
     ]
     return {"contactId": payload["contact_id"], "meetings": meetings}
 
 
 def _registrations(made: list[Request]) -> list[dict[str, Any]]:
-    return [{key: one.payload[_OURS[key]] for key in _OURS} for one in made]
+    return [{key: request.payload[_OURS[key]] for key in _OURS} for request in made]
 
 
 _OURS = {"timeSlotId": "time_slot_id", "contactId": "contact_id", "viewingId": "viewing_id"}

@@ -1,7 +1,7 @@
-"""A worker whose turn goes step by step, so that it can be stopped, and the world can change, between any two.
+"""A worker that goes through its turn step by step, so that it can be stopped between any two steps.
 
-Every step calls what the real turn calls, in its order. What the real one owes to threads, sockets and the kernel (the
-permit, the deadline, the dead man's switch) is played here by the test's clock.
+Every step calls the functions of the real turn, in its order. The parts that the real one owes to threads, sockets and
+the kernel (the permit, the deadline, the dead man's switch) are played here by the test's clock.
 """
 
 from dataclasses import dataclass, field
@@ -34,12 +34,12 @@ TIMEOUT = 30.0
 
 
 class Violation(AssertionError):  # noqa: N818 (it is what the tests are for, not an error of theirs)
-    """Something happened that must never happen."""
+    """A promise of the outbox was broken."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What all workers share."""
+    """The database, the clock and the policies that all workers share."""
 
     db: Database
     clock: FixedClock
@@ -97,31 +97,33 @@ class Worker:
         """Settle and claim. `lost_commit`: it was carried out, and reported as failed."""
         world = self.world
         try:
-            done = exchange(world.db, self.turn, self.finished, want, world.terms, self.looked_up)
+            report = exchange(world.db, self.turn, self.finished, want, world.terms, self.looked_up)
         except IntegrityError:
             self._one_by_one()
             return
         if lost_commit:
-            known = frozenset(errand.claimed.id for errand in self.errands) | {one.id for one in self.finished}
-            left = rescue.not_handed_over(world.db, self.turn, known)
-            self.finished += [_unsent(id_, attempt, self.name) for id_, attempt in left]
+            handed_over = frozenset(errand.claimed.id for errand in self.errands) | {
+                finished.id for finished in self.finished
+            }
+            unsent = rescue.not_handed_over(world.db, self.turn, handed_over)
+            self.finished += [_unsent(id_, attempt, self.name) for id_, attempt in unsent]
             return
         self.finished.clear()
         self.looked_up.clear()
-        if done.renewed:
+        if report.renewed:
             self.lease_ends = world.now + timedelta(seconds=world.terms.lease - MARGIN)
-        self.ending |= not done.owns_lane or done.held
+        self.ending |= not report.owns_lane or report.held
         deadline = world.now + timedelta(seconds=TIMEOUT)
-        self.errands += [Errand(one, deadline) for one in done.claimed]
-        self.asking += done.look_ups
+        self.errands += [Errand(claimed, deadline) for claimed in report.claimed]
+        self.asking += report.look_ups
 
     def _one_by_one(self) -> None:
-        """The database refused a value: each by itself, and what still cannot be written as a plain doubt."""
-        for one in self.finished:
-            if not self._written([one], []):
-                assert self._written([as_unwritable(one)], []), "a plain doubt can always be written"
-        for asked in self.looked_up:
-            self._written([], [asked])
+        """Write each result by itself, since the database refused a value; the refused one as a plain doubt."""
+        for finished in self.finished:
+            if not self._written([finished], []):
+                assert self._written([as_unwritable(finished)], []), "a plain doubt can always be written"
+        for look_up in self.looked_up:
+            self._written([], [look_up])
         self.finished.clear()
         self.looked_up.clear()
         self.ending = True
@@ -157,7 +159,7 @@ class Worker:
         return lives and lane.token == self.turn.token
 
     def hear(self, errand: Errand) -> None:
-        """The answer comes, or the deadline."""
+        """Take the answer to a request, or its deadline."""
         assert errand.request is not None
         response = answer(errand.request)
         kind = KIND_BY_NAME[self.turn.kind]
@@ -165,7 +167,7 @@ class Worker:
         self._end(errand, outcome, written=True)
 
     def meet_deadlines(self) -> None:
-        """What has not been answered in time ends."""
+        """End the requests that have not been answered in time."""
         for errand in [errand for errand in self.errands if self.world.now >= errand.deadline]:
             fate = Fate.LOST if errand.request else Fate.UNREACHABLE
             self._end(errand, outcome_of(error_of(fate)), written=errand.request is not None)
@@ -173,7 +175,7 @@ class Worker:
     def _end(self, errand: Errand, outcome: Outcome, *, written: bool) -> None:
         claimed = errand.claimed
         facts = self.world.policy.facts(KIND_BY_NAME[self.turn.kind], claimed.failures, claimed.max_failures)
-        settlement = decide(outcome, facts, lambda most: most)
+        settlement = decide(outcome, facts, lambda upper: upper)
         self.errands.remove(errand)
         self.finished.append(Finished(claimed.id, claimed.attempt, settlement, self.name, 0.1, 1, written))
 
@@ -183,11 +185,11 @@ class Worker:
         if stale is None:
             sighting = LookUpResult(Presence.UNCLEAR, "no answer")
         else:
-            asked = KIND_BY_NAME[self.turn.kind].from_payload(doubtful.payload)
+            operation = KIND_BY_NAME[self.turn.kind].from_payload(doubtful.payload)
             as_of = self.world.now - timedelta(seconds=stale)
             shown = self.world.vitec.answer_to_look_up(self.turn.kind, doubtful.payload, as_of)
             skew = timedelta(seconds=self.world.policy.skew)
-            sighting = asked.find(shown, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
+            sighting = operation.find(shown, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
         answered = stale is not None
         self.looked_up.append(
             FinishedLookUp(doubtful.id, doubtful.attempt, doubtful.look_ups, sighting, answered, self.name, 0.1)

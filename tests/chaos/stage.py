@@ -21,7 +21,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from models import Lane, Operation, State
 from tests import databases, servers
 from tests.chaos import feed
-from tests.chaos.evidence import NUMBERING, gather
+from tests.chaos.evidence import NUMBERING, gather_evidence
 from tests.chaos.fork import count_open
 from tests.factory import make_operation
 from tests.processes import Late, Process, celery, until, vitec_sync, worker
@@ -63,7 +63,7 @@ _stages = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Site:
     """A broker and a PostgreSQL, or a folder for SQLite files, for one part of a run."""
 
     folder: Path
@@ -75,8 +75,8 @@ class House:
     def on_sqlite(self) -> bool:
         return self.postgres is None
 
-    def database(self, name: str, first_id: int = 1) -> str:
-        """Make a fresh database, whose operations are numbered from `first_id`. Returns its URL."""
+    def create_database(self, name: str, first_id: int = 1) -> str:
+        """Make a fresh database that numbers its operations from `first_id`. Returns its URL."""
         if self.postgres is None:
             url = f"sqlite:///{shutil.copy(self.folder / TEMPLATE, self.folder / f'{name}.sqlite3')}"
         else:
@@ -85,7 +85,7 @@ class House:
             _number_from(url, first_id)
         return url
 
-    def drop(self, name: str) -> None:
+    def drop_database(self, name: str) -> None:
         if self.postgres is not None:
             databases.drop_database(self.postgres.url, name)
 
@@ -103,8 +103,8 @@ def _number_from(url: str, first_id: int) -> None:
 
 
 @contextmanager
-def house(seed: int, database: str = "postgresql", *, durable: bool = True) -> Iterator[House]:
-    """Start the servers; nothing of them is left afterwards. Durable: what PostgreSQL has said outlives its fall."""
+def open_site(seed: int, database: str = "postgresql", *, durable: bool = True) -> Iterator[Site]:
+    """Start the servers, and leave nothing of them afterwards. Durable: a commit of PostgreSQL outlives its fall."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vitec-sync-chaos-")))
         broker = stack.enter_context(servers.redis())
@@ -114,12 +114,12 @@ def house(seed: int, database: str = "postgresql", *, durable: bool = True) -> I
             databases.migrate(databases.create_database(postgres.url, TEMPLATE))
         else:
             databases.migrate(f"sqlite:///{folder / TEMPLATE}")
-        yield House(folder, broker, postgres, seed)
+        yield Site(folder, broker, postgres, seed)
 
 
 @contextmanager
-def sandbox(folder: Path, *options: str) -> Iterator[tuple[str, Path]]:
-    """A stand-in for Vitec as a process of its own. Gives its address and its ledger."""
+def start_sandbox(folder: Path, *options: str) -> Iterator[tuple[str, Path]]:
+    """Run a stand-in for Vitec as a process of its own. Gives its address and its ledger."""
     ledger, ready = folder / "ledger.sqlite3", folder / "sandbox.ready"
     arguments = ("sandbox", "--ledger", str(ledger), "--ready-file", str(ready), *options)
     with vitec_sync(folder, {}, *arguments) as process:
@@ -131,7 +131,7 @@ def sandbox(folder: Path, *options: str) -> Iterator[tuple[str, Path]]:
 class Stage:
     """One part of a run: a database and a stand-in of its own, and real Celery processes."""
 
-    house: House
+    site: Site
     folder: Path
     database_url: str
     base_url: str
@@ -142,34 +142,34 @@ class Stage:
     workers: dict[str, Process] = field(default_factory=dict)
     in_flight_at_kills: int = 0
 
-    def import_rows(self, count: int, *, start: int = 0, name: str = "export", customers: int = 12) -> Process:
+    def start_import(self, count: int, *, start: int = 0, name: str = "export", customers: int = 12) -> Process:
         """Begin `vitec-sync import` of so many rows."""
-        path = feed.write(self.folder / f"{name}.jsonl", count, customers=customers, start=start)
+        path = feed.write_export(self.folder / f"{name}.jsonl", count, customers=customers, start=start)
         return self.stack.enter_context(vitec_sync(self.folder, self.settings, "import", str(path), name=name))
 
-    def imported(self, count: int, *, start: int = 0, name: str = "export", customers: int = 12) -> float:
+    def import_to_the_end(self, count: int, *, start: int = 0, name: str = "export", customers: int = 12) -> float:
         """Import so many rows. Returns how many seconds it took; it must not fail, whatever is down."""
         began = time.monotonic()
-        running = self.import_rows(count, start=start, name=name, customers=customers)
+        running = self.start_import(count, start=start, name=name, customers=customers)
         status = running.ends(seconds=120)
         assert status == 0, running.output
         return time.monotonic() - began
 
-    def worker(self, name: str, *options: str, **settings: str) -> Process:
-        """A worker with two children."""
-        told = {**self.settings, **settings}
-        running = self.stack.enter_context(worker(self.folder, told, *options, name=name))
+    def start_worker(self, name: str, *options: str, **settings: str) -> Process:
+        """Start a worker with two children."""
+        environment = {**self.settings, **settings}
+        running = self.stack.enter_context(worker(self.folder, environment, *options, name=name))
         self.workers[name] = running
         return running
 
-    def beat(self, name: str = "beat") -> Process:
-        """A beat."""
+    def start_beat(self, name: str = "beat") -> Process:
+        """Start a beat."""
         return self.stack.enter_context(celery("beat", self.folder, self.settings, name=name))
 
-    def play(self, rules: list[dict[str, Any]]) -> None:
+    def set_faults(self, rules: list[dict[str, Any]]) -> None:
         """Put these faults on, and no others."""
-        script = {"seed": self.house.seed, "rules": rules}
-        # The fault in force may be one of the door, at which this is turned away too.
+        script = {"seed": self.site.seed, "rules": rules}
+        # The fault in force may be one of connections, which this request meets too.
         again = Retrying(
             retry=retry_if_exception_type(requests.ConnectionError), wait=wait_fixed(0.2), stop=stop_after_delay(20)
         )
@@ -179,8 +179,8 @@ class Stage:
         bundle = self.settings.get("VITEC_CA_BUNDLE", True)
         requests.post(f"{self.base_url}/-/faults", json=script, timeout=5, verify=bundle).raise_for_status()
 
-    def states(self) -> Counter[State]:
-        # A run that cuts connections or restarts PostgreSQL may strike this one too.
+    def count_states(self) -> Counter[State]:
+        # A run that cuts connections or restarts PostgreSQL may strike this query too.
         return PATIENTLY(self._states)
 
     def _states(self) -> Counter[State]:
@@ -188,64 +188,68 @@ class Stage:
             rows = connection.execute(select(Operation.state, func.count()).group_by(Operation.state)).all()
         return Counter(dict(rows))
 
-    def done(self) -> int:
-        """How many operations have succeeded."""
-        return self.states()[State.SUCCEEDED]
+    def count_succeeded(self) -> int:
+        """Count the operations that have succeeded."""
+        return self.count_states()[State.SUCCEEDED]
 
-    def in_flight(self, pids: set[int]) -> int:
-        """How many operations are in flight in the turns of these processes."""
+    def count_in_flight(self, pids: set[int]) -> int:
+        """Count the operations in flight in the turns of these processes."""
         at = (Operation.customer_id == Lane.customer_id) & (Operation.kind == Lane.kind)
         columns = select(Lane.worker, func.count()).select_from(Operation).join(Lane, at)
         with self.db.read() as connection:
             rows = connection.execute(columns.where(Operation.state == State.IN_FLIGHT).group_by(Lane.worker)).all()
         return sum(count for signed, count in rows if signed and int(signed.rpartition(":")[2]) in pids)
 
-    def settled(self, *, seconds: float) -> float:
-        """Wait until everything is final or a person's. Returns how long that took."""
+    def wait_until_settled(self, *, seconds: float) -> float:
+        """Wait until every operation is final or a person's. Returns how long that took."""
         began = time.monotonic()
         until(
-            lambda: PATIENTLY(count_open, self.db) == 0, seconds=seconds, why=f"after {seconds:.0f} s: {self.states()}"
+            lambda: PATIENTLY(count_open, self.db) == 0,
+            seconds=seconds,
+            why=f"after {seconds:.0f} s: {self.count_states()}",
         )
         return time.monotonic() - began
 
-    def evidence(self, *, doubt: bool = True) -> Evidence:
-        return gather([self.database_url], [self.ledger], in_flight_at_kills=self.in_flight_at_kills if doubt else None)
+    def gather_evidence(self, *, doubt: bool = True) -> Evidence:
+        return gather_evidence(
+            [self.database_url], [self.ledger], in_flight_at_kills=self.in_flight_at_kills if doubt else None
+        )
 
-    def broker(self) -> redis.Redis:
-        """A connection to where this stage rings. Whoever listens there does so for as long as nobody says anything."""
+    def connect_to_broker(self) -> redis.Redis:
+        """Connect to the broker's database of this stage; a listener waits there without a timeout."""
         return redis.Redis.from_url(self.settings["BROKER_URL"], socket_timeout=None)
 
     def wait(self, true: Callable[[], object], *, seconds: float, why: str) -> float:
-        """Wait until `true` is. Returns how long that took. If it takes too long, the workers' last words are told."""
+        """Wait until `true` is. Returns how long that took. If it takes too long, the error has the workers' last words."""
         began = time.monotonic()
         try:
             until(true, seconds=seconds, why=why)
         except Late:
             words = [running.told("lives" if running.alive else "has ended") for running in self.workers.values()]
-            raise Late("\n".join([f"{why}: {self.states()}", *words])) from None
+            raise Late("\n".join([f"{why}: {self.count_states()}", *words])) from None
         return time.monotonic() - began
 
 
 @contextmanager
-def stage(house: House, name: str, **settings: str) -> Iterator[Stage]:
+def set_stage(site: Site, name: str, **settings: str) -> Iterator[Stage]:
     """Set a stage: fresh database, empty broker, a stand-in without faults, no process at work yet.
 
     The stand-in speaks TLS if the settings name an authority to believe.
     """
-    folder = house.folder / name
+    folder = site.folder / name
     folder.mkdir()
     # Each stage rings in a database of its own, so that those played at the same time do not hear each other.
-    broker_url = f"{house.broker.url.rpartition('/')[0]}/{next(_stages) % 16}"
+    broker_url = f"{site.broker.url.rpartition('/')[0]}/{next(_stages) % 16}"
     with redis.Redis.from_url(broker_url) as client:
         client.flushdb()
     with ExitStack() as stack:
-        url = house.database(name)
+        url = site.create_database(name)
         good = str(TLS / "good.pem")
         certificate = ("--certificate", good, "--key", good) if "VITEC_CA_BUNDLE" in settings else ()
-        base_url, ledger = stack.enter_context(sandbox(folder, *certificate))
+        base_url, ledger = stack.enter_context(start_sandbox(folder, *certificate))
         engine = connect(url)
         stack.callback(engine.dispose)
-        told = {
+        environment = {
             **SCALED,
             "STATE_DIR": str(folder),
             "DATABASE_URL": url,
@@ -255,4 +259,4 @@ def stage(house: House, name: str, **settings: str) -> Iterator[Stage]:
             "VITEC_PASSWORD": PASSWORD,
             **settings,
         }
-        yield Stage(house, folder, url, base_url, ledger, Database(engine), told, stack)
+        yield Stage(site, folder, url, base_url, ledger, Database(engine), environment, stack)
