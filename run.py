@@ -46,7 +46,7 @@ USAGE = """usage: python3 run.py COMMAND [ARGUMENT...]
   bench   the measured promises
   chaos   the failure runs; --long for their full extent"""
 
-# What could lead a demo or a test to a live Vitec, database or broker. Compared without regard to case.
+# Settings that could lead a demo or a test to a live Vitec, database or broker. Compared without regard to case.
 SETTINGS = (
     *("BACKOFF_", "BLANK_", "BREAKER_", "BROKER_", "CELERY_", "CLAIM_", "DATABASE_", "DISPATCH_", "FEED_", "FLOWER_"),
     *("HOLD_", "HOUSEKEEPING_", "LEASE_", "LOG_", "LOOK_UP_", "MAX_FAILURES", "NOTIFICATION_", "ON_DOUBT"),
@@ -64,19 +64,19 @@ def clean_environment(environment: dict[str, str]) -> dict[str, str]:
     return {**kept, "VITEC_SYNC_IGNORE_DOTENV": "1"}
 
 
-def wanted() -> list[str]:
+def digest_wanted() -> list[str]:
     """Describe the installation in two digests: the third-party packages, and the project itself."""
     packages = [sys.version, sys.base_prefix, str(ROOT), (ROOT / "requirements.lock").read_text(encoding="utf-8")]
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     return [hashlib.sha256(text.encode()).hexdigest() for text in ("\0".join(packages), project)]
 
 
-def installed() -> list[str]:
+def read_installed() -> list[str]:
     """Describe what was installed last, in the same two digests; nothing if that never came to an end."""
     return INSTALLED.read_text(encoding="ascii").split() if INSTALLED.exists() else []
 
 
-def pip() -> list[str]:
+def prepare_pip() -> list[str]:
     """Make an empty environment unless there is one, and return the command that installs into it."""
     own = importlib.util.find_spec("ensurepip") is not None
     if not own:
@@ -86,21 +86,21 @@ def pip() -> list[str]:
             sys.exit(NO_INSTALLER)
         if tuple(int(part) for part in version.split(".")[:2]) < (22, 3):
             sys.exit(NO_INSTALLER)
-    if not installed():
+    if not read_installed():
         venv.create(VENV, clear=True, symlinks=True, with_pip=own)
     return [PYTHON, "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", PYTHON]
 
 
 def install() -> None:
-    """Bring the environment to what the lock says. Only wheels whose hash is in the lock get in."""
-    (packages, project), found = wanted(), installed()
-    if found[:1] != [packages]:
+    """Bring the environment to what the lock says. Only wheels with a hash from the lock get in."""
+    (packages, project), installed_digests = digest_wanted(), read_installed()
+    if installed_digests[:1] != [packages]:
         INSTALLED.unlink(missing_ok=True)
         print("Setting up .venv: once, and again when requirements.lock changes.", file=sys.stderr, flush=True)
-    command = [*pip(), "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    command = [*prepare_pip(), "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     # Where a person's own pip settings say "user", an environment could not be installed into.
     surroundings = {**os.environ, "PIP_USER": "0"}
-    if found[:1] != [packages]:
+    if installed_digests[:1] != [packages]:
         locked = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(ROOT / "requirements.lock")]
         subprocess.run([*command, *locked], check=True, env=surroundings)
     itself = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
@@ -116,17 +116,17 @@ def prepare() -> None:
     lock = os.open(ROOT / ".venv.lock", os.O_RDWR | os.O_CREAT, 0o666)
     os.set_inheritable(lock, True)
     fcntl.flock(lock, fcntl.LOCK_SH)
-    if installed() == wanted():
+    if read_installed() == digest_wanted():
         return
     fcntl.flock(lock, fcntl.LOCK_EX)
-    if installed() != wanted():
+    if read_installed() != digest_wanted():
         install()
     fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 def main(arguments: list[str]) -> int:
     """Run one command and return its exit status: the first bad one where a command has several parts."""
-    name, *rest = arguments or ["--help"]
+    name, *options = arguments or ["--help"]
     if sys.version_info < (3, 11):  # noqa: UP036 (this file runs before anything has looked at the version)
         sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ".")
     if name not in COMMANDS:
@@ -142,7 +142,7 @@ def main(arguments: list[str]) -> int:
     if len(COMMANDS[name]) == 1:
         (command,) = COMMANDS[name]
         # The command takes this process over, so that signals and the exit status are its own.
-        os.execve(command[0], [*command, *rest], environment)  # noqa: S606
+        os.execve(command[0], [*command, *options], environment)  # noqa: S606
     statuses = [subprocess.run(part, check=False, env=environment).returncode for part in COMMANDS[name]]
     return next((status for status in statuses if status), 0)
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from worker.flower.auth import opens
-from worker.flower.options import is_loopback, logins, wrong_with, wrong_with_login
+from worker.flower.auth import is_authorized
+from worker.flower.options import find_login_problem, find_problem, is_loopback, read_logins
 from worker.settings import Settings
 
 GOOD = "office:3-grey-herons"
@@ -26,7 +26,7 @@ def judged(login: str | None = GOOD, *arguments: str, unprotected: bool = False,
     chosen: Any = SimpleNamespace(**{"address": "127.0.0.1", "unix_socket": "", "auth": "", "debug": False, **options})
     secret = None if login is None else SecretStr(login)
     settings = Settings(flower_basic_auth=secret, flower_unprotected=unprotected)
-    return wrong_with(chosen, settings, ["celery", "-A", "worker", "flower", *arguments])
+    return find_problem(chosen, settings, ["celery", "-A", "worker", "flower", *arguments])
 
 
 def test_with_a_login_it_may_listen_anywhere() -> None:
@@ -74,14 +74,14 @@ def test_what_would_open_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_an_empty_or_easy_login_is_refused_unseen(login: str) -> None:
-    said = str(wrong_with_login(login))
+    said = str(find_login_problem(login))
     assert said.startswith(("FLOWER_BASIC_AUTH must be", "The password in FLOWER_BASIC_AUTH is too easy"))
     assert login.partition(":")[2] not in said or not login.partition(":")[2]
     assert judged(f"{GOOD},{login}") == said
 
 
 def test_several_logins_are_parted_by_commas() -> None:
-    assert logins(Settings(flower_basic_auth=SecretStr("a:1,b:2,"))) == ["a:1", "b:2"]
+    assert read_logins(Settings(flower_basic_auth=SecretStr("a:1,b:2,"))) == ["a:1", "b:2"]
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def basic(login: str) -> str:
 
 
 def test_the_door_opens_to_the_login_alone() -> None:
-    assert opens(basic(GOOD), [GOOD])
-    assert opens(basic(GOOD).replace("Basic", "basic"), ["other:x", GOOD])
+    assert is_authorized(basic(GOOD), [GOOD])
+    assert is_authorized(basic(GOOD).replace("Basic", "basic"), ["other:x", GOOD])
     for header in (
         "",
         "Basic",
@@ -109,5 +109,5 @@ def test_the_door_opens_to_the_login_alone() -> None:
         basic(":"),
         "Bearer " + basic(GOOD)[6:],
     ):
-        assert not opens(header, [GOOD]), header
-    assert not opens(basic(GOOD), [])
+        assert not is_authorized(header, [GOOD]), header
+    assert not is_authorized(basic(GOOD), [])

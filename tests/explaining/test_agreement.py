@@ -26,7 +26,7 @@ def disagreement(db: Database, subject: str, names: frozenset[str]) -> str | Non
     claim = next_claim(limited, operation_id)
     is_sent, is_looked_up = operation_id in claim.sent, operation_id in claim.looked_up
     step = explanation.next
-    explained_sent, explained_looked_up = (step.now and step.action == action for action in ("sent", "looked_up"))
+    explained_sent, explained_looked_up = (step.is_now and step.action == action for action in ("sent", "looked_up"))
     if step.action in {"expired", "failed"}:
         # Housekeeping will end it; until it comes round, Vitec may still be asked about expired permission.
         is_looked_up = explained_looked_up
@@ -63,6 +63,6 @@ def test_nothing_stands_in_the_way_in_a_quiet_database(db: Database, subject: st
     explanation = explain(limited, operation_id, LIMITS)
     assert explanation is not None
     assert explanation.next.action == action
-    assert explanation.next.now
+    assert explanation.next.is_now
     claim = next_claim(limited, operation_id)
     assert claim == (Claim(sent=(operation_id,)) if action == "sent" else Claim(looked_up=(operation_id,)))

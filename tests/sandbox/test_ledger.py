@@ -18,7 +18,7 @@ REQUEST = ReceivedRequest(
 
 
 def receive(ledger: Ledger, fault: str | None = None) -> int:
-    return ledger.record_request(REQUEST, CALL, fault=fault, status=200, now=NOW, read=True)
+    return ledger.record_request(REQUEST, CALL, fault=fault, status=200, current_time=NOW, read=True)
 
 
 def test_a_received_request_is_not_yet_applied() -> None:
@@ -33,7 +33,8 @@ def test_a_received_request_is_not_yet_applied() -> None:
 
 def test_an_applied_call_makes_what_it_makes_in_swedish_time() -> None:
     with Ledger() as ledger:
-        ledger.carry_out(receive(ledger), Effect(CALL, "CAL", datetime(2026, 12, 9, 14)), remote_id="CAL1", now=NOW)  # noqa: DTZ001
+        effect = Effect(CALL, "CAL", datetime(2026, 12, 9, 14))  # noqa: DTZ001
+        ledger.carry_out(receive(ledger), effect, remote_id="CAL1", current_time=NOW)
         (made,) = ledger.created(kind=CallKind.COMEBACK, customer_id="M1", contact_id="ADR1")
         assert [entry.remote_id for entry in ledger.applied()] == ["CAL1"]
     assert made.created_at == datetime(2026, 12, 1, 9, 0, 0, 7_000)  # noqa: DTZ001
@@ -51,8 +52,8 @@ def test_a_transaction_that_fails_leaves_nothing() -> None:
 def test_counts_tell_kinds_and_faults_apart() -> None:
     with Ledger() as ledger:
         receive(ledger)
-        ledger.carry_out(receive(ledger, "conflict"), Effect(CALL, "CAL"), remote_id="CAL1", now=NOW)
-        ledger.record_struck_connection("refuse_connections", now=NOW)
+        ledger.carry_out(receive(ledger, "conflict"), Effect(CALL, "CAL"), remote_id="CAL1", current_time=NOW)
+        ledger.record_struck_connection("refuse_connections", current_time=NOW)
         assert ledger.count() == 2
         assert (ledger.count(applied=True), ledger.count(applied=False)) == (1, 1)
         assert (ledger.count(kind=CallKind.COMEBACK), ledger.count(kind=CallKind.APPOINTMENT)) == (2, 0)
@@ -70,8 +71,8 @@ def test_reading_can_go_on_from_where_it_stopped() -> None:
 
 def test_clearing_forgets_all_but_the_numbering() -> None:
     with Ledger() as ledger:
-        ledger.carry_out(receive(ledger), Effect(CALL, "CAL"), remote_id="CAL1", now=NOW)
-        ledger.record_struck_connection("tls_hang", now=NOW)
+        ledger.carry_out(receive(ledger), Effect(CALL, "CAL"), remote_id="CAL1", current_time=NOW)
+        ledger.record_struck_connection("tls_hang", current_time=NOW)
         ledger.clear()
         assert ledger.requests() == []
         assert ledger.created() == []

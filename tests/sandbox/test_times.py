@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from worker.sandbox.times import format_time, read_time, round_as_stored, wall_clock
+from worker.sandbox.times import as_wall_clock, format_time, read_time, round_as_stored
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_time_has_the_decimals_asked_for_or_needed() -> None:
 
 
 def test_the_wall_clock_knows_summer_time() -> None:
-    assert wall_clock(datetime(2026, 7, 1, 10, tzinfo=UTC)) == datetime(2026, 7, 1, 12)  # noqa: DTZ001
+    assert as_wall_clock(datetime(2026, 7, 1, 10, tzinfo=UTC)) == datetime(2026, 7, 1, 12)  # noqa: DTZ001

@@ -69,7 +69,7 @@ def _as_data(explanation: Explanation) -> dict[str, Any]:
         "at": explanation.at,
         "reasons": [_reason_data(reason) for reason in explanation.reasons],
         "notes": [{"note": note.code, **note.data, "text": note.text} for note in explanation.notes],
-        "next": {"deed": step.action, "at": step.at, "now": step.now, "text": step.text},
+        "next": {"deed": step.action, "at": step.at, "now": step.is_now, "text": step.text},
         "commands": [{"command": command.command, "does": command.does} for command in explanation.commands],
     }
 

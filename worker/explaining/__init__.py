@@ -1,4 +1,4 @@
-"""Why has this not been sent? One answer: the chain of reasons, what happens next and when, and who can change it."""
+"""Explains why an operation has not been sent: the chain of reasons, the next step, and the commands that help."""
 
 from dataclasses import dataclass
 from datetime import datetime

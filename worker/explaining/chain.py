@@ -1,4 +1,4 @@
-"""The chain of reasons: all that keeps an operation from being sent, in the order in which it must fall away. Pure."""
+"""The chain of reasons that keep an operation from being sent, in the order in which they must fall away. Pure."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from worker.results import explain_code
 
 
 def find_reasons(facts: OperationFacts, limits: Limits) -> tuple[Reason, ...]:
-    """Find everything that keeps the operation from being sent; nothing: the next claim takes precisely this one."""
+    """Find everything that keeps the operation from being sent; nothing: the very next claim takes it."""
     match facts.row["state"]:
         case State.PENDING | State.RETRYABLE:
             return tuple(_in_vain(facts)) or tuple(_waiting(facts, limits))
@@ -58,10 +58,8 @@ def _waiting(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:
 
 def _parent(facts: OperationFacts, limits: Limits, closed: tuple[Reason, ...]) -> Reason:
     row, state, parent_id = facts.row, facts.status.parent, facts.parent_id
-    named, data = (
-        f"{row['after_kind']}:{row['after_source_id']}",
-        {"kind": row["after_kind"], "source_id": row["after_source_id"]},
-    )
+    named = f"{row['after_kind']}:{row['after_source_id']}"
+    data = {"kind": row["after_kind"], "source_id": row["after_source_id"]}
     if facts.in_circle:
         text = f"It waits for {named}, which waits for this one in its turn: neither can ever go first."
         return Reason("circle", text, "Correct what comes after what in the CRM, or cancel it.", data=data)
@@ -136,8 +134,8 @@ def _needs_person(facts: OperationFacts) -> Reason:
     row, detail = facts.row, facts.look_up_detail
     resolve = f"vitec-sync resolve {row['id']} --delivered"
     if row["state"] is State.IN_DOUBT:
-        found = f" A look-up found: {detail}." if detail else ""
-        text = f"Only a person can tell whether Vitec acted: {explain_error(row['error_code'])}{found}"
+        finding = f" A look-up found: {detail}." if detail else ""
+        text = f"Only a person can tell whether Vitec acted: {explain_error(row['error_code'])}{finding}"
         show = f"See vitec-sync show {row['id']} and Vitec's call log, then: "
         remedy = f"{show}{resolve} | --send-again | --give-up"
     else:
@@ -158,7 +156,7 @@ def _ended(facts: OperationFacts) -> Reason:
 
 
 def find_notes(facts: OperationFacts) -> Iterator[Note]:
-    """Find what else is good to know."""
+    """Find the notes: facts that keep nothing from being sent."""
     row, lane, at = facts.row, facts.lane, facts.environment.at
     waits = row["state"] in WAITING
     if waits and not lane["free"]:

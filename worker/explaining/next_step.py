@@ -1,4 +1,4 @@
-"""The next step of an operation: what happens to it, and when. Pure."""
+"""The next step of an operation, and its time. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,15 +18,15 @@ NextAction = Literal["sent", "looked_up", "answered", "settled", "expired", "fai
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What happens next: `at` the earliest, or at the latest for an answer; None: that is not known.
+    """The next step: `at` the earliest, or at the latest for an answer; None: that is not known.
 
-    `now`: nothing keeps it from happening at this moment.
+    `is_now`: nothing keeps it from happening at this moment.
     """
 
     action: NextAction
     text: str
     at: datetime | None = None
-    now: bool = False
+    is_now: bool = False
 
 
 def next_step(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> NextStep:
@@ -34,14 +34,14 @@ def next_step(facts: OperationFacts, reasons: tuple[Reason, ...], hours: Sending
     codes = {reason.code for reason in reasons}
     match facts.row["state"]:
         case State.PENDING | State.RETRYABLE if "too_late" in codes:
-            return NextStep("expired", "Housekeeping ends it as expired.", now=True)
+            return NextStep("expired", "Housekeeping ends it as expired.", is_now=True)
         case State.PENDING | State.RETRYABLE if "parent_ended" in codes:
-            return NextStep("failed", "Housekeeping ends it as failed (parent_failed).", now=True)
+            return NextStep("failed", "Housekeeping ends it as failed (parent_failed).", is_now=True)
         case State.PENDING | State.RETRYABLE if "leave_grew_old" not in codes:
             return _send(facts, reasons, hours)
         case State.IN_FLIGHT if "worker_gone" in codes:
             text = "Housekeeping settles it within a minute: as in doubt, unless twice is harmless."
-            return NextStep("settled", text, now=True)
+            return NextStep("settled", text, is_now=True)
         case State.IN_FLIGHT:
             at, until = facts.environment.at, facts.lane["lease_until"]
             text = f"Its answer comes, or is given up, by {clock(until, at)}." if until else "Its answer comes."
@@ -61,7 +61,9 @@ def _send(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHour
         text = f"It expires at {clock(expires_at, moment)}, before it could be sent."
         return NextStep("expired", text, expires_at)
     if at is None or not reasons:
-        return NextStep("sent", f"It is sent: {_when(at, moment, now=not reasons)}.", at, now=not reasons)
+        return NextStep(
+            "sent", f"It is sent: {_describe_time(at, moment, is_now=not reasons)}.", at, is_now=not reasons
+        )
     return NextStep("sent", f"It is sent, not before {clock(at, moment)}.", at)
 
 
@@ -69,8 +71,9 @@ def _look_up(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingH
     """Find the time of a look-up: reasons that keep only the operation itself do not keep Vitec from being asked."""
     moment, due_at = facts.environment.at, facts.row["next_attempt_at"]
     hindrances = tuple(reason for reason in reasons if reason.code not in {"doubt", "leave_grew_old", "alike"})
-    at, now = _earliest(facts, hindrances, hours, due_at), not hindrances and due_at <= moment
-    return NextStep("looked_up", f"Vitec is asked whether it is there: {_when(at, moment, now=now)}.", at, now=now)
+    at, is_now = _earliest(facts, hindrances, hours, due_at), not hindrances and due_at <= moment
+    text = f"Vitec is asked whether it is there: {_describe_time(at, moment, is_now=is_now)}."
+    return NextStep("looked_up", text, at, is_now=is_now)
 
 
 def _earliest(
@@ -85,5 +88,5 @@ def _earliest(
     return at if window is None else window.opens(at)
 
 
-def _when(at: datetime | None, moment: datetime, *, now: bool) -> str:
-    return "now" if now else "as soon as that is over" if at is None else clock(at, moment)
+def _describe_time(at: datetime | None, moment: datetime, *, is_now: bool) -> str:
+    return "now" if is_now else "as soon as that is over" if at is None else clock(at, moment)

@@ -23,7 +23,7 @@ class Reason:
     code: LaneCode | ParentCode | TimeCode | QueueCode | StateCode
     text: str
     remedy: str = ""
-    """What a person can do; empty where time alone helps."""
+    """The remedy of a person; empty where time alone helps."""
     until: datetime | None = None
     """When it falls away by itself; None: that is not known."""
     data: Mapping[str, Any] = field(default_factory=dict)

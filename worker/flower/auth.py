@@ -1,4 +1,4 @@
-"""The door in front of everything that Flower serves: without the login there is nothing, not even a page not found.
+"""The login in front of everything that Flower serves: without it there is nothing, not even a page not found.
 
 Flower itself leaves `/metrics`, `/healthcheck`, its error pages and its login page open. The last is for logins that
 are not offered here, and is taken away.
@@ -14,35 +14,35 @@ from flower.views.auth import LoginHandler
 from tornado.web import Finish, RequestHandler, StaticFileHandler, url
 
 
-def close(logins: Sequence[str]) -> None:
-    """Put the door in front of every handler of Flower's list, once."""
-    # Tornado adds a handler of its own for what belongs to the pages.
-    settings["static_handler_class"] = behind_door(StaticFileHandler, logins)
-    handlers[:] = [_closed(rule, logins) for rule in handlers if not _is_login_page(rule)]
+def require_login_everywhere(logins: Sequence[str]) -> None:
+    """Make every handler of Flower's list ask for the login, once."""
+    # Tornado adds a handler of its own for the files that belong to the pages.
+    settings["static_handler_class"] = requiring_login(StaticFileHandler, logins)
+    handlers[:] = [_with_login(rule, logins) for rule in handlers if not _is_login_page(rule)]
 
 
 def _is_login_page(rule: Any) -> bool:
     return isinstance(rule, tuple) and rule[1] is LoginHandler
 
 
-def _closed(rule: Any, logins: Sequence[str]) -> Any:
+def _with_login(rule: Any, logins: Sequence[str]) -> Any:
     if isinstance(rule, tuple):
-        pattern, handler, *rest = rule
-        return (pattern, behind_door(handler, logins), *rest)
+        pattern, handler, *arguments = rule
+        return (pattern, requiring_login(handler, logins), *arguments)
     # Made anew: a rule keeps its handler in more than one place.
-    return url(rule.regex.pattern, behind_door(rule.handler_class, logins), rule.kwargs, rule.name)
+    return url(rule.regex.pattern, requiring_login(rule.handler_class, logins), rule.kwargs, rule.name)
 
 
-def behind_door(handler: type[RequestHandler], logins: Sequence[str]) -> type[RequestHandler]:
-    """The same handler, which first asks for the login."""
-    if hasattr(handler, "door_logins"):
+def requiring_login(handler: type[RequestHandler], logins: Sequence[str]) -> type[RequestHandler]:
+    """Derive a handler that first asks for the login."""
+    if hasattr(handler, "admitted_logins"):
         return handler
 
-    class Closed(handler):  # type: ignore[misc, valid-type]
-        door_logins = tuple(logins)
+    class LoginRequired(handler):  # type: ignore[misc, valid-type]
+        admitted_logins = tuple(logins)
 
         def prepare(self) -> Any:
-            if not opens(self.request.headers.get("Authorization", ""), self.door_logins):
+            if not is_authorized(self.request.headers.get("Authorization", ""), self.admitted_logins):
                 self.set_status(401)
                 self.set_header("WWW-Authenticate", 'Basic realm="vitec-sync", charset="UTF-8"')
                 self.set_header("Content-Type", "text/plain; charset=UTF-8")
@@ -50,12 +50,12 @@ def behind_door(handler: type[RequestHandler], logins: Sequence[str]) -> type[Re
                 raise Finish
             return super().prepare()
 
-    Closed.__name__ = Closed.__qualname__ = handler.__name__
-    return Closed
+    LoginRequired.__name__ = LoginRequired.__qualname__ = handler.__name__
+    return LoginRequired
 
 
-def opens(header: str, logins: Sequence[str]) -> bool:
-    """Whether the Authorization header carries one of the logins. Compared in constant time."""
+def is_authorized(header: str, logins: Sequence[str]) -> bool:
+    """Check whether the Authorization header carries one of the logins, compared in constant time."""
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() != "basic":
         return False

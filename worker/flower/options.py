@@ -9,7 +9,7 @@ from flower.utils import strtobool
 from tornado.options import OptionParser
 
 from worker import bootstrap
-from worker.flower.auth import close
+from worker.flower.auth import require_login_everywhere
 from worker.settings import Settings, SettingsError
 
 SHORTEST_PASSWORD = 8
@@ -21,42 +21,42 @@ _NOT_AS_ARGUMENT = ("basic_auth", "oauth2_secret", "cookie_secret")
 
 
 def arrange() -> None:
-    """Set the options that hold unless others are given, and let the outcome be judged once all are known."""
+    """Set the defaults, and have the options checked once all are known."""
     options.address = "127.0.0.1"
     options.read_only = True
     options.natural_time = False
     options.max_tasks = 10_000
     options.purge_offline_workers = 3600
-    # Only where FLOWER_PERSISTENT is set. The truth is in the database; what Flower saw may go with it.
+    # Only where FLOWER_PERSISTENT is set. The database holds the truth; Flower's memory may be lost with the process.
     options.state_save_interval = 60_000
-    options.add_parse_callback(_finish)
+    options.add_parse_callback(_check_options)
 
 
-def _finish() -> None:
-    """Give Flower its login, or end the process with one line."""
+def _check_options() -> None:
+    """Check the options and give Flower its login, or end the process with one line."""
     try:
         settings = bootstrap.settings()
     except SettingsError as error:
         raise SystemExit(str(error)) from None
-    problem = wrong_with(options, settings, sys.argv)
+    problem = find_problem(options, settings, sys.argv)
     if problem is not None:
         raise SystemExit(problem)
-    options.basic_auth = logins(settings)
+    options.basic_auth = read_logins(settings)
     if options.persistent:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         options.db = str(settings.state_dir / "flower")
     if options.basic_auth:
-        close(options.basic_auth)
+        require_login_everywhere(options.basic_auth)
 
 
-def logins(settings: Settings) -> list[str]:
-    """The logins that open Flower; with a comma between them, so that an old one can be valid until a new one is."""
+def read_logins(settings: Settings) -> list[str]:
+    """Read the logins that open Flower, parted by commas, so that an old login can stay valid beside a new one."""
     configured = settings.flower_basic_auth
     return [login for login in (configured.get_secret_value() if configured else "").split(",") if login]
 
 
-def wrong_with(chosen: OptionParser, settings: Settings, arguments: list[str]) -> str | None:
-    """Say in one line, with the remedy, why Flower must not start like this; None if it may."""
+def find_problem(chosen: OptionParser, settings: Settings, arguments: list[str]) -> str | None:
+    """Describe in one line, with the remedy, why Flower must not start like this; None if it may."""
     for argument in arguments:
         name = argument.lstrip("-").partition("=")[0].replace("-", "_")
         if argument.startswith("-") and name in _NOT_AS_ARGUMENT:
@@ -67,9 +67,9 @@ def wrong_with(chosen: OptionParser, settings: Settings, arguments: list[str]) -
         return "Leave --debug out: Flower would show its settings and parts of its program to whoever meets an error."
     if chosen.auth:
         return "Leave --auth out: the login here is FLOWER_BASIC_AUTH."
-    given = logins(settings)
-    if given:
-        return next((wrong for wrong in map(wrong_with_login, given) if wrong), None)
+    configured_logins = read_logins(settings)
+    if configured_logins:
+        return next(filter(None, map(find_login_problem, configured_logins)), None)
     if not settings.flower_unprotected:
         return "Flower asks for a login: set FLOWER_BASIC_AUTH to user:password (or FLOWER_BASIC_AUTH_FILE to a file)."
     if not (chosen.unix_socket or is_loopback(chosen.address)):
@@ -77,8 +77,8 @@ def wrong_with(chosen: OptionParser, settings: Settings, arguments: list[str]) -
     return None
 
 
-def wrong_with_login(login: str) -> str | None:
-    """Say what is wrong with a `user:password`, without showing it."""
+def find_login_problem(login: str) -> str | None:
+    """Describe the fault of a `user:password`, without showing it."""
     user, colon, password = login.partition(":")
     if not (user and colon):
         return "FLOWER_BASIC_AUTH must be user:password."
@@ -93,7 +93,7 @@ def wrong_with_login(login: str) -> str | None:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches the address; the empty one is every address there is."""
+    """Check whether only this machine reaches the address; the empty address is every address there is."""
     if address == "localhost":
         return True
     try:

@@ -26,12 +26,12 @@ class HttpAnswer:
         return HTTPStatus(self.status).phrase
 
     def header_lines(self, date: str) -> list[tuple[str, str]]:
-        """All headers but the two that say how long the body is."""
+        """Give all headers but the two that say how long the body is."""
         kind = [("Content-Type", self.content_type)] if self.content_type else []
         return [("Server", SERVER), ("Date", date), *kind, *self.headers]
 
     def head(self, date: str, *, length: int | None = None, chunked: bool = False) -> bytes:
-        """The bytes before the body, for a fault that writes them itself. The length may be a lie."""
+        """Write the bytes before the body, for a fault that sends them itself. The length may be a lie."""
         lines = [f"HTTP/1.1 {self.status} {self.reason}"]
         lines += [f"{name}: {value}" for name, value in self.header_lines(date)]
         if chunked:
@@ -55,7 +55,7 @@ def message_answer(status: int, text: str, *headers: tuple[str, str]) -> HttpAns
 
 
 def login_refused(subject: str) -> HttpAnswer:
-    """A 401, as HTML for some requests and with nothing at all for others; the path decides which."""
+    """Make a 401: as HTML for some requests, without a body for others; the path decides which."""
     challenge = ("WWW-Authenticate", 'Basic realm="Vitec Connect (stand-in)"')
     if _choose_variant(subject, 2):
         return html_answer(401, "401 - Åtkomst nekad", challenge)
@@ -71,7 +71,7 @@ class Complaint:
 
 
 def validation_refused(complaints: Sequence[Complaint], subject: str) -> HttpAnswer:
-    """A 400 in one of five shapes that .NET servers are seen to use, since Connect's own is not published.
+    """Make a 400 in one of five shapes that .NET servers are seen to use, since Connect's own is not published.
 
     The same request always gets the same shape. Keys differ in case between shapes, since a client must not mind it.
     """

@@ -1,4 +1,4 @@
-"""Routes: the paths of the interface that exist, and the call that each of them is."""
+"""Routes: the paths that the interface has, and the call that each of them is."""
 
 import re
 from dataclasses import dataclass, field

@@ -11,7 +11,7 @@ from worker.sandbox.answers import HTML, HttpAnswer, json_answer
 from worker.sandbox.faults import CONNECTION_FAULTS, Fault
 from worker.sandbox.judging import ReceivedRequest
 from worker.sandbox.ledger import Ledger
-from worker.sandbox.page import page
+from worker.sandbox.page import render_page
 from worker.sandbox.script import Script
 
 _PREFIX: Final = "/-/"
@@ -55,7 +55,7 @@ def control(request: ReceivedRequest, server: ControlledServer) -> HttpAnswer:
     match request.method, path:
         case "GET", "/":
             counts, faults = server.ledger.counts_by_kind(), server.ledger.faults()
-            return HttpAnswer(200, page(counts, faults), HTML)
+            return HttpAnswer(200, render_page(counts, faults), HTML)
         case "GET", "/-/ledger":
             return _ledger(request, server.ledger)
         case "GET", "/-/faults":

@@ -11,7 +11,7 @@ from worker.sandbox.access import CLOSED, EXPIRED, FULL, AccessRules, id_exists
 from worker.sandbox.answers import Complaint, HttpAnswer, json_answer, login_refused, message_answer, validation_refused
 from worker.sandbox.binding import UnreadableBody, Values, bind_fields, parse_body
 from worker.sandbox.calls import ApiCall, CallKind, NoSuchPath, WrongMethod, route
-from worker.sandbox.validation import complaints_about
+from worker.sandbox.validation import find_complaints
 
 #: The beginning of the id that a call's new thing is given. An order's ticket is found, not made: its token is its id.
 _PREFIXES: Final = MappingProxyType(
@@ -84,7 +84,7 @@ def _judge_action(call: ApiCall, request: ReceivedRequest) -> Judgement:
     if answer := _refuse_unknown_id(call):
         return answer
     bound = bind_fields(call.kind, body)
-    complaints = list(bound.complaints) or complaints_about(call.kind, bound.values)
+    complaints = list(bound.complaints) or find_complaints(call.kind, bound.values)
     complaints += _booking_complaints(call, bound.values)
     if complaints:
         return validation_refused(complaints, request.path + request.body.decode("utf-8", "replace"))

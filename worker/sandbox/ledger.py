@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from worker.sandbox.calls import ApiCall, CallKind
 from worker.sandbox.judging import Effect, ReceivedRequest
-from worker.sandbox.times import round_as_stored, utc_text, wall_clock
+from worker.sandbox.times import as_utc_text, as_wall_clock, round_as_stored
 
 IN_MEMORY: Final = ":memory:"
 
@@ -111,13 +111,13 @@ class Ledger:
         *,
         fault: str | None,
         status: int | None,
-        now: datetime,
+        current_time: datetime,
         read: bool,
     ) -> int:
         """Write down a request and return its number in the ledger. A body that was not read is not written."""
         body = request.body if read else None
         row = (
-            utc_text(now),
+            as_utc_text(current_time),
             request.method,
             request.path,
             call and call.kind,
@@ -134,14 +134,14 @@ class Ledger:
         assert cursor.lastrowid is not None  # noqa: S101  An insert into a table with a row id has one.
         return cursor.lastrowid
 
-    def carry_out(self, number: int, effect: Effect, *, remote_id: str, now: datetime) -> None:
+    def carry_out(self, number: int, effect: Effect, *, remote_id: str, current_time: datetime) -> None:
         """Carry out a received call: mark it applied, and add the thing that it makes."""
         with self._lock:
             self._connection.execute("UPDATE requests SET applied = 1, remote_id = ? WHERE id = ?", (remote_id, number))
             if effect.ticket is None:
-                self._insert_created(number, effect, remote_id, now)
+                self._insert_created(number, effect, remote_id, current_time)
 
-    def _insert_created(self, number: int, effect: Effect, remote_id: str, now: datetime) -> None:
+    def _insert_created(self, number: int, effect: Effect, remote_id: str, current_time: datetime) -> None:
         call = effect.call
         row = {
             "ledger_id": number,
@@ -154,16 +154,16 @@ class Ledger:
             "time_slot_id": call.time_slot_id,
             "participated": effect.participated,
             "date": effect.date and round_as_stored(effect.date).isoformat(),
-            "created_at": round_as_stored(wall_clock(now)).isoformat(),
+            "created_at": round_as_stored(as_wall_clock(current_time)).isoformat(),
         }
         columns = ", ".join(row)
         values = ", ".join(f":{name}" for name in row)
         self._connection.execute(f"INSERT INTO created ({columns}) VALUES ({values})", row)  # noqa: S608
 
-    def record_struck_connection(self, fault: str, *, now: datetime) -> None:
+    def record_struck_connection(self, fault: str, *, current_time: datetime) -> None:
         """Write down a fault that struck a connection before any request."""
         with self._lock:
-            row = (utc_text(now), fault)
+            row = (as_utc_text(current_time), fault)
             self._connection.execute("INSERT INTO struck_connections (received_at, fault) VALUES (?, ?)", row)
 
     def clear(self) -> None:
@@ -175,12 +175,12 @@ class Ledger:
     # Reading.
 
     def requests(self, *, kind: CallKind | None = None, after: int = 0, limit: int = -1) -> list[LedgerEntry]:
-        """Requests in the order of their arrival."""
+        """Read requests in the order of their arrival."""
         condition = "id > ? AND (? IS NULL OR kind = ?) ORDER BY id LIMIT ?"
         return self._entries(condition, (after, kind, kind, limit))
 
     def applied(self, *, kind: CallKind | None = None, after: int = 0, limit: int = -1) -> list[LedgerEntry]:
-        """Requests that were carried out, in the order of their arrival."""
+        """Read requests that were carried out, in the order of their arrival."""
         condition = "applied AND id > ? AND (? IS NULL OR kind = ?) ORDER BY id LIMIT ?"
         return self._entries(condition, (after, kind, kind, limit))
 
@@ -199,12 +199,12 @@ class Ledger:
         return int(row["n"])
 
     def counts_by_kind(self) -> dict[str, tuple[int, int]]:
-        """How many were received and how many applied, for each kind that came."""
+        """Count the received and the applied requests of each kind that came."""
         query = "SELECT kind, count(*) AS n, sum(applied) AS cursor FROM requests WHERE kind IS NOT NULL GROUP BY kind"
         return {row["kind"]: (row["n"], row["cursor"]) for row in self._fetch_all(query)}
 
     def faults(self) -> Counter[str]:
-        """How often each fault has struck, on connections and on requests."""
+        """Count how often each fault has struck, on connections and on requests."""
         query = (
             "SELECT fault, count(*) AS n FROM (SELECT fault FROM requests WHERE fault IS NOT NULL"
             " UNION ALL SELECT fault FROM struck_connections) GROUP BY fault"

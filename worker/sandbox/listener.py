@@ -23,7 +23,7 @@ Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
 def bind_loopback(port: int, host: str = LOOPBACK) -> socket.socket:
-    """A socket bound to the port (0: a free one) of the loopback address; any other address is refused."""
+    """Bind a socket to the port (0: a free one) of the loopback address; any other address is refused."""
     if host != LOOPBACK:
         raise ValueError(f"the sandbox listens on {LOOPBACK} only, not on {host}")
     if port:

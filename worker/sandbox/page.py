@@ -32,7 +32,7 @@ answer, remembers what it was sent, and reaches nobody.</p>
 """
 
 
-def page(counts: Mapping[str, tuple[int, int]], faults: Mapping[str, int]) -> bytes:
+def render_page(counts: Mapping[str, tuple[int, int]], faults: Mapping[str, int]) -> bytes:
     received = {kind: (str(arrived), str(applied)) for kind, (arrived, applied) in counts.items()}
     struck = {fault: (str(times),) for fault, times in faults.items()}
     return _PAGE.format(

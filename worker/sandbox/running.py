@@ -88,7 +88,7 @@ def running_sandbox(
     tls: Certificate | None = None,
     port: int = 0,
 ) -> Iterator[Sandbox]:
-    """A sandbox in a thread of this process: listening when the block begins, gone when it ends."""
+    """Run a sandbox in a thread of this process: it listens when the block begins, and is gone when it ends."""
     options = SandboxOptions(port, LOOPBACK, ledger, faults, latency or Latency(), access or AccessRules(), tls)
     started: Future[Sandbox] = Future()
     thread = threading.Thread(target=_run_in_thread, args=(options, started), name="sandbox", daemon=True)

@@ -186,10 +186,10 @@ class Server(HTTPServerConnectionDelegate):
         return SSLIOStream(wrapped, max_buffer_size=2 * _LARGEST_BODY)
 
     def _record_strike(self, fault: Fault) -> None:
-        self.ledger.record_struck_connection(fault, now=self.service.now())
+        self.ledger.record_struck_connection(fault, current_time=self.service.read_clock())
 
     def _date(self) -> str:
-        return format_datetime(self.service.now(), usegmt=True)
+        return format_datetime(self.service.read_clock(), usegmt=True)
 
 
 class _IncomingRequest(HTTPMessageDelegate):

@@ -51,7 +51,7 @@ class Service:
     ledger: Ledger
     access: AccessRules = field(default_factory=AccessRules)
     faults: ScriptedFaults = field(default_factory=lambda: ScriptedFaults(Script()))
-    now: Callable[[], datetime] = _utc_now
+    read_clock: Callable[[], datetime] = _utc_now
     new_id: Callable[[], str] = _new_id
 
     def choose_fault(self, method: str, path: str) -> ActiveFault | None:
@@ -63,37 +63,41 @@ class Service:
     def record_cut_request(self, request: ReceivedRequest, active_fault: ActiveFault) -> None:
         """Write down a request that is about to be cut before it was read."""
         call = _known_call(request.method, request.path)
-        self.ledger.record_request(request, call, fault=active_fault.fault, status=None, now=self.now(), read=False)
+        self.ledger.record_request(
+            request, call, fault=active_fault.fault, status=None, current_time=self.read_clock(), read=False
+        )
 
     def handle(self, request: ReceivedRequest, active_fault: ActiveFault | None) -> HandledRequest:
         """Judge, write down, and carry out unless the fault forbids it, in one transaction of the ledger."""
-        now = self.now()
+        current_time = self.read_clock()
         judgement = judge(request, self.access)
         remote_id = self._remote_id(judgement)
         answer = self._answer(judgement, remote_id)
         if active_fault is not None:
-            answer = answer_under_fault(active_fault, answer, request.path, now)
+            answer = answer_under_fault(active_fault, answer, request.path, current_time)
         effect = judgement if isinstance(judgement, Effect) and (active_fault is None or active_fault.applied) else None
         with self.ledger.transaction():
-            number = self._record(request, active_fault, answer, now)
+            number = self._record(request, active_fault, answer, current_time)
             if effect is None:
                 return HandledRequest(answer)
             if active_fault is not None and active_fault.fault is Fault.ACT_LATE:
                 return HandledRequest(answer, partial(self._carry_out_late, number, effect, remote_id))
-            self.ledger.carry_out(number, effect, remote_id=remote_id, now=now)
+            self.ledger.carry_out(number, effect, remote_id=remote_id, current_time=current_time)
         return HandledRequest(answer)
 
     def _record(
-        self, request: ReceivedRequest, active_fault: ActiveFault | None, answer: HttpAnswer, now: datetime
+        self, request: ReceivedRequest, active_fault: ActiveFault | None, answer: HttpAnswer, current_time: datetime
     ) -> int:
         fault = active_fault.fault if active_fault else None
         status = None if fault in _UNANSWERED else answer.status
         call = _known_call(request.method, request.path)
-        return self.ledger.record_request(request, call, fault=fault, status=status, now=now, read=True)
+        return self.ledger.record_request(
+            request, call, fault=fault, status=status, current_time=current_time, read=True
+        )
 
     def _carry_out_late(self, number: int, effect: Effect, remote_id: str) -> None:
         with self.ledger.transaction():
-            self.ledger.carry_out(number, effect, remote_id=remote_id, now=self.now())
+            self.ledger.carry_out(number, effect, remote_id=remote_id, current_time=self.read_clock())
 
     def _remote_id(self, judgement: Judgement) -> str:
         if not isinstance(judgement, Effect):

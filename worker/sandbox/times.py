@@ -33,23 +33,23 @@ def read_time(text: str) -> datetime | None:
 
 
 def round_as_stored(time: datetime) -> datetime:
-    """A naive time as the database gives it back: rounded to the nearest 1/300 s, in whole milliseconds."""
+    """Round a naive time as the database does: to the nearest 1/300 s, in whole milliseconds."""
     steps = round(time.microsecond * _STEPS_PER_SECOND / 1_000_000)
     return time.replace(microsecond=0) + timedelta(milliseconds=round(steps * 1000 / _STEPS_PER_SECOND))
 
 
-def wall_clock(now: datetime) -> datetime:
-    """An aware time as a naive one in Stockholm."""
-    return now.astimezone(STOCKHOLM).replace(tzinfo=None)
+def as_wall_clock(aware_time: datetime) -> datetime:
+    """Turn an aware time into a naive time in Stockholm."""
+    return aware_time.astimezone(STOCKHOLM).replace(tzinfo=None)
 
 
 def format_time(time: datetime, digits: int) -> str:
-    """A naive time with 0 to 7 decimals: as many as the value needs, and at least `digits`."""
+    """Write a naive time with 0 to 7 decimals: as many as the value needs, and at least `digits`."""
     decimals = f"{time.microsecond:06}0"
     needed = max(digits, len(decimals.rstrip("0")))
     return time.strftime("%Y-%m-%dT%H:%M:%S") + (f".{decimals[:needed]}" if needed else "")
 
 
-def utc_text(now: datetime) -> str:
-    """An aware time as the ledger writes it."""
-    return now.astimezone(UTC).isoformat(timespec="microseconds")
+def as_utc_text(aware_time: datetime) -> str:
+    """Write an aware time as the ledger does."""
+    return aware_time.astimezone(UTC).isoformat(timespec="microseconds")

@@ -14,7 +14,7 @@ _DAYS_OF_A_MONTH: Final = range(1, 32)
 _MONTHS: Final = range(1, 13)
 
 
-def complaints_about(kind: CallKind, values: Values) -> list[Complaint]:
+def find_complaints(kind: CallKind, values: Values) -> list[Complaint]:
     return list(_RULES[kind](values))
 
 
@@ -30,10 +30,10 @@ def _recurrence(values: Values) -> Iterator[Complaint]:
     """Enumerated values are always checked; the fields that a pattern needs, only when the appointment recurs."""
     pattern = values.get("recurrencePattern")
     days = values.get("recurrenceDayOfWeeks", [])
-    if pattern is not None and not _among(pattern, PATTERNS):
+    if pattern is not None and not _is_among(pattern, PATTERNS):
         yield Complaint("recurrencePattern", f"Värdet '{pattern}' är inte giltigt för recurrencePattern.")
     for day in days:
-        if not _among(day, DAYS):
+        if not _is_among(day, DAYS):
             yield Complaint("recurrenceDayOfWeeks", f"Värdet '{day}' är inte giltigt för recurrenceDayOfWeeks.")
     if not values.get("recurrence"):
         return
@@ -41,10 +41,10 @@ def _recurrence(values: Values) -> Iterator[Complaint]:
         yield Complaint("recurrencePattern", "Ett återkommande möte kräver recurrencePattern.")
     if values.get("recurrenceInterval", 1) < 1:
         yield Complaint("recurrenceInterval", "Intervallet måste vara minst 1.")
-    yield from _what_the_pattern_needs((pattern or "").lower(), values)
+    yield from _missing_for_pattern((pattern or "").lower(), values)
 
 
-def _what_the_pattern_needs(pattern: str, values: Values) -> Iterator[Complaint]:
+def _missing_for_pattern(pattern: str, values: Values) -> Iterator[Complaint]:
     if pattern == "weekly" and not values.get("recurrenceDayOfWeeks"):
         yield Complaint("recurrenceDayOfWeeks", "Ett veckomöte kräver minst en veckodag.")
     if pattern in {"monthly", "yearly"} and values.get("recurrenceDay") not in _DAYS_OF_A_MONTH:
@@ -85,7 +85,7 @@ def _missing(values: Values, **labels: str) -> Iterator[Complaint]:
             yield Complaint(name, f"{label} måste anges.")
 
 
-def _among(value: str, names: tuple[str, ...]) -> bool:
+def _is_among(value: str, names: tuple[str, ...]) -> bool:
     return value.lower() in {name.lower() for name in names}
 
 

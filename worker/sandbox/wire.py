@@ -104,7 +104,7 @@ def _single_bytes(whole: bytes) -> Iterable[bytes]:
 
 
 def _with_a_body(answer: HttpAnswer) -> HttpAnswer:
-    """The answer, given a body to cut if it has none: an empty 204 becomes a 200 of the same meaning."""
+    """Give the answer a body to cut if it has none: an empty 204 becomes a 200 of the same meaning."""
     if answer.body:
         return answer
     return replace(answer, status=200 if answer.status == 204 else answer.status, body=b"{}", content_type=JSON)

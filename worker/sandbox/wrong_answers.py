@@ -47,11 +47,11 @@ _STATUSES: Final[Mapping[Fault, HttpAnswer]] = MappingProxyType(
 )
 
 
-def answer_under_fault(active_fault: ActiveFault, honest: HttpAnswer, path: str, now: datetime) -> HttpAnswer:
-    """The answer to give instead of the honest one. Faults on the wire leave it as it is and cut it later."""
+def answer_under_fault(active_fault: ActiveFault, honest: HttpAnswer, path: str, current_time: datetime) -> HttpAnswer:
+    """Make the answer to give instead of the honest one. Faults on the wire leave it as it is and cut it later."""
     fault = active_fault.fault
     if fault in _STATUSES:
-        return replace(_STATUSES[fault], headers=_retry_after(active_fault, now))
+        return replace(_STATUSES[fault], headers=_retry_after(active_fault, current_time))
     if fault in _REDIRECTS:
         # Nothing lies there, so a client that follows shows in the ledger, with method and body.
         return HttpAnswer(_REDIRECTS[fault], headers=(("Location", f"/Elsewhere{path}"),))
@@ -60,13 +60,13 @@ def answer_under_fault(active_fault: ActiveFault, honest: HttpAnswer, path: str,
     return _with_body(fault, honest) if fault in _BODIES else honest
 
 
-def _retry_after(active_fault: ActiveFault, now: datetime) -> tuple[tuple[str, str], ...]:
+def _retry_after(active_fault: ActiveFault, current_time: datetime) -> tuple[tuple[str, str], ...]:
     seconds = active_fault.seconds or _RETRY_AFTER
     match active_fault.fault:
         case Fault.THROTTLED_SECONDS | Fault.UNAVAILABLE_RETRY_AFTER:
             value = str(round(seconds))
         case Fault.THROTTLED_DATE:
-            value = format_datetime(now + timedelta(seconds=seconds), usegmt=True)
+            value = format_datetime(current_time + timedelta(seconds=seconds), usegmt=True)
         case Fault.THROTTLED_GARBAGE:
             value = "snart"
         case Fault.THROTTLED_HUGE:
@@ -77,14 +77,14 @@ def _retry_after(active_fault: ActiveFault, now: datetime) -> tuple[tuple[str, s
 
 
 def _with_body(fault: Fault, honest: HttpAnswer) -> HttpAnswer:
-    """The honest status with another body; a 204 becomes a 200, since it can have none."""
+    """Keep the honest status and replace the body; a 204 becomes a 200, since it can have none."""
     status = 200 if honest.status == 204 else honest.status
     packing = (("Content-Encoding", "gzip"),) if fault in {Fault.GZIP_BOMB, Fault.BROKEN_GZIP} else ()
     return HttpAnswer(status, _BODIES[fault](honest.body), JSON, (*honest.headers, *packing))
 
 
 def _without_id(body: bytes) -> bytes:
-    """An empty string for a string, a ticket without its order id, and null for an answer that has no id."""
+    """Give an empty string for a string, a ticket without its order id, and null for an answer that has no id."""
     if body.startswith(b'"'):
         return b'""'
     return b'{"hasExpired": false}' if body.startswith(b"{") else b"null"
@@ -96,7 +96,7 @@ def _bomb() -> bytes:
 
 
 def _badly_packed(body: bytes) -> bytes:
-    """Gzip with a wrong checksum in its last bytes."""
+    """Pack with gzip, with a wrong checksum in the last bytes."""
     return gzip.compress(body, mtime=0)[:-8] + b"\xff" * 8
 
 
