@@ -1,4 +1,4 @@
-"""Readers of a CRM's exports: each yields numbered rows of raw cells. A new format takes its place in `opening`."""
+"""Readers of a CRM's exports: each yields numbered rows of raw cells. A new format takes its place in the tables of `opening`."""
 
 from worker.feeds.opening import open_feed
 from worker.feeds.source import BadRow, Feed, FileRefused, Row

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from itertools import chain
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from worker.feeds.source import (
     ENCODING_LABELS,
@@ -19,7 +19,6 @@ from worker.feeds.source import (
     FileRefused,
     Row,
     SniffedFile,
-    open_text,
 )
 
 _DELIMITERS = ";,\t"
@@ -49,10 +48,10 @@ class _Layout:
     width: int
 
 
-def open_delimited(file: BinaryIO, name: str, sniffed: SniffedFile) -> Feed:
+def open_delimited(text: TextIO, name: str, sniffed: SniffedFile) -> Feed:
     """Find the headings and read all rows once, so that quotes that do not pair up refuse the file as a whole."""
-    layout = _find_headings(file, name, sniffed.encoding)
-    raw_rows = _raw_rows(open_text(file, sniffed.encoding), name, layout.delimiter)
+    layout = _find_headings(text, name)
+    raw_rows = _raw_rows(text, name, layout.delimiter)
     return Feed(
         name=name,
         form="csv",
@@ -63,19 +62,19 @@ def open_delimited(file: BinaryIO, name: str, sniffed: SniffedFile) -> Feed:
         headings=layout.headings,
         heading_line=layout.line,
         total=sum(1 for line, _, _ in raw_rows if line > layout.line),
-        rows=lambda: _rows(open_text(file, sniffed.encoding), name, layout),
+        rows=lambda: _rows(text, name, layout),
     )
 
 
-def _find_headings(file: BinaryIO, name: str, encoding: str) -> _Layout:
-    text = open_text(file, encoding)
+def _find_headings(text: TextIO, name: str) -> _Layout:
+    text.seek(0)
     line = 1
     while (start := text.readline(_MAX_HEADING_LINE)) and not start.strip(" \t\r\n;,"):
         line += start.endswith("\n")
     _check_heading_line(name, start, line)
     outside_quotes = "".join(start.split('"')[::2])
     delimiter = max(_DELIMITERS, key=outside_quotes.count)
-    raw_rows = _raw_rows(open_text(file, encoding), name, delimiter)
+    raw_rows = _raw_rows(text, name, delimiter)
     cells = next(cells for row_line, cells, _ in raw_rows if row_line >= line)
     if isinstance(cells, BadRow):
         raise FileRefused(name, f"line {line} is no line of headings: {cells.reason}", "Export as CSV")
@@ -136,11 +135,12 @@ RawRow = tuple[int, list[str] | BadRow, str]
 
 
 def _raw_rows(text: TextIO, name: str, delimiter: str) -> Iterator[RawRow]:
-    """Parse a text of `open_text` by Python's csv module and yield every row that holds anything.
+    """Parse a text from its beginning by Python's csv module and yield every row that holds anything.
 
     A row longer than `MAX_ROW`, or with a cell over csv's own limit (131,072 characters), costs no more memory than
     that. Raises `FileRefused` where quotes do not pair up: from there on the ends of the rows are unknown.
     """
+    text.seek(0)
     line, row_lines, blank = 1, list[str](), f"{delimiter}\r\n \t"
     while True:
         try:

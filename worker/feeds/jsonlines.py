@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 from worker.feeds.source import (
     ENCODING_LABELS,
@@ -14,17 +14,16 @@ from worker.feeds.source import (
     FileRefused,
     Row,
     SniffedFile,
-    open_text,
 )
 
 _ONE_OBJECT = "Write one JSON object a line"
 
 
-def open_json_lines(file: BinaryIO, name: str, sniffed: SniffedFile) -> Feed:
+def open_json_lines(text: TextIO, name: str, sniffed: SniffedFile) -> Feed:
     """Read the file once to learn every key that occurs in it, so that unknown ones refuse the file as a whole."""
     keys: dict[str, None] = {}
     total = objects = 0
-    for line, parsed in _parsed_lines(open_text(file, sniffed.encoding)):
+    for line, parsed in _parsed_lines(text):
         total += 1
         if isinstance(parsed, dict):
             objects += 1
@@ -44,7 +43,7 @@ def open_json_lines(file: BinaryIO, name: str, sniffed: SniffedFile) -> Feed:
         headings=headings,
         heading_line=1,
         total=total,
-        rows=lambda: _rows(open_text(file, sniffed.encoding), headings),
+        rows=lambda: _rows(text, headings),
     )
 
 
@@ -60,7 +59,8 @@ def _rows(text: TextIO, headings: tuple[str, ...]) -> Iterator[Row | BadRow]:
 
 
 def _parsed_lines(text: TextIO) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
-    """Yield every line that is not blank, as the object it holds or as the reason why it holds none."""
+    """Yield every line that is not blank, from the beginning, as the object it holds or as the reason why it holds none."""
+    text.seek(0)
     number = 0
     while piece := text.readline(MAX_ROW):
         number += 1

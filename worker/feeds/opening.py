@@ -1,4 +1,4 @@
-"""Opens an export: finds its size, hash, encoding and format from its bytes alone, in constant memory."""
+"""Opens an export: its first bytes choose the reader, and its size, hash and encoding are found in constant memory."""
 
 import codecs
 import hashlib
@@ -7,9 +7,11 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final, NoReturn
+from typing import BinaryIO, Final, NoReturn, TextIO
 
 from worker.feeds.delimited import open_delimited
 from worker.feeds.jsonlines import open_json_lines
@@ -18,23 +20,30 @@ from worker.feeds.source import CHUNK, ENCODING_LABELS, MAX_BYTES, Feed, FileRef
 _SAVE = "Export it as CSV in UTF-8"
 
 
-def _refuse_array(_file: BinaryIO, name: str, _sniffed: SniffedFile) -> NoReturn:
+def _refuse_binary(_file: BinaryIO, name: str, *, format_name: str) -> NoReturn:
+    raise FileRefused(name, f"this is {format_name}, not a text file", _SAVE)
+
+
+def _refuse_array(_text: TextIO, name: str, _sniffed: SniffedFile) -> NoReturn:
     raise FileRefused(name, "this is one JSON array", "Write one JSON object a line, or CSV")
 
 
-Reader = Callable[[BinaryIO, str, SniffedFile], Feed]
-"""Takes the open file, its name and its encoding; describes it and reads it to its end, or raises `FileRefused`."""
+BinaryReader = Callable[[BinaryIO, str], Feed]
+"""Takes the open file and its name; describes it and reads it to its end, or raises `FileRefused`."""
 
-_TEXT_FORMATS: Final[Mapping[str, Reader]] = {"{": open_json_lines, "[": _refuse_array}
-"""The reader of a file of text by its first character that is not blank. All else is CSV."""
+TextReader = Callable[[TextIO, str, SniffedFile], Feed]
+"""The same for the file as text, which each pass over it reads from its beginning."""
 
-_BINARY_FORMATS: Final[Mapping[bytes, str]] = {
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x1f\x8b": "a compressed file",
-    b"%PDF": "a PDF",
+_BINARY_READERS: Final[Mapping[bytes, BinaryReader]] = {
+    b"PK\x03\x04": partial(_refuse_binary, format_name="an Excel workbook or a ZIP archive"),
+    b"\xd0\xcf\x11\xe0": partial(_refuse_binary, format_name="an old Excel workbook"),
+    b"\x1f\x8b": partial(_refuse_binary, format_name="a compressed file"),
+    b"%PDF": partial(_refuse_binary, format_name="a PDF"),
 }
-"""Formats known by their first bytes, and refused: none of them has a reader."""
+"""The reader of a file by its first bytes. None of these formats is read yet; all other files are text."""
+
+_TEXT_READERS: Final[Mapping[str, TextReader]] = {"{": open_json_lines, "[": _refuse_array}
+"""The reader of a file of text by its first character that is not blank. All else is CSV."""
 
 _BOMS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
@@ -51,10 +60,18 @@ def open_feed(path: Path) -> Iterator[Feed]:
     name = path.name or str(path)
     with _open_file(path, name) as file:
         before = os.fstat(file.fileno())
-        sniffed = sniff(file, name)
-        file.seek(0)
-        first_character = file.read(4096).decode(sniffed.encoding, "ignore").lstrip()[:1]
-        yield _TEXT_FORMATS.get(first_character, open_delimited)(file, name, sniffed)
+        first_bytes = file.read(4096)
+        signature = next(filter(first_bytes.startswith, _BINARY_READERS), None)
+        if signature is not None:
+            feed = _BINARY_READERS[signature](file, name)
+        else:
+            sniffed = sniff(file, name)
+            file.seek(0)
+            # Lines break at \n only, and keep their line breaks.
+            text = TextIOWrapper(file, encoding=sniffed.encoding, newline="\n")
+            first_character = text.read(4096).lstrip()[:1]
+            feed = _TEXT_READERS.get(first_character, open_delimited)(text, name, sniffed)
+        yield feed
         after = os.fstat(file.fileno())
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise FileRefused(name, "the file was changed while it was read", "Import it again when it is complete")
@@ -78,14 +95,11 @@ def _open_file(path: Path, name: str) -> BinaryIO:
 
 
 def sniff(file: BinaryIO, name: str) -> SniffedFile:
-    """Read the file once, or raise `FileRefused`: empty, too large, binary, or in an encoding that is not known."""
+    """Read a file of text once, or raise `FileRefused`: empty, too large, binary, or in an encoding that is not known."""
     file.seek(0)
     start = file.read(4096)
     if not start.strip():
         raise FileRefused(name, "the file is empty", "Export it again")
-    for signature, format_name in _BINARY_FORMATS.items():
-        if start.startswith(signature):
-            raise FileRefused(name, f"this is {format_name}, not a text file", _SAVE)
     encoding = next((codec for bom, codec in _BOMS.items() if start.startswith(bom)), "utf-8")
     size, sha256, broken_at = _read_through(file, name, encoding)
     if broken_at is not None:

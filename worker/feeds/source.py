@@ -1,9 +1,8 @@
 """The values between a reader and the import: a described feed, and its numbered rows of raw cells."""
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 MAX_BYTES = 4 * 1024**3
 """A larger file is no export of one office."""
@@ -19,7 +18,7 @@ CHUNK = 1024 * 1024
 """Bytes read at a time while a file is sniffed."""
 
 ENCODING_LABELS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
-"""By the codec's name in Python, how people call it."""
+"""The codec's name in Python → its name for people."""
 
 
 class FileRefused(Exception):  # noqa: N818 (a fact, as all our exceptions are)
@@ -63,7 +62,7 @@ class SniffedFile:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A file that is open, surveyed, and found to be readable to its end."""
+    """A file that is open and has been read once to its end without a fault."""
 
     name: str
     form: str
@@ -76,19 +75,6 @@ class Feed:
     """As they stand in the file; in JSON lines all keys that occur, in the order in which they first do."""
     heading_line: int
     total: int
-    """How many rows `rows` gives."""
+    """The number of rows that `rows` gives."""
     rows: Callable[[], Iterator[Row | BadRow]]
-    """The rows from the beginning, each time it is called. Blank lines are no rows."""
-
-
-class _BorrowedText(io.TextIOWrapper):
-    """Text over a file that stays open when the text is dropped."""
-
-    def close(self) -> None:
-        """Leave the file open."""
-
-
-def open_text(file: BinaryIO, encoding: str) -> TextIO:
-    """Read an open file as text from its beginning; lines break at \\n only, and keep their line breaks."""
-    file.seek(0)
-    return _BorrowedText(file, encoding=encoding, newline="\n")
+    """Reads the file from its beginning, each time it is called; one pass ends before the next begins. Blank lines are no rows."""
