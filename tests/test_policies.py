@@ -38,7 +38,9 @@ def test_the_environments_limit_is_the_settings() -> None:
 
 def test_waiting_follows_the_settings() -> None:
     policy = retry_policy(Settings(backoff_first=1, backoff_cap=2, look_up_quiet=3))
-    assert (policy.backoff.first, policy.backoff.cap, policy.quiet) == (1, 2, 3)
+    assert policy.backoff.first == 1
+    assert policy.backoff.cap == 2
+    assert policy.quiet == 3
 
 
 def test_only_the_doubling_setting_resends_in_doubt() -> None:
@@ -51,7 +53,11 @@ def test_only_the_doubling_setting_resends_in_doubt() -> None:
 def test_a_dead_worker_counts_as_an_unanswered_call() -> None:
     verdict = dead_worker_policy(retry_policy(Settings()))
     held = verdict("notification", 0, 12)
-    assert (held.state, held.code, held.needs_person) == (State.IN_DOUBT, "worker_died", True)
+    assert held.state is State.IN_DOUBT
+    assert held.code == "worker_died"
+    assert held.needs_person is True
     resent = verdict("order_token", 0, 12)
-    assert (resent.state, resent.attempt_state, resent.failures) == (State.RETRYABLE, State.IN_DOUBT, 1)
+    assert resent.state is State.RETRYABLE
+    assert resent.attempt_state is State.IN_DOUBT
+    assert resent.failures == 1
     assert verdict("order_token", 11, 12).state is State.FAILED

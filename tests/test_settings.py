@@ -12,8 +12,13 @@ from worker.settings import Settings, load
 
 def test_the_defaults_are_those_of_the_handbook() -> None:
     settings = Settings()
-    assert (settings.vitec_requests_per_second, settings.vitec_in_flight, settings.vitec_timeout) == (10, 5, 30)
-    assert (settings.lease_margin, settings.max_failures, settings.turn_alone, settings.turn_shared) == (15, 12, 30, 2)
+    assert settings.vitec_requests_per_second == 10
+    assert settings.vitec_in_flight == 5
+    assert settings.vitec_timeout == 30
+    assert settings.lease_margin == 15
+    assert settings.max_failures == 12
+    assert settings.turn_alone == 30
+    assert settings.turn_shared == 2
     assert (settings.backoff_first, settings.backoff_cap) == (30, 21_600)
     assert settings.database == "sqlite:///var/vitec-sync.db"
     assert settings.vitec_base_url is None

@@ -111,7 +111,9 @@ def test_json_says_the_same_to_a_program(shell: Shell) -> None:
         make_operation(connection, State.SUCCEEDED)
     ran = shell.run("status", "--json")
     data = json.loads(ran.out)
-    assert (ran.status, data["well"], data["need_person"]) == (3, False, 1)
+    assert ran.status == 3
+    assert data["well"] is False
+    assert data["need_person"] == 1
     assert data["counts"] == {"comeback": {"in_doubt": 1, "succeeded": 1}}
     assert json.loads(shell.run("status", "--json", "--live").out)["counts"] == {"comeback": {"in_doubt": 1}}
 

@@ -145,11 +145,9 @@ def test_json_rows_may_bring_their_own_types() -> None:
     appointment = row(
         Appointment, all_day_event=False, recurrence=True, recurrence_day_of_weeks=["Monday"], recurrence_day=8
     )
-    assert (appointment.all_day_event, appointment.recurrence_day_of_weeks, appointment.recurrence_day) == (
-        False,
-        ("Monday",),
-        8,
-    )
+    assert appointment.all_day_event is False
+    assert appointment.recurrence_day_of_weeks == ("Monday",)
+    assert appointment.recurrence_day == 8
     assert problems(Appointment, subject=["a"], starts_at=20261203, recurrence_day=True) == [
         ("subject", "wrong_type"),
         ("starts_at", "wrong_type"),

@@ -72,7 +72,9 @@ def test_a_4xx_of_a_server_giving_up_is_no_refusal(house: House, status: int) ->
 def test_401_and_403_are_the_logins_fault(house: House, status: int, forbidden: bool) -> None:
     for body in (b"", b"<html>no</html>"):
         error = house.outcome(http(f"{status} No", body))
-        assert (type(error), error.status, error.forbidden) == (Barred, status, forbidden)
+        assert type(error) is Barred
+        assert error.status == status
+        assert error.forbidden == forbidden
 
 
 def test_409_is_unclear(house: House) -> None:
@@ -109,7 +111,9 @@ def test_5xx_and_what_nobody_knows_is_unclear(house: House, status: int) -> None
 @pytest.mark.parametrize("status", [429, 503])
 def test_vitec_may_say_when_to_come_back(house: House, status: int, header: str, seconds: float | None) -> None:
     error = house.outcome(http(f"{status} Later", b"", header))
-    assert (type(error), error.status, error.retry_after) == (Throttled, status, seconds)
+    assert type(error) is Throttled
+    assert error.status == status
+    assert error.retry_after == seconds
 
 
 @pytest.mark.parametrize("header", ["X: y", "Retry-After: soon", "Retry-After: -5", "Retry-After: 1.5"])
@@ -171,7 +175,9 @@ def test_a_body_that_ends_too_early_is_noticed_without_urllib3(house: House) -> 
         response = connection.getresponse()
         answer = response._original_response
         framed = [attempt.framed]
-        assert (answer.read(4), answer.read(4), answer.isclosed()) == (b"tr", b"", True)
+        assert answer.read(4) == b"tr"
+        assert answer.read(4) == b""
+        assert answer.isclosed() is True
         framed.append(attempt.framed)
         connection.close()
     assert framed == [True, False]

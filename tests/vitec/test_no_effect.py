@@ -33,7 +33,9 @@ def free_port() -> int:
 def test_a_refused_connection_is_unreachable(house: House) -> None:
     permit = Permit(time.monotonic() + 10)
     error = ended(house.client(f"http://localhost:{free_port()}"), permit=permit)
-    assert (type(error), str(error), error.tries) == (Unreachable, "the connection was refused", 3)
+    assert type(error) is Unreachable
+    assert str(error) == "the connection was refused"
+    assert error.tries == 3
     assert not permit.written
 
 
@@ -233,7 +235,9 @@ def test_the_lease_is_asked_last_before_the_first_byte(house: House) -> None:
 
     permit = Permit(time.monotonic() + 10, may_write)
     error = ended(house.client(wire), permit=permit)
-    assert (type(error), permit.written, permit.revoked) == (Revoked, False, True)
+    assert type(error) is Revoked
+    assert permit.written is False
+    assert permit.revoked is True
     assert len(connections) == 1
     assert wire.requests == []
 
