@@ -44,9 +44,9 @@ GUARDS = (
     Guard(
         13,
         "attempts only rise",
-        CLAIMING,
-        "attempt=Operation.attempt + 1,",
-        "attempt=Operation.failures + 1,",
+        "worker/outbox/moves.py",
+        '"attempt": Operation.attempt + 1,',
+        '"attempt": Operation.failures + 1,',
         f"{_SETTLING_TEST}test_attempts_only_grow_also_after_what_costs_nothing",
     ),
 )

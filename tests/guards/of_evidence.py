@@ -4,6 +4,9 @@ from tests.guards.guard import Guard
 
 EVIDENCE = "worker/outbox/exchange/late_answers.py"
 SETTLING = "worker/outbox/exchange/settle.py"
+MOVES = "worker/outbox/moves.py"
+_END = '        "finalized_at": at,\n        **_NEWS,\n'
+_UNTOLD_END = '        "finalized_at": at,\n'
 _EVIDENCE_TEST = "tests/outbox/exchange/test_late_answers.py::"
 _NEWS_TEST = "tests/outbox/exchange/test_settle.py::test_every_new_verdict_is_news_for_the_crm"
 
@@ -11,9 +14,9 @@ GUARDS = (
     Guard(
         22,
         "the quiet time counts from the rescue",
-        SETTLING,
-        '"doubt_since": case((target == _word(State.IN_DOUBT), now)),',
-        '"doubt_since": case((target == _word(State.IN_DOUBT), Operation.claimed_at)),',
+        MOVES,
+        '"doubt_since": at,',
+        '"doubt_since": Operation.claimed_at,',
         "tests/outbox/exchange/test_rescue.py::test_the_quiet_time_counts_from_the_rescue",
     ),
     Guard(
@@ -47,6 +50,14 @@ GUARDS = (
         "same_doubt = in_doubt and row.attempt == one.attempt",
         "same_doubt = in_doubt",
         f"{_EVIDENCE_TEST}test_an_older_attempts_late_refusal_leaves_the_newer_alone",
+    ),
+    Guard(
+        23,
+        "nor if an earlier one was accepted",
+        EVIDENCE,
+        "same_doubt and not row.accepted and argued",
+        "same_doubt and argued",
+        f"{_EVIDENCE_TEST}test_what_vitec_has_accepted_no_late_refusal_sends_again",
     ),
     Guard(
         23,
@@ -84,8 +95,8 @@ GUARDS = (
         23,
         "two that both acted are shown to a person",
         SETTLING,
-        '"needs_person": or_(acted_twice, superseded, and_(',
-        '"needs_person": or_(superseded, and_(',
+        "needs_person=and_(acted_before, or_(acted_twice, superseded))",
+        "needs_person=and_(acted_before, superseded)",
         f"{_EVIDENCE_TEST}test_two_acting_attempts_are_shown_with_both_ids",
     ),
     Guard(
@@ -108,17 +119,17 @@ GUARDS = (
         25,
         "a cancel is honoured when nothing was written",
         SETTLING,
-        "        (and_(state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),\n",
+        "        (and_(settled.state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),\n",
         "",
-        "tests/outbox/exchange/test_exchange.py::test_cancel_is_honoured_when_nothing_was_written",
+        "tests/outbox/exchange/test_settle.py::test_cancel_is_honoured_when_nothing_was_written",
     ),
     Guard(
         25,
         "and only then",
         SETTLING,
-        "and_(state == _word(State.RETRYABLE), Operation.cancel_asked)",
+        "and_(settled.state == _word(State.RETRYABLE), Operation.cancel_asked)",
         "Operation.cancel_asked",
-        "tests/outbox/exchange/test_exchange.py::test_cancel_is_honoured_when_nothing_was_written",
+        "tests/outbox/exchange/test_settle.py::test_cancel_is_honoured_when_nothing_was_written",
     ),
     Guard(
         23,
@@ -131,26 +142,26 @@ GUARDS = (
     Guard(
         25,
         "the wish outlives a doubt",
-        SETTLING,
-        '"cancel_asked": and_(Operation.cancel_asked, target == _word(State.IN_DOUBT)),',
-        '"cancel_asked": False,',
+        MOVES,
+        '"doubt_since": at,',
+        '"doubt_since": at, "cancel_asked": _NO,',
         f"{_EVIDENCE_TEST}test_a_wish_to_cancel_outlives_the_doubt",
     ),
-    Guard(26, "a new verdict is news", SETTLING, '        "reported_at": None,\n', "", _NEWS_TEST),
+    Guard(26, "a new verdict is news", MOVES, '{"reported_at": _NULL}', "{}", _NEWS_TEST),
     Guard(
         26,
         "new evidence is news",
-        EVIDENCE,
-        "            cancel_asked=False,\n            reported_at=None,\n",
-        "            cancel_asked=False,\n",
+        MOVES,
+        _END,
+        _UNTOLD_END,
         f"{_EVIDENCE_TEST}test_a_late_success_proves_the_operation_wherever_it_stands",
     ),
     Guard(
         26,
         "an expiry is news",
-        "worker/outbox/upkeep/expiry.py",
-        "                reported_at=None,\n",
-        "",
+        MOVES,
+        _END,
+        _UNTOLD_END,
         "tests/outbox/upkeep/test_expiry.py::test_what_waits_past_its_time_expires_and_is_news",
     ),
 )

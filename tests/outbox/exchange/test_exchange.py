@@ -200,18 +200,6 @@ def test_a_short_lease_is_renewed_before_the_claim(db: Database, clock: FixedClo
         assert factory.lane(connection).lease_until == MOMENT + timedelta(seconds=11 + 45)
 
 
-def test_cancel_is_honoured_when_nothing_was_written(db: Database) -> None:
-    unsent, sent = make(db), make(db)
-    turn = begin(db)
-    by_id = {one.id: one for one in claim(db, turn).claimed}
-    with db.write() as connection:
-        connection.execute(update(Operation).values(cancel_asked=True))
-    exchange(db, turn, [done(by_id[unsent], RETRY), done(by_id[sent], DOUBT)], 0, TERMS)
-    assert read(db, unsent).state is State.CANCELLED
-    assert read(db, unsent).finalized_at == MOMENT
-    assert read(db, sent).state is State.IN_DOUBT
-
-
 def test_evidence_outweighs_what_the_attempt_in_flight_brings(db: Database) -> None:
     make(db)
     turn = begin(db)

@@ -9,7 +9,7 @@ from models import Event, Operation, State
 from tests import factory
 from tests.factory import MOMENT
 from tests.outbox.scene import ABSENT, DOUBT, GAP, QUIET, THERE, UNCLEAR, Scene
-from tests.outbox.steps import begin, make
+from tests.outbox.steps import begin, change, make
 from worker.decide import Settlement
 from worker.kind import LookUpResult
 from worker.outbox import Database, FixedClock
@@ -160,7 +160,23 @@ def test_an_asked_cancel_is_carried_out_on_absence(scene: Scene, clock: FixedClo
     clock.advance(GAP)
     scene.look_up(ABSENT)
     row = scene.row(id_)
-    assert (row.state, row.cancel_asked, row.finalized_at) == (State.CANCELLED, False, clock.moment)
+    assert row.state is State.CANCELLED
+    assert not row.cancel_asked
+    assert row.finalized_at == clock.moment
+
+
+def test_a_row_that_a_look_up_cancelled_keeps_no_error(scene: Scene, clock: FixedClock) -> None:
+    id_ = scene.doubtful()
+    assert scene.row(id_).error_code == "unanswered"
+    change(scene.db, id_, cancel_asked=True)
+    clock.advance(QUIET)
+    scene.look_up(ABSENT)
+    clock.advance(GAP)
+    scene.look_up(ABSENT)
+    row = scene.row(id_)
+    assert row.state is State.CANCELLED
+    assert row.error_code is None
+    assert row.error_detail is None
 
 
 def test_expired_resend_permission_is_looked_up_in_any_state(scene: Scene, clock: FixedClock) -> None:

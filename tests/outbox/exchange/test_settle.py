@@ -1,7 +1,10 @@
 """A settlement moves the row that it names, once, and writes the attempt beside it."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import psycopg
 
 from models import FINAL, Event, State
 from tests.factory import MOMENT
@@ -9,8 +12,9 @@ from tests.outbox.plans import explained
 from tests.outbox.steps import ACCEPTED, DOUBT, REFUSAL, RETRY, SUCCESS, begin, change, claim, done, entries, make, read
 from tests.outbox.steps import settle as settle_by_exchange
 from worker.decide import Settlement
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database, FixedClock, SqlClock
 from worker.outbox.exchange.settle import Finished, settle
+from worker.outbox.exchange.settle import _move as statement_that_settles
 from worker.outbox.lanes.turns import Turn
 
 EVERY = {"success": SUCCESS, "retry": RETRY, "doubt": DOUBT, "accepted": ACCEPTED, "refusal": REFUSAL}
@@ -79,6 +83,18 @@ def test_attempts_only_grow_also_after_what_costs_nothing(db: Database, turn: Tu
     assert [entry.attempt for entry in entries(db, id_)] == [1, 2, 3]
 
 
+def test_cancel_is_honoured_when_nothing_was_written(db: Database) -> None:
+    unsent, sent = make(db), make(db)
+    turn = begin(db)
+    by_id = {claimed.id: claimed for claimed in claim(db, turn).claimed}
+    change(db, cancel_asked=True)
+    settle_by_exchange(db, turn, [done(by_id[unsent], RETRY), done(by_id[sent], DOUBT)])
+    assert read(db, unsent).state is State.CANCELLED
+    assert read(db, unsent).error_code is None
+    assert read(db, unsent).finalized_at == MOMENT
+    assert read(db, sent).state is State.IN_DOUBT
+
+
 def test_a_cancel_is_not_carried_out_after_a_success(db: Database, turn: Turn) -> None:
     (claimed,) = claim(db, turn).claimed
     change(db, claimed.id, cancel_asked=True)
@@ -92,6 +108,22 @@ def test_the_history_says_what_the_attempt_itself_argued_for(db: Database, turn:
     settle_by_exchange(db, turn, [done(claimed, resent)])
     (entry,) = entries(db, claimed.id)
     assert (read(db, claimed.id).state, entry.event, entry.outcome) == (State.RETRYABLE, Event.SENT, "in_doubt")
+
+
+@pytest.mark.parametrize("revision", [None, {"payload_hash": "new"}])
+def test_a_settlement_says_whether_new_content_waits(db: Database, turn: Turn, revision: Any) -> None:
+    (claimed,) = claim(db, turn).claimed
+    change(db, claimed.id, revision=revision)
+    with db.write() as connection:
+        moved = settle(connection, db.clock.now(), [done(claimed, SUCCESS)])
+    assert moved[claimed.id].revised is (revision is not None)
+
+
+def test_the_driver_keeps_the_statement_of_a_settlement() -> None:
+    """It takes a statement of more than 4,096 characters apart each time anew."""
+    driver: Any = psycopg.dialect
+    moving = statement_that_settles("postgresql", SqlClock().now())
+    assert len(str(moving.compile(dialect=driver()))) <= 4096
 
 
 def test_nothing_finished_is_nothing_asked(db: Database) -> None:

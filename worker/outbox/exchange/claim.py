@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, select, tuple_, update
 
-from models import Operation, State, UtcDateTime
+from models import Operation, UtcDateTime
 from models.base import RowId
+from worker.outbox import moves
 from worker.outbox.database.statements import cached_statement, pick_unlocked, without_index
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import Now, in_named_lane, not_expired, ready, sendable
@@ -89,15 +90,7 @@ def _put_in_flight(now: Now) -> Any:
     return (
         update(Operation)
         .where(Operation.id.in_(pick_unlocked(next_ready)), without_index(and_(sendable, not_expired(now))))
-        .values(
-            state=State.IN_FLIGHT,
-            attempt=Operation.attempt + 1,
-            claimed_by=bindparam("lane_token"),
-            claimed_at=now,
-            first_claimed_at=func.coalesce(Operation.first_claimed_at, now),
-            absent_since=None,
-            send_again_until=None,
-        )
+        .values(moves.claimed(now, bindparam("lane_token")))
         .returning(
             Operation.id,
             Operation.attempt,

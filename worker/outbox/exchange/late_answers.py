@@ -11,6 +11,7 @@ from sqlalchemy import Connection, exists, func, select, type_coerce, update
 
 from models import Attempt, Event, Operation, State
 from models.base import Json
+from worker.outbox import moves
 from worker.outbox.database.clock import later
 from worker.outbox.exchange.settle import Finished, Moved, record_attempts
 from worker.outbox.predicates import Now
@@ -45,6 +46,7 @@ def record_late(connection: Connection, now: Now, finished: Sequence[Finished]) 
                 Operation.state,
                 Operation.attempt,
                 Operation.remote_id,
+                Operation.accepted,
                 Operation.cancel_asked,
                 Operation.revision.is_not(None).label("revised"),
             )
@@ -74,7 +76,8 @@ def _take_in(connection: Connection, now: Now, row: Any, one: Finished) -> State
         what = one.settlement
         found = Evidence(one.id, what.remote_id, what.answer, what.code if what.accepted else None)
         return mark_succeeded(connection, now, row, found, one.attempt)
-    if same_doubt and argued in (State.RETRYABLE, State.FAILED):
+    # An earlier attempt may have been accepted meanwhile: then no later one's refusal lets it be sent again.
+    if same_doubt and not row.accepted and argued in (State.RETRYABLE, State.FAILED):
         return _mark_without_effect(connection, now, one, cancel=row.cancel_asked)
     if same_doubt or one.settlement.accepted:
         _doubt_anew(connection, now, one, same=same_doubt)
@@ -104,17 +107,19 @@ def mark_succeeded(connection: Connection, now: Now, row: Any, found: Evidence, 
     now, a person has to see that, too.
     """
     target = update(Operation).where(Operation.id == found.id)
-    ids = {"remote_id": func.coalesce(Operation.remote_id, found.remote_id)}
     sent = content_sent(connection, found.id, attempt)
     if row.state is State.IN_FLIGHT:
         # The settlement keeps this code, unless both have acted.
         told = {} if sent is None else {"error_code": SENT_BEFORE_CHANGE}
-        connection.execute(target.values(acted_at=now, **told, **ids))
+        connection.execute(target.values(moves.evidence(now, found.remote_id) | told))
         return None
     if row.state is State.SUCCEEDED:
-        connection.execute(target.values(ids | _once_more(row, found, attempt)))
+        connection.execute(target.values(_once_more(row, found, attempt)))
         return None
-    _succeed(connection, now, found, found.lost_code if sent is None else SENT_BEFORE_CHANGE)
+    code = found.lost_code if sent is None else SENT_BEFORE_CHANGE
+    success = moves.succeeded(now, found.remote_id, code=code, needs_person=code is not None)
+    answer = func.coalesce(type_coerce(found.answer, Json), Operation.answer)
+    connection.execute(target.values(success | {"answer": answer}))
     if sent is not None:
         refuse_newer_content(connection, now, found.id, sent)
     return State.SUCCEEDED
@@ -122,55 +127,26 @@ def mark_succeeded(connection: Connection, now: Now, row: Any, found: Evidence, 
 
 def _once_more(row: Any, found: Evidence, attempt: int) -> dict[str, Any]:
     """What the evidence adds to an operation that has succeeded: an answer it lacked, or that two attempts acted."""
-    values: dict[str, Any] = {"answer": func.coalesce(Operation.answer, type_coerce(found.answer, Json))}
+    values: dict[str, Any] = {
+        "remote_id": func.coalesce(Operation.remote_id, found.remote_id),
+        "answer": func.coalesce(Operation.answer, type_coerce(found.answer, Json)),
+    }
     known = {one for one in (row.remote_id, found.remote_id) if one is not None}
     if len(known) == 2 or not (row.attempt == attempt or known == {row.remote_id, found.remote_id}):
         values |= {"needs_person": True, "error_code": "acted_twice", "reported_at": None}
     return values
 
 
-def _succeed(connection: Connection, now: Now, found: Evidence, code: str | None) -> None:
-    """Whatever it was before; with a code, a person has to see it."""
-    connection.execute(
-        update(Operation)
-        .where(Operation.id == found.id)
-        .values(
-            state=State.SUCCEEDED,
-            acted_at=now,
-            finalized_at=now,
-            remote_id=func.coalesce(found.remote_id, Operation.remote_id),
-            answer=func.coalesce(type_coerce(found.answer, Json), Operation.answer),
-            error_code=code,
-            error_detail=None,
-            needs_person=code is not None,
-            accepted=False,
-            doubt_since=None,
-            absent_since=None,
-            send_again_until=None,
-            cancel_asked=False,
-            reported_at=None,
-        )
-    )
-
-
 def _mark_without_effect(connection: Connection, now: Now, one: Finished, *, cancel: bool) -> State:
     """The attempt surely had no effect. A wish to cancel, which doubt had put off, is honoured now."""
     what = one.settlement
-    state = State.CANCELLED if cancel and what.state is State.RETRYABLE else what.state
-    connection.execute(
-        update(Operation)
-        .where(Operation.id == one.id)
-        .values(
-            state=state,
-            failures=Operation.failures + what.failures,
-            next_attempt_at=later(now, what.delay),
-            error_code=what.code,
-            error_detail=what.detail,
-            needs_person=False,
-            doubt_since=None,
-            cancel_asked=False,
-            finalized_at=None if state is State.RETRYABLE else now,
-            reported_at=None,
-        )
-    )
+    if what.state is not State.RETRYABLE:
+        columns = moves.failed(now, what.code, what.detail)
+    elif cancel:
+        columns = moves.cancelled(now)
+    else:
+        columns = moves.retryable(later(now, what.delay), what.code, what.detail)
+    columns |= moves.attempt_ended(what.failures, what.remote_id, what.answer)
+    connection.execute(update(Operation).where(Operation.id == one.id).values(columns))
+    state: State = columns["state"]
     return state

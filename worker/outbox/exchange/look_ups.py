@@ -25,6 +25,7 @@ from sqlalchemy import (
 from models import WAITING, Attempt, Event, Operation, State, UtcDateTime
 from worker.doubt import Conclusion, Doubt, Patience, conclude
 from worker.kind import LookUpResult, Presence
+from worker.outbox import moves
 from worker.outbox.database.clock import later
 from worker.outbox.database.statements import pick_unlocked, without_index
 from worker.outbox.exchange.late_answers import Evidence, mark_succeeded
@@ -216,51 +217,18 @@ def _locked(connection: Connection, now: Now, one: FinishedLookUp, gap: float) -
     ).one()
 
 
-_OVER: dict[str, Any] = {
-    "doubt_since": None,
-    "absent_since": None,
-    "send_again_until": None,
-    "cancel_asked": False,
-    "reported_at": None,
-}
-"""What the end of a doubt leaves behind."""
-
-
-def _move(now: Now, conclusion: Conclusion, gap: float) -> dict[str, Any]:
+def _move(now: Now, conclusion: Conclusion, gap: float) -> moves.Columns:
     match conclusion.state:
         case State.SUCCEEDED:
-            return _OVER | {
-                "state": State.SUCCEEDED,
-                "remote_id": func.coalesce(conclusion.remote_id, Operation.remote_id),
-                "acted_at": now,
-                "finalized_at": now,
-                "error_code": None,
-                "error_detail": None,
-                "accepted": False,
-                "needs_person": False,
-            }
+            return moves.succeeded(now, conclusion.remote_id)
         case State.CANCELLED:
-            return _OVER | {"state": State.CANCELLED, "finalized_at": now, "error_detail": conclusion.why}
+            return moves.cancelled(now)
         case State.RETRYABLE:
-            return {
-                "state": State.RETRYABLE,
-                "next_attempt_at": now,
-                "send_again_until": later(now, gap),
-                "error_detail": conclusion.why,
-                "doubt_since": None,
-                "reported_at": None,
-            }
+            return moves.permitted(now, later(now, gap), conclusion.why)
         case _:
-            return {
-                "state": State.IN_DOUBT,
-                "error_detail": conclusion.why,
-                "absent_since": func.coalesce(Operation.absent_since, now) if conclusion.absent else None,
-                "send_again_until": None,
-                "doubt_since": func.coalesce(Operation.doubt_since, now),
-                "needs_person": conclusion.needs_person,
-                # The CRM hears of a doubt once more only when it becomes a person's.
-                "reported_at": None if conclusion.needs_person else Operation.reported_at,
-            }
+            return moves.still_in_doubt(
+                now, conclusion.why, absent=conclusion.absent, needs_person=conclusion.needs_person
+            )
 
 
 def _entry(now: Now, one: FinishedLookUp, conclusion: Conclusion) -> dict[str, Any]:

@@ -18,17 +18,16 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    not_,
     or_,
     select,
-    type_coerce,
     update,
 )
 from sqlalchemy.types import TypeEngine
 
-from models import FINAL, Attempt, Event, Operation, State
-from models.base import Json, RowId
+from models import Attempt, Event, Operation, State
+from models.base import RowId
 from worker.decide import Settlement
+from worker.outbox import moves
 from worker.outbox.database.clock import later
 from worker.outbox.database.json_tables import (
     as_ids_parameter,
@@ -127,7 +126,7 @@ def settle(connection: Connection, now: Now, finished: Sequence[Finished]) -> di
     document = as_json_parameter(map(_as_row, finished))
     ids = as_ids_parameter(one.id for one in finished)
     rows = connection.execute(_move(dialect, now), {**document, **ids}).all()
-    by_id = {id_: Moved(state, revised) for id_, state, revised in rows}
+    by_id = {row.id: Moved(row.state, row.revision is not None) for row in rows}
     if by_id:
         if len(by_id) < len(finished):
             document = as_json_parameter(_as_row(one) for one in finished if one.id in by_id)
@@ -148,6 +147,31 @@ def _settled(dialect: str) -> FromClause:
 @cached_statement
 def _move(dialect: str, now: Now) -> Any:
     settled = _settled(dialect).c
+    acted_before = Operation.acted_at.is_not(None)
+    target = case(
+        # Evidence that came while this attempt was in flight outweighs whatever it brings.
+        (acted_before, _word(State.SUCCEEDED)),
+        (and_(settled.state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),
+        else_=settled.state,
+    )
+    acted_twice = settled.state == _word(State.SUCCEEDED)
+    superseded = func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE
+    odd = case((acted_twice, _word("acted_twice")), (superseded, _word(SENT_BEFORE_CHANGE)))
+    due = later(now, settled.delay)
+    ends = (
+        moves.succeeded(
+            now,
+            code=case((acted_before, odd)),
+            needs_person=and_(acted_before, or_(acted_twice, superseded)),
+        ),
+        moves.retryable(due, settled.code, settled.detail),
+        moves.in_doubt(
+            now, due, settled.code, settled.detail, accepted=settled.accepted, needs_person=settled.needs_person
+        ),
+        moves.failed(now, settled.code, settled.detail),
+        moves.cancelled(now),
+    )
+    brought = moves.attempt_ended(settled.failures, settled.remote_id, as_json(settled.answer))
     return (
         update(Operation)
         .where(
@@ -156,57 +180,10 @@ def _move(dialect: str, now: Now) -> Any:
             Operation.attempt == settled.attempt,
             claimed,
         )
-        .values(_verdict(settled, now))
-        .returning(Operation.id, Operation.state, Operation.revision.is_not(None).label("revised"))
+        .values(moves.by_target(target, ends) | brought)
+        # The revision itself: `revision IS NOT NULL` SQLite takes to be true of what RETURNING gives, whatever it is.
+        .returning(Operation.id, Operation.state, Operation.revision)
         .execution_options(synchronize_session=False)
-    )
-
-
-def _verdict(settled: Any, now: Now) -> dict[str, Any]:
-    """The columns of a row that has come to its verdict, from those of `settled`."""
-    acted_before = Operation.acted_at.is_not(None)
-    target = _target(settled.state, acted_before)
-    succeeded = target == _word(State.SUCCEEDED)
-    acted_twice = and_(acted_before, settled.state == _word(State.SUCCEEDED))
-    superseded = and_(acted_before, func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE)
-    return {
-        "state": type_coerce(target, Operation.state.type),
-        "claimed_by": None,
-        "claimed_at": None,
-        "failures": Operation.failures + settled.failures,
-        "next_attempt_at": case(
-            (target.in_([_word(State.RETRYABLE), _word(State.IN_DOUBT)]), later(now, settled.delay)),
-            else_=Operation.next_attempt_at,
-        ),
-        "remote_id": func.coalesce(Operation.remote_id, settled.remote_id),
-        "answer": func.coalesce(type_coerce(as_json(settled.answer), Json), Operation.answer),
-        "acted_at": case((acted_before, Operation.acted_at), (or_(succeeded, settled.accepted), now)),
-        "accepted": settled.accepted,
-        "error_code": case(
-            (acted_twice, _word("acted_twice")),
-            (superseded, _word(SENT_BEFORE_CHANGE)),
-            (succeeded, None),
-            else_=settled.code,
-        ),
-        "error_detail": case((succeeded, None), else_=settled.detail),
-        "needs_person": or_(acted_twice, superseded, and_(not_(succeeded), settled.needs_person)),
-        "doubt_since": case((target == _word(State.IN_DOUBT), now)),
-        "absent_since": None,
-        "send_again_until": None,
-        # In doubt the wish stays: should it prove to be absent, it is cancelled instead of sent again.
-        "cancel_asked": and_(Operation.cancel_asked, target == _word(State.IN_DOUBT)),
-        "finalized_at": case((target.in_([_word(state) for state in FINAL]), now)),
-        "reported_at": None,
-    }
-
-
-def _target(state: ColumnElement[str], acted_before: ColumnElement[bool]) -> ColumnElement[str]:
-    """The state that the row comes to, where the attempt spoke for `state`."""
-    return case(
-        # Evidence that came while this attempt was in flight outweighs whatever it brings.
-        (acted_before, _word(State.SUCCEEDED)),
-        (and_(state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),
-        else_=state,
     )
 
 

@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, literal, select, update
+from sqlalchemy import Connection, case, insert, select, update
 
 from models import Attempt, Event, Operation, State
+from worker.outbox import moves
 from worker.outbox.lanes.dependencies import parent_is_done
 from worker.outbox.predicates import Now, named_once
 from worker.outbox.views.status import OperationStatus, read_status
@@ -117,27 +118,13 @@ def _entry(one: OperationStatus, decision: Decision) -> dict[str, Any]:
     }
 
 
-_FORGOTTEN: Mapping[str, Any] = {
-    "error_code": None,
-    "error_detail": None,
-    "needs_person": False,
-    "accepted": False,
-    "doubt_since": None,
-    "absent_since": None,
-    "send_again_until": None,
-    "cancel_asked": False,
-    "reported_at": None,
-}
-"""What a new verdict leaves behind."""
-
-
 def _columns(now: Now, one: OperationStatus, decision: Decision) -> dict[str, Any]:
     """Give exactly the columns that the decision changes."""
     match decision.verb:
         case Verb.REQUEUED | Verb.SEND_AGAIN:
             return _sent_again(now, decision)
         case Verb.CANCELLED | Verb.GIVEN_UP:
-            return {**_FORGOTTEN, "state": State.CANCELLED, "finalized_at": now, "revision": None}
+            return moves.called_off(now)
         case Verb.CANCEL_ASKED:
             # New content that waits for the verdict would bring the cancelled operation back.
             return {"cancel_asked": True, "revision": None}
@@ -151,19 +138,12 @@ def _columns(now: Now, one: OperationStatus, decision: Decision) -> dict[str, An
 def _sent_again(now: Now, decision: Decision) -> dict[str, Any]:
     soonest = case((Operation.send_after > now, Operation.send_after), else_=now)
     expiry = {"expires_at": decision.until} if decision.for_ever or decision.until is not None else {}
-    anew = {"failures": 0, "look_ups": 0, "looked_up_at": None, "answer": None, "finalized_at": None}
-    # While it had ended, nobody told it of its parent.
-    done = parent_is_done(Operation.feed, Operation.after_kind, Operation.after_source_id)
-    where = {"state": TARGETS[decision.verb], "next_attempt_at": soonest, "parent_done": done}
-    return {**_FORGOTTEN, **anew, **expiry, **where}
+    move = moves.requeued if decision.verb is Verb.REQUEUED else moves.sent_again
+    parent_done = parent_is_done(Operation.feed, Operation.after_kind, Operation.after_source_id)
+    return move(soonest, parent_done) | expiry
 
 
 def _delivered(now: Now, one: OperationStatus, decision: Decision) -> dict[str, Any]:
-    acted = {
-        "acted_at": func.coalesce(Operation.acted_at, now),
-        "remote_id": func.coalesce(literal(decision.remote_id), Operation.remote_id),
-    }
-    if one.state is State.IN_FLIGHT:
-        # Evidence is for the operation: its attempt goes on, and counts as a success whatever it brings.
-        return acted
-    return {**_FORGOTTEN, **acted, "state": State.SUCCEEDED, "finalized_at": now}
+    # Evidence is for the operation: an attempt in flight goes on, and counts as a success whatever it brings.
+    move = moves.evidence if one.state is State.IN_FLIGHT else moves.succeeded
+    return move(now, decision.remote_id)

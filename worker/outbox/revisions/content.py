@@ -9,6 +9,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, String, Text, bindparam, case, insert, null, select, update
 
 from models import WAITING, Attempt, Event, Operation, State
+from worker.outbox import moves
 from worker.outbox.database.database import Database
 from worker.outbox.database.json_tables import as_json
 from worker.outbox.database.staging import NewOperation
@@ -19,6 +20,7 @@ THE_CRM = "crm"
 """Who decided, in the history of an operation that the CRM has changed."""
 
 _OPERATIONS = Operation.metadata.tables["operations"]
+_BY_ID = update(_OPERATIONS).where(_OPERATIONS.c.id == bindparam("the_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,8 @@ def drop_revisions(connection: Connection, ids: Sequence[int]) -> None:
 
 def store_revisions(connection: Connection, changes: Sequence[Change]) -> None:
     if changes:
-        statement = update(_OPERATIONS).where(_OPERATIONS.c.id == bindparam("the_id"))
         connection.execute(
-            statement.values(revision=bindparam("revision")),
+            _BY_ID.values(revision=bindparam("revision")),
             [{"the_id": one.id, "revision": one.content.as_revision()} for one in changes],
         )
 
@@ -107,7 +108,7 @@ def replace_content(connection: Connection, now: datetime, changes: Sequence[Cha
         other = _OPERATIONS.c.match_key.is_distinct_from(bindparam("the_match_key", type_=String))
         leave = case((other, null()), else_=_OPERATIONS.c.send_again_until)
         connection.execute(
-            _overwriting().values(send_again_until=leave, error_code=without_parent_code()),
+            _BY_ID.values(**_new_content(), send_again_until=leave, error_code=without_parent_code()),
             [_parameters(one) for one in changes],
         )
 
@@ -115,26 +116,10 @@ def replace_content(connection: Connection, now: datetime, changes: Sequence[Cha
 def requeue_with_content(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:
     """New content for rows that had ended without success: they begin anew, but for the fence."""
     if changes:
-        anew = _overwriting().values(
-            state=State.PENDING,
-            failures=0,
-            answer=None,
-            accepted=False,
-            error_code=None,
-            error_detail=None,
-            look_ups=0,
-            looked_up_at=None,
-            doubt_since=None,
-            absent_since=None,
-            send_again_until=None,
-            first_claimed_at=None,
-            cancel_asked=False,
-            needs_person=False,
-            finalized_at=None,
-            reported_at=None,
-        )
         record_changes(connection, now, changes)
-        connection.execute(anew, [_parameters(one) for one in changes])
+        columns = _new_content()
+        move = moves.mended(columns["next_attempt_at"], columns["parent_done"])
+        connection.execute(_BY_ID.values(columns | move), [_parameters(one) for one in changes])
 
 
 _SAID = (
@@ -149,12 +134,11 @@ _SAID = (
 )
 
 
-def _overwriting() -> Any:
-    statement = update(_OPERATIONS).where(_OPERATIONS.c.id == bindparam("the_id"))
+def _new_content() -> moves.Columns:
     payload = as_json(bindparam("the_payload", type_=Text))
     same = {name: bindparam(f"the_{name}", type_=_OPERATIONS.c[name].type) for name in (*_SAID, "next_attempt_at")}
     done = parent_is_done(_OPERATIONS.c.feed, same["after_kind"], same["after_source_id"])
-    return statement.values(payload=payload, revision=None, parent_done=done, **same)
+    return {"payload": payload, "revision": null(), "parent_done": done, **same}
 
 
 def _parameters(change: Change) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, literal, literal
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from models import Attempt, Event, Operation, State
+from worker.outbox import moves
 from worker.outbox.database.database import Database
 from worker.outbox.database.statements import pick_unlocked, without_index
 from worker.outbox.predicates import Now, as_bound, awaiting_parent, is_parent, waiting
@@ -17,12 +18,11 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """Which of the waiting operations end, in which order they are picked, and as what they end."""
+    """Which of the waiting operations end, in which order they are picked, and by which move."""
 
     condition: ColumnElement[bool]
     order: tuple[InstrumentedAttribute[Any], ...]
-    state: State
-    code: str
+    columns: moves.Columns
 
 
 def expire_overdue(db: Database) -> int:
@@ -30,7 +30,7 @@ def expire_overdue(db: Database) -> int:
     now = db.clock.now()
     # In the index's own order, since any other lets the database walk the whole table for the first few that match.
     run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= as_bound(now))
-    return _end_all(db, now, _Ending(run_out, (Operation.expires_at,), State.EXPIRED, "expired"))
+    return _end_all(db, now, _Ending(run_out, (Operation.expires_at,), moves.expired(now)))
 
 
 def fail_orphans(db: Database) -> int:
@@ -41,7 +41,8 @@ def fail_orphans(db: Database) -> int:
     state = select(parent.state).where(same).correlate(Operation).scalar_subquery()
     ended = and_(awaiting_parent, state.in_([State.FAILED, State.CANCELLED, State.EXPIRED]))
     order = (Operation.feed, Operation.after_kind, Operation.after_source_id)
-    return _end_all(db, db.clock.now(), _Ending(ended, order, State.FAILED, "parent_failed"))
+    now = db.clock.now()
+    return _end_all(db, now, _Ending(ended, order, moves.orphaned(now)))
 
 
 def _end_all(db: Database, now: Now, ending: _Ending) -> int:
@@ -60,17 +61,7 @@ def _end_some(connection: Connection, now: Now, ending: _Ending) -> int:
         connection.execute(
             update(Operation)
             .where(Operation.id.in_(pick_unlocked(chosen)), without_index(waiting))
-            .values(
-                state=ending.state,
-                error_code=ending.code,
-                error_detail=None,
-                finalized_at=now,
-                reported_at=None,
-                needs_person=False,
-                # What look-ups once found allows nothing any more: whoever requeues it starts with a clean sheet.
-                absent_since=None,
-                send_again_until=None,
-            )
+            .values(ending.columns)
             .returning(Operation.id)
             .execution_options(synchronize_session=False)
         )
@@ -88,8 +79,8 @@ def _entries(now: Now, ids: Any, ending: _Ending) -> Any:
         "attempt": Operation.attempt,
         "event": literal_column(f"'{Event.CLOSED.value}'"),
         "at": now,
-        "outcome": literal(ending.state.value),
-        "code": literal(ending.code),
+        "outcome": literal(ending.columns["state"].value),
+        "code": literal(ending.columns["error_code"]),
     }
     return insert(Attempt).from_select(
         list(picked), select(*picked.values()).where(Operation.id.in_(ids)), include_defaults=False
