@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Protocol
@@ -29,10 +29,10 @@ from worker.outcome import Health, InDoubt, Outcome, Retryable
 from worker.vitec.http_attempt import Permit
 
 WAIT_FOR_THREAD = 0.05
-"""Seconds for which a job may wait for a thread that was foreseen to be free; then more threads are woken."""
+"""Seconds for which a job may wait for a thread that was expected to be free; then more threads are woken."""
 
 TIMINGS_KEPT = 20
-"""Of so many jobs the fastest tells how many threads are useful."""
+"""How many of the latest jobs are remembered; the fastest of them tells how many threads are useful."""
 
 GATHER = 0.004
 """Seconds for which results are gathered before an exchange, so that one transaction serves several of them."""
@@ -42,7 +42,7 @@ GATHER_AT_MOST = 0.05
 
 
 class Sender(Protocol):
-    """The client's one verb."""
+    """The one method of the client that a turn calls."""
 
     def send(self, call: Call, permit: Permit) -> Answer | VitecError:
         """Give a complete 2xx answer, or exactly one error of `worker.errors`, returned and not raised."""
@@ -60,16 +60,16 @@ class SendJob:
 
 
 class SendPool:
-    """The threads of a turn. Between jobs they are parked and write nothing; no more are woken than are useful.
+    """The threads of a turn. Between jobs they are parked and write nothing; only as many are woken as are useful.
 
-    While one thread waits for its answer another can work, but only one works at a time. So as many are useful as fit
-    a request's time into its CPU time: with an API that answers at once it is one, and 50 of them would cost twice the
-    CPU time per request; with one that takes its time, every job has its thread at once.
+    While one thread waits for its answer another can work, but only one works at a time. So the useful number is a
+    request's time divided by its CPU time. Where Vitec answers at once that is 1, and 50 threads would cost twice the
+    CPU time per request; where it takes its time, every job has a thread at once.
     """
 
     _recent_timings: ClassVar[deque[tuple[float, float]]] = deque(maxlen=TIMINGS_KEPT)
-    """Of the latest jobs: the seconds of each, and how many of them its thread worked. They depend on the other side,
-    and are remembered from turn to turn.
+    """Seconds of each of the latest jobs, and the seconds of CPU time among them. They depend on Vitec, and are kept
+    from turn to turn.
     """
 
     def __init__(self, executor: "JobExecutor", switch: DeadMansSwitch, threads: int) -> None:
@@ -84,11 +84,12 @@ class SendPool:
         self.all_begun.set()
         self._awake = 0
         self._tickets: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        """True lets a parked thread work until there are no jobs; False ends it."""
         self._pool: list[threading.Thread] = []
         self._woken_at = 0.0
 
     def start(self, jobs: Iterable[SendJob]) -> None:
-        """Send these. The switch has let them in."""
+        """Give jobs to threads. The dead man's switch has admitted them."""
         with self._lock:
             self._jobs.extend(jobs)
             if self._jobs:
@@ -98,11 +99,11 @@ class SendPool:
     def collect(self, timeout: float, in_flight: int = 0) -> list[Finished | FinishedLookUp]:
         """Fetch the results there are, waiting at most `timeout` s for the first of them.
 
-        If fewer have come than are `in_flight`, the others are given a moment to come along.
+        If fewer have come than are `in_flight`, a moment is waited for more.
         """
-        until = time.monotonic() + timeout
+        end = time.monotonic() + timeout
         while True:
-            wait = until - time.monotonic()
+            wait = end - time.monotonic()
             results = self._fetch(min(wait, WAIT_FOR_THREAD) if self._jobs else wait)
             if results or wait <= 0:
                 break
@@ -123,7 +124,7 @@ class SendPool:
             thread.join()
 
     def _fetch(self, timeout: float) -> list[Finished | FinishedLookUp]:
-        """Empty the queue of results; wake as many threads again if a job has waited for longer than was foreseen."""
+        """Empty the queue of results; double the threads awake if a job has waited for longer than was expected."""
         results: list[Finished | FinishedLookUp] = []
         try:
             results.append(self._results.get(timeout=max(0.0, timeout)))
@@ -137,16 +138,16 @@ class SendPool:
         return results
 
     def _useful_threads(self) -> int:
-        """How many threads are; all of them while nothing is known."""
+        """Compute how many threads are useful, by the latest jobs; before the first job all of them are."""
         if not self._recent_timings:
             return self._threads
-        # The fastest was hindered least, and tells best how long the other side takes. Of several: a last one, alone and
-        # beside the next exchange, looked twice as slow, and woke a second thread in vain for every other batch.
+        # The fastest was hindered least, and tells best how long Vitec takes. The last job would not do: run alone and
+        # beside the next exchange it looked twice as slow, and woke a second thread in vain for every other batch.
         seconds, worked = min(tuple(self._recent_timings))
         return max(1, min(int(seconds / max(worked, 1e-6)), self._threads))
 
     def _wake(self, count: int) -> None:
-        """Let so many threads work. The lock is held."""
+        """Let `count` threads work, or as many as there are jobs and threads. The lock is held."""
         self._woken_at = time.monotonic()
         for _ in range(min(count, self._threads, self._awake + len(self._jobs)) - self._awake):
             self._awake += 1
@@ -157,7 +158,7 @@ class SendPool:
             self._tickets.put(True)
 
     def _work(self) -> None:
-        """Run jobs for as long as there are any, once for each ticket: jobs are not handed over one by one."""
+        """Run jobs until there are none, then park until the next ticket: jobs are not handed over one by one."""
         while self._tickets.get():
             while (job := self._next_job()) is not None:
                 permit = Permit(job.deadline, self._switch.may_write)
@@ -183,7 +184,7 @@ class SendPool:
 
 @dataclass(frozen=True, slots=True)
 class JobExecutor:
-    """Makes one request and gives exactly one result, whatever happens: a lost result would lose its operation."""
+    """Makes one request and returns exactly one result, whatever happens: a lost result would lose its operation."""
 
     client: Sender
     policy: RetryPolicy
@@ -191,7 +192,10 @@ class JobExecutor:
     jitter: Jitter = full_jitter
 
     def run(self, job: SendJob, permit: Permit, started: float) -> Finished | FinishedLookUp:
-        """Send, or look up, by `permit`. `started`: when (monotonic) the job began, its wait for a slot included."""
+        """Send or look up, at the job's slot and by `permit`; `started` (monotonic) lies before the wait for the slot."""
+        wait = job.starts - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
         match job.claimed:
             case Claimed():
                 return self._send(job, job.claimed, permit, started)
@@ -218,11 +222,10 @@ class JobExecutor:
         )
 
     def _request(self, job: SendJob, claimed: Claimed, permit: Permit) -> tuple[Outcome, int | None, int]:
-        """The outcome, the HTTP status if one came, and how many tries it took."""
+        """Send; return the outcome, the HTTP status if one came, and the number of tries."""
         try:
             kind = KIND_BY_NAME[job.kind]
             call = kind.from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
-            _wait_until(job.starts)
             answer = self.client.send(call, permit)
             outcome = outcome_of(answer) if isinstance(answer, VitecError) else kind.read(answer)
         except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
@@ -249,26 +252,19 @@ class JobExecutor:
     def _ask(
         self, job: SendJob, claimed: ClaimedLookUp, permit: Permit
     ) -> tuple[LookUpResult, Answer | VitecError | None, Outcome | None]:
-        """The look-up's result, the answer or error that it rests on, and what an error means for its scope."""
+        """Ask; return the look-up's result, the answer or error that it rests on, and the outcome that an error is."""
         try:
             operation = KIND_BY_NAME[job.kind].from_payload(claimed.payload)
             call = operation.look_up_call(f"{claimed.id}.{claimed.attempt}.{claimed.look_ups}")
             if call is None:
                 return LookUpResult(Presence.UNCLEAR, "Vitec cannot be asked about this kind"), None, None
-            _wait_until(job.starts)
             answer = self.client.send(call, permit)
             if isinstance(answer, VitecError):
-                why = f"the look-up brought no answer that proves anything ({answer.code})"
-                return LookUpResult(Presence.UNCLEAR, why), answer, outcome_of(answer)
+                detail = f"the look-up brought no answer that proves anything ({answer.code})"
+                return LookUpResult(Presence.UNCLEAR, detail), answer, outcome_of(answer)
             skew = timedelta(seconds=self.policy.skew)
             result = operation.find(answer, sent_at=claimed.sent_at, known_ids=claimed.known_ids, skew=skew)
         except Exception as error:  # noqa: BLE001 (as for a request)
             return LookUpResult(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), None, None
         else:
             return result, answer, None
-
-
-def _wait_until(moment: float, sleep: Callable[[float], None] = time.sleep) -> None:
-    wait = moment - time.monotonic()
-    if wait > 0:
-        sleep(wait)
