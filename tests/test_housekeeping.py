@@ -12,7 +12,7 @@ from models import Environment, Lane, State
 from tests import factory
 from worker import housekeeping
 from worker.outbox import Database, FixedClock, connect
-from worker.processes.main_process import NO_DISPATCH_FOR, NO_MESSAGE_FOR, Attention, watch
+from worker.processes.main_process import NO_DISPATCH_FOR, NO_MESSAGE_FOR, Attention, dispatch_if_silent
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -102,22 +102,22 @@ def test_a_dispatch_without_a_broker_is_not_noted(db: Database) -> None:
 def test_the_watch_dispatches_only_when_nobody_has_for_a_while(db: Database, clock: FixedClock) -> None:
     due(db, 1)
     housekeeping.dispatch(db, Bell())
-    bell, attention = Bell(), Attention(heard=100.0)
+    bell, attention = Bell(), Attention(last_message_at=100.0)
     clock.advance(NO_DISPATCH_FOR - 1)
-    assert not watch(db, SETTINGS, bell, attention, 100.0)
+    assert not dispatch_if_silent(db, SETTINGS, bell, attention, 100.0)
     assert bell.rung == []
     clock.advance(2)
-    assert watch(db, SETTINGS, bell, attention, 102.0)
+    assert dispatch_if_silent(db, SETTINGS, bell, attention, 102.0)
     assert bell.rung == ["comeback"]
-    assert not watch(db, SETTINGS, bell, attention, 103.0)
+    assert not dispatch_if_silent(db, SETTINGS, bell, attention, 103.0)
 
 
 def test_the_watch_dispatches_where_others_do_but_no_ring_arrives(db: Database) -> None:
     due(db, 1)
     housekeeping.dispatch(db, Bell())
     bell = Bell()
-    assert not watch(db, SETTINGS, bell, Attention(heard=0.0), NO_MESSAGE_FOR - 1)
-    assert watch(db, SETTINGS, bell, Attention(heard=0.0), NO_MESSAGE_FOR + 1)
+    assert not dispatch_if_silent(db, SETTINGS, bell, Attention(last_message_at=0.0), NO_MESSAGE_FOR - 1)
+    assert dispatch_if_silent(db, SETTINGS, bell, Attention(last_message_at=0.0), NO_MESSAGE_FOR + 1)
     assert bell.rung == ["comeback"]
 
 
@@ -125,11 +125,11 @@ def test_the_watch_rescues_dead_turns_while_beat_is_dead(db: Database, clock: Fi
     with db.write() as connection:
         made = factory.make_operation(connection, State.IN_FLIGHT, kind="appointment")
     clock.advance(3600)
-    attention = Attention(heard=0.0)
-    watch(db, SETTINGS, Bell(), attention, 1.0)
+    attention = Attention(last_message_at=0.0)
+    dispatch_if_silent(db, SETTINGS, Bell(), attention, 1.0)
     with db.read() as connection:
         assert factory.operation(connection, made).state is State.IN_DOUBT
-    assert attention.tidied == 1.0
+    assert attention.last_chores_at == 1.0
 
 
 def test_expire_ends_late_rows_and_blocked_children(db: Database, clock: FixedClock) -> None:

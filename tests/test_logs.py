@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.logs import LONGEST_LINE, one_line, places, without_values
+from worker.logs import LONGEST_LINE, list_places, remove_values, shorten_to_one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,18 +67,18 @@ def test_a_file_can_be_named(tmp_path: Path) -> None:
 def test_the_places_of_an_error_are_files_and_lines_alone() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         _ = 1 / 0
-    assert places(caught.value).startswith("test_logs.py:")
-    event = without_values(logging.getLogger(), "error", {"event": "x", "exc_info": caught.value})
+    assert list_places(caught.value).startswith("test_logs.py:")
+    event = remove_values(logging.getLogger(), "error", {"event": "x", "exc_info": caught.value})
     assert event["error"] == "ZeroDivisionError"
     assert "exc_info" not in event
 
 
 def test_keys_cannot_break_the_line() -> None:
-    assert one_line(None, "", {'a b="c\n': "text"}) == {"a_b__c_": "text"}
+    assert shorten_to_one_line(None, "", {'a b="c\n': "text"}) == {"a_b__c_": "text"}
 
 
 def test_numbers_stay_numbers() -> None:
-    assert one_line(None, "", {"n": 3, "f": 1.5, "t": True, "nothing": None}) == {
+    assert shorten_to_one_line(None, "", {"n": 3, "f": 1.5, "t": True, "nothing": None}) == {
         "n": 3,
         "f": 1.5,
         "t": True,

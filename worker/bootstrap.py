@@ -32,7 +32,7 @@ _stop_flag = mmap.mmap(-1, 1)
 
 
 class NotReady(Exception):  # noqa: N818 (a fact, not a failure of ours)
-    """Something that must be there is not. The text is the line to show: what is wrong, and the remedy."""
+    """Something that must be there is not. The text is the line to show, with the fault and the remedy."""
 
 
 @cache
@@ -41,20 +41,20 @@ def settings() -> Settings:
     try:
         return _settings.load()
     except ValidationError as error:
-        raise SettingsError(_in_words(error)) from None
+        raise SettingsError(_describe_error(error)) from None
     except OSError as error:
         raise SettingsError(
             f"A file that a setting names cannot be read: {error.filename} ({error.strerror})"
         ) from None
 
 
-def _in_words(error: ValidationError) -> str:
-    wrongs = []
-    for wrong in error.errors(include_input=False, include_context=False, include_url=False):
-        name = ".".join(str(part) for part in wrong["loc"]).upper()
-        text = wrong["msg"].removeprefix("Value error, ")
-        wrongs.append(f"{name}: {text}" if name else text)
-    return "Settings: " + "; ".join(wrongs)
+def _describe_error(error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors(include_input=False, include_context=False, include_url=False):
+        name = ".".join(str(part) for part in fault["loc"]).upper()
+        text = fault["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {text}" if name else text)
+    return "Settings: " + "; ".join(lines)
 
 
 @cache
@@ -81,20 +81,20 @@ def database() -> Database:
 def _check_schema(db: Database, shown_url: str) -> None:
     try:
         with db.read() as connection:
-            found = migrations.current(connection)
+            revision = migrations.current(connection)
     except SQLAlchemyError as error:
-        # Only what the database itself says: other errors may quote what they were given.
-        said = str(error.orig).strip() if isinstance(error, DBAPIError) else ""
-        why = said.splitlines()[0] if said else type(error).__name__
+        # Only the database's own words: other errors may quote their arguments.
+        message = str(error.orig).strip() if isinstance(error, DBAPIError) else ""
+        reason = message.splitlines()[0] if message else type(error).__name__
         raise NotReady(
-            f"The database {shown_url} cannot be used ({why[:200]}): start it, or correct DATABASE_URL."
+            f"The database {shown_url} cannot be used ({reason[:200]}): start it, or correct DATABASE_URL."
         ) from None
-    if found is None:
+    if revision is None:
         raise NotReady(f"The database {shown_url} has no tables yet: run `vitec-sync migrate`.")
-    if found != migrations.head():
-        if migrations.is_known(found):
-            raise NotReady(f"The database's schema is old ({found}): run `vitec-sync migrate`.")
-        raise NotReady(f"The database's schema ({found}) is newer than this program: update the program.")
+    if revision != migrations.head():
+        if migrations.is_known(revision):
+            raise NotReady(f"The database's schema is old ({revision}): run `vitec-sync migrate`.")
+        raise NotReady(f"The database's schema ({revision}) is newer than this program: update the program.")
 
 
 @cache
@@ -143,7 +143,7 @@ def register_environment(address: str) -> None:
 
 
 def check_worker() -> None:
-    """Tell at once, by `NotReady` or `SettingsError`, whatever would keep a worker of these settings from working."""
+    """Raise `NotReady` or `SettingsError` at once if a worker of these settings could not work."""
     address = base_url()
     credentials()
     database()
@@ -152,7 +152,7 @@ def check_worker() -> None:
 
 @cache
 def publisher() -> "Celery":
-    """The app of this process that rings; one call waits for the broker less than 2 s."""
+    """The app by which this process rings; one call waits for the broker less than 2 s."""
     from worker import rings
 
     return rings.publisher(settings())
@@ -162,24 +162,23 @@ def ring(kinds: Iterable[str]) -> None:
     """Ring once for each of `kinds`. A failure is logged and never fatal: dispatch finds what is due. Within 2 s."""
     from worker import rings
 
-    wanted = sorted(set(kinds))
     try:
-        rings.ring(publisher(), wanted)
-    except Exception as error:  # noqa: BLE001 (whatever the broker's library raises, the rows are recorded)
+        rings.ring(publisher(), sorted(set(kinds)))
+    except Exception as error:  # noqa: BLE001 (of any class, from the broker's library; the rows are recorded)
         log.warning("the broker did not take a ring; the rows are found later", error=type(error).__name__)
 
 
 def ask_to_stop() -> None:
-    """Tell all processes of this worker to end their turns. Safe in a signal handler."""
+    """Make all processes of this worker end their turns. Safe in a signal handler."""
     _stop_flag[0] = 1
 
 
 def stopping() -> bool:
-    """Whether the worker has been asked to stop: no new claims; what is in flight is finished and settled."""
+    """Whether the worker has been asked to stop: it claims nothing more; requests in flight finish and are settled."""
     return _stop_flag[0] != 0
 
 
-def _after_fork() -> None:
+def _drop_connections() -> None:
     # A connection belongs to one process: the child must neither use its parent's nor say goodbye on it.
     if database.cache_info().currsize:
         database().engine.dispose(close=False)
@@ -187,4 +186,4 @@ def _after_fork() -> None:
         part.cache_clear()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(after_in_child=_drop_connections)

@@ -15,7 +15,7 @@ from worker.settings import Settings, SettingsError
 
 
 def configuration() -> dict[str, Any]:
-    """The whole configuration, read at its first use. Wrong settings end the process with one line."""
+    """Configure the app from the settings, at its first use. Wrong settings end the process with one line."""
     try:
         settings = bootstrap.settings()
     except SettingsError as error:
@@ -24,9 +24,9 @@ def configuration() -> dict[str, Any]:
         **rings.configuration(settings),
         "broker_connection_retry_on_startup": True,
         "worker_consumer": "worker.processes.consumer:Consumer",
-        # A turn mostly waits for Vitec, whose limits are for all workers together; more children would only idle.
+        # A turn mostly waits for Vitec, and the limits there are for all workers together; more children would idle.
         "worker_concurrency": max(2, min(4, os.cpu_count() or 1)),
-        # One ring per child at most waits inside the worker: it would be stale by the time it is heard.
+        # One ring per child at most waits inside the worker: more would be stale by the time a child is free.
         "worker_prefetch_multiplier": 1,
         "worker_disable_rate_limits": True,
         "worker_send_task_events": True,
@@ -37,7 +37,7 @@ def configuration() -> dict[str, Any]:
 
 
 def schedule(settings: Settings) -> dict[str, Any]:
-    """What beat asks for, and how often. Each request expires before the next, so none pile up."""
+    """Say how often beat asks for each chore. A request expires before the next, so none pile up."""
     every = {
         "outbox.dispatch": settings.dispatch_every,
         "outbox.rescue": settings.housekeeping_every,

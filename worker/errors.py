@@ -1,4 +1,4 @@
-"""What can go wrong between us and Vitec, as facts, sorted by one question: may Vitec have acted?
+"""The errors of one exchange with Vitec, as facts, sorted by one question: may Vitec have acted?
 
     VitecError
     ├── NoEffect            surely not: it may be sent again
@@ -106,7 +106,7 @@ class Unreadable(EffectUnknown):
 
 
 class ServerError(EffectUnknown):
-    """500, 502, 504, 503 without Retry-After, or a status nobody knows."""
+    """500, 502, 504, 503 without Retry-After, or an unknown status."""
 
     code = "server_error"
 

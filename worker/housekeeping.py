@@ -1,4 +1,4 @@
-"""The chores that keep work moving whatever was lost: dispatch, rescue, expire, prune. Twice is harmless."""
+"""The chores that keep work moving when a ring or a worker is lost: dispatch, rescue, expire, prune. Twice is harmless."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -20,22 +20,22 @@ Ring = Callable[[Iterable[str]], None]
 def dispatch(db: Database, ring: Ring) -> dict[str, int]:
     """Ask to ring for each kind with due lanes, once per lane and at most `MOST_RINGS` times; return how often.
 
-    It is noted only after the rings have been taken, so that a dead broker does not look like a dispatch.
+    The dispatch is noted only after the broker has taken the rings, so that a dead broker does not look like one.
     """
     rings = {kind: min(count, MOST_RINGS) for kind, count in turns.due_kinds(db).items()}
-    # In turn: rings expire, and with few processes only the first of them are heard.
+    # The kinds in turn: rings expire, and with few processes only the first of them are answered.
     ring([kind for n in range(MOST_RINGS) for kind, count in rings.items() if n < count])
     environments.note_dispatch(db)
     return rings
 
 
 def rescue_abandoned(db: Database, settings: Settings, by: str) -> int:
-    """Put in doubt, or where twice is harmless send again, what dead turns left in flight; return how many rows."""
+    """Put operations that dead turns left in flight in doubt, or where twice is harmless send them again; count them."""
     return rescue.rescue_lanes(db, dead_worker_policy(retry_policy(settings)), by)
 
 
 def expire(db: Database, parent_missing_after: timedelta = timedelta(days=1)) -> dict[str, int]:
-    """End what waits in vain; tell children of a success that they missed, and lanes of rows; return how many of each."""
+    """End operations that wait in vain, release children and wake lanes that were missed; return how many of each."""
     return {
         "expired": expiry.expire_overdue(db),
         "orphaned": expiry.fail_orphans(db),

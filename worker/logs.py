@@ -1,7 +1,7 @@
 """The log: one line per event, with ids and outcomes, and without any value of the CRM's.
 
-What our own code logs goes through structlog; what libraries log goes through the same end of the pipe. There an
-exception is cut down to its class and the places it passed through, since its text may quote a row or an answer.
+Events of our own code come through structlog, records of libraries through `logging`; both end in one handler. There
+an exception is cut down to its class and the places it passed through, since its text may quote a row or an answer.
 """
 
 import logging
@@ -14,11 +14,11 @@ from typing import Any
 import structlog
 
 LONGEST_LINE = 500
-"""Characters of one event's text; the rest of a longer one is cut off."""
+"""Characters of one event's text; a longer text is cut off."""
 
 _MOST_PLACES = 6
 
-# At the lower levels these tell addresses and parameters, or what our own lines say better.
+# Loggers that at their lower levels show addresses and parameters, or repeat our own lines.
 _DISCREET = (
     "alembic",
     "amqp",
@@ -32,7 +32,7 @@ _DISCREET = (
     "tornado.access",
 )
 
-# These tell addresses even in their warnings, or warn those who write programs, not those who run them.
+# Loggers that show addresses even in their warnings, or warn programmers and not operators.
 _MUTE = ("py.warnings", "urllib3")
 
 Event = MutableMapping[str, Any]
@@ -57,8 +57,8 @@ def configure(level: int | str = logging.INFO, file: str | None = None) -> None:
             foreign_pre_chain=pre,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                without_values,
-                one_line,
+                remove_values,
+                shorten_to_one_line,
                 structlog.processors.LogfmtRenderer(key_order=["at", "level", "event"], drop_missing=True),
             ],
         )
@@ -73,37 +73,37 @@ def configure(level: int | str = logging.INFO, file: str | None = None) -> None:
     logging.captureWarnings(capture=True)
 
 
-def without_values(_logger: Any, _method: str, event: Event) -> Event:
-    """Put the class of an exception and the places it passed through where its text and its locals would be."""
-    found = event.pop("exc_info", None)
+def remove_values(_logger: Any, _method: str, event: Event) -> Event:
+    """Replace an exception by its class and the places it passed through: its text and its locals may quote a row."""
+    exc_info = event.pop("exc_info", None)
     event.pop("stack_info", None)
-    if found is True:
-        found = sys.exc_info()
-    error = found[1] if isinstance(found, tuple) else found
+    if exc_info is True:
+        exc_info = sys.exc_info()
+    error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
     if isinstance(error, BaseException):
         event.setdefault("error", type(error).__name__)
-        event["where"] = places(error)
+        event["where"] = list_places(error)
     return event
 
 
-def places(error: BaseException) -> str:
-    """The innermost places of a traceback, as `file:line`; no code, no values."""
+def list_places(error: BaseException) -> str:
+    """List the innermost places of a traceback, as `file:line`; no code, no values."""
     frames = traceback.extract_tb(error.__traceback__)[-_MOST_PLACES:]
     return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
 
 
-def one_line(_logger: Any, _method: str, event: Event) -> Event:
+def shorten_to_one_line(_logger: Any, _method: str, event: Event) -> Event:
     """Keep the first line of each text, cut where it is too long, with control characters made harmless."""
-    return {_key(key): _short(value) for key, value in event.items()}
+    return {_clean_key(key): _clean_value(value) for key, value in event.items()}
 
 
-def _key(key: str) -> str:
+def _clean_key(key: str) -> str:
     return "".join(letter if letter.isprintable() and letter not in ' ="' else "_" for letter in key)
 
 
-def _short(value: Any) -> Any:
+def _clean_value(value: Any) -> Any:
     if not isinstance(value, str):
-        return value if isinstance(value, int | float | bool | None) else _short(str(value))
+        return value if isinstance(value, int | float | bool | None) else _clean_value(str(value))
     line = value.strip().split("\n", 1)[0]
     clean = "".join(letter if letter.isprintable() else "?" for letter in line[: LONGEST_LINE + 1])
     return clean if len(clean) <= LONGEST_LINE else clean[: LONGEST_LINE - 1] + "…"

@@ -8,7 +8,7 @@ from models import Reason, Scope
 
 
 class Health(StrEnum):
-    """What an outcome says about the environment as a whole."""
+    """The health of the environment as a whole, as far as an outcome shows it."""
 
     WELL = "well"
     """It answered as it should: the circuit breaker's count starts anew."""
@@ -17,7 +17,7 @@ class Health(StrEnum):
     """It did not: one more towards the breaker."""
 
     UNKNOWN = "unknown"
-    """It says nothing (a wrong password is nobody's outage)."""
+    """The outcome shows nothing of it: a wrong password is no outage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class InDoubt:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Vitec refused: sending the same again would be refused again. `answer`: what it said, where that is data."""
+    """Vitec refused: sending the same again would be refused again. `answer`: its words, where they are data."""
 
     code: str
     detail: str | None = None

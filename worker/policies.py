@@ -43,7 +43,7 @@ def turn_policy(settings: Settings) -> TurnPolicy:
 
 
 def dead_worker_policy(policy: RetryPolicy) -> DeadWorkerPolicy:
-    """Settle an operation whose worker died as one that was not answered."""
+    """Settle the operation of a dead worker as one that was not answered."""
 
     def settle_unanswered(kind: str, failures: int, max_failures: int) -> Settlement:
         return decide(InDoubt(WORKER_DIED), policy.facts(KIND_BY_NAME[kind], failures, max_failures))

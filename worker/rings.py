@@ -1,4 +1,4 @@
-"""A ring asks somebody to serve the lane of a kind that has waited longest. It carries nothing and may be lost."""
+"""A ring asks any worker to serve the lane of a kind that has waited longest. It carries nothing and may be lost."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,33 +9,33 @@ from kombu.entity import Queue
 from worker.settings import Settings
 
 EXPIRES = 10.0
-"""Seconds after which nobody need hear a ring any more: by then the next dispatch has rung again."""
+"""Seconds after which a ring need not be answered any more: by then the next dispatch has rung again."""
 
 WAITING_AT_MOST = 100
-"""Messages that may wait in one queue. What has expired is taken away by whoever hears it, and by nobody else.
+"""Messages that may wait in one queue. An expired one stays until a worker takes it.
 
-Without a bound a night without a worker leaves hundreds of thousands, and where they come faster than they are thrown
-away, each has expired before it is heard.
+Without a bound a night without a worker leaves hundreds of thousands; and where they come faster than workers throw them
+away, each has expired before it is taken.
 """
 
 QUEUE = "vitec-sync"
 
 CHORES = f"{QUEUE}.chores"
-"""A queue of its own, so that a chore never waits behind rings: a worker takes from both in turn."""
+"""The queue of chores. It is not that of rings, so that a chore never waits behind them: a worker takes from both in turn."""
 
 
 def task_name(kind: str) -> str:
-    """The task that a ring of this kind asks for."""
+    """Name the task that a ring of this kind asks for."""
     return f"deliver.{kind}"
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """What those who ring and those who hear must agree on, and bounds on every wait for the broker."""
+    """Configure what a publisher and a worker must agree on, with a bound on every wait for the broker."""
     return {
         "broker_url": settings.broker_url.get_secret_value(),
         "broker_transport_options": {
-            # A dead link would otherwise hold up whoever publishes for as long as the kernel likes; and a worker that
-            # is told to stop waits, twice, for the answer to its last question, which Redis owes it within 1 s.
+            # A dead link would otherwise hold up a publisher for as long as the kernel likes; and a worker that is to
+            # stop waits, twice, for the answer to its last question, which Redis owes it within 1 s.
             "socket_timeout": 5,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
@@ -57,7 +57,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 
 def publisher(settings: Settings) -> Celery:
-    """An app that only rings, for those who hear nothing. One call waits for the broker less than 2 s in all."""
+    """Make an app that only rings, for processes that take no tasks. One call waits for the broker less than 2 s in all."""
     app = Celery("vitec-sync", set_as_current=False, broker=settings.broker_url.get_secret_value())
     app.conf.update(configuration(settings))
     app.conf.update(
@@ -75,18 +75,18 @@ def publisher(settings: Settings) -> Celery:
 
 
 def ring(app: Celery, kinds: Iterable[str]) -> None:
-    """Publish one ring for each of `kinds`, as long as fewer than `WAITING_AT_MOST` wait to be heard.
+    """Publish one ring for each of `kinds`, as long as fewer than `WAITING_AT_MOST` wait.
 
-    Raises what the broker raises; nothing is tried twice.
+    Raises the errors of the broker's library; nothing is tried twice.
     """
-    wanted = list(kinds)
-    if not wanted:
+    to_ring = list(kinds)
+    if not to_ring:
         return
     with app.producer_or_acquire() as producer:
-        for kind in wanted[: max(0, WAITING_AT_MOST - waiting(producer, QUEUE))]:
+        for kind in to_ring[: max(0, WAITING_AT_MOST - count_waiting(producer, QUEUE))]:
             app.send_task(task_name(kind), producer=producer, expires=EXPIRES, ignore_result=True, retry=False)
 
 
-def waiting(producer: Any, queue: str) -> int:
-    """How many messages lie in the queue."""
+def count_waiting(producer: Any, queue: str) -> int:
+    """Count the messages in the queue."""
     return int(Queue(queue, channel=producer.channel).queue_declare().message_count)

@@ -1,4 +1,4 @@
-"""All settings, from the environment or `.env`; any secret also from a file named by `…_FILE`."""
+"""The settings, from the environment or `.env`; a secret also from a file named by `…_FILE`."""
 
 import os
 from datetime import timedelta
@@ -10,10 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from worker.kinds import KINDS
+from worker.kinds import KIND_BY_NAME
 from worker.outbox.database.sending_hours import SendingHours
-
-_KINDS = {kind.kind: kind for kind in KINDS}
 
 LEASE_MARGIN = 15.0
 """Seconds by which a lease outlasts a request's deadline, so that its answer can still be settled."""
@@ -26,22 +24,22 @@ class SettingsError(Exception):
     """A setting is missing or cannot be. The text names the setting and the remedy, never a secret value."""
 
 
-def _loopback(host: str | None) -> bool:
+def _is_loopback(host: str | None) -> bool:
     return host in {"127.0.0.1", "::1", "localhost"}
 
 
-def _seconds(value: Any) -> Any:
+def _parse_seconds(value: Any) -> Any:
     """Accept plain numbers of seconds wherever a duration is asked."""
     if isinstance(value, str) and value.replace(".", "", 1).isdigit():
         return float(value)
     return value
 
 
-Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+Seconds = Annotated[timedelta, BeforeValidator(_parse_seconds)]
 
 
 class Settings(BaseSettings):
-    """What an office configures. Durations are seconds."""
+    """The settings of an office. Durations are seconds."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -83,9 +81,9 @@ class Settings(BaseSettings):
     look_up_unclear: int = Field(3, ge=1)
     """After so many, if Vitec's answer proves nothing."""
     on_doubt: dict[str, Literal["hold", "look_up"]] = Field(default_factory=dict)
-    """By kind, as JSON: {"comeback": "hold"} leaves doubtful comebacks to a person at once."""
+    """By kind, as JSON: {"comeback": "hold"} leaves comebacks in doubt to a person at once."""
     resend_in_doubt_may_double: tuple[str, ...] = ()
-    """Kinds that are sent again in doubt, as JSON: ["notification"]. Somebody may get it twice."""
+    """Kinds that are sent again in doubt, as JSON: ["notification"]. Vitec may then act twice."""
     turn_alone: float = Field(30.0, gt=0)
     turn_shared: float = Field(2.0, gt=0)
     dispatch_every: float = Field(5.0, gt=0)
@@ -108,7 +106,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         for name in ("database_url", "broker_url", "vitec_password", "flower_basic_auth"):
             path = os.environ.get(f"{name.upper()}_FILE")
             if path and not values.get(name):
@@ -116,30 +114,30 @@ class Settings(BaseSettings):
         return values
 
     @model_validator(mode="after")
-    def _promises_hold(self) -> Self:
+    def _check_promises(self) -> Self:
         if self.claim_margin >= self.lease_margin:
             raise ValueError("CLAIM_MARGIN must be less than LEASE_MARGIN: a fresh lease could not be claimed under")
         url = urlsplit(self.vitec_base_url or "")
-        if self.vitec_base_url and not (url.scheme == "https" or (url.scheme == "http" and _loopback(url.hostname))):
+        if self.vitec_base_url and not (url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname))):
             raise ValueError("VITEC_BASE_URL must be https (http is for loopback only)")
         if url.username or url.password or url.query or url.fragment:
             raise ValueError("VITEC_BASE_URL must be a plain address, without login, query or fragment")
         return self
 
     @model_validator(mode="after")
-    def _kinds_are_known(self) -> Self:
+    def _check_kinds(self) -> Self:
         SendingHours.of(self.sending_hours)
-        for name, named in (
+        for setting, kinds in (
             ("SENDING_HOURS", self.sending_hours),
             ("ON_DOUBT", self.on_doubt),
             ("RESEND_IN_DOUBT_MAY_DOUBLE", self.resend_in_doubt_may_double),
         ):
-            unknown = [kind for kind in named if kind not in _KINDS]
-            if unknown:
-                raise ValueError(f"{name} names a kind that there is not; there are {', '.join(_KINDS)}")
-        deaf = [kind for kind, what in self.on_doubt.items() if what == "look_up" and _KINDS[kind].read_back is None]
-        if deaf:
-            raise ValueError(f"ON_DOUBT: Vitec cannot be asked about {', '.join(deaf)}")
+            if any(kind not in KIND_BY_NAME for kind in kinds):
+                raise ValueError(f"{setting} names a kind that there is not; there are {', '.join(KIND_BY_NAME)}")
+        looked_up = [kind for kind, on_doubt in self.on_doubt.items() if on_doubt == "look_up"]
+        without_read_back = [kind for kind in looked_up if KIND_BY_NAME[kind].read_back is None]
+        if without_read_back:
+            raise ValueError(f"ON_DOUBT: Vitec cannot be asked about {', '.join(without_read_back)}")
         return self
 
     @cached_property
@@ -151,6 +149,6 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Read the settings once more from the environment and, unless told to ignore it, `.env`."""
+    """Read the settings from the environment and, unless VITEC_SYNC_IGNORE_DOTENV is set, from `.env`."""
     dotenv = None if os.environ.get("VITEC_SYNC_IGNORE_DOTENV") else ".env"
     return Settings(_env_file=dotenv)

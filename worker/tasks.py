@@ -16,11 +16,11 @@ log = structlog.get_logger(__name__)
 
 
 class TaskFailed(Exception):  # noqa: N818 (a fact)
-    """A task ended early. The text is the class of what stopped it, since the cause's own text may quote a row."""
+    """A task ended early. The text is the class of the error alone, since the error's own text may quote a row."""
 
 
 def task(name: str) -> Callable[[Callable[[], str]], Any]:
-    """Make a task of a function. Nothing that it raises gets into the broker or Flower but the name of its class."""
+    """Make a task of a function. Of an error that it raises only the class's name gets into the broker and Flower."""
 
     def make(work: Callable[[], str]) -> Any:
         @wraps(work)
@@ -43,7 +43,7 @@ def task(name: str) -> Callable[[Callable[[], str]], Any]:
     return make
 
 
-def _ring_of(kind: str) -> Any:
+def _make_delivery_task(kind: str) -> Any:
     def serve() -> str:
         # Celery may have put in an action of its own since the last turn.
         restore_default_sigalrm()
@@ -61,7 +61,7 @@ def _ring_of(kind: str) -> Any:
     return task(rings.task_name(kind))(serve)
 
 
-RINGS = {kind.kind: _ring_of(kind.kind) for kind in KINDS}
+RINGS = {kind.kind: _make_delivery_task(kind.kind) for kind in KINDS}
 
 
 @task("outbox.dispatch")
@@ -73,23 +73,23 @@ def dispatch() -> str:
 
 @task("outbox.rescue")
 def rescue() -> str:
-    """Settle what dead turns left in flight."""
+    """Settle the operations that dead turns left in flight."""
     db, settings = bootstrap.database(), bootstrap.settings()
     return summary({"rescued": housekeeping.rescue_abandoned(db, settings, delivery.this_worker())})
 
 
 @task("outbox.expire")
 def expire() -> str:
-    """End what waits in vain."""
+    """End operations that wait in vain."""
     return summary(housekeeping.expire(bootstrap.database(), bootstrap.settings().parent_missing_after))
 
 
 @task("outbox.prune")
 def prune() -> str:
-    """Blank the content of what ended long ago."""
+    """Blank the content of operations that ended long ago."""
     return summary({"blanked": housekeeping.prune(bootstrap.database(), bootstrap.settings())})
 
 
 def summary(counts: dict[str, int]) -> str:
-    """Counts as one line; those that are 0 are not worth the word."""
+    """Write counts as one line, without those that are 0."""
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"

@@ -160,7 +160,7 @@ GUARDS = (
         21,
         "pools that share a process are refused",
         "worker/processes/main_process.py",
-        "    if pool_of(worker) is None:\n",
+        "    if pool_name(worker) is None:\n",
         "    if worker is None:\n",
         "tests/running/test_refusals.py::test_options_under_which_a_turn_is_not_safe_are_refused",
     ),

@@ -192,7 +192,7 @@ def test_beat_goes_on_asking_on_a_channel_that_has_died(office: Office) -> None:
         assert producer.channel
         connection.collect()
         with pytest.raises(AttributeError):
-            rings.waiting(producer, rings.CHORES)
+            rings.count_waiting(producer, rings.CHORES)
         scheduler.apply_entry(entry, producer=producer)
     assert office.broker.llen(rings.CHORES) == 1
     app.close()

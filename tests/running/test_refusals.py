@@ -62,12 +62,12 @@ def chosen(**options: object) -> SimpleNamespace:
     ],
 )
 def test_options_under_which_a_turn_is_not_safe_are_refused(options: dict[str, object], why: str) -> None:
-    assert why in str(main_process.wrong_with(chosen(**options)))
+    assert why in str(main_process.find_problem(chosen(**options)))
 
 
 @pytest.mark.parametrize("pool", ["prefork", "solo", get_implementation("prefork"), get_implementation("solo")])
 def test_prefork_and_solo_are_let_in(pool: object) -> None:
-    assert main_process.wrong_with(chosen(pool_cls=pool)) is None
+    assert main_process.find_problem(chosen(pool_cls=pool)) is None
 
 
 def said(process: Process) -> str:
@@ -89,7 +89,7 @@ def test_a_child_does_not_wait_for_a_dead_reader(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     monkeypatch.setattr(billiard.pool.time, "sleep", slept.append)
     monkeypatch.setattr(billiard.pool, "GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT", 300)
-    main_process._refuse(chosen())
+    main_process._prepare_worker(chosen())
     child = billiard.pool.Worker.__new__(billiard.pool.Worker)
     child.on_ready_counter = billiard.Value("i")
     assert not child._ensure_messages_consumed(completed=1)
@@ -105,5 +105,5 @@ def test_without_shared_memory_a_worker_takes_the_solo_pool(monkeypatch: pytest.
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     assert main_process.can_share_memory()
     monkeypatch.setattr(billiard, "Lock", refuse)
-    main_process._refuse(worker)
+    main_process._prepare_worker(worker)
     assert (worker.pool_cls, worker.concurrency) == ("solo", 1)

@@ -22,7 +22,7 @@ class WorkInHand:
     """Each operation goes from `in_flight` to one of the lists of results, and out by the next exchange."""
 
     in_flight: set[int] = field(default_factory=set)
-    """Ids of operations that a thread was given, and whose result is not collected yet."""
+    """Ids of operations that a thread was given; the result is not collected yet."""
     unsettled: list[Finished] = field(default_factory=list)
     """Results of sent operations, for the next exchange."""
     looked_up: list[FinishedLookUp] = field(default_factory=list)
@@ -30,7 +30,7 @@ class WorkInHand:
     not_handed_over: list[Finished] = field(default_factory=list)
     """Ends of attempts that turned out to be claimed though no thread was given them, for the exchange after it."""
     unwritable: set[int] = field(default_factory=set)
-    """Ids whose result the database refused in every form. They stay in flight, as a dead turn's leftovers do."""
+    """Ids of results that the database refused in every form. They stay in flight, as a dead turn's leftovers do."""
 
     @property
     def has_results(self) -> bool:
@@ -85,6 +85,6 @@ def as_unwritable(finished: Finished) -> Finished:
 
 
 def as_unclear(look_up: FinishedLookUp) -> FinishedLookUp:
-    """Reduce a look-up whose answer the database refused (an id that another row has): it counts, and proves nothing."""
+    """Reduce a look-up to one that proves nothing: the database refused its answer, an id that another row has."""
     sighting = LookUpResult(Presence.UNCLEAR, "what was found could not be written beside what is known")
     return replace(look_up, sighting=sighting, answered=True)

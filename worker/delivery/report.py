@@ -1,4 +1,4 @@
-"""The report of a turn is one line of counts, without content: it may be shown in any log."""
+"""The report of a turn: one line of counts without content, which may be shown in any log."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from worker.delivery.ending import EndReason
 
 @dataclass(slots=True)
 class TurnReport:
-    """Filled in as the turn goes; printed in Celery's log and Flower."""
+    """Counts that are filled in as the turn goes, and printed in Celery's log and in Flower."""
 
     kind: str
     customer_id: str | None = None
@@ -23,7 +23,7 @@ class TurnReport:
     """The kind of the lane that is due longest now: ring for it once. None: no lane is due, or the turn moved nothing."""
 
     def summary(self) -> str:
-        """One line without personal data."""
+        """Write the counts as one line without personal data."""
         if self.customer_id is None:
             return f"{self.kind}: {self.ended}"
         counts = ", ".join(f"{count} {state.value}" for state, count in sorted(self.states.items()))

@@ -1,7 +1,7 @@
-"""What a worker takes from the broker: a known task's name and nothing else. All other messages are dropped.
+"""The consumer takes messages that carry a known task's name and nothing else; it drops all others.
 
-Whoever can write to the broker can forge messages. So a message may only ask for a look into the database: it carries
-no arguments, no time limit that would kill a child in mid-turn, no date, and nothing to be called afterwards.
+Messages can be forged by anyone who can write to the broker. So a message may only ask for a look into the database: it
+carries no arguments, no time limit that would kill a child in mid-turn, no date, and nothing to be called afterwards.
 """
 
 import json
@@ -19,9 +19,9 @@ log = structlog.get_logger(__name__)
 
 _LONGEST_BODY = 1000
 _LONGEST_HEADER = 255
-# What reading something of an unexpected shape can raise; trouble with the connection is none of them.
-_SHAPE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
-_NOTHING: list[Any] = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+# Raised by reading something of an unexpected shape; trouble with the connection is none of them.
+_SHAPE_ERRORS = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_EMPTY_BODY: list[Any] = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
 
 
 class Request(request.Request):  # type: ignore[misc]
@@ -50,7 +50,7 @@ def carries_nothing(message: Any) -> bool:
         isinstance(headers.get("id"), str)
         and message.content_type == "application/json"
         and len(message.body) <= _LONGEST_BODY
-        and json.loads(message.body) == _NOTHING
+        and json.loads(message.body) == _EMPTY_BODY
         and headers.get("eta") is None
         and not any(headers.get("timelimit") or ())
         and not any(headers.get(name) for name in ("shadow", "stamps", "stamped_headers", "replaced_task_nesting"))
@@ -64,19 +64,19 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     """Celery's consumer, which no message can bring down."""
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
-        """Wrap Celery's handler: whatever a message makes it raise, it is dropped and the next one heard."""
+        """Wrap Celery's handler: a message that makes it raise is dropped, and the next one is taken."""
         handle = super().create_task_handler(*args, **options)
 
         def on_message(message: Any) -> None:
             try:
                 handle(message)
-            except _SHAPE as error:
+            except _SHAPE_ERRORS as error:
                 self._drop(message, type(error).__name__)
 
         return on_message
 
     def on_unknown_message(self, body: Any, message: Any) -> None:
-        """Drop what is no task message."""
+        """Drop a message that asks for no task."""
         del body
         self._drop(message, "it is no task message")
 
@@ -91,7 +91,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         self._drop(message, str(exc) if isinstance(exc, InvalidTaskError) else type(exc).__name__)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Drop what cannot be decoded, or would have to be unpickled."""
+        """Drop a message that cannot be decoded, or would have to be unpickled."""
         self._drop(message, type(exc).__name__)
 
     def _drop(self, message: Any, why: str) -> None:
@@ -100,16 +100,16 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
 
 
 class NoMessage(Exception):  # noqa: N818 (a fact)
-    """What lay in the queue has not the shape of a message."""
+    """An entry of the queue has not the shape of a message."""
 
 
 class Message(virtual.Message):
-    """kombu's message, which says what is wrong with one in one way."""
+    """kombu's message, which raises `NoMessage` for every unexpected shape."""
 
     def __init__(self, payload: Any, channel: Any = None, **options: Any) -> None:
         try:
             super().__init__(payload, channel=channel, **options)  # type: ignore[no-untyped-call]
-        except _SHAPE as error:
+        except _SHAPE_ERRORS as error:
             raise NoMessage from error
 
 
@@ -117,10 +117,10 @@ class QoS(redis.QoS):
     """kombu's record of the messages that have been taken and not been begun."""
 
     def restore_unacked(self, client: Any = None) -> None:
-        """Put them back, if there is still a way to the broker.
+        """Put the messages back into the queue, if there is still a way to the broker.
 
         A lost connection is closed twice, and the second time it has no address any more: kombu ends the worker by an
-        error then. What is not put back is found by the broker's own rule, an hour later, and is stale.
+        error then. Messages that are not put back come again by kombu's own rule, an hour later, and are stale.
         """
         if self.channel.connection.client is None:
             self._delivered.clear()
@@ -129,9 +129,9 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """kombu's channel to Redis, which drops what it cannot read.
+    """kombu's channel to Redis, which drops messages that it cannot read.
 
-    kombu takes what lies in a list for JSON of its own shape, and lets the error out if it is not: without this, one
+    kombu takes every entry of a list for JSON of its own shape, and lets the error out if it is not: without this, one
     stray push to the list would end the worker.
     """
 
@@ -139,13 +139,13 @@ class Channel(redis.Channel):
     QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
-        return _read(lambda: super(Channel, self)._brpop_read(**options))  # type: ignore[no-untyped-call]
+        return _read_or_drop(lambda: super(Channel, self)._brpop_read(**options))  # type: ignore[no-untyped-call]
 
     def _receive_one(self, c: Any) -> Any:
-        return _read(lambda: super(Channel, self)._receive_one(c))  # type: ignore[no-untyped-call]
+        return _read_or_drop(lambda: super(Channel, self)._receive_one(c))  # type: ignore[no-untyped-call]
 
 
-def _read(read: Callable[[], Any]) -> Any:
+def _read_or_drop(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except (NoMessage, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -154,6 +154,6 @@ def _read(read: Callable[[], Any]) -> Any:
 
 
 @signals.worker_init.connect
-def _guard_the_channel(**_: Any) -> None:
+def _install_channel(**_: Any) -> None:
     # kombu has no setting for it.
     redis.Transport.Channel = Channel

@@ -1,9 +1,9 @@
-"""What the worker's main process does beside Celery: refuse what cannot work, pass on a stop, and watch over silence."""
+"""The worker's main process, beside Celery: refuses options that cannot work, passes on a stop, dispatches if beat fails."""
 
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -23,35 +23,35 @@ NO_DISPATCH_FOR = 10.0
 """Seconds without any dispatch after which the main process dispatches itself: beat may be dead, children busy."""
 
 NO_MESSAGE_FOR = 60.0
-"""Seconds without any ring heard in time after which it does so too: clocks may be apart, so that rings from
+"""Seconds without any ring arriving in time after which it does so too: clocks may be apart, so that rings from
 elsewhere arrive expired, or beat may ring at another broker."""
 
 UNREAD_RESULT_WAIT = 1.0
 """Seconds for which a child that has been told to end waits until the main process has read its last result.
 
-The pool's own 30 s are for results, and we have none. A ring that had reached a child unread when the stop came is
-answered for nobody to hear, so that now and then a worker would take half a minute to end.
+The pool's own 30 s are for results, and our tasks have none. If a stop comes while a ring lies unread in a child, the
+child's answer is never read, and the worker would take half a minute to end.
 """
 
 _POOLS = {"celery.concurrency.prefork": "prefork", "celery.concurrency.solo": "solo"}
 
-# Remote control may ask and be told of events. What would stop, starve or kill work is left to signals and commands.
+# Remote control may ask, and have events sent. To stop, starve or kill work is left to signals and commands.
 _OBEYED = {"enable_events", "disable_events", "heartbeat", "election"}
 
-# A child must not be forked while the watch is at work: it would inherit locks that nobody there ever releases.
+# A child must not be forked while the watch is at work: it would inherit locks that no thread there ever releases.
 _at_work = threading.Lock()
 os.register_at_fork(before=_at_work.acquire, after_in_parent=_at_work.release, after_in_child=_at_work.release)
 
 
 @signals.setup_logging.connect
-def _log(loglevel: int, logfile: str | None, **_: Any) -> None:
+def _configure_logging(loglevel: int, logfile: str | None, **_: Any) -> None:
     logs.configure(loglevel, logfile)
 
 
 @signals.worker_init.connect
-def _refuse(sender: Any, **_: Any) -> None:
+def _prepare_worker(sender: Any, **_: Any) -> None:
     logs.configure(sender.loglevel, sender.logfile)
-    problem = wrong_with(sender)
+    problem = find_problem(sender)
     if problem is None:
         try:
             bootstrap.check_worker()
@@ -59,7 +59,7 @@ def _refuse(sender: Any, **_: Any) -> None:
             problem = str(error)
     if problem is not None:
         raise SystemExit(problem)
-    if pool_of(sender) == "prefork" and not can_share_memory():
+    if pool_name(sender) == "prefork" and not can_share_memory():
         log.warning("no shared memory (is /dev/shm writable?), so no child processes: using --pool solo")
         sender.pool_cls, sender.concurrency = "solo", 1
     # A constant of the pool's module, which its children have from the fork.
@@ -70,9 +70,9 @@ def _refuse(sender: Any, **_: Any) -> None:
         del Panel.meta[name], Panel.data[name]
 
 
-def wrong_with(worker: Any) -> str | None:
+def find_problem(worker: Any) -> str | None:
     """Say in one line why a worker of these options must not run; None if it may."""
-    if pool_of(worker) is None:
+    if pool_name(worker) is None:
         return "Use --pool prefork or --pool solo: in the other pools turns would share a process."
     if worker.pool_start_method != "fork":
         return "Use --pool-start-method fork: a spawned child would not hear that the worker is to stop."
@@ -81,7 +81,7 @@ def wrong_with(worker: Any) -> str | None:
     return None
 
 
-def pool_of(worker: Any) -> str | None:
+def pool_name(worker: Any) -> str | None:
     """The pool's name, if it is one in which each turn has a process to itself."""
     chosen = worker.pool_cls
     if isinstance(chosen, str):
@@ -99,32 +99,35 @@ def can_share_memory() -> bool:
 
 
 @signals.worker_shutting_down.connect
-def _stop(**_: Any) -> None:
+def _ask_to_stop(**_: Any) -> None:
     bootstrap.ask_to_stop()
 
 
 @dataclass(slots=True)
 class Attention:
-    """When this process last heard a ring in time, and when it last tidied, by the monotonic clock."""
+    """When this process last received a message in time, and last did the chores, by the monotonic clock."""
 
-    heard: float = field(default_factory=monotonic)
-    tidied: float = float("-inf")
+    last_message_at: float = field(default_factory=monotonic)
+    last_chores_at: float = float("-inf")
 
 
 _attention = Attention()
 
 
 @signals.task_received.connect
-def _heard(**_: Any) -> None:
-    _attention.heard = monotonic()
+def _note_message(**_: Any) -> None:
+    _attention.last_message_at = monotonic()
 
 
-def watch(db: Database, settings: Settings, ring: housekeeping.Ring, attention: Attention, now: float) -> bool:
-    """Do beat's part if nobody has for a while; return whether it was done."""
-    if not environments.no_dispatch_for(db, NO_DISPATCH_FOR) and now - attention.heard < NO_MESSAGE_FOR:
+def dispatch_if_silent(
+    db: Database, settings: Settings, ring: housekeeping.Ring, attention: Attention, current_time: float
+) -> bool:
+    """Do beat's part if it has not been done for a while; return whether it was done."""
+    dispatches_come = not environments.no_dispatch_for(db, NO_DISPATCH_FOR)
+    if dispatches_come and current_time - attention.last_message_at < NO_MESSAGE_FOR:
         return False
-    if now - attention.tidied >= settings.housekeeping_every:
-        attention.tidied = now
+    if current_time - attention.last_chores_at >= settings.housekeeping_every:
+        attention.last_chores_at = current_time
         housekeeping.rescue_abandoned(db, settings, delivery.this_worker())
         housekeeping.expire(db, settings.parent_missing_after)
     housekeeping.dispatch(db, ring)
@@ -132,7 +135,7 @@ def watch(db: Database, settings: Settings, ring: housekeeping.Ring, attention: 
 
 
 class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A thread of the main process that looks every few seconds whether anybody still dispatches."""
+    """A thread of the main process that checks every few seconds whether dispatches and messages still come."""
 
     requires = ("celery.worker.components:Pool",)
 
@@ -148,7 +151,7 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
         self._thread.start()
 
     def stop(self, parent: Any) -> None:
-        """Cease; a look that has begun comes to its end, since its waits are bounded."""
+        """Cease; a check that has begun comes to its end, since its waits are bounded."""
         del parent
         self._ended.set()
 
@@ -158,20 +161,9 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
         settings = bootstrap.settings()
         while not self._ended.wait(settings.dispatch_every):
             with _at_work:
-                _look(
-                    lambda: watch(
-                        bootstrap.database(),
-                        settings,
-                        lambda kinds: rings.ring(bootstrap.publisher(), kinds),
-                        _attention,
-                        monotonic(),
-                    )
-                )
-
-
-def _look(once: Callable[[], bool]) -> None:
-    try:
-        once()
-    except Exception:
-        # The database or the broker is away. The next look is in a few seconds.
-        log.warning("the watch could not dispatch", exc_info=True)
+                try:
+                    ring = partial(rings.ring, bootstrap.publisher())
+                    dispatch_if_silent(bootstrap.database(), settings, ring, _attention, monotonic())
+                except Exception:
+                    # The database or the broker is away. The next check is in a few seconds.
+                    log.warning("the watch could not dispatch", exc_info=True)
