@@ -73,7 +73,9 @@ def test_rows_are_read_together_as_each_by_itself(kind: type[Kind], data: st.Dat
         Row(line, list({**cells, "after": "", "expires_at": None, **changed}.values()))
         for line, changed in enumerate(data.draw(st.lists(changes, min_size=1, max_size=6)), 2)
     ]
-    assert read_rows(rows, columns, IntakeDefaults()) == [read_row(row, columns, IntakeDefaults()) for row in rows]
+    assert list(read_rows(iter(rows), columns, IntakeDefaults())) == [
+        read_row(row, columns, IntakeDefaults()) for row in rows
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,7 +84,7 @@ def test_rows_with_which_nothing_is_wrong_are_read_by_column(kind: type[Kind], m
     monkeypatch.delattr("worker.importing.rows.read_row")
     for at, columns in ((None, Columns(tuple(cells), kind, None)), (0, Columns(("kind", *cells), None, 0))):
         values = list(cells.values()) if at is None else [kind.kind, *cells.values()]
-        parsed = read_rows([Row(line, values) for line in (2, 3)], columns, IntakeDefaults())
+        parsed = list(read_rows((Row(line, values) for line in (2, 3)), columns, IntakeDefaults()))
         assert [(row.line, row.key) for row in parsed] == [(line, (kind.kind, cells["source_id"])) for line in (2, 3)]
 
 

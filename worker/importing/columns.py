@@ -42,10 +42,10 @@ class Columns:
 def resolve_columns(feed: Feed, kind_name: str | None) -> Columns:
     """Resolve the headings, or raise `FileRefused`. `kind_name`: the kind of all rows, if the caller names one."""
     kind = _kind_by_name(feed, kind_name) if kind_name else None
-    known = _known_headings(KINDS if kind is None else (kind,))
-    unknown = [heading for heading in feed.headings if fold(heading) not in known]
+    field_of = _known_headings(KINDS if kind is None else (kind,))
+    unknown = [heading for heading in feed.headings if fold(heading) not in field_of]
     if unknown:
-        raise _unknown_headings(feed, kind, unknown, known)
+        raise _unknown_headings(feed, kind, unknown, field_of)
     common = _fields(feed.headings)
     kind_at = common.index("kind") if "kind" in common else None
     columns = Columns(feed.headings, _infer_kind(feed) if kind is None and kind_at is None else kind, kind_at)
@@ -62,8 +62,8 @@ def resolve_columns(feed: Feed, kind_name: str | None) -> Columns:
 
 
 def _fields(headings: Iterable[str], kind_headings: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    known = ROW_HEADINGS if kind_headings is None else {**kind_headings, **ROW_HEADINGS}
-    return tuple(known.get(fold(heading), heading) for heading in headings)
+    field_of = ROW_HEADINGS if kind_headings is None else {**kind_headings, **ROW_HEADINGS}
+    return tuple(field_of.get(fold(heading), heading) for heading in headings)
 
 
 def _kind_by_name(feed: Feed, name: str) -> type[Kind]:
@@ -110,19 +110,21 @@ def _infer_kind(feed: Feed) -> type[Kind]:
     raise FileRefused(feed.name, "it does not say which kind its rows are", remedy)
 
 
-def _unknown_headings(feed: Feed, kind: type[Kind] | None, unknown: list[str], known: Mapping[str, str]) -> FileRefused:
+def _unknown_headings(
+    feed: Feed, kind: type[Kind] | None, unknown: list[str], field_of: Mapping[str, str]
+) -> FileRefused:
     fitting = _fitting_kinds(feed.headings)
     if kind and fitting:
         return FileRefused(feed.name, f"these headings are no {kind.kind}'s", f"Use --kind {fitting[0].kind}")
-    plural, them = ("", "it") if len(unknown) == 1 else ("s", "them")
-    suggestions = ", ".join(_with_suggestion(heading, known) for heading in unknown)
-    names = ", ".join(dict.fromkeys(known.values())) if kind else "those of Vitec's help pages"
+    plural, pronoun = ("", "it") if len(unknown) == 1 else ("s", "them")
+    suggestions = ", ".join(_with_suggestion(heading, field_of) for heading in unknown)
+    names = ", ".join(dict.fromkeys(field_of.values())) if kind else "those of Vitec's help pages"
     wrong = f"line {feed.heading_line}: unknown heading{plural} {suggestions}"
-    return FileRefused(feed.name, wrong, f"Rename {them} in the export; known headings are {names}")
+    return FileRefused(feed.name, wrong, f"Rename {pronoun} in the export; known headings are {names}")
 
 
-def _with_suggestion(heading: str, known: Mapping[str, str]) -> str:
-    near = get_close_matches(fold(heading), known, n=1, cutoff=0.75)
+def _with_suggestion(heading: str, field_of: Mapping[str, str]) -> str:
+    near = get_close_matches(fold(heading), field_of, n=1, cutoff=0.75)
     return f"{_printable(heading)!r} (perhaps {near[0]!r}?)" if near else repr(_printable(heading))
 
 

@@ -8,7 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from worker.feeds import Feed, open_feed
+from sqlalchemy import Connection
+
+from worker.feeds import open_feed
 from worker.importing.columns import Columns, resolve_columns
 from worker.importing.rows import IntakeDefaults, ParsedRow, read_rows
 from worker.importing.throughput import SeenKeys, gc_tuning, prefetch
@@ -28,9 +30,6 @@ ProgressCallback = Callable[[int, int], None]
 
 MAX_LENGTH = 4_000_000
 """Characters of content in one chunk, about: most exports have a tenth of it in as many rows as a chunk may have."""
-
-TOGETHER = 500
-"""Rows that are read together: where something is wrong with one of them, each is read by itself."""
 
 DEFAULT_FEED = "crm"
 """The feed's name is never the file's: a renamed re-export would send everything twice."""
@@ -105,9 +104,9 @@ def import_file(
             )
         known_share = KnownShare.MOST if file.seen_before else KnownShare.NONE
         run = _FileImport(db, feed, columns, defaults, seen_keys, dry_run, file, known_share)
-        rows, max_rows = _parsed_rows(source, columns, defaults), BATCH[db.engine.dialect.name]
-        for skipped in _chunks(islice(rows, file.rows_done), max_rows):
-            run.find_repeated(skipped)
+        rows, max_rows = read_rows(source.rows(), columns, defaults), BATCH[db.engine.dialect.name]
+        for rows_done in _chunks(islice(rows, file.rows_done), max_rows):
+            seen_keys.add([(row.key, row.line) for row in rows_done if row.key])
         # While the database works on one chunk, the next one is read.
         with closing(prefetch(map(run.separate_rejections, _chunks(rows, max_rows)))) as chunks:
             for chunk in chunks:
@@ -118,12 +117,6 @@ def import_file(
     kind_name = columns.kind.kind if columns.kind else None
     kind_was_inferred = kind_name is not None and kind is None
     return ImportSummary(source.name, kind_name, kind_was_inferred, source.total, run.file.counts, file.rows_done)
-
-
-def _parsed_rows(source: Feed, columns: Columns, defaults: IntakeDefaults) -> Iterator[ParsedRow]:
-    rows = source.rows()
-    while batch := list(islice(rows, TOGETHER)):
-        yield from read_rows(batch, columns, defaults)
 
 
 def _chunks(rows: Iterable[ParsedRow], max_rows: int) -> Iterator[list[ParsedRow]]:
@@ -170,13 +163,9 @@ class _FileImport:
     known_share: KnownShare
     opened_lanes: set[LaneKey] = field(default_factory=set)
 
-    def find_repeated(self, rows: Sequence[ParsedRow]) -> dict[int, int]:
-        """Remember the keys of rows; returns line → first line for those that name a key again."""
-        return self.seen_keys.add([(row.key, row.line) for row in rows if row.key])
-
     def separate_rejections(self, rows: Sequence[ParsedRow]) -> _Chunk:
         """Separate rows to record from rows to reject: those that could not be read, and those that name a key again."""
-        first_lines = self.find_repeated(rows)
+        first_lines = self.seen_keys.add([(row.key, row.line) for row in rows if row.key])
         chunk = _Chunk([], [], frozenset())
         for row in rows:
             if isinstance(row.result, Rejection):
@@ -205,14 +194,18 @@ class _FileImport:
     def _try(self, chunk: _Chunk) -> _ChunkResult:
         """Record a chunk, and undo it."""
         with self.db.write() as connection, connection.begin_nested() as trial:
-            open_lanes(connection, _with_groups(chunk.lanes))
+            _open_lanes(connection, chunk.lanes)
             recorded = record_rows(connection, self.db, chunk.operations, feed=self.feed, known=self.known_share)
             trial.rollback()
         return self._result_of(chunk, recorded.verdicts)
 
     def _commit(self, chunk: _Chunk, rows_done: int) -> _ChunkResult:
         """Record the rows, the rejected ones, and how far the file has come, in one transaction."""
-        self._open_lanes(chunk.lanes)
+        if new_lanes := chunk.lanes - self.opened_lanes:
+            # In a transaction of their own, so that no other writer waits for a chunk because of them.
+            with self.db.write() as connection:
+                _open_lanes(connection, new_lanes)
+            self.opened_lanes |= new_lanes
         with self.db.write() as connection:
             if not feed_files.advance_file(connection, self.file, rows_done):
                 raise ImportedElsewhere("another process is taking in this file. Let it finish, and import it again.")
@@ -230,13 +223,6 @@ class _FileImport:
             if result.rejections:
                 feed_files.record_rejections(connection, self.db, self.file, result.rejections)
         return result
-
-    def _open_lanes(self, lanes: frozenset[LaneKey]) -> None:
-        """Make new lanes in a transaction of their own, so that no other writer waits for a chunk because of them."""
-        if new := lanes - self.opened_lanes:
-            with self.db.write() as connection:
-                open_lanes(connection, _with_groups(new))
-            self.opened_lanes |= new
 
     def _result_of(self, chunk: _Chunk, results: Sequence[IntakeResult]) -> _ChunkResult:
         number = Counter(results)
@@ -276,5 +262,5 @@ class _FileImport:
         )
 
 
-def _with_groups(lanes: Iterable[LaneKey]) -> list[tuple[str, str, str]]:
-    return [(customer_id, kind, KIND_BY_NAME[kind].function_group) for customer_id, kind in lanes]
+def _open_lanes(connection: Connection, lanes: Iterable[LaneKey]) -> None:
+    open_lanes(connection, [(customer_id, kind, KIND_BY_NAME[kind].function_group) for customer_id, kind in lanes])

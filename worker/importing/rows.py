@@ -1,10 +1,10 @@
 """A row of a file becomes a new operation, or a rejected row that says where and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import repeat
+from itertools import islice, repeat
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,6 +17,9 @@ from worker.kind.cells import Reader, body_id, moment, path_id, read_column
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.feed_files import Rejection
+
+ROWS_TOGETHER = 500
+"""Rows that are read together: where something is wrong with one of them, each is read by itself."""
 
 _KIND_NAMES = ", ".join(KIND_BY_NAME)
 
@@ -52,9 +55,10 @@ class CommonCells(NamedTuple):
     after: tuple[str, str] | None = None
 
 
-def read_rows(rows: Sequence[Row | BadRow], columns: Columns, defaults: IntakeDefaults) -> list[ParsedRow]:
-    """Read rows that follow each other: together, or each by `read_row` where anything is wrong with one of them."""
-    return _read_together(rows, columns, defaults) or [read_row(row, columns, defaults) for row in rows]
+def read_rows(rows: Iterator[Row | BadRow], columns: Columns, defaults: IntakeDefaults) -> Iterator[ParsedRow]:
+    """Read rows, a batch of them together, or each by `read_row` where anything is wrong with one of the batch."""
+    while batch := list(islice(rows, ROWS_TOGETHER)):
+        yield from _read_together(batch, columns, defaults) or [read_row(row, columns, defaults) for row in batch]
 
 
 def _read_together(rows: Sequence[Row | BadRow], columns: Columns, defaults: IntakeDefaults) -> list[ParsedRow] | None:
