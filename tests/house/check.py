@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,20 +23,18 @@ RULES: tuple[Callable[[Source], Iterator[Fault]], ...] = (
     rules.relative_openers,
     rules.missing_subjects,
     rules.long_test_names,
+    rules.tuple_asserts,
 )
 
 
 def words(source: Source) -> int:
-    """The words of a file's docstrings and comments."""
+    """Count the words of a file's docstrings and comments."""
     return sum(len(passage.text.split()) for passage in source.prose)
 
 
 def names(source: Source) -> int:
-    """How often a file binds a name: by assignment, by a loop, as a parameter."""
-    return sum(
-        isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
-        for node in ast.walk(source.tree)
-    )
+    """Count how often a file binds a name."""
+    return sum(1 for _ in rules.bound_names(source))
 
 
 # Rules of which a few in a thousand may break: of so many names, or words.
@@ -49,18 +46,19 @@ PER_THOUSAND: Mapping[str, Callable[[Source], int]] = {
 
 # How many faults may stand, in a thousand for the rules above. A rule that is not named for a part allows none.
 CEILINGS: Mapping[tuple[str, str], float] = {
-    ("product", "empty name"): 105,
-    ("product", "relative opener"): 10,
-    ("product", "missing subject"): 6,
+    ("product", "empty name"): 60,
+    ("product", "relative opener"): 5,
+    ("product", "missing subject"): 4,
     ("product", "long file"): 3,
-    ("product", "type with two homes"): 21,
-    ("tests", "empty name"): 63,
-    ("tests", "relative opener"): 11,
-    ("tests", "missing subject"): 6,
+    ("product", "type with two homes"): 6,
+    ("tests", "empty name"): 30,
+    ("tests", "relative opener"): 5,
+    ("tests", "missing subject"): 4,
     ("tests", "long file"): 3,
+    ("tests", "tuple assert"): 120,
     ("bench", "empty name"): 105,
     ("bench", "relative opener"): 11,
-    ("bench", "missing subject"): 4,
+    ("bench", "missing subject"): 5,
 }
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FILE_LINES = 300
 FUNCTION_LINES = 40
 TEST_NAME_WORDS = 10
+COMPARED_FIELDS = 2
 
 # Pronouns, adverbs and participles: a variable with such a name does not say what it holds.
 EMPTY_NAMES = frozenset(
@@ -25,7 +26,9 @@ EMPTY_NAMES = frozenset(
     }
 )
 OPENER = re.compile(r"(?:^|[.:;]\s+)(What|Whoever|Whose|Who|what|whoever|who)\b(?! (?:is|are|does|do|should)\b[^.]*\?)")
-NO_SUBJECT = re.compile(r"\b(?:whoever|nobody|somebody|anybody|whose)\b")
+NO_SUBJECT = re.compile(
+    r"\b(?:whoever|nobody|somebody|anybody|everybody|someone|anyone|everyone|whose)\b", re.IGNORECASE
+)
 
 # Types that share their name with one in another module, and why both keep it.
 TWO_HOMES: dict[str, str] = {}
@@ -61,12 +64,28 @@ def long_functions(source: Source) -> Iterator[Fault]:
 
 def empty_names(source: Source) -> Iterator[Fault]:
     """A variable, field or parameter that is called by a pronoun, an adverb or a participle."""
+    for line, name in bound_names(source):
+        if name.strip("_") in EMPTY_NAMES and not name.endswith("__"):
+            remedy = f"{name!r} does not say what it holds; name the thing (operation, row, finished_attempt)"
+            yield Fault(source.path, line, "empty name", remedy)
+
+
+def bound_names(source: Source) -> Iterator[tuple[int, str]]:
+    """Every name that a file binds, with its line: by assignment, in a loop or pattern, as a field or parameter."""
     for node in ast.walk(source.tree):
         match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
-                if name.strip("_") in EMPTY_NAMES and not name.endswith("__"):
-                    remedy = f"{name!r} does not say what it holds; name the thing (operation, row, finished_attempt)"
-                    yield Fault(source.path, node.lineno, "empty name", remedy)
+            case (
+                ast.Name(id=str(name), ctx=ast.Store())
+                | ast.Attribute(attr=str(name), ctx=ast.Store())
+                | ast.arg(arg=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+                | ast.MatchMapping(rest=str(name))
+                | ast.ExceptHandler(name=str(name))
+                | ast.alias(asname=str(name))
+            ):
+                if name not in {"self", "cls", "_"}:
+                    yield node.lineno, name
 
 
 def relative_openers(source: Source) -> Iterator[Fault]:
@@ -83,7 +102,7 @@ def missing_subjects(source: Source) -> Iterator[Fault]:
     for passage in source.prose:
         for word in NO_SUBJECT.finditer(passage.text):
             line = passage.line + passage.text.count("\n", 0, word.start())
-            remedy = f"{word[0]!r} names no one; say which process, turn, row or person it is"
+            remedy = f"{word[0]!r} has no name; say which process, turn, row or person it is"
             yield Fault(source.path, line, "missing subject", remedy)
 
 
@@ -94,6 +113,15 @@ def long_test_names(source: Source) -> Iterator[Fault]:
         if node.name.startswith("test_") and words > TEST_NAME_WORDS:
             remedy = f"{node.name} has {words} words, {TEST_NAME_WORDS} at most; say one thing, details in a docstring"
             yield Fault(source.path, node.lineno, "long test name", remedy)
+
+
+def tuple_asserts(source: Source) -> Iterator[Fault]:
+    """A comparison of three or more values at once: its failure does not name the field that differs."""
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Assert(test=ast.Compare(left=ast.Tuple(elts=values))) if len(values) > COMPARED_FIELDS:
+                remedy = f"{len(values)} values compared at once; assert each by itself, so that a failure names it"
+                yield Fault(source.path, node.lineno, "tuple assert", remedy)
 
 
 def doubled_types(sources: Iterable[Source]) -> Iterator[Fault]:

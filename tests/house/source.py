@@ -35,11 +35,6 @@ class Source:
         tree = ast.parse(text)
         return cls(path, text.count("\n"), tree, (*_docstrings(tree), *_comments(text)))
 
-    @property
-    def top(self) -> str:
-        """The project's top folder that the file is in: `worker`, `models`, `migrations`, `tests` or `bench`."""
-        return self.path.partition("/")[0]
-
 
 def read_tree(root: Path, folders: tuple[str, ...]) -> list[Source]:
     """Read every Python file under these folders of the project at `root`, in the order of their paths."""

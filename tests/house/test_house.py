@@ -48,6 +48,11 @@ def test_a_fault_says_file_line_rule_and_remedy() -> None:
         "with open('x') as _rest: ...",
         "class Answer:\n    said: str",
         "if (done := 1): ...",
+        "class Row:\n    def __init__(self):\n        self.left = 1",
+        "try: ...\nexcept OSError as said: ...",
+        "import worker.rings as rest",
+        "match row:\n    case [*rest]: ...",
+        "match row:\n    case other: ...",
     ],
 )
 def test_an_empty_name_is_found_wherever_it_is_bound(text: str) -> None:
@@ -55,7 +60,7 @@ def test_an_empty_name_is_found_wherever_it_is_bound(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["row = other()", "__all__ = ['row']", "found_rows = 1", "self.left = 1", "print(more=1)"]
+    "text", ["row = other()", "__all__ = ['row']", "found_rows = 1", "row = self.left", "print(more=1)"]
 )
 def test_a_name_that_says_more_may_stand(text: str) -> None:
     assert planted(text) == []
@@ -81,7 +86,7 @@ def test_a_question_and_a_subordinate_clause_may_stand(text: str) -> None:
     assert planted(text) == []
 
 
-@pytest.mark.parametrize("word", ["whoever", "nobody", "somebody", "anybody", "whose"])
+@pytest.mark.parametrize("word", ["whoever", "nobody", "somebody", "anybody", "whose", "Nobody", "someone"])
 def test_a_sentence_without_a_subject_is_found(word: str) -> None:
     assert planted(f'"""Writes rows.\n\nThe row is read by {word} later.\n"""') == [(3, "missing subject")]
 
@@ -102,6 +107,11 @@ def test_a_test_name_has_ten_words_at_most() -> None:
     words = "_".join(["word"] * 10)
     assert planted(f"def test_{words}(): ...") == []
     assert planted(f"def test_{words}_too(): ...") == [(1, "long test name")]
+
+
+def test_an_assert_compares_two_values_at_most() -> None:
+    assert planted("assert (row.state, row.code) == (1, 2)") == []
+    assert planted("assert (row.state, row.code, row.kind) == (1, 2, 3)") == [(1, "tuple assert")]
 
 
 def test_a_type_has_one_home_in_the_product() -> None:
