@@ -1,4 +1,4 @@
-"""`python3 run.py bench [--quick] [--only NAME …]`: everybody does the same job; or one question of its own."""
+"""`python3 run.py bench [--quick] [--only NAME …]`: compares contenders at the same job, or answers one question."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ QUESTIONS = {
     "page": (page.run, "no measurement: put the reports that are in --out into docs/performance.md"),
     "fairness": (fairness.run, "how long small customers wait beside large ones (simulated)"),
 }
-"""What can be asked instead of the comparison; each answers within minutes."""
+"""Questions that can be asked instead of the comparison; each is answered within minutes."""
 
 
-def arguments() -> argparse.Namespace:
+def read_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python3 run.py bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="little work, once, without the others")
@@ -35,16 +35,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds the server waits before each answer")
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "bench", help="where the report goes")
     questions = parser.add_mutually_exclusive_group()
-    for name, (run, what) in QUESTIONS.items():
-        questions.add_argument(f"--{name}", dest="run", action="store_const", const=run, help=what)
+    for name, (run, description) in QUESTIONS.items():
+        questions.add_argument(f"--{name}", dest="run", action="store_const", const=run, help=description)
     parser.set_defaults(run=comparing.run)
     return parser.parse_args()
 
 
 def main() -> int:
     """Measure, print and write the report."""
-    chosen = arguments()
-    status: int = chosen.run(chosen)
+    options = read_arguments()
+    status: int = options.run(options)
     return status
 
 

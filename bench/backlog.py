@@ -1,6 +1,6 @@
-"""The job that everybody does: 10,000 rows of 12 customers, each to be sent once and its answer's id kept.
+"""The job of all contenders: 10,000 rows of 12 customers, each to be sent once and its answer's id kept.
 
-Ours lie in the product's own tables, made by its own migrations. Everybody else has a plain table of jobs.
+The worker's rows lie in its own tables, made by its own migrations; all other contenders have a plain table of jobs.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tests import databases
 
 KIND = "comeback"
 
-MANY = 100_000
-"""Rows from which on it is quicker to make the indexes afterwards."""
+MANY_ROWS = 100_000
+"""Number of rows from which on it is quicker to make the indexes afterwards."""
 
 _CLEAR = """
 TRUNCATE operations, attempts, lanes, holds RESTART IDENTITY CASCADE;
@@ -84,61 +84,61 @@ class Backlog:
     lanes: int = 12
 
     def fill(self, rows: int, *, finished: int = 0) -> None:
-        """Our own tables: `rows` waiting operations, beside so many that were finished long ago."""
-        with psycopg.connect(plain(self.url), autocommit=True) as connection:
+        """Fill the worker's tables: `rows` waiting operations, beside so many that were finished long ago."""
+        with psycopg.connect(driver_url(self.url), autocommit=True) as connection:
             self._run(connection, _CLEAR, 0)
-            with bulk.without_indexes(connection, "operations", "attempts", many=rows + finished > MANY):
+            with bulk.without_indexes(connection, "operations", "attempts", many=rows + finished > MANY_ROWS):
                 if finished:
                     self._run(connection, _FINISHED, finished)
                 self._run(connection, _ADD, rows)
-            settle_down(connection, _OURS)
+            settle_tables(connection, _OURS)
 
-    def add(self, rows: int) -> None:
-        """So many more waiting operations."""
-        with psycopg.connect(plain(self.url), autocommit=True) as connection:
+    def add_rows(self, rows: int) -> None:
+        """Add so many waiting operations."""
+        with psycopg.connect(driver_url(self.url), autocommit=True) as connection:
             self._run(connection, _ADD, rows)
             connection.execute("CHECKPOINT")
 
     def fill_jobs(self, rows: int) -> None:
-        """Everybody else's table."""
-        with psycopg.connect(plain(self.url), autocommit=True) as connection:
+        """Fill the plain table of all other contenders."""
+        with psycopg.connect(driver_url(self.url), autocommit=True) as connection:
             self._run(connection, _FILL_JOBS, rows)
-            settle_down(connection, "jobs")
+            settle_tables(connection, "jobs")
 
-    def left(self, table: str) -> int:
-        """How many are not finished."""
-        with psycopg.connect(plain(self.url), autocommit=True) as connection:
-            return _number(connection, _LEFT[table])
+    def count_unfinished(self, table: str) -> int:
+        """Count the rows that are not finished."""
+        with psycopg.connect(driver_url(self.url), autocommit=True) as connection:
+            return _fetch_number(connection, _LEFT[table])
 
     def _run(self, connection: psycopg.Connection, script: str, rows: int) -> None:
-        known = _number(connection, "SELECT coalesce(max(id), 0) FROM operations")
-        values = {"rows": rows, "lanes": self.lanes, "known": known}
+        last_id = _fetch_number(connection, "SELECT coalesce(max(id), 0) FROM operations")
+        values = {"rows": rows, "lanes": self.lanes, "known": last_id}
         for statement in script.split(";\n"):
             if statement.strip():
                 connection.execute(statement, values if "%(" in statement else None)
 
 
-def _number(connection: psycopg.Connection, query: LiteralString) -> int:
+def _fetch_number(connection: psycopg.Connection, query: LiteralString) -> int:
     row = connection.execute(query).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def settle_down(connection: psycopg.Connection, tables: LiteralString) -> None:
-    """What autovacuum does after a while: everybody is measured with known tables and an empty log to write."""
+def settle_tables(connection: psycopg.Connection, tables: LiteralString) -> None:
+    """Do what autovacuum does after a while: each contender is measured with known tables and an empty log to write."""
     connection.execute(f"VACUUM ANALYZE {tables}")
     connection.execute("CHECKPOINT")
 
 
-def plain(url: str) -> str:
-    """The URL as the driver itself has it."""
+def driver_url(url: str) -> str:
+    """Write the URL as the driver itself has it."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def make(server_url: str, base_url: str, name: str = "bench", lanes: int = 12) -> Backlog:
-    """A migrated database that belongs to the environment at `base_url`."""
+def make_backlog(server_url: str, base_url: str, name: str = "bench", lanes: int = 12) -> Backlog:
+    """Make a migrated database that belongs to the environment at `base_url`."""
     url = databases.create_database(server_url, name)
     databases.migrate(url)
-    with psycopg.connect(plain(url), autocommit=True) as connection:
+    with psycopg.connect(driver_url(url), autocommit=True) as connection:
         connection.execute("INSERT INTO environments (id, base_url) VALUES (1, %s)", (base_url,))
     return Backlog(url, lanes)

@@ -1,4 +1,4 @@
-"""Millions of rows are filled in without their indexes, which PostgreSQL then makes again as they were."""
+"""Fills in millions of rows without their indexes, which PostgreSQL then makes again as they were."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ ORDER BY 1
 
 @contextmanager
 def without_indexes(connection: psycopg.Connection, *tables: str, many: bool = True) -> Iterator[None]:
-    """Within, the tables have none, and foreign keys are not looked up; does nothing unless there are `many` rows."""
+    """Drop the tables' indexes and foreign key checks for the block; does nothing unless there are `many` rows."""
     if not many:
         yield
         return
-    found = connection.execute(_INDEXES, (list(tables),)).fetchall()
-    for name, _ in found:
+    indexes = connection.execute(_INDEXES, (list(tables),)).fetchall()
+    for name, _ in indexes:
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(name)))
     connection.execute("SET session_replication_role = replica")
     yield
     connection.execute("RESET session_replication_role")
     connection.execute("SET maintenance_work_mem = '512MB'")
-    for _, definition in found:
+    for _, definition in indexes:
         connection.execute(sql.SQL(definition))

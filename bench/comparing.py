@@ -1,4 +1,4 @@
-"""The comparison: everybody does the same job, one after another, several times."""
+"""The comparison: all contenders do the same job, one after another, several times."""
 
 from __future__ import annotations
 
@@ -22,50 +22,51 @@ if TYPE_CHECKING:
     from bench.race import Contender, Result
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Measure, print and write the report; 3 if somebody stalled."""
-    rows, rounds = chosen.rows or (2_000 if chosen.quick else 10_000), chosen.rounds or (1 if chosen.quick else 3)
+def run(options: argparse.Namespace) -> int:
+    """Measure, print and write the report; 3 if a contender stalled."""
+    rows, rounds = options.rows or (2_000 if options.quick else 10_000), options.rounds or (1 if options.quick else 3)
     with (
         servers.postgres(durable=True) as postgres,
         servers.redis() as broker,
-        race.Target(chosen.latency) as target,
+        race.Target(options.latency) as target,
         tempfile.TemporaryDirectory(prefix="vitec-sync-bench-") as folder,
     ):
-        ground = field.Ground(backlog.make(postgres.url, target.url), broker.url)
-        file = sqlite.make(Path(folder), target.url)
+        ground = field.Servers(backlog.make_backlog(postgres.url, target.url), broker.url)
+        file = sqlite.make_backlog(Path(folder), target.url)
         # An answer that takes its time is awaited by as many threads as the worker has: 50 in all.
-        threads = 25 if chosen.latency else 1
-        contenders = chosen_of(ground, file, threads, chosen.only, quick=chosen.quick)
+        threads = 25 if options.latency else 1
+        contenders = choose_contenders(ground, file, threads, options.only, quick=options.quick)
         pids = {"database": postgres.pid, "broker": broker.pid}
-        results = measured(contenders, target, rows, rounds, pids, broker.url)
-        flush = disk.flush()
-    found = report.lines(contenders, results)
-    about = table.circumstances(
+        results = measure_rounds(contenders, target, rows, rounds, pids, broker.url)
+        flush = disk.measure_flush()
+    lines = report.summarize(contenders, results)
+    about = table.describe_circumstances(
         rows=rows,
         rounds=rounds,
-        **{"latency of the API, s": chosen.latency},
+        **{"latency of the API, s": options.latency},
         processes=field.PROCESSES,
         **{"flush of this disk, ms": f"{flush:.2f}"},
         pace="off",
     )
-    report.write(chosen.out, found, about)
-    print(report.text(found, about))
-    return 0 if len(found) == len(contenders) else 3
+    report.write_report(options.out, lines, about)
+    print(report.as_markdown(lines, about))
+    return 0 if len(lines) == len(contenders) else 3
 
 
-def chosen_of(
-    ground: field.Ground, file: sqlite.Backlog, threads: int, only: Sequence[str] | None, *, quick: bool
+def choose_contenders(
+    ground: field.Servers, file: sqlite.SqliteBacklog, threads: int, only: Sequence[str] | None, *, quick: bool
 ) -> list[Contender]:
-    """Who is measured."""
-    mine = [*field.limits(threads), *field.ours(ground), *field.on_sqlite(file)]
+    """Choose the contenders to measure; `bare` is always among them."""
+    contenders = [*field.limit_contenders(threads), *field.our_contenders(ground), *field.sqlite_contenders(file)]
     if only is None:
-        return mine if quick else [*mine, *field.others(ground)]
-    wanted = {"bare", *only}
-    names = {one.name for one in mine}
-    return [one for one in [*mine, *(field.others(ground) if wanted - names else [])] if one.name in wanted]
+        return contenders if quick else [*contenders, *field.other_contenders(ground)]
+    names = {"bare", *only}
+    if names - {contender.name for contender in contenders}:
+        contenders += field.other_contenders(ground)
+    return [contender for contender in contenders if contender.name in names]
 
 
-def measured(
+def measure_rounds(
     contenders: Sequence[Contender],
     target: race.Target,
     rows: int,
@@ -73,19 +74,19 @@ def measured(
     pids: Mapping[str, int],
     broker_url: str,
 ) -> dict[str, list[Result]]:
-    """Everybody once a round, so that whatever else the machine does is shared. Who stalls is said and left out."""
+    """Measure each contender once a round, so that they share the machine's other load. A stalled one is reported and left out."""
     results: dict[str, list[Result]] = defaultdict(list)
     for number in range(rounds):
-        for one in contenders:
+        for contender in contenders:
             with redis.Redis.from_url(broker_url) as client:
                 client.flushall()
-            count = max(200, int(rows * one.share))
-            command = [part.format(count=count) for part in one.command]
+            count = max(200, int(rows * contender.share))
+            command = [part.format(count=count) for part in contender.command]
             try:
-                result = race.measure(dataclasses.replace(one, command=command), target, count, pids)
+                result = race.measure(dataclasses.replace(contender, command=command), target, count, pids)
             except (race.Stalled, subprocess.CalledProcessError) as stalled:
                 print(f"round {number + 1}: {stalled}", file=sys.stderr)
                 continue
-            results[one.name].append(result)
-            print(f"round {number + 1}: {one.title}: {result.rate:,.0f}/s", file=sys.stderr)
+            results[contender.name].append(result)
+            print(f"round {number + 1}: {contender.title}: {result.rate:,.0f}/s", file=sys.stderr)
     return results

@@ -13,34 +13,34 @@ if TYPE_CHECKING:
 _TICK = 1.0 / os.sysconf("SC_CLK_TCK")
 
 
-def seconds_of(*roots: int) -> float:
-    """User and system time in seconds of these processes, all that descend from them, and those these have reaped."""
-    found = _processes()
-    return sum(found[pid][1] for pid in (*roots, *_below(found, roots)) if pid in found) * _TICK
+def cpu_seconds(*roots: int) -> float:
+    """Sum the user and system time in seconds of processes, their living descendants, and those these have reaped."""
+    processes = _read_processes()
+    return sum(processes[pid][1] for pid in (*roots, *_find_descendants(processes, roots)) if pid in processes) * _TICK
 
 
-def descendants(root: int) -> list[int]:
-    """The processes that descend from this one and are alive."""
-    return _below(_processes(), [root])
+def list_descendants(root: int) -> list[int]:
+    """List the living processes that descend from this one."""
+    return _find_descendants(_read_processes(), [root])
 
 
-def _processes() -> dict[int, tuple[int, int]]:
-    """By process id: the parent's, and the time in ticks."""
-    found = {}
+def _read_processes() -> dict[int, tuple[int, int]]:
+    """Read all processes: by process id the parent's id, and the time in ticks."""
+    processes = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                # The name of a program may hold spaces and brackets; what follows the last one is fixed.
+                # The name of a program may hold spaces and brackets; the fields after the last bracket are fixed.
                 fields = (entry / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
             except OSError:
                 continue
-            found[int(entry.name)] = int(fields[1]), sum(map(int, fields[11:15]))
-    return found
+            processes[int(entry.name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    return processes
 
 
-def _below(found: Mapping[int, tuple[int, int]], roots: Iterable[int]) -> list[int]:
+def _find_descendants(processes: Mapping[int, tuple[int, int]], roots: Iterable[int]) -> list[int]:
     children = defaultdict(list)
-    for pid, (parent, _) in found.items():
+    for pid, (parent, _) in processes.items():
         children[parent].append(pid)
     below, todo = [], [*roots]
     while todo:

@@ -1,4 +1,4 @@
-"""What the disk gives: room, and how long it takes to make a commit safe."""
+"""Measures the disk: its free space, and the time it takes to make a commit safe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from statistics import median
 
 
-def demand(amount: int) -> None:
+def require_space(amount: int) -> None:
     """End with one line unless so many bytes are free where the servers keep their data."""
     folder = tempfile.gettempdir()
     free = shutil.disk_usage(folder).free
@@ -18,8 +18,8 @@ def demand(amount: int) -> None:
         sys.exit(f"This needs {amount / 1e9:.0f} GB in {folder}; {free / 1e9:.0f} GB are free.")
 
 
-def flush(times: int = 100) -> float:
-    """Milliseconds (median) until 8 kB that were overwritten are on the disk: what PostgreSQL waits for at a commit."""
+def measure_flush(times: int = 100) -> float:
+    """Measure the milliseconds (median) until 8 kB are on the disk, as PostgreSQL waits for them at a commit."""
     with tempfile.NamedTemporaryFile() as file:
         taken = []
         for _ in range(times):

@@ -1,4 +1,4 @@
-"""Claim and settle without anything between: what a turn costs the database when sending costs nothing."""
+"""Claims and settles with nothing between: the cost of a turn at the database when sending costs nothing."""
 
 from __future__ import annotations
 
@@ -42,49 +42,49 @@ class Cost:
 
     @property
     def cpu(self) -> float:
-        """Of both together."""
+        """The CPU time of both together."""
         return self.client + self.database
 
 
-def cost(db: Database, postgres: int, count: int = COUNT) -> Cost:
-    """Measure `count` operations, after some that warm it up. There must be so many."""
-    drain(db, WARM)
-    wall, client, database = time.monotonic(), time.process_time(), cpu.seconds_of(postgres)
-    done = drain(db, count)
-    if done < count:
-        raise AssertionError(f"only {done} of {count} were there")
-    spent = time.monotonic() - wall, time.process_time() - client, cpu.seconds_of(postgres) - database
-    return Cost(*(seconds * 1000 / done for seconds in spent))
+def measure_cost(db: Database, postgres: int, count: int = COUNT) -> Cost:
+    """Measure `count` operations, after `WARM` to warm up. There must be so many."""
+    drain_lanes(db, WARM)
+    wall, client, database = time.monotonic(), time.process_time(), cpu.cpu_seconds(postgres)
+    settled = drain_lanes(db, count)
+    if settled < count:
+        raise AssertionError(f"only {settled} of {count} were there")
+    spent = time.monotonic() - wall, time.process_time() - client, cpu.cpu_seconds(postgres) - database
+    return Cost(*(seconds * 1000 / settled for seconds in spent))
 
 
-def drain(db: Database, count: int) -> int:
-    """Claim and settle about so many operations, in turns at one lane after another; return how many it were."""
-    done = 0
-    while done < count and (turn := turns.take_turn(db, KIND, lease=3600, worker="bench")) is not None:
-        done += serve(db, turn, min(count - done, TURN))
+def drain_lanes(db: Database, count: int) -> int:
+    """Claim and settle about so many operations, in turns at one lane after another; return their number."""
+    settled = 0
+    while settled < count and (turn := turns.take_turn(db, KIND, lease=3600, worker="bench")) is not None:
+        settled += serve_turn(db, turn, min(count - settled, TURN))
         turns.release_turn(db, turn)
-    return done
+    return settled
 
 
-def serve(db: Database, turn: Turn, most: int) -> int:
-    """The exchanges of one turn; what is claimed succeeds at once."""
-    terms, done = TurnPolicy(in_flight=BATCH), 0
-    rescue.settle_leftovers(db, turn, _nobody_died, "bench")
+def serve_turn(db: Database, turn: Turn, limit: int) -> int:
+    """Run the exchanges of one turn; a claimed operation succeeds at once."""
+    policy, settled = TurnPolicy(in_flight=BATCH), 0
+    rescue.settle_leftovers(db, turn, _refuse_leftovers, "bench")
     finished: list[Finished] = []
-    place = FROM_START
+    cursor = FROM_START
     while True:
-        exchanged = exchange(db, turn, finished, BATCH if done < most else 0, terms, place=place)
-        done, place = done + len(exchanged.claimed), exchanged.cursor
-        finished = [_succeeded(one.id, one.attempt) for one in exchanged.claimed]
+        exchanged = exchange(db, turn, finished, BATCH if settled < limit else 0, policy, place=cursor)
+        settled, cursor = settled + len(exchanged.claimed), exchanged.cursor
+        finished = [_as_succeeded(claimed.id, claimed.attempt) for claimed in exchanged.claimed]
         if not finished:
-            return done
+            return settled
 
 
-def _nobody_died(kind: str, failures: int, max_failures: int) -> Settlement:
+def _refuse_leftovers(kind: str, failures: int, max_failures: int) -> Settlement:
     raise AssertionError(f"a {kind} was left in flight ({failures} of {max_failures})")
 
 
-def _succeeded(id_: int, attempt: int) -> Finished:
+def _as_succeeded(id_: int, attempt: int) -> Finished:
     remote_id = f"NEW{next(_numbers)}"
-    what = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id=remote_id, answer=remote_id, health=Health.WELL)
-    return Finished(id_, attempt, what, "bench", seconds=0.01, tries=1, written=True, http_status=200)
+    settlement = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id=remote_id, answer=remote_id, health=Health.WELL)
+    return Finished(id_, attempt, settlement, "bench", seconds=0.01, tries=1, written=True, http_status=200)

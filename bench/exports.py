@@ -1,4 +1,4 @@
-"""Exports to measure with: any number of rows of each kind, the same bytes every time."""
+"""Writes exports to measure with: any number of rows of each kind, the same bytes every time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is measured: the limits, the worker as it ships, the usual Celery app, and the best of the others."""
+"""The contenders: the limits, the worker as it ships, the usual Celery app, and the best of its peers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from bench.backlog import plain
+from bench.backlog import driver_url
 from bench.race import Contender
 from run import ROOT
 from worker.outbox import Database, connect
@@ -32,15 +32,15 @@ _LOCK = ROOT / "bench" / "requirements.lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What all contenders stand on."""
+class Servers:
+    """The database and the broker that all contenders use."""
 
     backlog: Backlog
     broker_url: str
 
 
-def peers_python() -> Path:
-    """The interpreter of the peers' own environment, made at its first use from their own lock."""
+def prepare_peers() -> Path:
+    """Make the peers' own environment at its first use, from their own lock; return its interpreter."""
     python = PEERS / "bin" / "python"
     mark = PEERS / ".installed"
     if not mark.exists() or mark.read_text(encoding="utf-8") != _LOCK.read_text(encoding="utf-8"):
@@ -51,8 +51,8 @@ def peers_python() -> Path:
     return python
 
 
-def limits(threads: int = 1) -> list[Contender]:
-    """Sending alone, in as many processes, with so many threads each."""
+def limit_contenders(threads: int = 1) -> list[Contender]:
+    """List the ways of sending alone, in as many processes, with so many threads each."""
     titles = {
         "bare": "bare Session.post(json=) in a loop",
         "without_environment": "the same, trust_env off",
@@ -65,8 +65,8 @@ def limits(threads: int = 1) -> list[Contender]:
     ]
 
 
-def settings_of(database_url: str, broker_url: str, in_flight: int = 50) -> dict[str, str]:
-    """The worker's settings: the pace off, so that the work itself is measured."""
+def worker_settings(database_url: str, broker_url: str, in_flight: int = 50) -> dict[str, str]:
+    """Make the worker's settings: without a rate limit, so that the work itself is measured."""
     return {
         "DATABASE_URL": database_url,
         "BROKER_URL": broker_url,
@@ -77,33 +77,33 @@ def settings_of(database_url: str, broker_url: str, in_flight: int = 50) -> dict
     }
 
 
-def celery(what: str, *options: str) -> list[str]:
-    """`celery -A worker …` as it is started in production."""
-    return [sys.executable, "-m", "celery", "-A", "worker", what, *options, "-l", "WARNING"]
+def celery_command(command: str, *options: str) -> list[str]:
+    """Make the command `celery -A worker …` as it is started in production."""
+    return [sys.executable, "-m", "celery", "-A", "worker", command, *options, "-l", "WARNING"]
 
 
-def ours(ground: Ground) -> list[Contender]:
-    """The worker: its turns alone, also with slower commits, and as it ships under Celery."""
-    fill, left = ground.backlog.fill, partial(ground.backlog.left, "operations")
-    hundred, fifty, five = (settings_of(ground.backlog.url, ground.broker_url, count) for count in (100, 50, 5))
+def our_contenders(ground: Servers) -> list[Contender]:
+    """List the worker: its turns alone, also with slower commits, and as it ships under Celery."""
+    fill, unfinished = ground.backlog.fill, partial(ground.backlog.count_unfinished, "operations")
+    hundred, fifty, five = (worker_settings(ground.backlog.url, ground.broker_url, count) for count in (100, 50, 5))
     slow, one_lane = {**fifty, "BENCH_FLUSH": "0.001"}, replace(ground.backlog, lanes=1)
-    turns, worker = [sys.executable, "-m", "bench.turns", PROCESSES], celery("worker", "-c", PROCESSES)
-    dispatch = dispatcher(ground)
+    turns, worker = [sys.executable, "-m", "bench.turns", PROCESSES], celery_command("worker", "-c", PROCESSES)
+    dispatch = make_dispatcher(ground)
     return [
-        Contender("turns", turns, "turns, 50 in flight", fifty, fill, left),
+        Contender("turns", turns, "turns, 50 in flight", fifty, fill, unfinished),
         # 50 for each process, as the figures were that the aims come from.
-        Contender("turns_100", turns, "turns, 100 in flight", hundred, fill, left),
+        Contender("turns_100", turns, "turns, 100 in flight", hundred, fill, unfinished),
         # One turn at a time: the second process finds nothing due.
-        Contender("turns_1_lane", turns, "turns, 50 in flight, one single lane", fifty, one_lane.fill, left),
-        Contender("turns_flush", turns, "turns, each commit 1 ms longer", slow, fill, left),
-        Contender("worker", worker, "worker, 50 in flight", fifty, fill, left, dispatch),
+        Contender("turns_1_lane", turns, "turns, 50 in flight, one single lane", fifty, one_lane.fill, unfinished),
+        Contender("turns_flush", turns, "turns, each commit 1 ms longer", slow, fill, unfinished),
+        Contender("worker", worker, "worker, 50 in flight", fifty, fill, unfinished, dispatch),
         # Exchanges of at most five rows: slower, so a smaller share is as steady.
-        Contender("worker_5", worker, "worker, 5 in flight", five, fill, left, dispatch, share=0.3),
+        Contender("worker_5", worker, "worker, 5 in flight", five, fill, unfinished, dispatch, share=0.3),
     ]
 
 
-def dispatcher(ground: Ground) -> Callable[[], None]:
-    """What beat asks for, without waiting for beat."""
+def make_dispatcher(ground: Servers) -> Callable[[], None]:
+    """Make a function that dispatches as beat does, without waiting for beat."""
     db, app = Database(connect(ground.backlog.url)), publisher(Settings(broker_url=SecretStr(ground.broker_url)))
 
     def dispatch() -> None:
@@ -112,9 +112,9 @@ def dispatcher(ground: Ground) -> Callable[[], None]:
     return dispatch
 
 
-def on_sqlite(place: sqlite.Backlog) -> list[Contender]:
-    """Turns with an SQLite file, in one process and in two."""
-    settings = settings_of(place.url, "")
+def sqlite_contenders(place: sqlite.SqliteBacklog) -> list[Contender]:
+    """List turns with an SQLite file, in one process and in two."""
+    settings = worker_settings(place.url, "")
     return [
         Contender(
             f"turns_sqlite_{count}",
@@ -122,17 +122,17 @@ def on_sqlite(place: sqlite.Backlog) -> list[Contender]:
             f"turns, 50 in flight, SQLite, {count} process{'es' * (count > 1)}",
             settings,
             place.fill,
-            place.left,
+            place.count_unfinished,
         )
         for count in (1, 2)
     ]
 
 
-def others(ground: Ground) -> list[Contender]:
-    """The usual Celery app and the peers, each in the pool that suits it, with a small share of the rows."""
-    python = str(peers_python())
+def other_contenders(ground: Servers) -> list[Contender]:
+    """List the usual Celery app and the peers, each in the pool that suits it, with a small share of the rows."""
+    python = str(prepare_peers())
     environment = {
-        "JOBS_URL": plain(ground.backlog.url),
+        "JOBS_URL": driver_url(ground.backlog.url),
         "BROKER_URL": ground.broker_url,
         "PYTHONPATH": str(ROOT),
     }
@@ -147,8 +147,8 @@ def others(ground: Ground) -> list[Contender]:
 
     def contender(name: str, module: str, title: str, *command: str) -> Contender:
         prepare = enqueue(module, {"VITEC_BASE_URL": "http://127.0.0.1:9"})
-        left = partial(ground.backlog.left, "jobs")
-        return Contender(name, [python, "-m", *command], title, environment, prepare, left, share=0.1)
+        unfinished = partial(ground.backlog.count_unfinished, "jobs")
+        return Contender(name, [python, "-m", *command], title, environment, prepare, unfinished, share=0.1)
 
     usual = ("celery", "-A", "bench.peers.usual_celery", "worker", "-l", "ERROR")
     return [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from bench import backlog, cpu, field, race
-from bench.table import Table, circumstances, publish
+from bench.table import Table, describe_circumstances, publish
 from tests import servers
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a worker occupies. Memory in MB (resident, as the kernel counts it)."""
+    """The resources that a worker occupies. Memory in MB (resident, as the kernel counts it)."""
 
     operations: int
     main: float
@@ -47,27 +47,27 @@ class Footprint:
     connections: int
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Let a worker as it ships drain a long backlog, and publish what it occupied on the way."""
-    rows = chosen.rows or (20_000 if chosen.quick else 200_000)
+def run(options: argparse.Namespace) -> int:
+    """Let a worker as it ships drain a long backlog, and publish the resources that it occupied on the way."""
+    rows = options.rows or (20_000 if options.quick else 200_000)
     with (
         servers.postgres(durable=True) as postgres,
         servers.redis() as broker,
-        race.Target(chosen.latency) as target,
+        race.Target(options.latency) as target,
         tempfile.TemporaryDirectory(prefix="vitec-sync-bench-") as folder,
     ):
-        place = backlog.make(postgres.url, target.url)
+        place = backlog.make_backlog(postgres.url, target.url)
         place.fill(rows)
-        ground = field.Ground(place, broker.url)
-        environment = field.settings_of(place.url, broker.url) | {"VITEC_BASE_URL": target.url, "STATE_DIR": folder}
-        command = field.celery("worker", "-c", field.PROCESSES)
+        ground = field.Servers(place, broker.url)
+        environment = field.worker_settings(place.url, broker.url) | {"VITEC_BASE_URL": target.url, "STATE_DIR": folder}
+        command = field.celery_command("worker", "-c", field.PROCESSES)
         with race.running(command, environment, Path(folder) / "log") as process:
-            found = list(_footprints(process.pid, place, target, rows, field.dispatcher(ground)))
-    publish(_table(found), circumstances(rows=rows, **{"in flight": 50}), chosen.out)
+            footprints = list(_measure_footprints(process.pid, place, target, rows, field.make_dispatcher(ground)))
+    publish(_make_table(footprints), describe_circumstances(rows=rows, **{"in flight": 50}), options.out)
     return 0
 
 
-def _footprints(
+def _measure_footprints(
     pid: int, place: Backlog, target: race.Target, rows: int, dispatch: Callable[[], None]
 ) -> Iterator[Footprint]:
     until = time.monotonic() + 30 + rows / SLOWEST
@@ -78,44 +78,52 @@ def _footprints(
             dispatch()
             time.sleep(1)
         print(f"{target.answered:,} …", file=sys.stderr)
-        yield _footprint(pid, place, target.answered)
+        yield _measure_footprint(pid, place, target.answered)
 
 
-def _footprint(pid: int, place: Backlog, operations: int) -> Footprint:
-    children = [_status(child) for child in cpu.descendants(pid)]
-    everyone = [pid, *cpu.descendants(pid)]
+def _measure_footprint(pid: int, place: Backlog, operations: int) -> Footprint:
+    children = [_read_status(child) for child in cpu.list_descendants(pid)]
+    family = [pid, *cpu.list_descendants(pid)]
     return Footprint(
         operations,
-        main=int(_status(pid)["VmRSS"].split()[0]) / 1024,
-        child=max(int(one["VmRSS"].split()[0]) for one in children) / 1024,
-        descriptors=sum(len(list(Path(f"/proc/{one}/fd").iterdir())) for one in everyone),
-        threads=sum(int(_status(one)["Threads"]) for one in everyone),
-        connections=_connections(place),
+        main=int(_read_status(pid)["VmRSS"].split()[0]) / 1024,
+        child=max(int(status["VmRSS"].split()[0]) for status in children) / 1024,
+        descriptors=sum(len(list(Path(f"/proc/{member}/fd").iterdir())) for member in family),
+        threads=sum(int(_read_status(member)["Threads"]) for member in family),
+        connections=_count_connections(place),
     )
 
 
-def _status(pid: int) -> Mapping[str, str]:
+def _read_status(pid: int) -> Mapping[str, str]:
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def _connections(place: Backlog) -> int:
-    """Of the worker: neither this one nor the dispatcher's."""
+def _count_connections(place: Backlog) -> int:
+    """Count the worker's connections: neither this one nor the dispatcher's."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'bench' AND client_port > 0"
-    with psycopg.connect(backlog.plain(place.url), autocommit=True) as connection:
+    with psycopg.connect(backlog.driver_url(place.url), autocommit=True) as connection:
         row = connection.execute(query).fetchone()
     assert row is not None
     return int(row[0]) - 2
 
 
-def _table(found: list[Footprint]) -> Table:
-    first = found[0].child
+def _make_table(footprints: list[Footprint]) -> Table:
+    first = footprints[0].child
     return Table(
         "memory",
         COLUMNS,
         [
-            [one.operations, one.main, one.child, one.child / first, one.descriptors, one.threads, one.connections]
-            for one in found
+            [
+                footprint.operations,
+                footprint.main,
+                footprint.child,
+                footprint.child / first,
+                footprint.descriptors,
+                footprint.threads,
+                footprint.connections,
+            ]
+            for footprint in footprints
         ],
         "Descriptors, threads and connections are of the main process and its children together.",
     )

@@ -1,6 +1,6 @@
-"""Cost as the work grows: claim and settle per operation, whatever lies in the table. `python3 run.py bench --growth`.
+"""The cost of claim and settle per operation, as the table grows. `python3 run.py bench --growth`.
 
-No request is sent: what is measured is the exchange, with 50 rows at a time, committed with fsync. Each situation is
+No request is sent: only the exchange is measured, with 50 rows at a time, committed with fsync. Each situation is
 measured in turn with the small one, several times, and compared with it time by time.
 """
 
@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench import backlog, disk, exchanging
-from bench.table import Table, circumstances, publish
+from bench.table import Table, describe_circumstances, publish
 from tests import databases, servers
 from worker.outbox import Database, connect
 
@@ -36,7 +36,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What lies in the tables: so many waiting rows in so many lanes, and so many finished ones."""
+    """The content of the tables: so many waiting rows in so many lanes, and so many finished rows."""
 
     name: str
     title: str
@@ -45,8 +45,8 @@ class Situation:
     finished: int = 0
 
 
-def situations(rows: int) -> list[Situation]:
-    """Many finished, many waiting, few and many lanes, and all at once."""
+def list_situations(rows: int) -> list[Situation]:
+    """List the situations: many finished, many waiting, few and many lanes, and all at once."""
     return [
         Situation("finished", f"10,000 waiting, {rows:,} finished", finished=rows),
         Situation("waiting", f"{rows:,} waiting", waiting=rows),
@@ -57,60 +57,62 @@ def situations(rows: int) -> list[Situation]:
     ]
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Measure all situations, or `--only` some, and publish them."""
-    rows = chosen.rows or (100_000 if chosen.quick else 1_000_000)
-    rounds = chosen.rounds or (1 if chosen.quick else 3)
-    wanted = [one for one in situations(rows) if chosen.only is None or one.name in chosen.only]
-    name = "_".join(["growth", *(chosen.only or [])])
-    disk.demand(rows * 2_000)
+    rows = options.rows or (100_000 if options.quick else 1_000_000)
+    rounds = options.rounds or (1 if options.quick else 3)
+    selected = [
+        situation for situation in list_situations(rows) if options.only is None or situation.name in options.only
+    ]
+    name = "_".join(["growth", *(options.only or [])])
+    disk.require_space(rows * 2_000)
     with servers.postgres(durable=True) as postgres:
-        small = backlog.make(postgres.url, "http://127.0.0.1:9", "small")
-        found = list(_measured(postgres, small, wanted, rounds))
-    publish(table(name, found), circumstances(rows=rows, rounds=rounds), chosen.out)
+        small = backlog.make_backlog(postgres.url, "http://127.0.0.1:9", "small")
+        series = list(_measure_situations(postgres, small, selected, rounds))
+    publish(make_table(name, series), describe_circumstances(rows=rows, rounds=rounds), options.out)
     return 0
 
 
-def _measured(
-    postgres: servers.Server, small: Backlog, wanted: Sequence[Situation], rounds: int
+def _measure_situations(
+    postgres: servers.Server, small: Backlog, situations: Sequence[Situation], rounds: int
 ) -> Iterator[tuple[str, list[Cost], list[Cost]]]:
-    for one in wanted:
-        print(f"{one.title} …", file=sys.stderr)
-        large = backlog.make(postgres.url, "http://127.0.0.1:9", "large", one.lanes)
-        large.fill(one.waiting, finished=one.finished)
+    for situation in situations:
+        print(f"{situation.title} …", file=sys.stderr)
+        large = backlog.make_backlog(postgres.url, "http://127.0.0.1:9", "large", situation.lanes)
+        large.fill(situation.waiting, finished=situation.finished)
         costs: tuple[list[Cost], list[Cost]] = ([], [])
         for _ in range(rounds):
             small.fill(SMALL)
             for place, costs_of in zip((small, large), costs, strict=True):
-                costs_of.append(_cost(place, postgres.pid))
-            large.add(exchanging.WARM + exchanging.COUNT)
+                costs_of.append(_measure_cost(place, postgres.pid))
+            large.add_rows(exchanging.WARM + exchanging.COUNT)
         databases.drop_database(postgres.url, "large")
-        yield (one.title, *costs)
+        yield (situation.title, *costs)
 
 
-def _cost(place: Backlog, postgres: int) -> Cost:
+def _measure_cost(place: Backlog, postgres: int) -> Cost:
     db = Database(connect(place.url))
     try:
-        return exchanging.cost(db, postgres)
+        return exchanging.measure_cost(db, postgres)
     finally:
         db.engine.dispose()
 
 
-def table(name: str, found: Sequence[tuple[str, list[Cost], list[Cost]]]) -> Table:
-    """Medians; a ratio is the median of the ratios of the rounds."""
-    small = [cost for _, costs, _ in found for cost in costs]
+def make_table(name: str, series: Sequence[tuple[str, list[Cost], list[Cost]]]) -> Table:
+    """Make the table of medians; a ratio is the median of the ratios of the rounds."""
+    small = [cost for _, costs, _ in series for cost in costs]
     rows = [_row("10,000 waiting in 12 lanes, the small one", small, small)]
-    rows += [_row(title, large, beside) for title, beside, large in found]
+    rows += [_row(title, large_costs, small_costs) for title, small_costs, large_costs in series]
     return Table(name, COLUMNS, rows)
 
 
-def _row(title: str, costs: Sequence[Cost], beside: Sequence[Cost]) -> list[str | float]:
-    pairs = list(zip(costs, beside, strict=True))
+def _row(title: str, costs: Sequence[Cost], small: Sequence[Cost]) -> list[str | float]:
+    pairs = list(zip(costs, small, strict=True))
     return [
         title,
-        median(one.wall for one in costs),
-        median(one.wall / other.wall for one, other in pairs),
-        median(one.cpu for one in costs),
-        median(one.cpu / other.cpu for one, other in pairs),
-        median(one.database for one in costs),
+        median(cost.wall for cost in costs),
+        median(cost.wall / small_cost.wall for cost, small_cost in pairs),
+        median(cost.cpu for cost in costs),
+        median(cost.cpu / small_cost.cpu for cost, small_cost in pairs),
+        median(cost.database for cost in costs),
     ]

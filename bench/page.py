@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md come from the reports of the bench. `python3 run.py bench --page`.
+"""Puts the reports of the bench into the tables of docs/performance.md. `python3 run.py bench --page`.
 
 A table stands between `<!-- NAME -->` and `<!-- end -->` and is replaced by NAME.md of the reports' folder, if it is there.
 """
@@ -21,20 +21,20 @@ PICTURE = ROOT / "docs" / "images" / "performance.svg"
 PLACE = re.compile(r"(?s)(<!-- (\w+) -->\n).*?(<!-- end -->)")
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Put the reports that are there into the page; say which are not."""
+def run(options: argparse.Namespace) -> int:
+    """Put the reports into the page; name those that are missing."""
     before = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(filled(before, chosen.out), encoding="utf-8")
-    if (chosen.out / "report.svg").exists():
-        shutil.copyfile(chosen.out / "report.svg", PICTURE)
-    missing = [name for _, name, _ in PLACE.findall(before) if not (chosen.out / f"{name}.md").exists()]
+    PAGE.write_text(fill_tables(before, options.out), encoding="utf-8")
+    if (options.out / "report.svg").exists():
+        shutil.copyfile(options.out / "report.svg", PICTURE)
+    missing = [name for _, name, _ in PLACE.findall(before) if not (options.out / f"{name}.md").exists()]
     if missing:
         print(f"left as they were: {', '.join(missing)}", file=sys.stderr)
     return 3 if missing else 0
 
 
-def filled(page: str, folder: Path) -> str:
-    """The page with the folder's reports in their places."""
+def fill_tables(page: str, folder: Path) -> str:
+    """Fill the page's places with the folder's reports."""
 
     def report(place: re.Match[str]) -> str:
         opening, name, end = place.groups()

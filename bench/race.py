@@ -1,4 +1,4 @@
-"""One measurement: a contender is started, and from 5 % of the work to its end time and CPU are read."""
+"""Measures one contender: it is started, and time and CPU are read from 5 % of the work to its end."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ WARM = 0.05
 """The share of the work that is not measured: imports, first connections, first plans."""
 
 START, SLOWEST = 60.0, 20.0
-"""Who has not begun after so many seconds, or does fewer operations per second, is not waited for."""
+"""Seconds until a contender must have begun, and operations per second that it must do at least."""
 
 
 class Stalled(Exception):  # noqa: N818 (a fact)
-    """A contender did not finish in time; its last words are the message."""
+    """A contender did not finish in time; the end of its log is the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one measurement gave. `cpu`: milliseconds per operation, by part."""
+    """The figures of one measurement. `cpu`: milliseconds per operation, by part."""
 
     rate: float
     cpu: Mapping[str, float]
@@ -47,19 +47,19 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Who does the work: its command, and what is prepared before it starts."""
+    """A program that does the work: its command, and the preparation before it starts."""
 
     name: str
     command: Sequence[str]
     title: str
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[int], None] = lambda _: None
-    left: Callable[[], int] = lambda: 0
-    """How many rows are not finished, asked once all requests have been answered."""
+    count_unfinished: Callable[[], int] = lambda: 0
+    """Counts the rows that are not finished; called once all requests have been answered."""
     nudge: Callable[[], None] = lambda: None
-    """Done every second, as beat would."""
+    """Called every second, as beat would dispatch."""
     share: float = 1.0
-    """How much of the usual work it gets: slow ones need less for a steady figure."""
+    """Its share of the usual work: slow contenders need less for a steady figure."""
     latency: float = 0.0
     rounds: int | None = None
 
@@ -82,7 +82,7 @@ class Target:
 
     @property
     def answered(self) -> int:
-        """How many requests have been answered since it started."""
+        """Count the requests answered since it started."""
         return int(COUNTER.unpack_from(self._count, 0)[0])
 
     def __enter__(self) -> Self:
@@ -97,7 +97,7 @@ class Target:
 
 @contextlib.contextmanager
 def running(command: Sequence[str], environment: Mapping[str, str], log: Path):  # type: ignore[no-untyped-def] # noqa: ANN201
-    """A process group that is ended with all its members at the end."""
+    """Run a process group, and end it with all its members when the block ends."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             list(command),
@@ -117,7 +117,7 @@ def running(command: Sequence[str], environment: Mapping[str, str], log: Path): 
 
 
 def measure(contender: Contender, target: Target, count: int, servers: Mapping[str, int]) -> Result:
-    """Let it do `count` operations at the target. `servers`: names and process ids of what serves it."""
+    """Let a contender do `count` operations at the target. `servers`: names and process ids of the servers it uses."""
     contender.prepare(count)
     answered = target.answered
     warm, end = answered + int(count * WARM), answered + count
@@ -131,26 +131,28 @@ def measure(contender: Contender, target: Target, count: int, servers: Mapping[s
             def wait(true: Callable[[], bool]) -> None:
                 nudged = 0.0
                 while not true():
-                    now = time.monotonic()
-                    if process.poll() is not None or now > until:
-                        raise Stalled(f"{contender.name}: {target.answered - answered} of {count} sent\n{_tail(log)}")
-                    if now - nudged > 1:
-                        nudged = now
+                    current_time = time.monotonic()
+                    if process.poll() is not None or current_time > until:
+                        raise Stalled(
+                            f"{contender.name}: {target.answered - answered} of {count} sent\n{_read_tail(log)}"
+                        )
+                    if current_time - nudged > 1:
+                        nudged = current_time
                         contender.nudge()
                     time.sleep(0.002)
 
             wait(lambda: target.answered >= warm)
-            first, began, before = target.answered, time.monotonic(), _cpu(parts)
-            wait(lambda: target.answered >= end and contender.left() == 0)
-            seconds, after, done = time.monotonic() - began, _cpu(parts), end - first
+            first, began, before = target.answered, time.monotonic(), _read_cpu(parts)
+            wait(lambda: target.answered >= end and contender.count_unfinished() == 0)
+            seconds, after, operations = time.monotonic() - began, _read_cpu(parts), end - first
             if target.answered > end:
-                raise Stalled(f"{contender.name}: {target.answered - end} requests too many\n{_tail(log)}")
-    return Result(done / seconds, {name: (after[name] - before[name]) * 1000 / done for name in parts})
+                raise Stalled(f"{contender.name}: {target.answered - end} requests too many\n{_read_tail(log)}")
+    return Result(operations / seconds, {name: (after[name] - before[name]) * 1000 / operations for name in parts})
 
 
-def _cpu(parts: Mapping[str, int]) -> dict[str, float]:
-    return {name: cpu.seconds_of(pid) for name, pid in parts.items()}
+def _read_cpu(parts: Mapping[str, int]) -> dict[str, float]:
+    return {name: cpu.cpu_seconds(pid) for name, pid in parts.items()}
 
 
-def _tail(log: Path) -> str:
+def _read_tail(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")[-3000:]

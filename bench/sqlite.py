@@ -33,7 +33,7 @@ FROM numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class SqliteBacklog:
     """A database file with the job in it, made anew for each measurement."""
 
     path: Path
@@ -41,11 +41,11 @@ class Backlog:
 
     @property
     def url(self) -> str:
-        """As a setting has it."""
+        """The address as a setting has it."""
         return f"sqlite:///{self.path}"
 
     def fill(self, rows: int) -> None:
-        """`rows` waiting operations."""
+        """Fill in `rows` waiting operations."""
         with self._opened() as connection:
             for statement in _FILL.split(";\n"):
                 connection.execute(statement, {"rows": rows, "lanes": self.lanes})
@@ -53,8 +53,8 @@ class Backlog:
             connection.execute("ANALYZE")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def left(self) -> int:
-        """How many are not finished."""
+    def count_unfinished(self) -> int:
+        """Count the rows that are not finished."""
         with self._opened() as connection:
             return int(connection.execute("SELECT count(*) FROM operations WHERE finalized_at IS NULL").fetchone()[0])
 
@@ -64,9 +64,9 @@ class Backlog:
             yield connection
 
 
-def make(folder: Path, base_url: str) -> Backlog:
-    """A migrated file that belongs to the environment at `base_url`."""
-    place = Backlog(folder / "bench.sqlite3")
+def make_backlog(folder: Path, base_url: str) -> SqliteBacklog:
+    """Make a migrated file that belongs to the environment at `base_url`."""
+    place = SqliteBacklog(folder / "bench.sqlite3")
     databases.migrate(place.url)
     with contextlib.closing(sqlite3.connect(place.path)) as connection:
         connection.execute("INSERT INTO environments (id, base_url) VALUES (1, ?)", (base_url,))

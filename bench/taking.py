@@ -1,7 +1,7 @@
-"""One process of `bench --intake`: it does one thing, and prints what that took. `python -m bench.taking WHAT URL FILE`.
+"""One process of `bench --intake`: it does one step, and prints its cost. `python -m bench.taking WHAT URL FILE`.
 
 The raw COPY goes into a plain, logged, keyless table of texts; the COPY with key into a temporary one and from there, with
-ON CONFLICT DO NOTHING, into a plain table whose key is the row's id. Both are given the bytes of the export as they are.
+ON CONFLICT DO NOTHING, into a plain table with the row's id as its key. Both get the bytes of the export as they are.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from worker.results import write_file
 RAW, KEYED, FIRST, AGAIN, RESULTS = "raw COPY", "COPY + ON CONFLICT", "import", "the same again", "results"
 
 
-def peak() -> float:
-    """MiB of memory at most, so far. What `getrusage` tells begins with the peak of the process that started this one."""
+def read_peak_memory() -> float:
+    """Read the peak of memory in MiB. The figure of `getrusage` begins with the peak of the parent process."""
     status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
-def copied(url: str, file: Path, *, key: bool) -> int:
+def copy_export(url: str, file: Path, *, key: bool) -> int:
     """Copy the export's bytes, in one transaction."""
     with file.open(encoding="utf-8", newline="") as heading:
         names = next(csv.reader(heading))
@@ -43,23 +43,23 @@ def copied(url: str, file: Path, *, key: bool) -> int:
         return cursor.rowcount
 
 
-def do(what: str, url: str, file: Path) -> int:
-    """Do it, and say with how many rows."""
-    if what in {RAW, KEYED}:
-        return copied(url, file, key=what == KEYED)
+def run_step(step: str, url: str, file: Path) -> int:
+    """Do a step, and return its number of rows."""
+    if step in {RAW, KEYED}:
+        return copy_export(url, file, key=step == KEYED)
     db = Database(connect(url))
-    if what == RESULTS:
+    if step == RESULTS:
         return write_file(db, file, form="csv").operations
-    return import_file(db, file, feed="crm" if what in {FIRST, AGAIN} else "tenth").total
+    return import_file(db, file, feed="crm" if step in {FIRST, AGAIN} else "tenth").total
 
 
 def main() -> None:
-    """Do it and print one line of JSON."""
-    what, url, file = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+    """Do a step and print its cost as one line of JSON."""
+    step, url, file = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     began, spent = time.monotonic(), time.process_time()
-    rows = do(what, url, file)
+    rows = run_step(step, url, file)
     taken = {"rows": rows, "seconds": time.monotonic() - began, "cpu": time.process_time() - spent}
-    print(json.dumps({**taken, "memory": peak()}))
+    print(json.dumps({**taken, "memory": read_peak_memory()}))
 
 
 if __name__ == "__main__":

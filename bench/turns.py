@@ -29,28 +29,28 @@ def main() -> None:
 
 
 def serve_for_ever() -> None:
-    """What a prefork child does when its ring is always heard at once."""
+    """Serve turns as a prefork child does that gets a ring whenever it is free."""
     restore_default_sigalrm()
-    slow_down(bootstrap.database(), float(os.environ.get("BENCH_FLUSH", "0")))
+    slow_down_commits(bootstrap.database(), float(os.environ.get("BENCH_FLUSH", "0")))
     while True:
         if serve_once().customer_id is None:
             time.sleep(0.01)
 
 
 def serve_once() -> TurnReport:
-    """One turn, if any lane is due."""
+    """Serve one turn, if any lane is due."""
     db, client, settings = bootstrap.database(), bootstrap.client(), bootstrap.settings()
     return delivery.serve("comeback", db=db, client=client, settings=settings, stopping=lambda: False)
 
 
-def slow_down(db: Database, flush: float) -> None:
+def slow_down_commits(db: Database, flush: float) -> None:
     """Let every commit that has to reach the disk take so many seconds longer, all its locks still held.
 
     This is what a slower disk does to one connection. A real one also lets commits of the same moment share a flush.
     """
 
     def wait(connection: Connection) -> None:
-        # What only reads says so, and is not flushed.
+        # A transaction that only reads says so, and is not flushed.
         if connection.get_execution_options().get("sqlite_begin") != "DEFERRED":
             time.sleep(flush)
 

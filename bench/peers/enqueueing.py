@@ -8,4 +8,4 @@ import sys
 from bench.peers import job
 
 if __name__ == "__main__":
-    importlib.import_module(f"bench.peers.{sys.argv[1]}").enqueue(job.ids())
+    importlib.import_module(f"bench.peers.{sys.argv[1]}").enqueue(job.read_ids())

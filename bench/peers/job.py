@@ -27,7 +27,7 @@ _making = threading.Lock()
 
 
 def pool() -> ConnectionPool:
-    """The connections of this process, made after its fork."""
+    """Give the connections of this process, made after its fork."""
     global _pool  # noqa: PLW0603
     with _making:
         if _pool is None:
@@ -36,34 +36,34 @@ def pool() -> ConnectionPool:
 
 
 def session() -> requests.Session:
-    """The thread's own session."""
+    """Give the thread's own session."""
     if not hasattr(_own, "session"):
         _own.session = requests.Session()
         _own.session.auth = LOGIN
-    found: requests.Session = _own.session
-    return found
+    own_session: requests.Session = _own.session
+    return own_session
 
 
-def post(path: str, body: Any) -> str:
-    """Send one and return the id that came back."""
+def post_row(path: str, body: Any) -> str:
+    """Send a row and return the id that came back."""
     answer = session().post(f"{TARGET}/{path}", json=body, timeout=30)
     answer.raise_for_status()
     remote_id: str = answer.json()
     return remote_id
 
 
-def do(job_id: int) -> None:
-    """Read the row, send it, write what came of it."""
+def do_job(job_id: int) -> None:
+    """Read the row, send it, write its result."""
     with pool().connection() as connection:
         row = connection.execute(READ, (job_id,)).fetchone()
     if row is None:
         return
-    remote_id = post(*row)
+    remote_id = post_row(*row)
     with pool().connection() as connection:
         connection.execute(DONE, (remote_id, job_id))
 
 
-def ids() -> list[int]:
-    """All that is to be done."""
+def read_ids() -> list[int]:
+    """Read the ids of all waiting jobs."""
     with psycopg.connect(URL) as connection:
         return [row[0] for row in connection.execute("SELECT id FROM jobs WHERE state = 'pending' ORDER BY id")]

@@ -17,7 +17,7 @@ dramatiq.set_broker(broker)
 @dramatiq.actor
 def send(job_id: int) -> None:
     """Send one row."""
-    job.do(job_id)
+    job.do_job(job_id)
 
 
 def enqueue(ids: list[int]) -> None:

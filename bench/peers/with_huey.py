@@ -15,7 +15,7 @@ huey = RedisHuey("bench", url=job.BROKER, results=False)
 @huey.task()
 def send(job_id: int) -> None:
     """Send one row."""
-    job.do(job_id)
+    job.do_job(job_id)
 
 
 def enqueue(ids: list[int]) -> None:

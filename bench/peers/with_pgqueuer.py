@@ -33,9 +33,9 @@ async def work() -> None:
     queuer = PgQueuer(PsycopgDriver(connection))
 
     @queuer.entrypoint("send")
-    async def send(found: Job) -> None:
-        assert found.payload is not None
-        await asyncio.to_thread(job.do, int(found.payload))
+    async def send(queued: Job) -> None:
+        assert queued.payload is not None
+        await asyncio.to_thread(job.do_job, int(queued.payload))
 
     await queuer.run(batch_size=BATCH, heartbeat_timeout=HEARTBEAT)
 

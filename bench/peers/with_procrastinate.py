@@ -23,12 +23,12 @@ app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=job.UR
 @app.task(name="send")
 def send(job_id: int) -> None:
     """Send one row."""
-    job.do(job_id)
+    job.do_job(job_id)
 
 
 async def work() -> None:
     """Work until ended."""
-    # What is synchronous runs in the loop's own threads, which are fewer than the jobs at once on a small machine.
+    # A synchronous task runs in the loop's own threads, which are fewer than the jobs at once on a small machine.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CONCURRENCY))
     async with app.open_async():
         await app.run_worker_async(concurrency=CONCURRENCY, delete_jobs="always", wait=True)

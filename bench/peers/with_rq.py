@@ -19,7 +19,7 @@ queue = Queue("bench", connection=Redis.from_url(job.BROKER))
 
 def enqueue(ids: list[int]) -> None:
     """A message per row."""
-    prepared = [Queue.prepare_data(job.do, args=(job_id,), result_ttl=0) for job_id in ids]
+    prepared = [Queue.prepare_data(job.do_job, args=(job_id,), result_ttl=0) for job_id in ids]
     queue.enqueue_many(prepared)
 
 

@@ -1,4 +1,4 @@
-"""What a simulation is told: the settings, the rules that are compared, and what things cost."""
+"""The parameters of a simulation: the settings, the rules that are compared, and the costs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHIPPED = Settings(_env_file=None)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is set, and which rule stands where two are compared. The defaults are what ships."""
+    """The settings, and the rule in force where two are compared. The defaults are those of the product."""
 
     rate: float = SHIPPED.vitec_requests_per_second
     in_flight: int = SHIPPED.vitec_in_flight
@@ -26,7 +26,7 @@ class Rules:
     frugal: bool = True
     """A turn reserves slots for rows that are ready and that its share leaves room for; else for each free thread."""
     share: bool = True
-    """Living turns divide the in-flight limit; else whoever asks first has all that is free."""
+    """Living turns divide the in-flight limit; else the first turn to ask has all that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Costs:
     spread: float = 0.4
     """The standard deviation of the answer's logarithm."""
 
-    def scaled(self, by: float) -> Costs:
-        """The same on a machine that takes so many times as long; Vitec's answer stays."""
+    def scale(self, by: float) -> Costs:
+        """Scale the costs to a machine that takes so many times as long; Vitec's answer stays."""
         return Costs(
             self.ring * by,
             self.read * by,

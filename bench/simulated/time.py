@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     Steps = Generator[float, None, None]
-    """What a process does; each value that it gives is the moment at which it goes on, unless it is woken before."""
+    """The steps of a process; each value that it yields is the moment at which it goes on, unless it is woken before."""
 
 
 class Process:
-    """Something that goes on by itself."""
+    """A process that goes on by itself."""
 
     __slots__ = ("at", "steps")
 
@@ -24,7 +24,7 @@ class Process:
 
 
 class Time:
-    """The clock, in seconds from 0, and what is to happen."""
+    """The clock, in seconds from 0, and the events to come."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -32,12 +32,12 @@ class Time:
         self._events: list[tuple[float, int, Process | Callable[[], None]]] = []
 
     def start(self, process: Process, steps: Steps) -> None:
-        """Let it begin now."""
+        """Let a process begin now."""
         process.steps = steps
         self.wake(process)
 
     def wake(self, process: Process) -> None:
-        """Let it go on now instead of when it meant to."""
+        """Let a sleeping process go on now."""
         self._sleep(process, self.now)
 
     def at(self, moment: float, act: Callable[[], None]) -> None:
@@ -49,12 +49,12 @@ class Time:
         """Let time pass until that moment, or until it is enough."""
         events, pop = self._events, heapq.heappop
         while events and events[0][0] <= until and not enough():
-            moment, _, what = pop(events)
+            moment, _, event = pop(events)
             self.now = moment
-            if not isinstance(what, Process):
-                what()
-            elif what.at == moment and what.steps is not None:
-                self._sleep(what, next(what.steps, inf))
+            if not isinstance(event, Process):
+                event()
+            elif event.at == moment and event.steps is not None:
+                self._sleep(event, next(event.steps, inf))
 
     def _sleep(self, process: Process, until: float) -> None:
         process.at = until

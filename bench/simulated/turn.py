@@ -11,138 +11,139 @@ from worker.delivery.start_limits import IDLE, IDLE_AT_MOST
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from bench.simulated.environment import SimulatedEnvironment
     from bench.simulated.lanes import Lane
     from bench.simulated.time import Process, Steps
-    from bench.simulated.world import World
 
 
-class Work:
-    """The loop of one turn, whose process is a child of the worker."""
+class SimulatedTurn:
+    """The loop of one turn, in the process of a child of the worker."""
 
-    def __init__(self, world: World, me: Process, lane: Lane) -> None:
-        self.world, self.rules, self.costs, self.time = world, world.rules, world.costs, world.time
-        self.me, self.lane = me, lane
+    def __init__(self, environment: SimulatedEnvironment, child: Process, lane: Lane) -> None:
+        self.environment, self.time = environment, environment.time
+        self.rules, self.costs = environment.rules, environment.costs
+        self.process, self.lane = child, lane
         self.began = self.time.now
-        self.sent = self.busy = self.unsettled = self.arrived = 0
-        self.listening = self.ending = False
+        self.sent = self.in_flight = self.unsettled = self.collected = 0
+        self.is_waiting = self.is_ending = False
         self.slots: deque[float] = deque()
         self.share = self.rules.in_flight
         self.pause = self.ask_pace_at = self.ask_others_at = self.ask_lane_at = self.last_start = 0.0
 
     def run(self) -> Steps:
-        """Until there is nothing to do or time is up; what is in flight is awaited."""
+        """Serve the lane until there is nothing to do or time is up; requests in flight are awaited."""
         while True:
             yield from self._gather()
-            if not self.ending:
+            if not self.is_ending:
                 yield from self._consider_ending()
-            want = 0 if self.ending else (yield from self._want())
+            want = 0 if self.is_ending else (yield from self._find_wanted())
             if self.unsettled or want:
                 yield from self._exchange(want)
-            if self.ending and not self.busy and not self.unsettled:
+            if self.is_ending and not self.in_flight and not self.unsettled:
                 return
 
-    def answered(self) -> None:
-        """A request has ended."""
-        self.arrived += 1
-        if self.listening:
-            self.listening = False
-            self.time.wake(self.me)
+    def note_answer(self) -> None:
+        """Note that a request has ended."""
+        self.collected += 1
+        if self.is_waiting:
+            self.is_waiting = False
+            self.time.wake(self.process)
 
     def _gather(self) -> Steps:
         pause = max(0.0, min(self._next_look() - self.time.now, 0.25))
-        if not self.arrived and pause > 0:
-            self.listening = True
+        if not self.collected and pause > 0:
+            self.is_waiting = True
             yield self.time.now + pause
-            self.listening = False
-        if 0 < self.arrived < self.busy:
+            self.is_waiting = False
+        if 0 < self.collected < self.in_flight:
             yield self.time.now + GATHER
-        self.unsettled += self.arrived
-        self.busy -= self.arrived
-        self.arrived = 0
+        self.unsettled += self.collected
+        self.in_flight -= self.collected
+        self.collected = 0
 
     def _next_look(self) -> float:
-        if self.ending or self.busy >= self.rules.in_flight:
+        if self.is_ending or self.in_flight >= self.rules.in_flight:
             return self.time.now + 0.25
         needs_slot = self.rules.rate > 0 and not self.slots
         return max(self.ask_lane_at, self.ask_pace_at if needs_slot else 0.0)
 
     def _consider_ending(self) -> Steps:
-        now, lasted = self.time.now, self.time.now - self.began
+        current_time, lasted = self.time.now, self.time.now - self.began
         if lasted >= self.rules.alone:
-            self.ending = True
-        elif now >= self.ask_others_at:
-            self.ask_others_at = now + min(0.5, self.rules.shared)
+            self.is_ending = True
+        elif current_time >= self.ask_others_at:
+            self.ask_others_at = current_time + min(0.5, self.rules.shared)
             if lasted >= self.rules.shared:
-                yield now + self.costs.read
-                self.ending = any(self.world.lanes.waiting.values())
+                yield current_time + self.costs.read
+                self.is_ending = any(self.environment.lanes.waiting.values())
 
-    def _want(self) -> Generator[float, None, int]:
-        free, now = self.rules.in_flight - self.busy, self.time.now
-        if free <= 0 or (now < self.ask_lane_at and not self.unsettled):
+    def _find_wanted(self) -> Generator[float, None, int]:
+        free, current_time = self.rules.in_flight - self.in_flight, self.time.now
+        if free <= 0 or (current_time < self.ask_lane_at and not self.unsettled):
             return 0
-        if self.pause and self.busy and not self.unsettled and not (yield from self._finds_any()):
+        if self.pause and self.in_flight and not self.unsettled and not (yield from self._check_lane()):
             return 0
         if self.rules.rate <= 0:
             return free
         if self.rules.frugal:
-            free = min(free, max(1, self.share - self.busy))
+            free = min(free, max(1, self.share - self.in_flight))
         if len(self.slots) < free and self.time.now >= self.ask_pace_at:
-            useful = (yield from self._useful(free)) if self.rules.frugal else free
+            useful = (yield from self._find_useful_slots(free)) if self.rules.frugal else free
             if useful > len(self.slots):
                 yield from self._reserve(useful - len(self.slots))
         return min(free, len(self.slots))
 
-    def _useful(self, free: int) -> Generator[float, None, int]:
-        """A slot for each row that is ready, and none for a lane that has nothing."""
+    def _find_useful_slots(self, free: int) -> Generator[float, None, int]:
+        """Count a slot for each row that is ready, and none for an empty lane."""
         yield self.time.now + self.costs.read
-        ready = self.lane.ready(free)
+        ready = self.lane.count_ready(free)
         if not ready and not self.slots:
-            self._rest()
-            self.ending = not self.busy
+            self._back_off()
+            self.is_ending = not self.in_flight
         return min(free, ready)
 
-    def _finds_any(self) -> Generator[float, None, bool]:
+    def _check_lane(self) -> Generator[float, None, bool]:
         yield self.time.now + self.costs.read
         if not self.lane.batches:
-            self._rest()
+            self._back_off()
         return bool(self.lane.batches)
 
-    def _rest(self) -> None:
+    def _back_off(self) -> None:
         self.pause = min(2 * self.pause or IDLE, IDLE_AT_MOST)
         self.ask_lane_at = self.time.now + self.pause
 
-    def _reserve(self, most: int) -> Steps:
-        asked = self.time.now
-        yield self.world.locked(self.costs.commit)
-        slots = self.world.pace.reserve(self.time.now, most)
-        self.slots.extend(asked + offset for offset in slots.offsets)
-        self.ask_pace_at = asked + slots.wait
+    def _reserve(self, limit: int) -> Steps:
+        asked_at = self.time.now
+        yield self.environment.lock_for(self.costs.commit)
+        slots = self.environment.slot_reserver.reserve(self.time.now, limit)
+        self.slots.extend(asked_at + offset for offset in slots.offsets)
+        self.ask_pace_at = asked_at + slots.wait
 
     def _exchange(self, want: int) -> Steps:
         settled, self.unsettled = self.unsettled, 0
-        yield self.world.locked(self.costs.exchange + self.costs.row * (settled + want))
-        self.lane.under_way -= settled
-        self.world.under_way -= settled
+        yield self.environment.lock_for(self.costs.exchange + self.costs.row * (settled + want))
+        self.lane.in_flight -= settled
+        self.environment.in_flight -= settled
         if want <= 0:
             return
-        room, self.share = self.world.room(self.lane), self.world.share
+        room, self.share = self.environment.capacity(self.lane), self.environment.share
         batches = self.lane.claim(min(want, room)) if room > 0 else []
         if not batches:
-            self._rest()
-            if room > 0 and not self.busy:
-                self.ending = True
+            self._back_off()
+            if room > 0 and not self.in_flight:
+                self.is_ending = True
             return
         self.pause = 0.0
-        self.lane.under_way += len(batches)
-        self.world.under_way += len(batches)
-        self.busy += len(batches)
-        if len(batches) < want or self.busy == self.share:
-            self._rest()
+        self.lane.in_flight += len(batches)
+        self.environment.in_flight += len(batches)
+        self.in_flight += len(batches)
+        if len(batches) < want or self.in_flight == self.share:
+            self._back_off()
         self.sent += len(batches)
         for batch in batches:
-            self.world.send(self, batch, self._start())
+            self.environment.send(batch, self._take_slot(), self.note_answer)
 
-    def _start(self) -> float:
+    def _take_slot(self) -> float:
         if self.rules.rate <= 0:
             return self.time.now
         self.last_start = max(self.slots.popleft(), self.time.now, self.last_start + 1 / self.rules.rate)

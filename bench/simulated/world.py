@@ -1,17 +1,16 @@
-"""One environment: the broker, a worker's children, beat, the environment's lock, and Vitec's answers."""
+"""The worker beside its environment: the broker's queues, the children that serve them, beat, and the watch over both."""
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from dataclasses import dataclass
-from math import inf, log
+from math import inf
 from typing import TYPE_CHECKING
 
-from bench.simulated.lanes import Batch, Lane, Lanes, Pace
+from bench.simulated.environment import SimulatedEnvironment
 from bench.simulated.rules import Costs, Rules
-from bench.simulated.time import Process, Time
-from bench.simulated.turn import Work
+from bench.simulated.time import Process
+from bench.simulated.turn import SimulatedTurn
 from worker.housekeeping import MOST_RINGS
 from worker.processes.main_process import NO_DISPATCH_FOR, NO_MESSAGE_FOR
 from worker.rings import EXPIRES
@@ -19,10 +18,11 @@ from worker.rings import EXPIRES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bench.simulated.lanes import Batch, Lane
     from bench.simulated.time import Steps
 
 BEAT_EXPIRES = 0.9
-"""The share of `dispatch_every` after which nobody need hear beat's request any more (`worker.celery.schedule`)."""
+"""The share of `dispatch_every` after which beat's request expires (`worker.celery.schedule`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,13 @@ class Message:
     lane: Lane | None = None
 
 
-class World:
-    """Everything that shares one pace."""
+class World(SimulatedEnvironment):
+    """An environment with one worker at work."""
 
     def __init__(self, rules: Rules, costs: Costs | None = None, seed: int = 1) -> None:
-        self.rules, self.costs = rules, costs or Costs()
-        self.time, self.lanes, self.pace = Time(), Lanes(), Pace(rules.rate)
-        self.under_way = self.sent = self.ended = self.turns = self.empty_rings = self.living = 0
-        self._chance, self._median = random.Random(seed), log(self.costs.answer)
-        self._lock_free_at = self._heard = self._dispatched = 0.0
+        super().__init__(rules, costs or Costs(), seed)
+        self.turn_count = self.empty_rings = 0
+        self._last_message_at = self._last_dispatch_at = 0.0
         self._queues: tuple[deque[Message], deque[Message]] = (deque(), deque())
         self._next_queue = 0
         self._reserved: deque[Message] = deque()
@@ -57,7 +55,7 @@ class World:
         """Record rows of lanes now, wake the lanes, and ring once for each kind."""
         lanes = []
         for lane, batch in rows:
-            batch.came = self.time.now
+            batch.arrived_at = self.time.now
             lane.batches.append(batch)
             self.lanes.wake(lane, self.time.now)
             lanes.append(lane)
@@ -67,29 +65,6 @@ class World:
         else:
             for kind in sorted({lane.kind for lane in lanes}):
                 self.ring(kind)
-
-    def locked(self, seconds: float) -> float:
-        """Have the environment's lock for so long, after all who asked before; when that has ended."""
-        self._lock_free_at = max(self.time.now, self._lock_free_at) + seconds
-        return self._lock_free_at
-
-    def room(self, lane: Lane) -> int:
-        """How many more requests may be under way (`worker.outbox.exchange.exchange`)."""
-        return min(self.rules.in_flight - self.under_way, self.share - lane.under_way)
-
-    @property
-    def share(self) -> int:
-        """What each living turn may have under way, the remainder rounded up."""
-        return -(-self.rules.in_flight // max(1, self.living)) if self.rules.share else self.rules.in_flight
-
-    def send(self, work: Work, batch: Batch, start: float) -> None:
-        """Send one row at that moment; Vitec answers in its time."""
-        self.sent += 1
-        batch.unsent -= 1
-        if not batch.unsent:
-            batch.ended = start
-            self.ended += 1
-        self.time.at(start + self._chance.lognormvariate(self._median, self.costs.spread), work.answered)
 
     def ring(self, kind: str, lane: Lane | None = None) -> None:
         """Publish a ring."""
@@ -101,7 +76,7 @@ class World:
         counts = {kind: min(count, MOST_RINGS) for kind, count in sorted(self.lanes.waiting.items()) if count}
         if self.rules.ring_per_lane:
             for kind, count in counts.items():
-                for lane in self.lanes.longest(kind, count):
+                for lane in self.lanes.longest_waiting(kind, count):
                     self.ring(kind, lane)
         elif self.rules.kinds_in_turn:
             kinds = sorted(counts, key=self.lanes.due_since)
@@ -113,10 +88,10 @@ class World:
             for kind, count in counts.items():
                 for _ in range(count):
                     self.ring(kind)
-        self._dispatched = self.time.now
+        self._last_dispatch_at = self.time.now
 
-    def rung(self) -> list[str]:
-        """The kinds that have been rung for and that nobody has heard, in order."""
+    def list_rung(self) -> list[str]:
+        """List the kinds of the rings that no child has read, in order."""
         return [message.kind for message in self._queues[0] if message.kind is not None]
 
     def _deliver(self) -> None:
@@ -126,16 +101,16 @@ class World:
             self._next_queue = 1 - self._next_queue
             message = queue.popleft()
             if message.expires >= self.time.now:
-                self._heard = self.time.now
+                self._last_message_at = self.time.now
                 self._reserved.append(message)
         while self._reserved and self._idle:
             self.time.wake(self._idle.popleft())
 
-    def _serve(self, me: Process) -> Steps:
-        """A child: one message after another."""
+    def _serve(self, child: Process) -> Steps:
+        """Serve one message after another, as a child of the worker."""
         while True:
             while not self._reserved:
-                self._idle.append(me)
+                self._idle.append(child)
                 yield inf
             message = self._reserved.popleft()
             self._deliver()
@@ -144,26 +119,26 @@ class World:
                 yield self.time.now + self.costs.read
                 self.dispatch()
             else:
-                yield from self._turn(me, message.kind, message.lane)
+                yield from self._turn(child, message.kind, message.lane)
 
-    def _turn(self, me: Process, kind: str, named: Lane | None) -> Steps:
+    def _turn(self, child: Process, kind: str, named: Lane | None) -> Steps:
         """`worker.delivery.serve`: take, work, release, and ring once if there is more."""
         yield self.time.now + self.costs.commit
-        lane = self.lanes.take(kind) if named is None else self.lanes.take_this(named)
+        lane = self.lanes.take(kind) if named is None else self.lanes.take_lane(named)
         if lane is None:
             self.empty_rings += 1
             return
-        self.turns += 1
-        self.living += 1
+        self.turn_count += 1
+        self.living_turns += 1
         yield self.time.now + self.costs.commit
-        work = Work(self, me, lane)
-        yield from work.run()
+        turn = SimulatedTurn(self, child, lane)
+        yield from turn.run()
         yield self.time.now + self.costs.commit
-        self.living -= 1
-        more = self.lanes.release(lane, self.time.now)
+        self.living_turns -= 1
+        ring_again = self.lanes.release(lane, self.time.now)
         if self.rules.ring_per_lane:
-            more = bool(lane.batches)
-        if more and work.sent:
+            ring_again = bool(lane.batches)
+        if ring_again and turn.sent:
             self.ring(kind, lane if self.rules.ring_per_lane else None)
 
     def _beat(self) -> Steps:
@@ -174,8 +149,9 @@ class World:
             yield self.time.now + every
 
     def _watch(self) -> Steps:
-        """`worker.processes.main_process.watch`: the main process dispatches if nobody has for a while."""
+        """`worker.processes.main_process.watch`: the main process dispatches if no worker has for a while."""
         while True:
             yield self.time.now + self.rules.dispatch_every
-            if self.time.now - self._dispatched > NO_DISPATCH_FOR or self.time.now - self._heard >= NO_MESSAGE_FOR:
+            is_idle = self.time.now - self._last_message_at >= NO_MESSAGE_FOR
+            if is_idle or self.time.now - self._last_dispatch_at > NO_DISPATCH_FOR:
                 self.dispatch()
