@@ -98,7 +98,7 @@ def test_a_database_of_another_environment_is_left_alone(monkeypatch: pytest.Mon
         ("DATABASE_URL", "postgresql://u:3-grey-herons@127.0.0.1:1/d", "postgresql://u:***@127.0.0.1:1/d"),
     ],
 )
-def test_what_is_missing_is_said_with_its_remedy(
+def test_a_missing_setting_is_reported_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -117,7 +117,7 @@ def test_a_database_without_tables_is_not_made_into_one(
         assert not os.path.exists(empty_database_url.removeprefix("sqlite:///"))  # noqa: PTH110
 
 
-def test_an_old_schema_and_a_newer_one_are_told_apart(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
+def test_a_newer_schema_is_reported_as_newer(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
     version = table("alembic_version", column("version_num"))
     db = bootstrap.database()

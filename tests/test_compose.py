@@ -93,7 +93,7 @@ def test_every_setting_and_secret_that_is_given_is_one() -> None:
         assert files == set(SERVICES[service]["secrets"]) <= set(declared)
 
 
-def test_every_declared_secret_is_made_and_nobody_else_may_enter(secrets: Path) -> None:
+def test_every_declared_secret_is_made_in_a_private_folder(secrets: Path) -> None:
     declared = yaml.safe_load(FILE.read_text(encoding="utf-8"))["secrets"]
     assert {Path(secret["file"]).name for secret in declared.values()} <= {path.name for path in secrets.iterdir()}
     assert secrets.stat().st_mode & 0o777 == 0o700
@@ -134,7 +134,7 @@ def test_the_broker_refuses_strangers_and_dangerous_words(guarded_redis: servers
 
 
 @pytest.mark.servers
-def test_what_the_broker_allows_is_enough_for_messages(guarded_redis: servers.Server, secrets: Path) -> None:
+def test_the_brokers_permissions_suffice_for_messages(guarded_redis: servers.Server, secrets: Path) -> None:
     with Connection(broker_url(guarded_redis, secrets)) as connection:
         queue = connection.SimpleQueue("rings")
         queue.put({"ring": 1})

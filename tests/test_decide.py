@@ -62,7 +62,7 @@ def test_attempts_without_effect_are_retried_later_and_later(on_doubt: OnDoubt, 
 
 
 @pytest.mark.parametrize("failures", [0, 11, 500])
-def test_what_does_not_count_costs_nothing_and_never_exhausts(failures: int) -> None:
+def test_uncounted_failures_never_exhaust_the_budget(failures: int) -> None:
     settlement = decide(Retryable("unauthorized", counts=False, hold=HOLD), facts(failures=failures), most)
     assert (settlement.state, settlement.failures, settlement.delay) == (State.RETRYABLE, 0, SOON)
     assert settlement.hold == HOLD
@@ -88,7 +88,7 @@ def test_a_doubt_stays_one_however_often_it_was_tried(on_doubt: OnDoubt, failure
     assert settlement.needs_person is (on_doubt is OnDoubt.HOLD)
 
 
-def test_before_a_look_up_vitec_is_left_in_peace() -> None:
+def test_a_look_up_waits_for_the_quiet_time() -> None:
     assert decide(InDoubt("unanswered"), facts(OnDoubt.LOOK_UP), most).delay == facts().quiet
     assert decide(InDoubt("unanswered"), facts(OnDoubt.HOLD), most).delay == 0
 

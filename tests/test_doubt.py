@@ -36,7 +36,7 @@ def test_twice_absent_may_be_sent_again() -> None:
     assert states(ABSENT, SECOND) == (State.RETRYABLE, True, False)
 
 
-def test_what_was_accepted_is_never_sent_again_however_absent() -> None:
+def test_an_accepted_operation_is_never_resent_when_absent() -> None:
     assert states(ABSENT, replace(SECOND, accepted=True)) == (State.IN_DOUBT, False, False)
     assert states(ABSENT, replace(SECOND, accepted=True, look_ups=3)) == (State.IN_DOUBT, False, True)
 
@@ -48,7 +48,7 @@ def test_nothing_is_concluded_while_another_like_it_is_under_way(sighting: LookU
 
 
 @pytest.mark.parametrize("sighting", [THERE, THERE_WITHOUT_ID])
-def test_what_may_be_anothers_work_is_no_evidence(sighting: LookUpResult) -> None:
+def test_a_sighting_that_another_claims_is_no_evidence(sighting: LookUpResult) -> None:
     doubt = replace(FIRST, claimed_by_another=True)
     assert states(sighting, doubt) == (State.IN_DOUBT, False, False)
     assert states(sighting, replace(doubt, look_ups=3)) == (State.IN_DOUBT, False, True)

@@ -107,7 +107,7 @@ def test_no_id_can_change_the_path(kind: type[Kind], hostile: str) -> None:
 
 
 @every_kind
-def test_only_what_is_said_is_sent(kind: type[Kind]) -> None:
+def test_only_given_fields_are_sent(kind: type[Kind]) -> None:
     cells = cells_of(kind, GOLDEN / kind.kind)
     required = {name: cells[name] for name, field in kind.model_fields.items() if field.is_required()}
     bare = kind.parse({**dict.fromkeys(kind.model_fields, " "), **required, **one_of_two(kind)})
@@ -152,7 +152,7 @@ def test_a_broken_payload_is_refused_without_its_content(kind: type[Kind]) -> No
 
 
 @every_kind
-def test_neither_a_row_nor_its_call_shows_what_people_wrote(kind: type[Kind]) -> None:
+def test_neither_a_row_nor_its_call_shows_personal_text(kind: type[Kind]) -> None:
     row = golden(kind)
     call = row.call("1.1")
     assert "sample" not in f"{row!r} {row} {call!r} {call}"

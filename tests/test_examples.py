@@ -30,7 +30,7 @@ def test_every_file_stands_in_the_readme_and_every_shape_occurs() -> None:
 
 
 @pytest.mark.parametrize(("name", "kind", "rows", "recorded", "rejected"), LINES, ids=[name for name, *_ in LINES])
-def test_a_file_holds_what_the_readme_says(
+def test_the_example_files_hold_what_their_readme_says(
     db: Database, name: str, kind: str, rows: str, recorded: str, rejected: str
 ) -> None:
     listener = RecordingListener()

@@ -40,7 +40,7 @@ def test_a_row_in_flight_has_a_turn_at_its_lane(db: Database) -> None:
     assert lane.lease_until == factory.MOMENT + timedelta(seconds=45)
 
 
-def test_what_has_been_tried_says_so_in_its_history(db: Database) -> None:
+def test_only_tried_operations_have_a_history(db: Database) -> None:
     with db.write() as connection:
         tried = factory.history(connection, factory.make_operation(connection, State.IN_DOUBT))
         untried = factory.history(connection, factory.make_operation(connection, State.PENDING))

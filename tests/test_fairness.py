@@ -158,7 +158,7 @@ def test_the_same_seed_plays_the_same_day() -> None:
     assert simulate_load(load, Rules(), seed=3) != simulate_load(load, Rules(), seed=4)
 
 
-def test_who_is_not_served_counts_with_the_wait_so_far() -> None:
+def test_unserved_rows_count_with_their_wait_so_far() -> None:
     waits = simulate_load(
         Load("one child, no time", 5, (("comeback", 10_000),), 0.0, "comeback", 1.0), Rules(children=1)
     )

@@ -54,7 +54,7 @@ def test_a_secret_is_never_an_argument(argument: str) -> None:
     assert "herons" not in said
 
 
-def test_what_would_open_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_that_open_flower_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Leave --auth out" in str(judged(auth=".*@office.example"))
     assert "Leave --debug out" in str(judged(debug=True))
     monkeypatch.setenv("FLOWER_UNAUTHENTICATED_API", "true")

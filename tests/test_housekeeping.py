@@ -99,7 +99,7 @@ def test_a_dispatch_without_a_broker_is_not_noted(db: Database) -> None:
     assert dispatched_at(db) is None
 
 
-def test_the_watch_dispatches_only_when_nobody_has_for_a_while(db: Database, clock: FixedClock) -> None:
+def test_the_watch_dispatches_only_after_a_silence(db: Database, clock: FixedClock) -> None:
     due(db, 1)
     housekeeping.dispatch(db, Bell())
     bell, attention = Bell(), Attention(last_message_at=100.0)

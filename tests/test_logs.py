@@ -52,7 +52,7 @@ def test_every_event_is_one_line_without_an_exceptions_text() -> None:
     assert max(map(len, logged)) < LONGEST_LINE + 200
 
 
-def test_what_a_terminal_would_obey_is_made_harmless() -> None:
+def test_control_characters_are_replaced_in_the_log() -> None:
     last = lines()[-1]
     assert last.isprintable()
     assert "?[31mred??turned" in last

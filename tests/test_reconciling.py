@@ -108,7 +108,7 @@ def test_every_decision_is_a_move_of_the_state_machine() -> None:
 
 
 @pytest.mark.parametrize("state", sorted({state for _, state in ALLOWED}))
-def test_a_decision_stands_in_the_history_with_who_and_why(db: Database, state: State) -> None:
+def test_a_decision_is_recorded_with_author_and_reason(db: Database, state: State) -> None:
     for wish in WISHES:
         if (type(wish), state) not in ALLOWED:
             continue
@@ -123,7 +123,7 @@ def test_a_decision_stands_in_the_history_with_who_and_why(db: Database, state: 
         assert entry.code in {verb.value for verb in TARGETS}
 
 
-def test_a_requeued_operation_begins_anew_but_for_the_fence(db: Database, clock: FixedClock) -> None:
+def test_a_requeued_operation_keeps_only_its_attempt_number(db: Database, clock: FixedClock) -> None:
     id_ = made(db, State.FAILED, attempt=4, failures=12, reported_at=MOMENT, look_ups=3, answer={"a": 1})
     assert decide(db, id_, Requeue()).kinds == {"comeback"}
     after = row(db, id_)
@@ -132,7 +132,7 @@ def test_a_requeued_operation_begins_anew_but_for_the_fence(db: Database, clock:
     assert after.next_attempt_at == clock.moment
 
 
-def test_what_must_wait_is_not_sent_earlier_for_being_requeued(db: Database) -> None:
+def test_a_requeue_keeps_the_time_to_send_after(db: Database) -> None:
     id_ = made(db, State.FAILED, send_after=LATER)
     decide(db, id_, Requeue())
     assert row(db, id_).next_attempt_at == LATER
@@ -146,7 +146,7 @@ def test_a_requeued_operation_wakes_its_lane(db: Database, clock: FixedClock) ->
 
 @pytest.mark.parametrize("wish", [Requeue, SendAgain])
 @pytest.mark.parametrize("evidence", [{"accepted": True}, {"acted_at": MOMENT}])
-def test_what_vitec_has_accepted_is_never_sent_again(
+def test_no_decision_resends_an_accepted_operation(
     db: Database, wish: type[Requeue | SendAgain], evidence: dict[str, Any]
 ) -> None:
     state = State.FAILED if wish is Requeue else State.IN_DOUBT
@@ -160,7 +160,7 @@ def test_a_blanked_operation_cannot_be_sent(db: Database) -> None:
 
 
 @pytest.mark.parametrize(("wish", "state"), [(Requeue, State.EXPIRED), (SendAgain, State.IN_DOUBT)])
-def test_what_has_run_out_of_time_needs_a_new_one(db: Database, wish: type[Requeue | SendAgain], state: State) -> None:
+def test_an_expired_operation_needs_a_new_expiry(db: Database, wish: type[Requeue | SendAgain], state: State) -> None:
     for expiry, expected in ((Expiry(until=LATER), LATER), (Expiry(never=True), None)):
         id_ = made(db, state, expires_at=MOMENT)
         assert "expire at once" in why(decide(db, id_, wish()))

@@ -85,7 +85,7 @@ def test_no_setting_of_the_product_reaches_a_command(clone: Path, command: str) 
     assert "VITEC_SYNC_IGNORE_DOTENV=1" in lines
 
 
-def test_every_setting_of_the_product_is_kept_away() -> None:
+def test_a_clean_environment_has_no_setting_of_the_product() -> None:
     names = [name for field in Settings.model_fields for name in (field.upper(), f"{field.upper()}_FILE")]
     assert run.clean_environment(dict.fromkeys(names, "live")) == {"VITEC_SYNC_IGNORE_DOTENV": "1"}
 
@@ -131,7 +131,7 @@ def test_installing_waits_for_a_running_command(clone: Path) -> None:
     assert (clone / ".venv" / ".installed").exists()
 
 
-def test_commands_run_beside_each_other(clone: Path) -> None:
+def test_commands_may_run_at_the_same_time(clone: Path) -> None:
     with (clone / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         assert call(clone, "run.py", "test").returncode == 0

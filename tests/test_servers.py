@@ -43,7 +43,7 @@ def test_postgres_never_runs_as_root() -> None:
         assert int(owner.stdout) == (os.geteuid() or servers.NOBODY)
 
 
-def test_a_killed_postgres_has_kept_what_was_committed() -> None:
+def test_a_killed_postgres_keeps_its_commits() -> None:
     with servers.postgres(durable=True) as server:
         ask(server, "CREATE TABLE words (word text)")
         ask(server, "INSERT INTO words VALUES ('kept')")
@@ -69,7 +69,7 @@ def test_settings_of_postgres_are_arguments() -> None:
 
 
 @pytest.mark.parametrize("make", [servers.redis, servers.valkey])
-def test_a_broker_forgets_unless_it_was_told_to_keep(make: Callable[..., servers.Server]) -> None:
+def test_a_broker_forgets_unless_it_is_made_durable(make: Callable[..., servers.Server]) -> None:
     for options, left in (((), None), (("--appendonly", "yes", "--appendfsync", "always"), b"1")):
         with make(*options) as server, redis.Redis.from_url(server.url) as client:
             client.set("key", "1")

@@ -37,7 +37,7 @@ def test_the_defaults_are_those_of_the_handbook() -> None:
         {"max_failures": 0},
     ],
 )
-def test_what_would_break_a_promise_is_refused(wrong: dict[str, Any]) -> None:
+def test_settings_that_would_break_a_promise_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Settings(**wrong)
 
@@ -78,7 +78,7 @@ def test_a_secret_from_a_file_is_never_shown(name: str, tmp_path: Path, monkeypa
     assert "hemligt" not in repr(settings)
 
 
-def test_what_is_set_outright_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_set_outright_goes_before_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secret"
     file.write_text("from the file", encoding="utf-8")
     monkeypatch.setenv("VITEC_PASSWORD_FILE", str(file))

@@ -88,7 +88,7 @@ def test_a_run_in_which_all_is_well_breaks_nothing(well: Evidence) -> None:
         (evidence(tried=(replace(TRIED, written=False),)), Invariant.TRAIL),
     ],
 )  # fmt: skip
-def test_what_is_planted_is_found_and_nothing_else(planted: Evidence, invariant: Invariant) -> None:
+def test_a_planted_violation_is_the_only_one_found(planted: Evidence, invariant: Invariant) -> None:
     assert broken(planted) == {invariant}
 
 

@@ -31,7 +31,7 @@ def page(tmp_path: Path) -> Path:
     return page
 
 
-def test_only_what_stands_between_the_marks_is_replaced() -> None:
+def test_only_the_text_between_the_marks_is_replaced() -> None:
     assert (
         insert_between_marks(f"before\n{BEGIN}\nold\n{END}\nafter\n", "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
     )
@@ -59,7 +59,7 @@ def test_a_new_run_of_a_part_replaces_its_last(page: Path) -> None:
     assert len(json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))) == 1
 
 
-def test_both_databases_stand_beside_each_other(page: Path) -> None:
+def test_each_database_has_its_own_columns(page: Path) -> None:
     write_page(page, played("G2", KILLED, STOPPED))
     write_page(page, played("G2", KILLED, database="sqlite"))
     text = page.read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def test_both_databases_stand_beside_each_other(page: Path) -> None:
     assert "| after body | 300 · 0 · 150 | 299 · 1 · 149 | 300 · 0 · 150 |" in text
 
 
-def test_what_is_broken_is_counted_by_what_it_breaks() -> None:
+def test_violations_are_counted_by_invariant() -> None:
     lost, ghost = (Violation(invariant, 1, "") for invariant in (Invariant.LOST, Invariant.GHOST))
     figures = Result("G1", "kills", 10, 0, (lost, ghost), ("too slow",)).figures
     assert figures.lost == 1

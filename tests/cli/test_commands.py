@@ -116,7 +116,7 @@ def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
         (ValueError("a bug"), None),
     ],
 )
-def test_expected_errors_are_told_in_a_line_without_values(error: Exception, told: str | None) -> None:
+def test_expected_errors_become_one_line_without_values(error: Exception, told: str | None) -> None:
     line = failures.describe_failure(error)
     assert line is None if told is None else told in str(line)
     assert "secret" not in str(line)

@@ -47,7 +47,7 @@ def test_named_operations_are_requeued_and_rung_for(shell: Shell) -> None:
     assert shell.rung == ["comeback"]
 
 
-def test_who_decides_is_the_login_if_nobody_else_is_said(shell: Shell) -> None:
+def test_the_decider_is_the_login_by_default(shell: Shell) -> None:
     id_ = made(shell, State.PENDING)
     shell.run("cancel", str(id_))
     assert last(shell, id_).by == getpass.getuser()
@@ -107,7 +107,7 @@ def test_a_contradiction_is_a_usage_error(shell: Shell, words: tuple[str, ...]) 
     assert shell.run(*words).status == 2
 
 
-def test_what_is_refused_is_told_with_the_remedy(shell: Shell) -> None:
+def test_a_refused_decision_prints_the_remedy(shell: Shell) -> None:
     doubtful = made(shell, State.IN_DOUBT)
     ran = shell.run("cancel", str(doubtful))
     assert ran.status == 1
@@ -135,7 +135,7 @@ def test_a_filter_that_finds_nothing_decides_nothing(shell: Shell) -> None:
     assert "none is found" in ran.err
 
 
-def test_many_are_told_in_one_line(shell: Shell) -> None:
+def test_many_decisions_are_printed_as_one_line(shell: Shell) -> None:
     for _ in range(21):
         made(shell, State.FAILED)
     assert shell.run("requeue", "--state", "failed", "--yes").out == "21 operations requeued.\n"
@@ -176,7 +176,7 @@ def test_the_evidence_is_shown_before_anything_is_sent_again(shell: Shell) -> No
     assert state(shell, id_) is State.IN_DOUBT
 
 
-def test_what_vitec_accepted_is_not_sent_again_even_with_yes(shell: Shell) -> None:
+def test_an_accepted_row_is_not_resent_even_with_yes(shell: Shell) -> None:
     id_ = made(shell, State.IN_DOUBT, accepted=True, acted_at=MOMENT)
     ran = shell.run("resolve", str(id_), "--send-again", "--reason", "x", "--yes")
     assert ran.status == 1
@@ -184,13 +184,13 @@ def test_what_vitec_accepted_is_not_sent_again_even_with_yes(shell: Shell) -> No
     assert state(shell, id_) is State.IN_DOUBT
 
 
-def test_what_people_write_cannot_command_a_terminal() -> None:
+def test_names_and_reasons_lose_control_characters() -> None:
     assert deciding.make_decider("an\x1bna", "be\x9bcause").by == "an\\x1bna"
     assert deciding.make_decider("anna", "be\x00cause").reason == "be\\x00cause"
     assert len(deciding.make_decider("a" * 300, None).by) == 100
 
 
-def test_a_login_without_a_name_must_say_who(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_without_a_name_needs_by(monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody() -> str:
         raise KeyError("uid not found")
 

@@ -29,7 +29,7 @@ def begin(shell: Shell) -> None:
         factory.make_environment(connection, now=now, dispatched_at=now)
 
 
-def test_a_pause_is_told_with_the_command_that_ends_it(shell: Shell) -> None:
+def test_a_pause_is_explained_with_its_ending_command(shell: Shell) -> None:
     begin(shell)
     made = make(shell)
     with shell.db.write() as connection:
@@ -45,7 +45,7 @@ def test_a_pause_is_told_with_the_command_that_ends_it(shell: Shell) -> None:
     assert "paused" not in shell.run("explain", str(made)).out
 
 
-def test_with_nothing_in_the_way_that_is_said(shell: Shell) -> None:
+def test_explain_says_that_nothing_is_in_the_way(shell: Shell) -> None:
     begin(shell)
     made = make(shell)
     turns.wake_lanes(shell.db, [(factory.CUSTOMER, "comeback")])
@@ -54,7 +54,7 @@ def test_with_nothing_in_the_way_that_is_said(shell: Shell) -> None:
     assert "It is sent: now." in ran.out
 
 
-def test_before_any_worker_has_started_that_is_said(shell: Shell) -> None:
+def test_explain_says_that_no_worker_has_ever_started(shell: Shell) -> None:
     assert "No worker has ever started" in shell.run("explain", str(make(shell))).out
 
 

@@ -70,7 +70,7 @@ def test_pause_and_resume_undo_each_other_and_ring(shell: Shell) -> None:
     assert shell.rung == ["comeback"]
 
 
-def test_resuming_what_is_not_held_is_told(shell: Shell) -> None:
+def test_resuming_without_a_pause_fails_with_a_remedy(shell: Shell) -> None:
     ran = shell.run("resume", "--all")
     assert ran.status == 1
     assert "vitec-sync status" in ran.err

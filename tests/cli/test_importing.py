@@ -88,7 +88,7 @@ def test_a_good_file_is_taken_in_without_a_broker(office: Office, tmp_path: Path
     assert len(operations(office.db)) == 2
 
 
-def test_rejected_rows_are_told_with_line_column_reason_and_remedy(office: Office, tmp_path: Path) -> None:
+def test_rejected_rows_are_printed_with_place_reason_and_remedy(office: Office, tmp_path: Path) -> None:
     ran = office.start("import", export(tmp_path, [comeback("C-1"), BAD]), "--kind", "comeback")
     assert ran.status == 3
     first, second = ran.out.splitlines()
@@ -167,7 +167,7 @@ def ended(office: Office) -> None:
         connection.execute(update(Operation).values(values))
 
 
-def test_results_are_told_once(office: Office, tmp_path: Path) -> None:
+def test_results_are_reported_once(office: Office, tmp_path: Path) -> None:
     office.run("import", export(tmp_path, [comeback("C-1"), BAD]))
     ended(office)
     ran = office.start("results")
@@ -204,7 +204,7 @@ def test_results_that_cannot_be_written_stay_untold(office: Office, tmp_path: Pa
     assert len(office.run("results").out.splitlines()) == 2
 
 
-def test_without_a_database_it_is_said_at_once(tmp_path: Path) -> None:
+def test_a_missing_database_is_reported_at_once(tmp_path: Path) -> None:
     nowhere = Office(Database(connect("sqlite://")), f"sqlite:///{tmp_path / 'missing.db'}")
     for command in (("import", export(tmp_path, [])), ("rejected",), ("results",)):
         ran = nowhere.start(*command)

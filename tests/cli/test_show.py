@@ -73,7 +73,7 @@ def test_show_takes_a_number_or_the_crms_id(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
-def test_what_may_be_personal_is_shown_only_when_asked_for(shell: Shell, words: tuple[str, ...]) -> None:
+def test_personal_fields_are_shown_only_with_reveal(shell: Shell, words: tuple[str, ...]) -> None:
     content = {"contact_id": "ADR1", "note": SECRET}
     with shell.db.write() as connection:
         made = make_operation(connection, State.IN_DOUBT, payload=content, revision={"payload": {"note": SECRET}})
@@ -100,7 +100,7 @@ def test_a_blanked_operation_says_so(shell: Shell) -> None:
     assert json.loads(shell.run("show", str(made), "--json").out)["payload"] is None
 
 
-def test_what_is_not_there_is_told_in_a_line(shell: Shell) -> None:
+def test_showing_a_missing_operation_prints_one_line(shell: Shell) -> None:
     for name in ("4711", "comeback:none"):
         ran = shell.run("show", name)
         assert (ran.status, ran.out) == (1, "")

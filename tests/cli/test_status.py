@@ -72,7 +72,7 @@ def hold(reason: Reason, scope: Scope = Scope.GROUP) -> dict[str, Any]:
         (seen(due_since=MOMENT - SLOW - timedelta(seconds=1)), ["A lane has been due for 15 min."]),
     ],
 )
-def test_only_what_a_person_can_mend_is_a_concern(overview: Overview, told: list[str]) -> None:
+def test_only_problems_that_people_can_mend_are_concerns(overview: Overview, told: list[str]) -> None:
     assert [concern.text for concern in find_concerns(overview)] == told
 
 
@@ -87,7 +87,7 @@ def test_all_is_well_with_an_empty_database(shell: Shell) -> None:
     assert ran.out.startswith("All is well.\n")
 
 
-def test_a_full_house_is_told_with_everything_and_status_3(shell: Shell) -> None:
+def test_status_prints_every_section_and_ends_with_3(shell: Shell) -> None:
     now = datetime.now(UTC)
     with shell.db.write() as connection:
         make_environment(connection, dispatched_at=now)
@@ -131,7 +131,7 @@ def test_children_of_missing_parents_are_counted(shell: Shell) -> None:
     assert listed["source_id"] != "other"
 
 
-def test_work_that_nobody_calls_for_is_told(shell: Shell) -> None:
+def test_status_reports_work_without_a_worker(shell: Shell) -> None:
     with shell.db.write() as connection:
         make_operation(connection, now=datetime.now(UTC))
     turns.wake_lanes(shell.db, [("M30001", "comeback")])

@@ -13,7 +13,7 @@ from worker.cli import terminal
 SUMMER = datetime(2026, 7, 1, 22, 30, 15, tzinfo=UTC)
 
 
-def test_a_moment_is_told_by_stockholms_clock() -> None:
+def test_a_moment_is_printed_in_stockholm_time() -> None:
     assert terminal.moment(SUMMER) == "2026-07-02 00:30:15"
     assert terminal.moment(SUMMER, seconds=False) == "2026-07-02 00:30"
     assert terminal.moment(SUMMER, at=SUMMER + timedelta(hours=1)) == "00:30:15"
@@ -35,7 +35,7 @@ def test_a_number_comes_with_its_noun() -> None:
     assert terminal.count(2, "operation needs", "operations need") == "2 operations need"
 
 
-def test_what_would_command_a_terminal_is_shown_instead() -> None:
+def test_control_characters_are_shown_as_escapes() -> None:
     assert terminal.clean("\x1b[2Ja\x9b1m\x7f\r\u202eb") == "\\x1b[2Ja\\x9b1m\\x7f\\x0d\\x202eb"
     assert terminal.clean("å\tä\nö") == "å\tä\nö"
 

@@ -140,9 +140,7 @@ def test_nothing_is_armed_while_nothing_may_be_written(switch: DeadMansSwitch, t
     assert switch.count == 0
 
 
-def test_whoever_was_paused_between_arming_and_looking_hands_nothing_over(
-    switch: DeadMansSwitch, clocks: Clocks, timer: Timer
-) -> None:
+def test_a_thread_paused_after_arming_is_not_admitted(switch: DeadMansSwitch, clocks: Clocks, timer: Timer) -> None:
     clocks.step = FRESH + 0.01
     assert not switch.admit(1)
     assert (switch.count, timer.set_to[-1]) == (0, 0)

@@ -11,7 +11,7 @@ def test_a_ring_that_found_nothing_says_so() -> None:
     assert str(TurnReport("comeback")) == "comeback: nothing was due"
 
 
-def test_a_turn_says_what_it_did_in_counts() -> None:
+def test_a_turn_reports_its_work_in_counts() -> None:
     states = Counter({State.SUCCEEDED: 40, State.FAILED: 1})
     report = TurnReport(
         "comeback", "M30001", sent=41, leftovers=2, states=states, seconds=3.21, ended=EndReason.TIME_UP

@@ -191,7 +191,7 @@ def test_the_switch_is_left_by_every_end(run: Run, switch: DeadMansSwitch) -> No
     assert switch.count == 0
 
 
-def test_closing_waits_for_what_is_on_its_way(switch: DeadMansSwitch) -> None:
+def test_closing_waits_for_running_requests(switch: DeadMansSwitch) -> None:
     may_end, ended = threading.Event(), threading.Event()
 
     def slowly(call: Call, permit: Permit) -> Answer:

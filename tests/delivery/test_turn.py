@@ -167,7 +167,7 @@ def test_a_repeatable_row_of_a_dead_turn_is_sent_again(db: Database, settings: S
     assert row.state in (State.RETRYABLE, State.SUCCEEDED)
 
 
-def test_a_living_lane_is_nobody_elses(db: Database, settings: Settings) -> None:
+def test_a_leased_lane_is_not_served_by_another_turn(db: Database, settings: Settings) -> None:
     make(db, 2)
     assert turns.take_turn(db, "comeback", lease=45, worker="there:2") is not None
     wire = Wire()
@@ -246,7 +246,7 @@ def test_answers_are_kept_until_the_database_is_back(db: Database, settings: Set
     assert states(db) == {State.SUCCEEDED: 5}, report.summary()
 
 
-def test_a_claim_whose_commit_fails_sends_nothing(pg_db: Database, settings: Settings) -> None:
+def test_a_claim_with_a_failed_commit_sends_nothing(pg_db: Database, settings: Settings) -> None:
     """The commit is carried out, and then reported as failed: what it claimed must be read back."""
     make(pg_db, 3)
     armed = threading.Event()

@@ -102,7 +102,7 @@ def test_a_child_of_a_refused_parent_fails_with_the_reason(db: Database, setting
     assert row(db, child).reported_at is None
 
 
-def test_a_retry_whose_time_has_run_out_is_not_made(db: Database, settings: Settings) -> None:
+def test_an_expired_retry_is_not_sent(db: Database, settings: Settings) -> None:
     late = make(db, State.RETRYABLE, expires_at=datetime.now(UTC) - timedelta(seconds=1))
     assert serve(db, Wire(), settings).sent == 0
     assert housekeeping.expire(db)["expired"] == 1

@@ -159,7 +159,7 @@ def test_a_retry_and_a_wish_of_the_crm_differ(db: Database) -> None:
     assert not_before.data == {"until": LATER}
 
 
-def test_an_expiry_before_the_next_attempt_is_told(db: Database) -> None:
+def test_an_expiry_before_the_next_attempt_is_noted(db: Database) -> None:
     early = LATER - timedelta(minutes=1)
     explanation = explained(db, make(db, next_attempt_at=LATER, expires_at=early))
     assert explanation.next.action == "expired"

@@ -86,7 +86,7 @@ def test_a_character_may_lie_across_two_reads(tmp_path: Path, monkeypatch: pytes
         (b"\x01\x02\x03;x\n1;2\n", "the file is binary"),
     ],
 )
-def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
     assert why in refusal(write(tmp_path, content))
 
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest
     assert "the file is larger than" in refusal(write(tmp_path, SWEDISH))
 
 
-def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     assert "there is no such file" in refusal(tmp_path / "missing.csv")
     assert "this is a folder" in refusal(tmp_path)
     os.mkfifo(tmp_path / "pipe.csv")

@@ -18,7 +18,7 @@ GUARDS = (
         PERMIT,
         "if self.revoked or time.monotonic() >= self.deadline or not self.may_write():",
         "if time.monotonic() >= self.deadline or not self.may_write():",
-        f"{_PERMIT_TEST}test_what_is_withdrawn_is_never_written",
+        f"{_PERMIT_TEST}test_a_revoked_permit_is_never_used",
     ),
     Guard(
         18,
@@ -26,7 +26,7 @@ GUARDS = (
         PERMIT,
         "            if self.written:\n                return False\n            self.revoked = True\n            return True\n",
         "            self.revoked = True\n            return True\n",
-        f"{_PERMIT_TEST}test_what_is_written_cannot_be_withdrawn",
+        f"{_PERMIT_TEST}test_a_used_permit_cannot_be_revoked",
     ),
     Guard(
         19,
@@ -106,7 +106,7 @@ GUARDS = (
         SWITCH,
         "return self.clock().monotonic - before.monotonic < FRESH",
         "return True",
-        f"{_SWITCH_TEST}test_whoever_was_paused_between_arming_and_looking_hands_nothing_over",
+        f"{_SWITCH_TEST}test_a_thread_paused_after_arming_is_not_admitted",
     ),
     Guard(
         20,
@@ -154,7 +154,7 @@ GUARDS = (
         "worker/delivery/sending.py",
         "        for thread in self._pool:\n            thread.join()\n",
         "",
-        "tests/delivery/test_sending.py::test_closing_waits_for_what_is_on_its_way",
+        "tests/delivery/test_sending.py::test_closing_waits_for_running_requests",
     ),
     Guard(
         21,

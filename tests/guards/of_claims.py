@@ -15,7 +15,7 @@ GUARDS = (
         STATEMENTS,
         '        .prefix_with("MATERIALIZED", dialect="postgresql")\n',
         "",
-        f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
+        f"{_LOCKS_TEST}test_a_claim_picks_its_rows_once_before_changing_them",
     ),
     Guard(
         12,
@@ -23,7 +23,7 @@ GUARDS = (
         STATEMENTS,
         ".with_for_update(key_share=True, skip_locked=True, of=Operation)",
         ".with_for_update(key_share=True, of=Operation)",
-        f"{_LOCKS_TEST}test_a_row_that_somebody_else_is_changing_is_passed_over",
+        f"{_LOCKS_TEST}test_a_claim_skips_rows_locked_by_another_transaction",
     ),
     Guard(
         12,
@@ -39,7 +39,7 @@ GUARDS = (
         CLAIMING,
         "without_index(and_(sendable, not_expired(now)))",
         "without_index(sendable)",
-        f"{_LOCKS_TEST}test_what_is_claimed_is_picked_once_before_anything_is_changed",
+        f"{_LOCKS_TEST}test_a_claim_picks_its_rows_once_before_changing_them",
     ),
     Guard(
         13,
@@ -47,6 +47,6 @@ GUARDS = (
         "worker/outbox/moves.py",
         '"attempt": Operation.attempt + 1,',
         '"attempt": Operation.failures + 1,',
-        f"{_SETTLING_TEST}test_attempts_only_grow_also_after_what_costs_nothing",
+        f"{_SETTLING_TEST}test_attempts_grow_even_after_free_failures",
     ),
 )

@@ -25,7 +25,7 @@ GUARDS = (
         EVIDENCE,
         '{"doubt_since": now, ',
         "{",
-        f"{_EVIDENCE_TEST}test_a_late_doubt_lets_the_quiet_time_begin_anew",
+        f"{_EVIDENCE_TEST}test_a_late_doubt_restarts_the_quiet_time",
     ),
     Guard(
         23,
@@ -57,7 +57,7 @@ GUARDS = (
         EVIDENCE,
         "same_doubt and not row.accepted and argued",
         "same_doubt and argued",
-        f"{_EVIDENCE_TEST}test_what_vitec_has_accepted_no_late_refusal_sends_again",
+        f"{_EVIDENCE_TEST}test_a_late_refusal_never_resends_an_accepted_row",
     ),
     Guard(
         23,
@@ -162,6 +162,6 @@ GUARDS = (
         MOVES,
         _END,
         _UNTOLD_END,
-        "tests/outbox/upkeep/test_expiry.py::test_what_waits_past_its_time_expires_and_is_news",
+        "tests/outbox/upkeep/test_expiry.py::test_an_overdue_row_expires_and_is_reported_again",
     ),
 )

@@ -97,7 +97,7 @@ GUARDS = (
         "worker/settings.py",
         "if self.claim_margin >= self.lease_margin:",
         "if self.claim_margin >= self.lease_margin + 1000:",
-        "tests/test_settings.py::test_what_would_break_a_promise_is_refused",
+        "tests/test_settings.py::test_settings_that_would_break_a_promise_are_refused",
     ),
     Guard(
         11,
@@ -113,7 +113,7 @@ GUARDS = (
         ROOM,
         "share - row.own",
         "terms.in_flight",
-        "tests/outbox/exchange/test_capacity.py::test_living_turns_share_what_the_environment_allows",
+        "tests/outbox/exchange/test_capacity.py::test_living_turns_share_the_environments_limit",
     ),
     Guard(
         11,
@@ -137,7 +137,7 @@ GUARDS = (
         EXCHANGE,
         "of=(Environment, Lane)",
         "of=Lane",
-        f"{_LOCKS_TEST}test_two_exchanges_at_once_share_what_the_environment_allows",
+        f"{_LOCKS_TEST}test_two_exchanges_at_once_share_the_environments_limit",
     ),
     Guard(
         11,
@@ -241,7 +241,7 @@ GUARDS = (
         "worker/outbox/exchange/settle.py",
         "            Operation.attempt == settled.attempt,\n",
         "",
-        f"{_SETTLING_TEST}test_only_the_attempt_that_is_named_is_settled",
+        f"{_SETTLING_TEST}test_only_the_named_attempt_is_settled",
     ),
     Guard(
         13,
@@ -249,7 +249,7 @@ GUARDS = (
         "worker/decide.py",
         "if counts and failures >= facts.max_failures:",
         "if failures >= facts.max_failures:",
-        "tests/test_decide.py::test_what_does_not_count_costs_nothing_and_never_exhausts",
+        "tests/test_decide.py::test_uncounted_failures_never_exhaust_the_budget",
     ),
     Guard(
         14,

@@ -50,7 +50,7 @@ GUARDS = (
         LANES,
         "    wake_lanes(db, [(row.customer_id, row.kind) for row in keys])\n",
         "",
-        f"{_LANES_TEST}test_a_lane_whose_enqueuer_died_before_waking_it_is_found",
+        f"{_LANES_TEST}test_a_lane_that_was_never_woken_is_found",
     ),
     Guard(
         3,
@@ -114,7 +114,7 @@ GUARDS = (
         "worker/processes/main_process.py",
         "if dispatches_come and current_time - ",
         "if current_time - ",
-        "tests/test_housekeeping.py::test_the_watch_dispatches_only_when_nobody_has_for_a_while",
+        "tests/test_housekeeping.py::test_the_watch_dispatches_only_after_a_silence",
     ),
     Guard(
         6,

@@ -15,7 +15,7 @@ FILES = 66
 FUNCTIONS = 326
 
 
-def test_one_row_enters_no_more_files_and_functions_than_before() -> None:
+def test_one_row_enters_no_more_code_than_before() -> None:
     # A process of its own: a turn needs SIGALRM's default action, which pytest-timeout has taken.
     command = [sys.executable, "-m", "tests.house.way"]
     way = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
@@ -28,7 +28,7 @@ def test_one_row_enters_no_more_files_and_functions_than_before() -> None:
     assert int(together[2]) <= FUNCTIONS, way.stdout
 
 
-def test_only_functions_of_the_product_count_and_each_once() -> None:
+def test_each_function_of_the_product_counts_once() -> None:
     stage = Stage("fold").walk(lambda: [fold("Besöks Tid"), fold("Besöks Tid"), re.sub("a", "b", "a")])
     assert stage.entered == {"worker/kind/headings.py": {"fold": None}}
     assert totals([stage, stage]) == (1, 1)

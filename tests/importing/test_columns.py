@@ -64,7 +64,7 @@ def test_unknown_headings_of_a_kind_name_the_known_ones(tmp_path: Path) -> None:
     assert text.endswith("known headings are source_id, customer_id, kind, expires_at, after, send_after, data.")
 
 
-def test_the_wrong_kind_is_told_with_the_right_one(tmp_path: Path) -> None:
+def test_the_wrong_kind_is_refused_with_the_right_one(tmp_path: Path) -> None:
     text = refused(tmp_path, "source_id;customer_id;data", "comeback")
     assert text == "export.csv: these headings are no comeback's. Use --kind order_token."
 

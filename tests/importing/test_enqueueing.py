@@ -56,7 +56,7 @@ def test_a_waiting_child_does_not_wake_its_lane(db: Database) -> None:
         assert connection.scalar(select(Lane.due_at)) is None
 
 
-def test_new_content_replaces_what_waits(db: Database) -> None:
+def test_new_content_replaces_a_waiting_rows_content(db: Database) -> None:
     comeback(db)
     assert comeback(db, "new").result is IntakeResult.REVISED
     assert operations(db)[0].payload["note"] == "new"
@@ -67,7 +67,7 @@ def test_a_time_to_expiry_counts_from_the_database_s_clock(db: Database, clock: 
     assert (operations(db)[0].expires_at - clock.moment).total_seconds() == 3600
 
 
-def test_what_cannot_be_meant_is_refused(db: Database) -> None:
+def test_impossible_values_are_refused(db: Database) -> None:
     with pytest.raises(BadCells, match="contact_id: it is missing"):
         enqueue(db, kind="comeback", source_id="P-1", customer_id="M30001", date="2026-12-10 09:00")
     with pytest.raises(UnknownKind):

@@ -114,5 +114,5 @@ def test_vitecs_times_are_naive_with_up_to_seven_digits(text: str, meant: dateti
         "2026-12-09T14:00:00\n",
     ],
 )
-def test_what_is_written_otherwise_is_no_time_of_vitecs(text: object) -> None:
+def test_other_notations_are_no_time_of_vitecs(text: object) -> None:
     assert read_back_time(text) is None

@@ -37,7 +37,7 @@ def test_the_example_sends_the_sample_request(example: type[Kind], tmp_path: Pat
     assert call.path == "Estate/M30001/OBJ11385_1395932274/Note"
 
 
-def test_the_examples_answers_become_what_the_page_says(example: type[Kind], tmp_path: Path) -> None:
+def test_the_examples_answers_become_the_documented_outcomes(example: type[Kind], tmp_path: Path) -> None:
     for expected in answers_of(tmp_path):
         assert type(example.read(Answer(expected["status"], expected["body"].encode()))).__name__ == expected["outcome"]
 

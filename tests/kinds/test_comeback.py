@@ -107,7 +107,7 @@ def test_it_is_looked_up_at_its_contact() -> None:
     assert (call.method, call.path) == ("GET", f"CRM/Contact/M30001/{CONTACT}/ComebackMeeting")
 
 
-def test_one_meeting_at_the_time_made_since_then_is_ours() -> None:
+def test_a_single_meeting_made_since_the_send_is_ours() -> None:
     assert judge(answer(meeting())) == (Presence.PRESENT, "CAL1")
     assert judge(answer(meeting(meetingDate="2026-12-09T14:00:00.0000000"))) == (Presence.PRESENT, "CAL1")
 
@@ -178,5 +178,5 @@ def test_an_ambiguous_creation_time_proves_what_both_readings_say() -> None:
         Answer(200, f'{{"contactId":"{CONTACT}","meetings":['.encode()),
     ],
 )
-def test_only_a_well_formed_list_of_this_contact_proves_anything(answer: Answer) -> None:
+def test_only_a_well_formed_list_of_the_contact_is_evidence(answer: Answer) -> None:
     assert judge(answer) == UNCLEAR

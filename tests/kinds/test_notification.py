@@ -11,11 +11,11 @@ from worker.outcome import Failed, Succeeded
 
 
 @pytest.mark.parametrize("nobody", ["", " | |", [], [None], None])
-def test_somebody_must_be_told(nobody: object) -> None:
+def test_a_notification_needs_recipients(nobody: object) -> None:
     assert problems(Notification, recipients=nobody) == [("recipients", "missing")]
 
 
-def test_something_must_be_told() -> None:
+def test_a_notification_needs_a_message() -> None:
     assert problems(Notification, header=" ", message="") == [("message", "missing")]
     assert row(Notification, header="", message="Nytt bud").header is None
     assert row(Notification, header="Hej", message="").message is None
@@ -25,7 +25,7 @@ def test_neither_sms_nor_express_is_fine() -> None:
     assert row(Notification, sms="nej", express="nej").body()["sms"] is False
 
 
-def test_nobody_is_told_twice() -> None:
+def test_recipients_are_notified_once() -> None:
     assert row(Notification, recipients="HAN1| HAN2 |HAN1").recipients == ("HAN1", "HAN2")
     assert row(Notification, recipients=["HAN1", "HAN1"]).body()["recipients"] == ("HAN1",)
 
@@ -39,7 +39,7 @@ def test_the_pages_heading_for_recipients_is_known_with_its_parentheses() -> Non
     assert Notification.headings[fold("Notifierings mottagare(userId)")] == "recipients"
 
 
-def test_true_is_success_and_false_told_nobody() -> None:
+def test_true_is_success_and_false_is_nobody_notified() -> None:
     assert Notification.read(Answer(200, b" true\n")) == Succeeded()
     outcome = Notification.read(Answer(200, b"false"))
     assert isinstance(outcome, Failed)

@@ -90,7 +90,7 @@ def test_an_expired_token_is_final_with_or_without_its_order(order: str | None) 
         Answer(200, b'{"orderTicketHasExpired":false,"orderId":"ORD9"}'),
     ],
 )
-def test_what_is_no_ticket_is_accepted_in_doubt(answer: Answer) -> None:
+def test_an_answer_without_a_ticket_is_accepted_in_doubt(answer: Answer) -> None:
     assert is_accepted_in_doubt(OrderToken.read(answer))
 
 

@@ -23,7 +23,7 @@ def test_a_perhaps_is_no_answer() -> None:
     assert problems(ViewingRegistration, sms_reminder="kanske") == [("sms_reminder", "not_a_flag")]
 
 
-def test_a_missing_time_slot_is_told() -> None:
+def test_a_missing_time_slot_is_reported() -> None:
     assert problems(ViewingRegistration, time_slot_id=" ") == [("time_slot_id", "missing")]
 
 
@@ -43,7 +43,7 @@ def test_yes_and_no_are_known_in_every_spelling(cell: Any, meant: bool | None) -
 OPTIONS = ("options_is_deadline_validation_enabled", "options_enable_booking_limit_validation")
 
 
-def test_options_are_there_only_if_one_is_said() -> None:
+def test_options_are_sent_only_if_one_is_given() -> None:
     assert "options" not in row(ViewingRegistration, **dict.fromkeys(OPTIONS, "")).body()
     assert row(ViewingRegistration, **{OPTIONS[0]: ""}).body()["options"] == {"enableBookingLimitValidation": True}
     nested = row(ViewingRegistration, **dict.fromkeys(OPTIONS, ""), options={"isDeadlineValidationEnabled": False})
@@ -100,7 +100,7 @@ def listing(*entries: Any, status: int = 200) -> Answer:
     return Answer(status, json.dumps(list(entries)).encode())
 
 
-def test_who_stands_at_the_time_slot_is_registered() -> None:
+def test_an_entry_at_the_time_slot_is_a_registration() -> None:
     assert presence_in(listing(entry())) is Presence.PRESENT
     assert presence_in(listing(entry(timeSlotId="TID2"), entry())) is Presence.PRESENT
 

@@ -51,7 +51,7 @@ def test_the_protocol_can_do_its_work() -> None:
     assert search_protocol(Rules()).worlds > 3 * search_protocol(without).worlds
 
 
-def test_the_page_shows_what_the_model_finds() -> None:
+def test_the_page_shows_the_models_counterexamples() -> None:
     """`python -m tests.model --page` prints what belongs between the two marks."""
     shown = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
     _, _, generated = shown.partition("<!-- the model -->\n")

@@ -45,7 +45,7 @@ def test_other_ends_are_left_by_requeue_or_late_evidence(state: State) -> None:
     assert {target for source, target in ARROWS if source == state} == ALLOWED_AFTER_THE_END
 
 
-def test_only_a_waiting_row_is_ever_claimed() -> None:
+def test_only_waiting_rows_are_claimed() -> None:
     assert {source for source, target in ARROWS if target is State.IN_FLIGHT} == WAITING
 
 

@@ -109,7 +109,7 @@ def stage(tmp_path: Path) -> Iterator[DemoProcesses]:
         yield stage
 
 
-def test_a_command_that_fails_is_told_with_its_last_words(stage: DemoProcesses) -> None:
+def test_a_failing_command_is_reported_with_its_last_output(stage: DemoProcesses) -> None:
     with pytest.raises(DemoFailed, match=r"(?s)ended with status 3:.*last words"):
         stage.run("failing", [program_path("python"), "-c", "print('last words'); raise SystemExit(3)"], seconds=20)
 
@@ -127,7 +127,7 @@ def test_waiting_ends_with_the_process_or_the_deadline(stage: DemoProcesses) -> 
         stage.wait_for("the moon", lambda: None, seconds=20)
 
 
-def test_what_was_started_is_ended_with_the_stage(tmp_path: Path) -> None:
+def test_processes_end_with_their_stage(tmp_path: Path) -> None:
     with DemoProcesses(tmp_path, clean_environment(os.environ)) as stage:
         command, port = broker_command(tmp_path)
         child = stage.start("broker", command)
@@ -162,7 +162,9 @@ def row(state: State, **columns: object) -> SimpleNamespace:
         (row(State.SUCCEEDED, kind="order_token"), {}, "never carried out"),
     ],
 )
-def test_the_audit_finds_what_was_planted(operation: object, calls: dict[int, list[str | None]], said: str) -> None:
+def test_the_audit_finds_a_planted_disagreement(
+    operation: object, calls: dict[int, list[str | None]], said: str
+) -> None:
     (problem,) = list_disagreements([operation], calls)  # type: ignore[list-item]
     assert said in problem
 

@@ -159,7 +159,7 @@ def test_another_configuration_file_opens_nothing(office: Office) -> None:
         assert "for loopback only" in process.output
 
 
-def test_without_a_login_it_must_be_told_to_start(office: Office) -> None:
+def test_without_a_login_flower_needs_the_setting_to_start(office: Office) -> None:
     with flower(office, FLOWER_BASIC_AUTH="", FLOWER_UNPROTECTED="1") as (_, address):
         assert requests.get(address, timeout=10).status_code == 200
         assert requests.get(f"{address}/api/workers", timeout=10).status_code == 401
@@ -182,7 +182,7 @@ CANARIES: dict[str, dict[str, object]] = {
 }  # fmt: skip
 
 
-def test_nobodys_data_is_in_the_broker_the_logs_or_flower(office: Office) -> None:
+def test_personal_data_is_in_no_broker_log_or_flower(office: Office) -> None:
     heard: list[str] = []
     aloud = ("--loglevel", "DEBUG")
     with (

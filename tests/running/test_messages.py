@@ -143,7 +143,7 @@ def test_a_ring_that_comes_many_times_sends_nothing_twice(office: Office) -> Non
     assert office.attempts() == 3
 
 
-def test_what_the_bell_publishes_is_a_plain_ring(office: Office) -> None:
+def test_published_rings_are_plain_rings(office: Office) -> None:
     office.record(1, kind="comeback")
     with worker(office.folder, {**office.settings, "DISPATCH_EVERY": "600"}) as running:
         running.says("ready")
@@ -152,7 +152,7 @@ def test_what_the_bell_publishes_is_a_plain_ring(office: Office) -> None:
         assert "dropped" not in running.output
 
 
-def test_a_ring_that_nobody_heard_in_time_is_not_answered(office: Office) -> None:
+def test_an_expired_ring_is_not_served(office: Office) -> None:
     office.record(1, kind="comeback")
     late = envelope(headers={"expires": "2026-01-01T00:00:00+00:00"})
     with worker(office.folder, {**office.settings, "DISPATCH_EVERY": "600"}) as running:
@@ -164,14 +164,14 @@ def test_a_ring_that_nobody_heard_in_time_is_not_answered(office: Office) -> Non
         assert office.states() == {State.PENDING: 1}
 
 
-def test_rings_that_nobody_hears_do_not_pile_up(office: Office) -> None:
+def test_unheard_rings_do_not_pile_up(office: Office) -> None:
     app = rings.publisher(Settings(broker_url=office.settings["BROKER_URL"]))
     for _ in range(3):
         rings.ring(app, ["comeback", "appointment"] * 30)
     assert office.broker.llen(rings.QUEUE) == rings.WAITING_AT_MOST
 
 
-def test_beat_asks_for_nothing_while_nobody_listens(office: Office) -> None:
+def test_beat_adds_no_chores_while_no_worker_listens(office: Office) -> None:
     office.broker.lpush(rings.CHORES, *([envelope()] * (rings.WAITING_AT_MOST - 1)))
     settings = {**office.settings, "DISPATCH_EVERY": "0.1"}
     with celery("beat", office.folder, settings, "--loglevel", "INFO") as running:

@@ -47,7 +47,7 @@ def post(base_url: str, password: str = PASSWORD) -> requests.Response:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_runs_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_sandbox_runs_until_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     ledger = tmp_path / "ledger.sqlite3"
     with started(tmp_path, "--ledger", str(ledger)) as (process, base_url):
         answer = post(base_url)
@@ -77,7 +77,7 @@ def test_it_stops_though_a_request_hangs(tmp_path: Path) -> None:
         assert read.count(applied=True) == 1
 
 
-def test_what_it_wrote_survives_a_kill(tmp_path: Path) -> None:
+def test_the_ledger_survives_a_kill(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.sqlite3"
     with started(tmp_path, "--ledger", str(ledger)) as (process, base_url):
         answer = post(base_url)
@@ -118,7 +118,7 @@ def test_a_wrong_option_is_a_usage_error(options: tuple[str, ...], words: str) -
     assert "Traceback" not in finished.stderr
 
 
-def test_a_taken_port_is_said_in_one_line() -> None:
+def test_a_taken_port_is_reported_in_one_line() -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -129,7 +129,7 @@ def test_a_taken_port_is_said_in_one_line() -> None:
     assert finished.stderr.count("\n") == 1
 
 
-def test_an_unusable_ledger_is_said_in_one_line(tmp_path: Path) -> None:
+def test_an_unusable_ledger_is_reported_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "letter.txt"
     file.write_text("Kära mäklare! " * 100)
     finished = run("--ledger", str(file))

@@ -105,7 +105,7 @@ def test_a_late_act_is_received_at_once_and_applied_later(sandbox: Sandbox) -> N
     assert len(get(sandbox, MEETINGS).json["meetings"]) == 1
 
 
-def test_a_late_act_happens_though_nobody_waits_for_it(sandbox: Sandbox) -> None:
+def test_a_late_act_happens_without_a_waiting_client(sandbox: Sandbox) -> None:
     play(sandbox, Fault.ACT_LATE, seconds=0.3)
     with connect(sandbox) as connection:
         connection.sendall(request_bytes())

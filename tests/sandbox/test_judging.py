@@ -155,7 +155,7 @@ def test_a_wrong_login_is_401_with_a_challenge(given: str) -> None:
     assert dict(answer.headers)["WWW-Authenticate"].startswith("Basic")
 
 
-def test_a_401_is_html_for_some_and_empty_for_others() -> None:
+def test_a_401_is_either_html_or_empty() -> None:
     answers = [refusal(CallKind.APPOINTMENT, path=f"/Appointment/M1/H{n}", Authorization="") for n in range(20)]
     assert {(answer.body[:9], answer.content_type) for answer in answers} == {
         (b"", ""),

@@ -21,7 +21,7 @@ def test_a_latency_is_read(text: str, latency: Latency) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1", "80ms-20ms", "1m", "1s-", "nan"])
-def test_what_is_no_latency_is_refused(text: str) -> None:
+def test_an_unreadable_latency_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="latency"):
         Latency.parse(text)
 

@@ -31,7 +31,7 @@ def test_a_received_request_is_not_yet_applied() -> None:
     assert entry.body == '{"date": "2026-12-09T14:00:00"}'
 
 
-def test_an_applied_call_makes_what_it_makes_in_swedish_time() -> None:
+def test_an_applied_call_is_dated_in_swedish_time() -> None:
     with Ledger() as ledger:
         effect = Effect(CALL, "CAL", datetime(2026, 12, 9, 14))  # noqa: DTZ001
         ledger.carry_out(receive(ledger), effect, remote_id="CAL1", current_time=NOW)

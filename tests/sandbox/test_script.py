@@ -40,7 +40,7 @@ def test_times_is_how_often() -> None:
     assert dealt == [Fault.CONFLICT, Fault.CONFLICT, None, None]
 
 
-def test_nth_counts_what_the_rest_of_the_match_lets_through() -> None:
+def test_nth_counts_calls_that_match_the_other_conditions() -> None:
     rule = Rule(fault=Fault.CONFLICT, match=Match(kind=CallKind.COMEBACK, nth=2))
     dealt = played([rule], [COMEBACK, NOTIFICATION, NOTIFICATION, COMEBACK, COMEBACK])
     assert dealt == [None, None, None, Fault.CONFLICT, None]
@@ -71,7 +71,7 @@ def test_the_order_in_which_paths_arrive_changes_nothing_for_each() -> None:
     )
 
 
-def test_a_rule_overrides_what_its_fault_does_to_the_call() -> None:
+def test_a_rule_may_override_its_faults_effect() -> None:
     assert [Rule(fault=Fault.SERVER_ERROR, applied=applied).activate().applied for applied in (None, True, False)] == [
         False,
         True,
@@ -87,7 +87,7 @@ def test_a_connection_fault_can_only_count_connections(fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET_BEFORE_READING, Fault.REFUSE_CONNECTIONS])
-def test_what_is_not_read_cannot_be_applied(fault: Fault) -> None:
+def test_a_fault_before_reading_cannot_be_applied(fault: Fault) -> None:
     with pytest.raises(ValidationError, match="cannot be applied"):
         Rule(fault=fault, applied=True)
 

@@ -102,7 +102,7 @@ def test_read_backs_see_only_their_own_contact_viewing_and_office(sandbox: Sandb
         assert get(sandbox, path).json == []
 
 
-def test_read_backs_do_not_see_what_was_not_applied(sandbox: Sandbox) -> None:
+def test_read_backs_see_only_applied_calls(sandbox: Sandbox) -> None:
     sandbox.play([{"fault": "server_error"}])
     call(sandbox, CallKind.COMEBACK)
     sandbox.play(None)

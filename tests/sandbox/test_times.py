@@ -38,7 +38,7 @@ def test_a_time_is_read_as_stockholms(text: str, time: datetime) -> None:
         "i morgon",
     ],
 )
-def test_what_is_no_time_is_not_read(text: str) -> None:
+def test_an_unreadable_time_is_none(text: str) -> None:
     assert read_time(text) is None
 
 

@@ -89,7 +89,7 @@ def test_a_rule_may_keep_a_call_from_being_carried_out(sandbox: Sandbox) -> None
         (Fault.UNAVAILABLE, None),
     ],
 )
-def test_retry_after_is_what_the_name_says(sandbox: Sandbox, fault: Fault, value: str | None) -> None:
+def test_retry_after_has_the_value_in_the_faults_name(sandbox: Sandbox, fault: Fault, value: str | None) -> None:
     sandbox.play([{"fault": fault, "seconds": 7}])
     assert call(sandbox, CallKind.COMEBACK).headers["Retry-After"] == value
 

@@ -91,7 +91,7 @@ def test_a_redirect_is_never_followed(house: House, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 505, 599, 600, 999, 101])
-def test_5xx_and_what_nobody_knows_is_unclear(house: House, status: int) -> None:
+def test_5xx_and_unknown_statuses_are_unclear(house: House, status: int) -> None:
     for body in (b"", b"<html>Bad gateway</html>"):
         error = house.outcome(http(f"{status} Oops", body))
         assert (type(error), error.status) == (ServerError, status)

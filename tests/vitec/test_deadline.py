@@ -69,7 +69,7 @@ def test_a_dripping_body_of_unknown_length_ends_at_the_deadline(house: House) ->
     assert time.monotonic() - began < LONG
 
 
-def test_a_refusal_whose_body_hangs_counts_by_its_status(house: House) -> None:
+def test_a_refusal_with_a_hanging_body_counts_by_its_status(house: House) -> None:
     wire = house.hanging(http("400 Bad", b"{", length=9))
     assert type(ended(house.client(wire), within=SHORT)) is Refused
 
@@ -141,7 +141,7 @@ def test_the_clients_own_timeout_bounds_a_longer_permit(house: House) -> None:
     assert time.monotonic() - began < LONG
 
 
-def test_one_cut_does_not_touch_the_others(house: House) -> None:
+def test_a_cut_request_does_not_touch_the_others(house: House) -> None:
     """Many requests side by side: those that hang are cut, those that are answered are answered."""
 
     def script(line: Line) -> None:

@@ -155,7 +155,7 @@ def test_a_tls_handshake_that_hangs_is_unreachable(house: House) -> None:
     assert not permit.written
 
 
-def test_what_was_never_written_is_tried_again_at_once(house: House) -> None:
+def test_an_unwritten_request_is_tried_again_at_once(house: House) -> None:
     lines = []
 
     def script(line: Line) -> None:

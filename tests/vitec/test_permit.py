@@ -12,14 +12,14 @@ def permit(seconds: float = 60.0) -> Permit:
     return Permit(time.monotonic() + seconds)
 
 
-def test_what_is_withdrawn_is_never_written() -> None:
+def test_a_revoked_permit_is_never_used() -> None:
     right = permit()
     assert right.revoke()
     assert not right.use()
     assert (right.written, right.revoked) == (False, True)
 
 
-def test_what_is_written_cannot_be_withdrawn() -> None:
+def test_a_used_permit_cannot_be_revoked() -> None:
     right = permit()
     assert right.use()
     assert not right.revoke()
@@ -72,7 +72,7 @@ def test_the_lease_is_asked_under_the_lock() -> None:
     assert withdrawn == [False]
 
 
-def test_of_many_who_try_at_once_exactly_one_verdict_stands() -> None:
+def test_a_permit_is_used_or_revoked_but_never_both() -> None:
     for _ in range(200):
         right = permit()
         start = threading.Barrier(4)

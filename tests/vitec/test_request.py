@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OK = http("200 OK", b"true")
 
 
-def test_the_request_is_what_vitec_documents(house: House) -> None:
+def test_the_request_is_as_vitec_documents_it(house: House) -> None:
     wire = house.answering(OK)
     ended(house.client(wire))
     head, _, body = wire.requests[0].partition(b"\r\n\r\n")

@@ -37,13 +37,13 @@ class Tries:
         return retry_unreachable(self(1), self, lambda: remaining, sleep=self.waits.append, chance=lambda: chance)
 
 
-def test_what_comes_through_is_tried_once() -> None:
+def test_an_answered_request_is_tried_once() -> None:
     tries = Tries(WELL)
     assert tries.run() is WELL
     assert (tries.numbers, tries.waits) == ([1], [])
 
 
-def test_what_was_not_reached_is_tried_twice_more() -> None:
+def test_an_unreachable_vitec_is_tried_three_times() -> None:
     last = Unreachable("third")
     tries = Tries(Unreachable("first"), Unreachable("second"), last)
     assert tries.run() is last

@@ -197,7 +197,7 @@ def _ended_by_the_server(db: Database) -> None:
     ending.dispose()
 
 
-def test_a_connection_that_has_rested_is_asked_and_made_anew(pg_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_connection_is_tested_and_replaced(pg_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "IDLE_AT_MOST", 0.0)
     _ended_by_the_server(pg_db)
     with pg_db.read() as connection:

@@ -54,7 +54,7 @@ def test_it_opens_at_the_next_beginning(window: Window, now: str, opens: str) ->
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1)), st.times(), st.times())  # noqa: DTZ001
-def test_what_opens_is_open_then(moment: datetime, begins: time, ends: time) -> None:
+def test_a_window_is_open_when_it_opens(moment: datetime, begins: time, ends: time) -> None:
     if begins != ends:
         window = Window(begins, ends)
         then = window.opens(moment.replace(tzinfo=UTC))

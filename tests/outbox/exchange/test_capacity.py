@@ -10,7 +10,7 @@ from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import Turn
 
 
-def test_living_turns_share_what_the_environment_allows(db: Database) -> None:
+def test_living_turns_share_the_environments_limit(db: Database) -> None:
     for customer in ("M30001", "M30002"):
         for _ in range(9):
             make(db, customer_id=customer)

@@ -135,7 +135,7 @@ def test_doubt_waits_for_a_person_and_is_never_claimed(db: Database, clock: Fixe
     assert turns.due_kinds(db) == {}
 
 
-def test_many_are_settled_at_once_each_in_its_own_way(db: Database) -> None:
+def test_attempts_are_settled_together_each_by_its_outcome(db: Database) -> None:
     for _ in range(4):
         make(db)
     turn = begin(db)
@@ -200,7 +200,7 @@ def test_a_short_lease_is_renewed_before_the_claim(db: Database, clock: FixedClo
         assert factory.lane(connection).lease_until == MOMENT + timedelta(seconds=11 + 45)
 
 
-def test_evidence_outweighs_what_the_attempt_in_flight_brings(db: Database) -> None:
+def test_evidence_outweighs_the_attempt_in_flight(db: Database) -> None:
     make(db)
     turn = begin(db)
     (claimed,) = claim(db, turn).claimed

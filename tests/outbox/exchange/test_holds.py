@@ -44,7 +44,7 @@ def test_after_a_hold_one_goes_first_until_a_success(db: Database, scope: Scope)
         assert connection.execute(select(Hold.id)).all() == []
 
 
-def test_one_goes_first_among_all_lanes_of_the_scope(db: Database) -> None:
+def test_one_probe_serves_all_lanes_of_the_scope(db: Database) -> None:
     make(db), make(db, kind="appointment")
     comebacks, appointments = begin(db), begin(db, "appointment")
     with db.write() as connection:
@@ -53,7 +53,7 @@ def test_one_goes_first_among_all_lanes_of_the_scope(db: Database) -> None:
     assert claim(db, appointments).claimed == ()
 
 
-def test_a_pause_of_another_customer_holds_nobody_else(db: Database) -> None:
+def test_a_pause_of_another_scope_holds_no_lane_here(db: Database) -> None:
     make(db)
     turn = begin(db)
     with db.write() as connection:
@@ -87,7 +87,7 @@ def test_one_reason_from_many_rows_is_one_strike(db: Database, clock: FixedClock
     assert (hold.strikes, hold.until) == (2, MOMENT + timedelta(seconds=3601 + 7200))
 
 
-def test_retry_after_is_kept_as_said_and_never_shortened(db: Database) -> None:
+def test_retry_after_is_never_shortened(db: Database) -> None:
     make(db), make(db)
     turn = begin(db)
     one, two = claim(db, turn).claimed

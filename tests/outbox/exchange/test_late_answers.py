@@ -112,7 +112,7 @@ def test_a_late_failure_moves_no_row_decided_since(
     assert entries(db, claimed.id)[-1].event is Event.LATE
 
 
-def test_a_late_doubt_lets_the_quiet_time_begin_anew(db: Database, clock: FixedClock) -> None:
+def test_a_late_doubt_restarts_the_quiet_time(db: Database, clock: FixedClock) -> None:
     turn, claimed = overtaken(db, clock)
     clock.advance(20)
     assert settle(db, turn, [done(claimed, DOUBT)]).moved == {}
@@ -218,7 +218,7 @@ def test_a_late_acceptance_succeeds_without_its_id(db: Database, state: str, clo
     assert (row.remote_id, row.error_code, row.needs_person) == (None, "unreadable_answer", True)
 
 
-def test_a_late_acceptance_outweighs_what_the_attempt_in_flight_brings(db: Database, clock: FixedClock) -> None:
+def test_a_late_acceptance_outweighs_the_attempt_in_flight(db: Database, clock: FixedClock) -> None:
     turn, first = overtaken(db, clock)
     second_turn, second = again_in_flight(db, first, clock)
     settle(db, turn, [done(first, ACCEPTED)])
@@ -226,7 +226,7 @@ def test_a_late_acceptance_outweighs_what_the_attempt_in_flight_brings(db: Datab
     assert read(db, first.id).state is State.SUCCEEDED
 
 
-def test_what_vitec_has_accepted_no_late_refusal_sends_again(db: Database, clock: FixedClock) -> None:
+def test_a_late_refusal_never_resends_an_accepted_row(db: Database, clock: FixedClock) -> None:
     turn, first = overtaken(db, clock)
     second_turn, second = again_in_flight(db, first, clock)
     clock.advance(45)

@@ -55,9 +55,7 @@ def test_an_exchange_waiting_for_the_environment_holds_no_lane(pg_db: Database, 
     assert len(waiting.finish().claimed) == 1
 
 
-def test_two_exchanges_at_once_share_what_the_environment_allows(
-    pg_db: Database, pg_url: str, clock: FixedClock
-) -> None:
+def test_two_exchanges_at_once_share_the_environments_limit(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
     """The second counts only when the first has committed its claim."""
     for customer in ("M1", "M2"):
         for _ in range(4):
@@ -119,7 +117,7 @@ def test_a_lane_lost_while_waiting_is_not_claimed_from(
     assert read(pg_db, id_).state is State.PENDING
 
 
-def test_what_is_claimed_is_picked_once_before_anything_is_changed(pg_db: Database, statements: list[str]) -> None:
+def test_a_claim_picks_its_rows_once_before_changing_them(pg_db: Database, statements: list[str]) -> None:
     """As a subquery with a limit another plan may run it once per row, and claim without any limit."""
     make(pg_db)
     turn = begin(pg_db)
@@ -133,7 +131,7 @@ def test_what_is_claimed_is_picked_once_before_anything_is_changed(pg_db: Databa
     assert "expires_at >" in claiming
 
 
-def test_a_row_that_somebody_else_is_changing_is_passed_over(pg_db: Database, pg_url: str) -> None:
+def test_a_claim_skips_rows_locked_by_another_transaction(pg_db: Database, pg_url: str) -> None:
     """A person, or an import that brings new content, may be at it: the lane goes on without it."""
     busy, free = make(pg_db), make(pg_db)
     turn = begin(pg_db)

@@ -39,7 +39,7 @@ def test_a_look_up_that_is_due_makes_its_lane_due(scene: Scene, clock: FixedCloc
     assert turns.due_kinds(scene.db) == {"comeback": 1}
 
 
-def test_one_that_is_a_persons_is_not_looked_up(scene: Scene, clock: FixedClock) -> None:
+def test_a_row_that_needs_a_person_is_not_looked_up(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful()
     with scene.db.write() as connection:
         connection.execute(update(Operation).where(Operation.id == id_).values(needs_person=True))
@@ -47,7 +47,7 @@ def test_one_that_is_a_persons_is_not_looked_up(scene: Scene, clock: FixedClock)
     assert scene.exchange(want=5).look_ups == ()
 
 
-def test_what_is_there_has_succeeded(scene: Scene, clock: FixedClock) -> None:
+def test_a_row_found_present_has_succeeded(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET)
     scene.look_up(THERE)
@@ -74,7 +74,7 @@ def test_two_absences_with_the_gap_between_allow_one_more_send(scene: Scene, clo
     assert (row.send_again_until, row.absent_since, row.first_claimed_at) == (None, None, MOMENT)
 
 
-def test_an_unclear_answer_between_two_absences_starts_anew(scene: Scene, clock: FixedClock) -> None:
+def test_an_unclear_answer_between_absences_starts_over(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET)
     for sighting in (ABSENT, UNCLEAR, ABSENT):
@@ -123,9 +123,7 @@ def test_old_leave_that_is_not_confirmed_is_doubt_again(scene: Scene, clock: Fix
 
 
 @pytest.mark.parametrize("sighting", [ABSENT, UNCLEAR])
-def test_a_look_up_whose_row_has_moved_on_changes_nothing(
-    scene: Scene, clock: FixedClock, sighting: LookUpResult
-) -> None:
+def test_a_look_up_of_a_moved_row_changes_nothing(scene: Scene, clock: FixedClock, sighting: LookUpResult) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET)
     (first,) = scene.exchange(want=5).look_ups
@@ -205,7 +203,7 @@ def test_nothing_is_concluded_while_another_like_it_is_under_way(scene: Scene, c
     assert scene.row(id_).state is State.IN_DOUBT
 
 
-def test_what_others_own_is_handed_to_the_look_up(scene: Scene, clock: FixedClock) -> None:
+def test_a_look_up_knows_the_ids_of_other_rows(scene: Scene, clock: FixedClock) -> None:
     scene.make(State.SUCCEEDED, match_key="A", remote_id="THEIRS")
     scene.make(State.SUCCEEDED, match_key="B", remote_id="UNRELATED")
     scene.doubtful(match_key="A")
@@ -223,7 +221,7 @@ def test_a_match_may_belong_to_a_row_without_id(scene: Scene, clock: FixedClock)
     assert (scene.row(id_).state, scene.row(id_).remote_id) == (State.IN_DOUBT, None)
 
 
-def test_one_whose_id_is_known_stands_in_nobodys_way(scene: Scene, clock: FixedClock) -> None:
+def test_a_row_with_a_known_id_hinders_no_look_up(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful(match_key="A")
     scene.make(State.SUCCEEDED, match_key="A", remote_id="THEIRS")
     clock.advance(QUIET)
@@ -263,7 +261,7 @@ def test_look_ups_and_sends_share_the_room(scene: Scene, clock: FixedClock) -> N
     assert (len(result.look_ups), len(result.claimed)) == (1, 4)
 
 
-def test_a_late_doubt_begins_the_quiet_time_anew(scene: Scene, clock: FixedClock) -> None:
+def test_a_rescued_attempts_late_doubt_restarts_the_quiet_time(scene: Scene, clock: FixedClock) -> None:
     """The worker was believed dead, and its attempt ended only later, in doubt too (turn.md 22)."""
     id_ = scene.make()
     (claimed,) = scene.exchange(want=1).claimed

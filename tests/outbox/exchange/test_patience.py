@@ -46,7 +46,7 @@ def test_so_does_a_doubt_that_old_leave_has_become(scene: Scene, clock: FixedClo
         clock.advance(GAP)
 
 
-def test_look_ups_whose_worker_died_cost_no_patience(scene: Scene, clock: FixedClock) -> None:
+def test_look_ups_of_dead_workers_cost_no_patience(scene: Scene, clock: FixedClock) -> None:
     """They have proven nothing, not even that Vitec's answer is unclear."""
     id_ = scene.doubtful()
     clock.advance(QUIET)

@@ -70,7 +70,7 @@ def test_held_and_paused_lanes_are_rescued_too(db: Database, scope: Scope, clock
     assert read(db, id_).state is State.IN_DOUBT
 
 
-def test_whoever_was_only_paused_learns_it_and_claims_nothing(db: Database, clock: FixedClock) -> None:
+def test_a_paused_worker_claims_nothing_after_its_rescue(db: Database, clock: FixedClock) -> None:
     first = make(db)
     make(db)
     turn = begin(db)
@@ -127,7 +127,7 @@ def test_a_new_turn_rescues_every_row_in_flight(db: Database) -> None:
     assert read(db, elsewhere).state is State.IN_FLIGHT
 
 
-def test_whoever_has_lost_the_lane_clears_nothing(db: Database) -> None:
+def test_a_turn_that_lost_its_lane_settles_no_leftovers(db: Database) -> None:
     id_ = make(db, State.IN_FLIGHT)
     stranger = turns.Turn(factory.CUSTOMER, "comeback", "crm-contact", lane(db).token - 1)
     assert rescue.settle_leftovers(db, stranger, died, "here:1") == 0

@@ -44,7 +44,7 @@ def test_final_states_and_only_they_have_an_end(db: Database, turn: Turn, name: 
 
 
 @pytest.mark.parametrize(("name", "acted"), [(name, name in {"success", "accepted"}) for name in EVERY])
-def test_what_proves_that_vitec_acted_is_dated(db: Database, turn: Turn, name: str, acted: bool) -> None:
+def test_proof_that_vitec_acted_is_dated(db: Database, turn: Turn, name: str, acted: bool) -> None:
     (claimed,) = claim(db, turn).claimed
     settle_by_exchange(db, turn, [done(claimed, EVERY[name])])
     assert (read(db, claimed.id).acted_at == MOMENT) is acted
@@ -60,7 +60,7 @@ def test_only_a_row_in_flight_is_settled(db: Database, state: State) -> None:
     assert entries(db, id_) == []
 
 
-def test_only_the_attempt_that_is_named_is_settled(db: Database, turn: Turn) -> None:
+def test_only_the_named_attempt_is_settled(db: Database, turn: Turn) -> None:
     (claimed,) = claim(db, turn).claimed
     stale = Finished(claimed.id, claimed.attempt - 1, REFUSAL, "here:1")
     with db.write() as connection:
@@ -68,7 +68,7 @@ def test_only_the_attempt_that_is_named_is_settled(db: Database, turn: Turn) -> 
     assert read(db, claimed.id).state is State.IN_FLIGHT
 
 
-def test_attempts_only_grow_also_after_what_costs_nothing(db: Database, turn: Turn, clock: FixedClock) -> None:
+def test_attempts_grow_even_after_free_failures(db: Database, turn: Turn, clock: FixedClock) -> None:
     """401, 403, 429 and revocations leave the budget alone; the fence rises all the same."""
     free = Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, failures=0, code="unauthorized")
     id_ = 0
@@ -102,7 +102,7 @@ def test_a_cancel_is_not_carried_out_after_a_success(db: Database, turn: Turn) -
     assert read(db, claimed.id).state is State.SUCCEEDED
 
 
-def test_the_history_says_what_the_attempt_itself_argued_for(db: Database, turn: Turn) -> None:
+def test_the_history_keeps_the_attempts_own_outcome(db: Database, turn: Turn) -> None:
     (claimed,) = claim(db, turn).claimed
     resent = Settlement(State.RETRYABLE, State.IN_DOUBT, delay=2, failures=1, code="unanswered")
     settle_by_exchange(db, turn, [done(claimed, resent)])

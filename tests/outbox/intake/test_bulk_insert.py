@@ -37,14 +37,14 @@ def test_they_are_recorded_in_their_order_and_by_no_insert(pg_db: Database) -> N
     assert found == [one.source_id for one in rows()]
 
 
-def test_one_that_is_known_costs_none_of_the_others(pg_db: Database) -> None:
+def test_a_known_row_costs_none_of_the_new_ones(pg_db: Database) -> None:
     record(pg_db, row("old", "C-100"))
     expected = [IntakeResult.RECORDED] * MANY
     expected[100] = IntakeResult.REVISED
     assert record(pg_db, *rows(), known=KnownShare.NONE) == expected
 
 
-def test_what_the_database_refuses_is_told_without_the_row(pg_db: Database) -> None:
+def test_a_refused_insert_is_reported_without_the_row(pg_db: Database) -> None:
     with pytest.raises(DBAPIError) as caught:
         record(pg_db, *rows(payload=BROKEN), known=KnownShare.NONE)
     assert "invalid input syntax" in str(caught.value)

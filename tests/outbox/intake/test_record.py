@@ -54,7 +54,7 @@ def test_the_same_content_changes_nothing_in_any_state(db: Database, state: Stat
 
 
 @pytest.mark.parametrize("state", WAITING)
-def test_new_content_replaces_what_waits_and_leaves_the_fence(db: Database, state: State, clock: FixedClock) -> None:
+def test_new_content_of_a_waiting_row_keeps_its_attempt(db: Database, state: State, clock: FixedClock) -> None:
     id_ = made(db, state)
     before = operation(db, id_)
     clock.advance(60)
@@ -74,7 +74,7 @@ def test_new_content_replaces_what_waits_and_leaves_the_fence(db: Database, stat
 
 
 @pytest.mark.parametrize("state", ENDED)
-def test_new_content_mends_what_ended_without_success(db: Database, state: State, clock: FixedClock) -> None:
+def test_new_content_revives_a_row_ended_without_success(db: Database, state: State, clock: FixedClock) -> None:
     told = {"reported_at": factory.MOMENT, "attempt": 4, "failures": 3, "error_code": "refused", "error_detail": "x"}
     id_ = made(db, state, **told, look_ups=2, needs_person=True)
     clock.advance(60)
@@ -101,14 +101,14 @@ def test_new_content_waits_for_the_verdict_in_flight(db: Database, state: State)
 
 
 @pytest.mark.parametrize("state", UNDECIDED)
-def test_the_old_content_again_takes_back_what_waited(db: Database, state: State) -> None:
+def test_the_old_content_withdraws_a_waiting_revision(db: Database, state: State) -> None:
     id_ = made(db, state)
     record(db, row())
     assert record(db, row("old")) == [IntakeResult.UNCHANGED]
     assert operation(db, id_).revision is None
 
 
-def test_what_has_been_sent_stays_as_it_is(db: Database) -> None:
+def test_a_sent_row_stays_unchanged(db: Database) -> None:
     id_ = made(db, State.SUCCEEDED)
     before = operation(db, id_)
     assert record(db, row()) == [IntakeResult.ALREADY_SENT]
@@ -179,7 +179,7 @@ def test_unchanged_rows_are_neither_inserted_nor_read_back(db: Database) -> None
 
 
 @pytest.mark.parametrize("note", ["a\\b", "\\N", "\\.", "tab\tand\nbreak", "'\"", "åäö\u2028\x85", "{}"])
-def test_what_people_wrote_comes_through_as_it_is(db: Database, note: str) -> None:
+def test_texts_are_stored_unchanged(db: Database, note: str) -> None:
     plain = {"payload_hash": "hash", "match_key": "C\\1/key"}
     record(db, row(note, source_id="C\\1", send_after=factory.MOMENT, **plain))
     with db.read() as connection:

@@ -94,7 +94,7 @@ WAYS: tuple[Callable[[Scene, FixedClock], None], ...] = (
 
 
 @pytest.mark.parametrize("way", [*WAYS, by_a_rescue_of_what_was_known_to_have_acted], ids=lambda way: way.__name__)
-def test_a_child_is_told_of_its_parents_success(
+def test_a_parents_success_releases_its_child(
     scene: Scene, clock: FixedClock, way: Callable[[Scene, FixedClock], None]
 ) -> None:
     parent = make(scene.db, source_id="P")
@@ -114,7 +114,9 @@ def test_and_its_lane_is_woken(scene: Scene, clock: FixedClock, way: Callable[[S
     assert turns.due_kinds(scene.db).get("appointment") == 1
 
 
-def test_it_is_told_in_the_transaction_of_the_success(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
+def test_children_are_released_in_the_transaction_of_the_success(
+    pg_db: Database, pg_url: str, clock: FixedClock
+) -> None:
     make(pg_db, source_id="P")
     id_ = child(pg_db)
     turn = begin(pg_db)
@@ -155,7 +157,7 @@ def test_a_requeued_child_learns_its_parents_end(db: Database) -> None:
     assert read(db, id_).parent_done
 
 
-def test_a_parent_that_is_requeued_is_waited_for_anew(db: Database) -> None:
+def test_a_child_waits_for_a_requeued_parent(db: Database) -> None:
     parent = make(db, State.FAILED, source_id="P")
     assert reconciling.carry_out(db, [parent], Requeue(), ANNA).done
     id_ = child(db)
@@ -194,7 +196,7 @@ def test_a_turn_releases_one_batch_and_housekeeping_the_others(db: Database, mon
     assert all(read(db, id_).parent_done for id_ in ids)
 
 
-def test_a_success_asks_after_children_only_where_somebody_waits(db: Database) -> None:
+def test_a_success_looks_for_children_only_if_any_wait(db: Database) -> None:
     asked: list[str] = []
     make(db, source_id="P")
     turn = begin(db)
@@ -208,7 +210,7 @@ def test_a_success_asks_after_children_only_where_somebody_waits(db: Database) -
     assert not any("child.feed" in statement for statement in asked)
 
 
-def test_what_has_ended_is_told_nothing(db: Database) -> None:
+def test_an_ended_child_is_not_released(db: Database) -> None:
     """Its history would say otherwise; whoever brings it back asks anew."""
     make(db, source_id="P")
     id_ = child(db, state=State.CANCELLED, finalized_at=MOMENT)

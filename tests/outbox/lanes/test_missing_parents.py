@@ -49,7 +49,7 @@ def test_a_missing_parent_is_reported_once_after_its_time(db: Database, clock: F
     assert read(db, id_).state is State.PENDING
 
 
-def test_nothing_is_told_where_the_office_wants_to_hear_nothing(db: Database, clock: FixedClock) -> None:
+def test_a_limit_of_zero_reports_no_missing_parents(db: Database, clock: FixedClock) -> None:
     child(db, "nobody")
     clock.advance(10 * DAY)
     assert (missing_parents.report_missing(db, 0.0), told(db)) == (0, [])

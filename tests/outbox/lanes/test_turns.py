@@ -44,7 +44,7 @@ def test_a_turn_is_signed_leased_and_numbered(db: Database) -> None:
     assert turn.function_group == row.function_group
 
 
-def test_a_leased_lane_waits_for_nobody_until_the_lease_ends(db: Database, clock: FixedClock) -> None:
+def test_a_leased_lane_is_not_due_until_the_lease_ends(db: Database, clock: FixedClock) -> None:
     make(db)
     begin(db)
     assert turns.due_kinds(db) == {}
@@ -119,7 +119,7 @@ def test_a_lane_at_the_back_stays_there_whatever_is_enqueued(db: Database, clock
     assert taken.customer_id == "M2"
 
 
-def test_a_lane_whose_work_is_for_later_is_due_later(db: Database) -> None:
+def test_a_lane_with_later_work_is_due_later(db: Database) -> None:
     make(db, next_attempt_at=MOMENT + timedelta(minutes=5))
     make(db)
     turn = begin(db)
@@ -138,7 +138,7 @@ def test_an_emptied_lane_is_due_no_more(db: Database) -> None:
     assert lane(db).due_at is None
 
 
-def test_whoever_has_lost_the_lane_gives_nothing_back(db: Database, clock: FixedClock) -> None:
+def test_a_turn_that_lost_its_lane_releases_nothing(db: Database, clock: FixedClock) -> None:
     make(db)
     turn = begin(db)
     clock.advance(46)
@@ -208,7 +208,7 @@ def claim_nothing_else(db: Database, turn: Turn) -> bool:
     return seen
 
 
-def test_a_lane_whose_enqueuer_died_before_waking_it_is_found(db: Database) -> None:
+def test_a_lane_that_was_never_woken_is_found(db: Database) -> None:
     make(db)
     assert lane(db).due_at is None
     assert turns.wake_missed(db) == 1

@@ -58,7 +58,7 @@ def test_a_decision_that_lost_a_race_is_repeated(db: Database, database_url: str
     assert [entry.event for entry in entries(db, id_)].count(Event.DECIDED) == 1
 
 
-def test_whose_remote_id_it_is_is_found_by_its_index(pg_db: Database) -> None:
+def test_the_owner_of_a_remote_id_is_found_by_index(pg_db: Database) -> None:
     """Each decision about a remote id would otherwise read the whole table, while others wait."""
     owner = make(pg_db, State.SUCCEEDED, remote_id="R1")
     other = make(pg_db, State.IN_DOUBT)

@@ -51,7 +51,7 @@ def test_a_paused_scope_is_not_served_until_it_is_resumed(db: Database, clock: F
     assert holds(db) == []
 
 
-def test_a_pause_says_who_and_why(db: Database) -> None:
+def test_a_pause_records_its_author_and_reason(db: Database) -> None:
     pauses.pause(db, [GROUP], by="anna", note="stängt")
     (hold,) = holds(db)
     assert (hold.reason, hold.by, hold.note, hold.until, hold.since) == (Reason.PAUSED, "anna", "stängt", None, MOMENT)

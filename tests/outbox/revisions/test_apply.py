@@ -43,7 +43,7 @@ def test_new_content_replaces_content_without_effect(db: Database, state: State,
 
 
 @pytest.mark.parametrize("state", ENDED)
-def test_after_an_end_without_success_the_new_content_begins_anew(db: Database, state: State) -> None:
+def test_after_an_end_without_success_new_content_starts_over(db: Database, state: State) -> None:
     id_ = made(db, State.IN_FLIGHT)
     record(db, row())
     settle(db, id_, state, failures=12, error_code="exhausted")

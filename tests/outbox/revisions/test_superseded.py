@@ -132,7 +132,7 @@ def test_with_the_new_content_in_flight_its_settlement_shows_it(
     assert (row.state, row.error_code, row.needs_person) == (State.SUCCEEDED, code, True)
 
 
-def test_a_person_who_has_seen_it_takes_the_question_off(db: Database, clock: FixedClock) -> None:
+def test_a_person_can_clear_the_question(db: Database, clock: FixedClock) -> None:
     turn, claimed = overtaken(db, clock)
     export(db, "new")
     settle(db, turn, [done(claimed, SUCCESS)])
@@ -167,7 +167,7 @@ def test_a_sighting_may_belong_to_a_row_like_ours(scene: Scene, clock: FixedCloc
 
 
 @pytest.mark.parametrize(("key", "stays"), [("old key", True), ("new key", False)])
-def test_leave_to_send_again_is_for_what_was_looked_up(scene: Scene, clock: FixedClock, key: str, stays: bool) -> None:
+def test_resend_permission_ends_with_a_new_match_key(scene: Scene, clock: FixedClock, key: str, stays: bool) -> None:
     """Grown old, it would have Vitec asked about something that was never sent, and what is there taken for ours."""
     id_ = scene.doubtful(**OLD)
     clock.advance(QUIET)

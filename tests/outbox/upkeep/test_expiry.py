@@ -19,7 +19,7 @@ WAITING = (State.PENDING, State.RETRYABLE)
 
 
 @pytest.mark.parametrize("state", WAITING)
-def test_what_waits_past_its_time_expires_and_is_news(db: Database, state: State, clock: FixedClock) -> None:
+def test_an_overdue_row_expires_and_is_reported_again(db: Database, state: State, clock: FixedClock) -> None:
     id_ = make(db, state, expires_at=MOMENT + timedelta(seconds=10), reported_at=MOMENT)
     clock.advance(9.999)
     assert expiry.expire_overdue(db) == 0
@@ -57,7 +57,7 @@ def test_a_child_waits_while_its_parent_may_still_succeed(db: Database, parent: 
     assert expiry.fail_orphans(db) == 0
 
 
-def test_a_parent_of_another_feed_is_nobodys_parent(db: Database) -> None:
+def test_a_row_of_another_feed_is_no_parent(db: Database) -> None:
     make(db, State.FAILED, kind="appointment", source_id="P", feed="other")
     make(db, after_kind="appointment", after_source_id="P")
     assert expiry.fail_orphans(db) == 0
@@ -85,7 +85,7 @@ def test_a_row_does_not_expire_during_its_claim(pg_db: Database, pg_url: str, cl
     assert read(pg_db, id_).state is State.IN_FLIGHT
 
 
-def test_an_expired_row_makes_nobody_due(db: Database, clock: FixedClock) -> None:
+def test_an_expired_row_makes_no_lane_due(db: Database, clock: FixedClock) -> None:
     make(db, expires_at=MOMENT + timedelta(seconds=5))
     wake_all(db)
     assert turns.due_kinds(db) == {"comeback": 1}
@@ -94,7 +94,7 @@ def test_an_expired_row_makes_nobody_due(db: Database, clock: FixedClock) -> Non
 
 
 @pytest.mark.parametrize("end", [expiry.expire_overdue, expiry.fail_orphans])
-def test_what_is_ended_keeps_nothing_of_its_look_ups(db: Database, end: Callable[[Database], int]) -> None:
+def test_an_ended_row_keeps_no_traces_of_look_ups(db: Database, end: Callable[[Database], int]) -> None:
     make(db, State.FAILED, kind="appointment", source_id="P")
     id_ = make(
         db,
@@ -141,7 +141,7 @@ FROM operations, generate_series(1, 50000) AS n WHERE source_id = 'of pending'
 """
 
 
-def test_postgresql_finds_what_ends_without_reading_what_does_not(plans: dict[str, str]) -> None:
+def test_postgresql_finds_rows_to_end_by_index(plans: dict[str, str]) -> None:
     for index, plan in plans.items():
         assert f"using {index} on " in plan, plan
         assert "Seq Scan on operations" not in plan, plan

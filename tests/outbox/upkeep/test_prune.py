@@ -38,7 +38,7 @@ def test_rows_ended_long_ago_lose_only_their_content(db: Database, clock: FixedC
     assert [(entry.detail, entry.answer) for entry in entries] == [(None, None)] * len(entries)
 
 
-def test_what_a_late_answer_said_is_blanked_too(db: Database, clock: FixedClock) -> None:
+def test_late_answers_are_blanked_too(db: Database, clock: FixedClock) -> None:
     with db.write() as connection:
         made = factory.make_operation(connection, State.SUCCEEDED)
         late = {"event": Event.LATE, "attempt": 1, "detail": "Eva", "answer": {"name": "Eva"}, "at": clock.moment}

@@ -73,7 +73,7 @@ def test_the_newest_come_first_page_by_page(db: Database) -> None:
         (OperationFilter(states=frozenset({State.FAILED}), codes=frozenset({"unanswered"})), set()),
     ],
 )
-def test_a_filter_lets_through_what_all_its_parts_allow(db: Database, wanted: OperationFilter, found: set[str]) -> None:
+def test_a_row_passes_a_filter_by_all_its_parts(db: Database, wanted: OperationFilter, found: set[str]) -> None:
     make(db, State.PENDING, source_id="p")
     make(db, State.RETRYABLE, source_id="r")
     make(db, State.FAILED, source_id="f")
@@ -117,7 +117,7 @@ def test_all_that_is_known_of_an_operation_is_shown(db: Database) -> None:
         (OperationFilter(needs_person=True), "ix_operations_needs_person"),
     ],
 )
-def test_what_is_few_is_found_by_its_partial_index(db: Database, wanted: OperationFilter, index: str) -> None:
+def test_rare_states_are_found_by_partial_indexes(db: Database, wanted: OperationFilter, index: str) -> None:
     query = operations._narrowed(select(Operation.id), wanted)
     written = str(query.compile(db.engine, compile_kwargs={"literal_binds": True}))
     with db.write() as connection:

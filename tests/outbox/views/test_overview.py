@@ -30,7 +30,7 @@ def test_operations_are_counted_by_kind_and_state(db: Database) -> None:
     assert counts == {("appointment", State.PENDING): 1, **{("comeback", state): 1 for state in State}}
 
 
-def test_what_has_ended_can_be_left_out(db: Database) -> None:
+def test_ended_rows_can_be_left_out(db: Database) -> None:
     with db.write() as connection:
         for state in State:
             make_operation(connection, state)
@@ -38,7 +38,7 @@ def test_what_has_ended_can_be_left_out(db: Database) -> None:
     assert read_overview(db, finals=False).counts == {("comeback", state): 1 for state in alive}
 
 
-def test_the_lane_that_waits_longest_is_told(db: Database, clock: FixedClock) -> None:
+def test_the_overview_shows_the_longest_waiting_lane(db: Database, clock: FixedClock) -> None:
     with db.write() as connection:
         make_operation(connection, next_attempt_at=MOMENT)
         make_operation(connection, kind="appointment", next_attempt_at=MOMENT - timedelta(seconds=30))
@@ -49,7 +49,7 @@ def test_the_lane_that_waits_longest_is_told(db: Database, clock: FixedClock) ->
     assert (seen.due_since, seen.due_lanes) == (MOMENT - timedelta(seconds=30), 2)
 
 
-def test_what_is_held_is_not_due(db: Database) -> None:
+def test_held_rows_are_not_due(db: Database) -> None:
     with db.write() as connection:
         make_operation(connection)
         make_operation(connection, State.FAILED)
@@ -71,7 +71,7 @@ def test_holds_come_with_those_of_people_first(db: Database, clock: FixedClock) 
     ]
 
 
-def test_a_turn_is_told_as_long_as_its_lease_lasts(db: Database, clock: FixedClock) -> None:
+def test_a_turn_is_shown_while_its_lease_lasts(db: Database, clock: FixedClock) -> None:
     with db.write() as connection:
         make_operation(connection, State.IN_FLIGHT)
     assert [turn["worker"] for turn in read_overview(db).turns] == ["host:4711"]
@@ -86,7 +86,7 @@ def test_the_latest_files_come_first(db: Database) -> None:
     assert [file["name"] for file in read_overview(db).files] == [f"{n}.csv" for n in range(LATEST_FILES, 0, -1)]
 
 
-def test_what_the_crm_has_not_been_told_is_counted(db: Database) -> None:
+def test_unreported_rows_are_counted(db: Database) -> None:
     with db.write() as connection:
         make_operation(connection, State.PENDING)
         make_operation(connection, State.SUCCEEDED)

@@ -29,7 +29,7 @@ def told_as(db: Database, id_: int) -> ReportedState:
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_what_has_ended_or_is_in_doubt_is_news(db: Database, state: State) -> None:
+def test_ended_and_doubtful_rows_are_unreported(db: Database, state: State) -> None:
     with db.write() as connection:
         id_ = factory.make_operation(connection, state)
     news = state not in {State.PENDING, State.IN_FLIGHT, State.RETRYABLE}
@@ -37,7 +37,7 @@ def test_what_has_ended_or_is_in_doubt_is_news(db: Database, state: State) -> No
     assert [row.id for row in unreported.unreported_operations(db, everything=True)] == [id_]
 
 
-def test_what_was_told_is_no_news_until_its_verdict_changes(db: Database) -> None:
+def test_a_reported_row_is_unreported_after_a_new_verdict(db: Database) -> None:
     with db.write() as connection:
         id_ = factory.make_operation(connection, State.IN_DOUBT)
     assert reported.mark_operations_reported(db, [told_as(db, id_)]) == 1
@@ -74,7 +74,7 @@ def test_pages_leave_nothing_out_and_nothing_twice(db: Database, monkeypatch: py
     assert len(list(unreported.unreported_rejections(db, everything=True))) == 7
 
 
-def test_feeds_and_files_are_told_apart(db: Database) -> None:
+def test_unreported_rows_are_read_by_feed(db: Database) -> None:
     with db.write() as connection:
         mine = factory.make_operation(connection, State.FAILED)
         factory.make_operation(connection, State.FAILED, feed="other")
@@ -86,7 +86,7 @@ def test_feeds_and_files_are_told_apart(db: Database) -> None:
     assert [found.id for found in unreported.unreported_rejections(db, file="a.csv")] == [row]
 
 
-def test_what_is_new_is_found_by_its_index(pg_db: Database) -> None:
+def test_unreported_rows_are_found_by_their_index(pg_db: Database) -> None:
     with pg_db.write() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         query = f"SELECT id FROM operations WHERE id > 0 AND {predicates.unreported} ORDER BY id"
