@@ -1,4 +1,4 @@
-"""A cell that a spreadsheet would run is disarmed on the way out, and comes back as it was."""
+"""A cell that a spreadsheet would run is escaped on the way out, and comes back as it was."""
 
 import pytest
 from hypothesis import given

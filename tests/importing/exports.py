@@ -52,7 +52,7 @@ class RecordingListener:
     def callbacks(self) -> ImportListener:
         """Return the callbacks for `import_file`."""
         return ImportListener(
-            on_progress=lambda done, total: self.steps.append((done, total)),
+            on_progress=lambda rows_done, total: self.steps.append((rows_done, total)),
             on_rejected=self.rejected.append,
             on_recorded=lambda kinds: self.kinds.append(set(kinds)),
         )

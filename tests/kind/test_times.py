@@ -1,4 +1,4 @@
-"""Times as offices write them and as Vitec tells them, over both nights when Stockholm's clocks change."""
+"""Times as offices write them and as Vitec writes them, over both nights when Stockholm's clocks change."""
 
 from datetime import UTC, datetime, timedelta
 

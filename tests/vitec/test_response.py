@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
 from tests.vitec.conftest import bound_to_thread, ended
 from tests.vitec.wire import http as made
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from tests.vitec.conftest import House
     from worker.vitec.http_attempt import HttpAttempt
 
-NAMES = some.sampled_from(["Content-Length", "content-length", "Transfer-Encoding", "Connection", "Date", "X-A", "x-a"])
-VALUES = some.sampled_from(["5", "0", "-1", "chunked", "Chunked", "close", "keep-alive", "", "a: b", "ö", "  x  "])
-HEADS = some.builds(
+NAMES = st.sampled_from(["Content-Length", "content-length", "Transfer-Encoding", "Connection", "Date", "X-A", "x-a"])
+VALUES = st.sampled_from(["5", "0", "-1", "chunked", "Chunked", "close", "keep-alive", "", "a: b", "ö", "  x  "])
+HEADS = st.builds(
     lambda version, status, fields: (
         f"HTTP/{version} {status} Whatever\r\n"
         + "".join(f"{name}:{blank}{value}\r\n" for name, blank, value in fields)
         + "\r\n"
     ).encode("iso-8859-1"),
-    some.sampled_from(["1.0", "1.1"]),
-    some.sampled_from([200, 201, 204, 304, 404, 503]),
-    some.lists(some.tuples(NAMES, some.sampled_from(["", " ", "\t "]), VALUES), max_size=6),
+    st.sampled_from(["1.0", "1.1"]),
+    st.sampled_from([200, 201, 204, 304, 404, 503]),
+    st.lists(st.tuples(NAMES, st.sampled_from(["", " ", "\t "]), VALUES), max_size=6),
 )
 
 
@@ -66,7 +66,7 @@ def test_a_head_is_read_as_http_client_reads_it(head: bytes) -> None:
         assert (ours.length, ours.will_close) == (theirs.length, theirs.will_close)
 
 
-@given(HEADS, some.integers(min_value=0))
+@given(HEADS, st.integers(min_value=0))
 def test_a_cut_head_is_never_taken_for_whole(head: bytes, at: int) -> None:
     try:
         _, attempt = read(MarkedResponse, head[: at % len(head)])

@@ -185,7 +185,7 @@ def _unparsed(line: int, error: csv.Error, length: int) -> BadRow:
     )
 
 
-class _State(Enum):
+class _CellState(Enum):
     CELL_START = auto()
     PLAIN = auto()
     QUOTED = auto()
@@ -198,28 +198,28 @@ def _skip_row(text: TextIO, name: str, delimiter: str, row_lines: list[str], lin
 
     `row_lines`: as much of it as has been read. A quote counts only where a cell begins with it, as in RFC 4180 and csv.
     """
-    state, opened_at, length = _State.CELL_START, line, 0
+    state, opened_at, length = _CellState.CELL_START, line, 0
     for piece in chain(row_lines, iter(partial(text.readline, MAX_CELL), "")):
         length, at = length + len(piece), 0
         while at < len(piece):
-            if piece[at] == '"' and state in {_State.CELL_START, _State.QUOTE_SEEN}:
-                opened_at = line if state is _State.CELL_START else opened_at
-                state, at = _State.QUOTED, at + 1
-            elif state is _State.QUOTED:
+            if piece[at] == '"' and state in {_CellState.CELL_START, _CellState.QUOTE_SEEN}:
+                opened_at = line if state is _CellState.CELL_START else opened_at
+                state, at = _CellState.QUOTED, at + 1
+            elif state is _CellState.QUOTED:
                 end = piece.find('"', at) + 1
-                state, at = (_State.QUOTE_SEEN, end) if end else (state, len(piece))
-            elif state is _State.QUOTE_SEEN and piece[at] != delimiter:
+                state, at = (_CellState.QUOTE_SEEN, end) if end else (state, len(piece))
+            elif state is _CellState.QUOTE_SEEN and piece[at] != delimiter:
                 if piece[at] not in "\r\n":
                     raise _refused_quotes(name, line, "a quoted cell goes on after its closing quote")
                 at += 1
             else:
                 end = piece.find(delimiter, at) + 1
-                state, at = (_State.CELL_START, end) if end else (_State.PLAIN, len(piece))
+                state, at = (_CellState.CELL_START, end) if end else (_CellState.PLAIN, len(piece))
         if piece.endswith("\n"):
-            if state is not _State.QUOTED:
+            if state is not _CellState.QUOTED:
                 return line, length
             line += 1
-    if state is _State.QUOTED:
+    if state is _CellState.QUOTED:
         raise _refused_quotes(name, opened_at, "a quote is opened and never closed")
     return line, length
 
