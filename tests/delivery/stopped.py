@@ -1,6 +1,6 @@
 """A process that holds a lease and is stopped in the middle: run as `python -m tests.delivery.stopped SCENE PORT`.
 
-It stops itself at the worst moment, between the last check and the write. What it then still does is up to the kernel.
+It stops itself at the worst moment, between the last check and the write. The kernel decides what follows.
 """
 
 import signal
@@ -15,8 +15,8 @@ LEASE = 0.7
 MARGIN = 0.1
 
 
-def entered(count: int = 1, *, lease: float = LEASE) -> DeadMansSwitch:
-    """A switch under a lease that begins now, with so many requests on their way."""
+def begin_lease(count: int = 1, *, lease: float = LEASE) -> DeadMansSwitch:
+    """Make a switch under a lease that begins now, with `count` requests on their way."""
     switch = DeadMansSwitch(MARGIN)
     switch.start_lease(ClockReading.now(), lease)
     assert switch.admit(count), "the machine is too slow for this lease"
@@ -24,24 +24,24 @@ def entered(count: int = 1, *, lease: float = LEASE) -> DeadMansSwitch:
 
 
 def stop() -> None:
-    """Be stopped, until somebody says go on.
+    """Stop this process, until SIGCONT.
 
-    Sent to this very thread, which then does not return before the stop; of a signal to the process another thread
-    would hear, while this one goes on and writes within its lease.
+    The signal goes to this very thread, which then does not return before the stop; a signal to the process might reach
+    another thread, while this one goes on and writes within its lease.
     """
     signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def checked_then_stopped(sock: socket.socket) -> None:
     """The check says yes; then the process is stopped; then it writes."""
-    assert entered().may_write()
+    assert begin_lease().may_write()
     stop()
     sock.sendall(b"a byte outside the lease")
 
 
 def stopped_in_a_thread(sock: socket.socket) -> None:
     """The same in a sending thread, while the main thread waits for the database."""
-    switch = entered()
+    switch = begin_lease()
 
     def send() -> None:
         assert switch.may_write()
@@ -55,21 +55,21 @@ def stopped_in_a_thread(sock: socket.socket) -> None:
 
 def one_of_two_has_ended(sock: socket.socket) -> None:
     """Another request is still on its way."""
-    entered(2).leave()
+    begin_lease(2).leave()
     stop()
     sock.sendall(b"a byte outside the lease")
 
 
 def only_answers_are_held(sock: socket.socket) -> None:
     """Nothing can be written any more: the process must live, or its answers are lost."""
-    entered().leave()
+    begin_lease().leave()
     stop()
     sock.sendall(b"alive")
 
 
 def a_thread_was_the_last(sock: socket.socket) -> None:
-    """Disarmed by the thread whose request ended, since the main thread may be waiting for the database."""
-    switch = entered()
+    """The thread of the last request disarms the timer, since the main thread may be waiting for the database."""
+    switch = begin_lease()
     thread = threading.Thread(target=switch.leave)
     thread.start()
     thread.join()
@@ -79,7 +79,7 @@ def a_thread_was_the_last(sock: socket.socket) -> None:
 
 def the_lease_was_renewed(sock: socket.socket) -> None:
     """The timer follows the lease that stands, not the one at the start."""
-    switch = entered()
+    switch = begin_lease()
     switch.start_lease(ClockReading.now(), 60)
     stop()
     if switch.may_write():
@@ -87,7 +87,7 @@ def the_lease_was_renewed(sock: socket.socket) -> None:
 
 
 def a_lease_that_has_ended_lets_nothing_begin(sock: socket.socket) -> None:
-    """Stopped before the hand-over: no request begins, and nobody is killed for it."""
+    """Stopped before the hand-over: no request begins, and the process is not killed."""
     switch = DeadMansSwitch(MARGIN)
     switch.start_lease(ClockReading.now(), LEASE)
     stop()
@@ -95,7 +95,7 @@ def a_lease_that_has_ended_lets_nothing_begin(sock: socket.socket) -> None:
 
 
 def an_alarm_was_caught(sock: socket.socket) -> None:
-    """Whatever action somebody gave to SIGALRM before, it ends the process all the same."""
+    """SIGALRM ends the process, whatever action it had before."""
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
     restore_default_sigalrm()
     checked_then_stopped(sock)
@@ -116,6 +116,6 @@ SCENES: dict[str, Callable[[socket.socket], None]] = {
 }
 
 if __name__ == "__main__":
-    with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as made:
+    with socket.create_connection(("127.0.0.1", int(sys.argv[2]))) as sock:
         restore_default_sigalrm()
-        SCENES[sys.argv[1]](made)
+        SCENES[sys.argv[1]](sock)

@@ -24,7 +24,7 @@ HARMLESS = tuple(scene for scene in stopped.SCENES if scene not in DEADLY)
 
 
 def play(scene: str) -> tuple[int, bytes]:
-    """Run a scene, let it stand stopped until its lease is over, let it go on; return its end and what it wrote."""
+    """Run a scene, keep it stopped until its lease is over, let it go on; return its exit status and the bytes written."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(30)
         command = [sys.executable, "-m", "tests.delivery.stopped", scene, str(server.getsockname()[1])]
@@ -37,7 +37,7 @@ def play(scene: str) -> tuple[int, bytes]:
             os.kill(process.pid, signal.SIGCONT)
             connection.settimeout(30)
             with connection:
-                return process.wait(30), _all_of(connection)
+                return process.wait(30), read_to_end(connection)
         finally:
             process.kill()
             process.wait()
@@ -46,24 +46,24 @@ def play(scene: str) -> tuple[int, bytes]:
 def _wait_until_stopped(pid: int) -> None:
     end = time.monotonic() + 30
     while time.monotonic() < end:
-        found, status = os.waitpid(pid, os.WUNTRACED | os.WNOHANG)
-        if found:
+        stopped_pid, status = os.waitpid(pid, os.WUNTRACED | os.WNOHANG)
+        if stopped_pid:
             assert os.WIFSTOPPED(status), "it ended before it was stopped"
             return
         time.sleep(0.005)
     raise TimeoutError("it was never stopped")
 
 
-def _all_of(connection: socket.socket) -> bytes:
-    said = b""
+def read_to_end(connection: socket.socket) -> bytes:
+    received = b""
     while True:
         try:
             data = connection.recv(1000)
         except ConnectionResetError:
-            return said
+            return received
         if not data:
-            return said
-        said += data
+            return received
+        received += data
 
 
 @pytest.mark.processes

@@ -37,9 +37,9 @@ def executor(wire: Wire) -> JobExecutor:
 
 @pytest.fixture
 def switch() -> DeadMansSwitch:
-    made = DeadMansSwitch()
-    made.start_lease(ClockReading.now(), 60)
-    return made
+    switch = DeadMansSwitch()
+    switch.start_lease(ClockReading.now(), 60)
+    return switch
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def run(switch: DeadMansSwitch) -> Iterator[Run]:
         opened.append(pool)
         assert switch.admit(len(jobs))
         pool.start(jobs)
-        found: list[Finished] = []
+        results: list[Finished] = []
         end = time.monotonic() + 20
-        while len(found) < len(jobs) and time.monotonic() < end:
-            found += [one for one in pool.collect(0.5) if isinstance(one, Finished)]
-        return found
+        while len(results) < len(jobs) and time.monotonic() < end:
+            results += [result for result in pool.collect(0.5) if isinstance(result, Finished)]
+        return results
 
     yield send
     for pool in opened:
@@ -64,22 +64,28 @@ def run(switch: DeadMansSwitch) -> Iterator[Run]:
 
 
 def test_a_success_comes_back_with_its_facts(run: Run) -> None:
-    (one,) = run(Wire(), send_job(7))
-    assert (one.id, one.attempt, one.by, one.tries, one.written, one.http_status) == (7, 3, "here:1", 1, True, 200)
-    assert (one.settlement.state, one.settlement.remote_id) == (State.SUCCEEDED, "ID-7.3")
+    (finished,) = run(Wire(), send_job(7))
+    assert (finished.id, finished.attempt) == (7, 3)
+    assert finished.by == "here:1"
+    assert finished.tries == 1
+    assert finished.written
+    assert finished.http_status == 200
+    assert (finished.settlement.state, finished.settlement.remote_id) == (State.SUCCEEDED, "ID-7.3")
 
 
 def test_each_of_many_comes_back_once(run: Run) -> None:
-    found = run(Wire(), *(send_job(number) for number in range(1, 21)))
-    assert sorted(one.id for one in found) == list(range(1, 21))
+    results = run(Wire(), *(send_job(number) for number in range(1, 21)))
+    assert sorted(finished.id for finished in results) == list(range(1, 21))
 
 
 def test_an_error_keeps_its_status(run: Run) -> None:
     def refuse(call: Call, permit: Permit) -> VitecError:
         return Refused("no", status=422, words="Nej", tries=2)
 
-    (one,) = run(Wire(refuse), send_job())
-    assert (one.settlement.state, one.http_status, one.tries) == (State.FAILED, 422, 2)
+    (finished,) = run(Wire(refuse), send_job())
+    assert finished.settlement.state is State.FAILED
+    assert finished.http_status == 422
+    assert finished.tries == 2
 
 
 def test_an_unforeseen_error_is_judged_by_the_first_byte(run: Run) -> None:
@@ -109,11 +115,9 @@ def test_rules_that_fail_lose_no_outcome(run: Run, monkeypatch: pytest.MonkeyPat
     (written,) = run(Wire(), send_job())
     (unwritten,) = run(Away(), send_job())
     (last,) = run(Away(), send_job(failures=11))
-    assert (written.settlement.state, written.settlement.accepted, written.settlement.needs_person) == (
-        State.IN_DOUBT,
-        True,
-        True,
-    )
+    assert written.settlement.state is State.IN_DOUBT
+    assert written.settlement.accepted
+    assert written.settlement.needs_person
     assert (unwritten.settlement.state, unwritten.settlement.failures) == (State.RETRYABLE, 1)
     assert last.settlement.state is State.FAILED
     assert {written.settlement.detail, unwritten.settlement.detail} == {"RuntimeError"}
@@ -127,30 +131,33 @@ def test_all_have_begun_when_the_last_one_has_a_thread(switch: DeadMansSwitch) -
         return created(call, permit)
 
     pool = SendPool(executor(Wire(slowly)), switch, threads=1)
-    seen = [pool.all_begun.is_set()]
+    all_begun = [pool.all_begun.is_set()]
     assert switch.admit(2)
     pool.start([send_job(1), send_job(2)])
     pool.all_begun.wait(0.01)
-    seen.append(pool.all_begun.is_set())
+    all_begun.append(pool.all_begun.is_set())
     may_end.set()
     pool.all_begun.wait(20)
-    seen.append(pool.all_begun.is_set())
+    all_begun.append(pool.all_begun.is_set())
     pool.close()
-    assert seen == [True, False, True]
+    assert all_begun == [True, False, True]
 
 
 def test_a_payload_that_cannot_be_read_is_never_sent(run: Run) -> None:
     wire = Wire()
-    (one,) = run(wire, send_job(payload={"nonsense": 1}))
+    (finished,) = run(wire, send_job(payload={"nonsense": 1}))
     assert wire.calls == []
-    assert (one.settlement.code, one.written) == ("unforeseen", False)
+    assert finished.settlement.code == "unforeseen"
+    assert not finished.written
 
 
 def test_after_its_deadline_nothing_is_written(run: Run) -> None:
     wire = Wire()
-    (one,) = run(wire, send_job(lasts=-1))
+    (finished,) = run(wire, send_job(lasts=-1))
     assert wire.calls == []
-    assert (one.settlement.state, one.settlement.code, one.settlement.failures) == (State.RETRYABLE, "revoked", 0)
+    assert finished.settlement.state is State.RETRYABLE
+    assert finished.settlement.code == "revoked"
+    assert finished.settlement.failures == 0
 
 
 def test_outside_the_lease_nothing_is_written(run: Run, switch: DeadMansSwitch) -> None:
@@ -161,9 +168,9 @@ def test_outside_the_lease_nothing_is_written(run: Run, switch: DeadMansSwitch) 
             return super().send(call, permit)
 
     wire = Slow()
-    (one,) = run(wire, send_job())
+    (finished,) = run(wire, send_job())
     assert wire.calls == []
-    assert one.settlement.code == "revoked"
+    assert finished.settlement.code == "revoked"
 
 
 def test_nothing_starts_before_its_slot(run: Run) -> None:
@@ -232,7 +239,7 @@ class WithoutLogin:
 
 
 def test_only_sent_requests_count_for_the_timings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was refused at once, for want of a login, would let one thread seem enough."""
+    """A call refused at once, for want of a login, would let one thread seem enough."""
     took: deque[tuple[float, float]] = deque()
     monkeypatch.setattr(SendPool, "_recent_timings", took)
     run(WithoutLogin(), send_job())

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select, text
 
 from models import Operation, State
-from tests.delivery.test_turn import make, serve, states
+from tests.delivery.steps import count_states, make_due, serve_turn
 from tests.delivery.wire import Wire, created
+from tests.outbox.steps import read
 from worker.kind import Answer, Call
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
@@ -18,38 +19,40 @@ from worker.vitec.http_attempt import Permit
 
 def test_an_unwritable_answer_does_not_block_the_lane(pg_db: Database, settings: Settings) -> None:
     """Two answers with one id: the unique key refuses the second, which is settled as accepted in doubt."""
-    ids = make(pg_db, 3)
+    ids = make_due(pg_db, 3)
 
     def same_id(call: Call, permit: Permit) -> Answer:
         if call.request_id == f"{ids[2]}.1":
             return created(call, permit)
         return Answer(200, b'"THE-SAME"')
 
-    serve(pg_db, Wire(same_id), settings)
-    assert states(pg_db) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
+    serve_turn(pg_db, Wire(same_id), settings)
+    assert count_states(pg_db) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
     with pg_db.read() as connection:
         row = connection.execute(select(Operation.__table__).where(Operation.state == State.IN_DOUBT)).one()
-    assert (row.error_code, row.accepted, row.needs_person) == ("unwritable", True, True)
-    assert row.error_detail is None
+    assert (row.error_code, row.error_detail) == ("unwritable", None)
+    assert row.accepted
+    assert row.needs_person
 
 
 @pytest.mark.parametrize("unholdable", ["\0", "\ud800"])
 def test_an_unstorable_text_does_not_block_the_lane(
     pg_db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, unholdable: str
 ) -> None:
-    """What a kind keeps of an answer is data, whatever stands in it."""
-    ids = make(pg_db, 3)
+    """A kind keeps an answer as data, whatever text it holds."""
+    ids = make_due(pg_db, 3)
 
     def keep_all(answer: Answer) -> Outcome:
-        told = json.loads(answer.body)
-        return Succeeded(told, {"text": unholdable if told == f"ID-{ids[1]}.1" else "plain"})
+        remote_id = json.loads(answer.body)
+        return Succeeded(remote_id, {"text": unholdable if remote_id == f"ID-{ids[1]}.1" else "plain"})
 
     monkeypatch.setattr(KIND_BY_NAME["comeback"], "read", keep_all)
-    serve(pg_db, Wire(), settings)
-    assert states(pg_db) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
-    with pg_db.read() as connection:
-        row = connection.execute(select(Operation.__table__).where(Operation.id == ids[1])).one()
-    assert (row.state, row.error_code, row.accepted, row.needs_person) == (State.IN_DOUBT, "unwritable", True, True)
+    serve_turn(pg_db, Wire(), settings)
+    assert count_states(pg_db) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
+    row = read(pg_db, ids[1])
+    assert (row.state, row.error_code) == (State.IN_DOUBT, "unwritable")
+    assert row.accepted
+    assert row.needs_person
 
 
 REFUSED = """
@@ -61,11 +64,11 @@ WHEN (NEW.state IN ('succeeded', 'in_doubt')) EXECUTE FUNCTION refuse()
 
 
 def test_an_unwritable_sent_request_is_not_taken_for_unsent(pg_db: Database, settings: Settings) -> None:
-    """It stays in flight, as a dead turn's: sent again it might be there twice."""
-    make(pg_db)
+    """It stays in flight, as a dead turn's leftover: sent again it might be there twice."""
+    make_due(pg_db)
     with pg_db.write() as connection:
         connection.execute(text(REFUSED))
     wire = Wire()
-    report = serve(pg_db, wire, settings)
+    report = serve_turn(pg_db, wire, settings)
     assert (len(wire.calls), report.ended) == (1, "the database refused a value")
-    assert states(pg_db) == {State.IN_FLIGHT: 1}
+    assert count_states(pg_db) == {State.IN_FLIGHT: 1}

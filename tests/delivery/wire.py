@@ -1,4 +1,4 @@
-"""A client with a memory instead of a wire: it answers by script, and tells what it was asked to send."""
+"""A client that sends nothing: it answers by a script and remembers its calls."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Reply = Callable[[Call, Permit], Answer | VitecError]
 
 
 def created(call: Call, permit: Permit) -> Answer:
-    """The usual success of a call that returns an id."""
+    """Answer as Vitec does when it has created something: 200 and an id."""
     del permit
     return Answer(200, f'"ID-{call.request_id}"'.encode())
 
@@ -24,24 +24,24 @@ class Wire:
     reply: Reply = created
     calls: list[Call] = field(default_factory=list)
     most_at_once: int = 0
-    _now: int = 0
+    _under_way: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send(self, call: Call, permit: Permit) -> Answer | VitecError:
-        """Remember the call, and reply as told."""
+        """Remember the call, and reply by the script."""
         if not permit.use():
             return Revoked("withdrawn")
         with self._lock:
             self.calls.append(call)
-            self._now += 1
-            self.most_at_once = max(self.most_at_once, self._now)
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
         try:
             return self.reply(call, permit)
         finally:
             with self._lock:
-                self._now -= 1
+                self._under_way -= 1
 
     @property
     def request_ids(self) -> list[str]:
-        """What was sent, as `<operation>.<attempt>`."""
+        """List the calls, as `<operation>.<attempt>`."""
         return [call.request_id for call in self.calls]
