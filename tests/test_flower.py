@@ -1,4 +1,4 @@
-"""With which options Flower must not start, and what opens its door."""
+"""Flower must not start with some options, and opens to its login alone."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLOWER_UNAUTHENTICATED_API", raising=False)
 
 
-def judged(login: str | None = GOOD, *arguments: str, unprotected: bool = False, **options: Any) -> str | None:
-    """What is said to a Flower of these options."""
+def problem_of(login: str | None = GOOD, *arguments: str, unprotected: bool = False, **options: Any) -> str | None:
+    """Find the problem of a Flower with these options."""
     chosen: Any = SimpleNamespace(**{"address": "127.0.0.1", "unix_socket": "", "auth": "", "debug": False, **options})
     secret = None if login is None else SecretStr(login)
     settings = Settings(flower_basic_auth=secret, flower_unprotected=unprotected)
@@ -30,18 +30,18 @@ def judged(login: str | None = GOOD, *arguments: str, unprotected: bool = False,
 
 
 def test_with_a_login_it_may_listen_anywhere() -> None:
-    assert judged() is None
-    assert judged(address="0.0.0.0") is None
-    assert judged(f"{GOOD},other:4-old-herons") is None
+    assert problem_of() is None
+    assert problem_of(address="0.0.0.0") is None
+    assert problem_of(f"{GOOD},other:4-old-herons") is None
 
 
 @pytest.mark.parametrize("login", [None, "", ","])
 def test_without_a_login_it_needs_the_setting_and_loopback(login: str | None) -> None:
-    assert "set FLOWER_BASIC_AUTH" in str(judged(login))
-    assert judged(login, unprotected=True) is None
-    assert judged(login, unprotected=True, address="", unix_socket="/run/flower.sock") is None
+    assert "set FLOWER_BASIC_AUTH" in str(problem_of(login))
+    assert problem_of(login, unprotected=True) is None
+    assert problem_of(login, unprotected=True, address="", unix_socket="/run/flower.sock") is None
     for address in ("", "0.0.0.0", "::", "10.0.0.1", "office.example"):
-        assert "for loopback only" in str(judged(login, unprotected=True, address=address)), address
+        assert "for loopback only" in str(problem_of(login, unprotected=True, address=address)), address
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_without_a_login_it_needs_the_setting_and_loopback(login: str | None) ->
     ["--basic-auth=office:3-grey-herons", "--basic_auth=x", "-basic-auth=x", "--cookie-secret=x", "--oauth2_secret=x"],
 )
 def test_a_secret_is_never_an_argument(argument: str) -> None:
-    said = str(judged(GOOD, argument))
-    assert "arguments are shown to everybody" in said
-    assert "herons" not in said
+    problem = str(problem_of(GOOD, argument))
+    assert "arguments are shown to everybody" in problem
+    assert "herons" not in problem
 
 
 def test_options_that_open_flower_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "Leave --auth out" in str(judged(auth=".*@office.example"))
-    assert "Leave --debug out" in str(judged(debug=True))
+    assert "Leave --auth out" in str(problem_of(auth=".*@office.example"))
+    assert "Leave --debug out" in str(problem_of(debug=True))
     monkeypatch.setenv("FLOWER_UNAUTHENTICATED_API", "true")
-    assert "Unset FLOWER_UNAUTHENTICATED_API" in str(judged())
+    assert "Unset FLOWER_UNAUTHENTICATED_API" in str(problem_of())
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_options_that_open_flower_are_refused(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_an_empty_or_easy_login_is_refused_unseen(login: str) -> None:
-    said = str(find_login_problem(login))
-    assert said.startswith(("FLOWER_BASIC_AUTH must be", "The password in FLOWER_BASIC_AUTH is too easy"))
-    assert login.partition(":")[2] not in said or not login.partition(":")[2]
-    assert judged(f"{GOOD},{login}") == said
+    problem = str(find_login_problem(login))
+    assert problem.startswith(("FLOWER_BASIC_AUTH must be", "The password in FLOWER_BASIC_AUTH is too easy"))
+    assert login.partition(":")[2] not in problem or not login.partition(":")[2]
+    assert problem_of(f"{GOOD},{login}") == problem
 
 
 def test_several_logins_are_parted_by_commas() -> None:

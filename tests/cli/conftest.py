@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended, and what it printed."""
+    """The exit status of a command, and its output."""
 
     status: int
     out: str
@@ -27,7 +27,7 @@ class Ran:
 
 @dataclass(slots=True)
 class Shell:
-    """Runs commands against one database; remembers for which kinds was rung."""
+    """Runs commands against one database, and notes the kinds that were rung for."""
 
     db: Database
     rung: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Shell:
         return Ran(result.exit_code, result.stdout, result.stderr)
 
     def ring(self, kinds: Iterable[str]) -> None:
-        """Stand in for the bell."""
+        """Note for which kinds a ring was asked."""
         self.rung += sorted(kinds)
 
 
@@ -54,7 +54,7 @@ def forget() -> Iterator[None]:
 
 @pytest.fixture
 def shell(database_url: str, forget: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
-    """A command line whose database stands at the newest revision."""
+    """A command line on a database at the newest revision."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("COLUMNS", "80")
     engine = connect(database_url)

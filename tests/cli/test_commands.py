@@ -1,4 +1,4 @@
-"""All commands together: found by name, told at once, and in one line when something is missing."""
+"""All commands together: found by name, listed at once, and an error is one line."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_every_listed_command_is_there_and_explains_itself(name: str) -> None:
 
 def test_help_lists_all_commands_and_imports_none_of_them() -> None:
     code = "import sys\nfrom worker import cli\ntry: cli.main()\nfinally: print(sorted(sys.modules))"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, "--help"], capture_output=True, text=True, timeout=60, check=True
     )
-    assert all(f" {name} " in done.stdout for name in cli.LAZY_COMMANDS)
+    assert all(f" {name} " in process.stdout for name in cli.LAZY_COMMANDS)
     for heavy in ("'sqlalchemy'", "'celery'", "'pydantic'", "'tornado'", "'worker.bootstrap'"):
-        assert heavy not in done.stdout
+        assert heavy not in process.stdout
 
 
 def test_an_unknown_command_is_a_usage_error(shell: Shell) -> None:
@@ -54,7 +54,7 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         ("sqlite:////nowhere/at/all.db", "run `vitec-sync migrate`"),
         ("postgresql://127.0.0.1:9/none", "start it, or correct DATABASE_URL"),
@@ -62,19 +62,19 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ("nonsense", "not the address of a database"),
     ],
 )
-def test_a_missing_database_is_one_line_with_the_remedy(url: str, told: str) -> None:
-    done = run("status", DATABASE_URL=url)
-    assert done.returncode == 1
-    assert told in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert done.stdout == ""
+def test_a_missing_database_is_one_line_with_the_remedy(url: str, expected: str) -> None:
+    process = run("status", DATABASE_URL=url)
+    assert process.returncode == 1
+    assert expected in process.stderr
+    assert process.stderr.count("\n") == 1
+    assert process.stdout == ""
 
 
 def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
-    done = run("status", VITEC_IN_FLIGHT="many", DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
-    assert done.returncode == 1
-    assert done.stderr.startswith("Settings: VITEC_IN_FLIGHT")
-    assert done.stderr.count("\n") == 1
+    process = run("status", VITEC_IN_FLIGHT="many", DATABASE_URL=f"sqlite:///{tmp_path / 'a.db'}")
+    assert process.returncode == 1
+    assert process.stderr.startswith("Settings: VITEC_IN_FLIGHT")
+    assert process.stderr.count("\n") == 1
 
 
 def test_migrate_makes_the_database_that_the_other_commands_miss(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (terminal.CannotBeDone("why"), "why"),
         (SettingsError("which"), "which"),
@@ -116,9 +116,9 @@ def test_a_reader_that_has_gone_is_no_error_to_tell() -> None:
         (ValueError("a bug"), None),
     ],
 )
-def test_expected_errors_become_one_line_without_values(error: Exception, told: str | None) -> None:
+def test_expected_errors_become_one_line_without_values(error: Exception, expected: str | None) -> None:
     line = failures.describe_failure(error)
-    assert line is None if told is None else told in str(line)
+    assert line is None if expected is None else expected in str(line)
     assert "secret" not in str(line)
 
 
@@ -143,10 +143,10 @@ def test_a_value_that_postgresql_cannot_read_is_not_quoted(pg_url: str) -> None:
         connection.execute(text("SELECT CAST(CAST(:value AS text) AS integer)"), {"value": 'Astrid "A" Hemligs'})
     engine.dispose()
     assert "Hemligs" in str(raised.value.orig)
-    told = str(failures.describe_failure(raised.value))
-    assert "invalid input syntax for type integer" in told
-    assert "Astrid" not in told
-    assert "Hemligs" not in told
+    line = str(failures.describe_failure(raised.value))
+    assert "invalid input syntax for type integer" in line
+    assert "Astrid" not in line
+    assert "Hemligs" not in line
 
 
 def test_a_bug_keeps_its_traceback(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,10 +167,10 @@ def test_an_interrupt_ends_with_130(shell: Shell, monkeypatch: pytest.MonkeyPatc
 
 
 def test_decisions_work_without_a_broker(sqlite_url: str) -> None:
-    done = run("pause", "--all", DATABASE_URL=sqlite_url, BROKER_URL="redis://127.0.0.1:9/0")
-    assert (done.returncode, done.stdout) == (0, "Everything is paused.\n")
-    done = run("resume", "--all", DATABASE_URL=sqlite_url, BROKER_URL="redis://127.0.0.1:9/0")
-    assert (done.returncode, done.stdout) == (0, "Everything goes on.\n")
+    process = run("pause", "--all", DATABASE_URL=sqlite_url, BROKER_URL="redis://127.0.0.1:9/0")
+    assert (process.returncode, process.stdout) == (0, "Everything is paused.\n")
+    process = run("resume", "--all", DATABASE_URL=sqlite_url, BROKER_URL="redis://127.0.0.1:9/0")
+    assert (process.returncode, process.stdout) == (0, "Everything goes on.\n")
 
 
 def test_a_terminal_sees_a_table_of_its_width(sqlite_url: str) -> None:

@@ -26,10 +26,10 @@ def made(shell: Shell, state: State, **overrides: Any) -> int:
 
 
 def state(shell: Shell, id_: int) -> State:
-    """Where an operation stands."""
+    """Read an operation's state."""
     with shell.db.read() as connection:
-        stands: State = factory.operation(connection, id_).state
-    return stands
+        operation_state: State = factory.operation(connection, id_).state
+    return operation_state
 
 
 def last(shell: Shell, id_: int) -> Any:
@@ -54,12 +54,12 @@ def test_the_decider_is_the_login_by_default(shell: Shell) -> None:
 
 
 def test_a_filter_decides_only_for_the_rows_it_matches(shell: Shell) -> None:
-    found = [made(shell, State.FAILED), made(shell, State.EXPIRED, expires_at=None)]
-    other = made(shell, State.FAILED, customer_id="M2")
+    matching = [made(shell, State.FAILED), made(shell, State.EXPIRED, expires_at=None)]
+    not_matching = made(shell, State.FAILED, customer_id="M2")
     waiting = made(shell, State.PENDING)
     ran = shell.run("requeue", "--customer", "M30001", "--yes", "--json")
-    assert [one["id"] for one in json.loads(ran.out)["done"]] == found
-    assert state(shell, other) is State.FAILED
+    assert [decision["id"] for decision in json.loads(ran.out)["done"]] == matching
+    assert state(shell, not_matching) is State.FAILED
     assert shell.run("cancel", "--kind", "comeback", "--state", "pending", "--yes").status == 0
     assert state(shell, waiting) is State.CANCELLED
 

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def make(shell: Shell, state: State = State.PENDING, **overrides: Any) -> int:
-    now = datetime.now(UTC)
+    current_time = datetime.now(UTC)
     with shell.db.write() as connection:
-        return factory.make_operation(connection, state, now=now, **overrides)
+        return factory.make_operation(connection, state, now=current_time, **overrides)
 
 
 def begin(shell: Shell) -> None:
-    now = datetime.now(UTC)
+    current_time = datetime.now(UTC)
     with shell.db.write() as connection:
-        factory.make_environment(connection, now=now, dispatched_at=now)
+        factory.make_environment(connection, now=current_time, dispatched_at=current_time)
 
 
 def test_a_pause_is_explained_with_its_ending_command(shell: Shell) -> None:
@@ -69,7 +69,7 @@ def test_json_has_the_whole_chain_and_nothing_personal(shell: Shell) -> None:
     assert waits["reason"] == "waits_for"
     assert waits["id"] == parent
     assert waits["state"] == "in_doubt"
-    assert [one["reason"] for one in waits["reasons"]] == ["needs_person"]
+    assert [reason["reason"] for reason in waits["reasons"]] == ["needs_person"]
     assert waits["reasons"][0]["remedy"].endswith("--give-up")
     assert data["next"] == {"deed": "sent", "at": None, "now": False, "text": "It is sent: as soon as that is over."}
     assert data["commands"] == [{"command": f"vitec-sync cancel {data['id']}", "does": "takes it back"}]

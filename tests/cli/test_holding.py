@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def holds(shell: Shell) -> list[tuple[Scope, Reason]]:
-    """Read what is held."""
+    """Read the holds."""
     with shell.db.read() as connection:
         return [(row.scope, row.reason) for row in connection.execute(select(Hold.scope, Hold.reason))]
 

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import update
 
 from models import Operation, State
-from tests.cli.conftest import Shell
+from tests.cli.conftest import Ran, Shell
 from tests.importing.exports import comeback, export, operations
 from worker import bootstrap, logs
 from worker.outbox import Database, connect
@@ -30,15 +30,6 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What a command did."""
-
-    status: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True, slots=True)
 class Office:
     """A database, and the command line on it."""
 
@@ -47,8 +38,7 @@ class Office:
 
     def run(self, *arguments: object) -> Ran:
         """Run the command in this process; rings are only noted down."""
-        ran = Shell(self.db).run(*map(str, arguments))
-        return Ran(ran.status, ran.out, ran.err)
+        return Shell(self.db).run(*map(str, arguments))
 
     def start(self, *arguments: object, stdout: Any = subprocess.PIPE) -> Ran:
         """Run the command in a process of its own, where its streams and its warnings are the subject; no broker."""
@@ -58,7 +48,7 @@ class Office:
             "VITEC_SYNC_IGNORE_DOTENV": "1",
             "PYTHONWARNINGS": "error",
         }
-        done = subprocess.run(
+        process = subprocess.run(
             [*COMMAND, *map(str, arguments)],
             env=environment,
             stdout=stdout,
@@ -66,8 +56,8 @@ class Office:
             timeout=60,
             check=False,
         )
-        assert b"Traceback" not in done.stderr
-        return Ran(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
+        assert b"Traceback" not in process.stderr
+        return Ran(process.returncode, (process.stdout or b"").decode(), process.stderr.decode())
 
 
 @pytest.fixture

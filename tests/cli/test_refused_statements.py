@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "migrate": ("migrate",),
 }
 NO_DATABASE = {"demo", "sandbox"}
-"""They make one of their own, in a process of its own, or need none."""
+"""Commands that make a database of their own, in a process of its own, or need none."""
 
 
 @pytest.fixture

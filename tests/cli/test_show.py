@@ -47,8 +47,8 @@ def test_the_list_goes_on_where_a_page_ended(shell: Shell) -> None:
         made = [make_operation(connection) for _ in range(3)]
     page = json.loads(shell.run("list", "--limit", "2", "--json").out)
     assert [row["id"] for row in page] == made[:0:-1]
-    rest = json.loads(shell.run("list", "--before", str(page[-1]["id"]), "--json").out)
-    assert [row["id"] for row in rest] == made[:1]
+    next_page = json.loads(shell.run("list", "--before", str(page[-1]["id"]), "--json").out)
+    assert [row["id"] for row in next_page] == made[:1]
 
 
 @pytest.mark.parametrize("words", [("--state", "done"), ("--kind", "comebak"), ("--limit", "0")])
@@ -68,8 +68,8 @@ def test_show_takes_a_number_or_the_crms_id(shell: Shell) -> None:
         made = make_operation(connection, State.FAILED, source_id="A", feed_file_id=file_id, line=7)
     by_number, by_name = shell.run("show", str(made)), shell.run("show", "comeback:A")
     assert by_number == by_name
-    for told in ("failed", "Kontakten finns inte", "a.csv, line 7", "sent, HTTP 400", "contact_id\tADR0001"):
-        assert told in by_number.out
+    for text in ("failed", "Kontakten finns inte", "a.csv, line 7", "sent, HTTP 400", "contact_id\tADR0001"):
+        assert text in by_number.out
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])

@@ -1,4 +1,4 @@
-"""`vitec-sync status`: well, or what a person has to do."""
+"""`vitec-sync status`: all is well, or a person has something to do."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def hold(reason: Reason, scope: Scope = Scope.GROUP) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("overview", "told"),
+    ("overview", "expected"),
     [
         (seen(), []),
         (seen(need_person=1), ["1 operation needs a person."]),
@@ -72,8 +72,8 @@ def hold(reason: Reason, scope: Scope = Scope.GROUP) -> dict[str, Any]:
         (seen(due_since=MOMENT - SLOW - timedelta(seconds=1)), ["A lane has been due for 15 min."]),
     ],
 )
-def test_only_problems_that_people_can_mend_are_concerns(overview: Overview, told: list[str]) -> None:
-    assert [concern.text for concern in find_concerns(overview)] == told
+def test_only_problems_that_people_can_mend_are_concerns(overview: Overview, expected: list[str]) -> None:
+    assert [concern.text for concern in find_concerns(overview)] == expected
 
 
 def test_the_remedy_is_a_command_that_names_the_hold() -> None:
@@ -88,18 +88,18 @@ def test_all_is_well_with_an_empty_database(shell: Shell) -> None:
 
 
 def test_status_prints_every_section_and_ends_with_3(shell: Shell) -> None:
-    now = datetime.now(UTC)
+    current_time = datetime.now(UTC)
     with shell.db.write() as connection:
-        make_environment(connection, dispatched_at=now)
+        make_environment(connection, dispatched_at=current_time)
         make_feed_file(connection, name="a.csv", rejected=2)
-        make_hold(connection, now=now)
+        make_hold(connection, now=current_time)
         make_hold(connection, Scope.LANE, reason=Reason.PAUSED, until=None, by="anna", note="semester")
         for state in State:
-            make_operation(connection, state, now=now)
+            make_operation(connection, state, now=current_time)
     ran = shell.run("status")
     assert ran.status == 3
-    for told in ("1 operation needs a person.", "in doubt\t1\t1", "anna: semester", "a.csv", "host:4711", BY_HOLD):
-        assert told in ran.out
+    for text in ("1 operation needs a person.", "in doubt\t1\t1", "anna: semester", "a.csv", "host:4711", BY_HOLD):
+        assert text in ran.out
 
 
 BY_HOLD = "vitec-sync resume --customer M30001 --group crm-contact --reason unauthorized"

@@ -1,4 +1,4 @@
-"""What is printed: safe on a terminal, plain in a pipe, exact as JSON."""
+"""The output of commands: safe on a terminal, plain in a pipe, exact as JSON."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def test_a_moment_is_printed_in_stockholm_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "expected"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172_800, "2 days"), (-5, "0 s")],
 )
-def test_a_duration_is_written_in_its_largest_fitting_unit(seconds: int, told: str) -> None:
-    assert terminal.span(timedelta(seconds=seconds)) == told
+def test_a_duration_is_written_in_its_largest_fitting_unit(seconds: int, expected: str) -> None:
+    assert terminal.span(timedelta(seconds=seconds)) == expected
 
 
 def test_a_number_comes_with_its_noun() -> None:

@@ -1,4 +1,4 @@
-"""A database whose environment is at work, of both makes."""
+"""A database of each make, with an environment at work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
-    """An empty database that has been dispatched for just now."""
+    """An empty database with a dispatch just now."""
     engine = connect(database_url)
     db = Database(engine, clock)
     with db.write() as connection:

@@ -55,7 +55,7 @@ def make_facts(state: State = State.PENDING, *, parent_state: State | None = Non
 
 
 def make_environment(*, in_flight: int = 0, **overrides: Any) -> EnvironmentFacts:
-    """Make an environment that has been dispatched for just now and whose next request may start at once."""
+    """Make an environment with a dispatch just now, in which the next request may start at once."""
     row: Any = {"dispatched_at": MOMENT, "next_slot_at": MOMENT, **overrides}
     return EnvironmentFacts(MOMENT, row, in_flight)
 

@@ -40,7 +40,7 @@ SUBJECTS: dict[str, dict[str, Any]] = {
     "for a person": {"state": State.IN_DOUBT},
     "succeeded": {"state": State.SUCCEEDED},
 }
-"""The operations that are asked about, due unless an obstacle says otherwise."""
+"""The operations that are explained, due unless an obstacle says otherwise."""
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "for later": {"next_attempt_at": LATER},
@@ -127,7 +127,7 @@ OBSTACLES = (*COLUMNS, *SURROUNDINGS, "closed")
 
 
 def can_meet(names: frozenset[str]) -> bool:
-    """Whether an operation can have all these obstacles at once: of one column's values it has one."""
+    """Check whether an operation can have all these obstacles at once: a column has one value."""
     return sum("parent" in name for name in names) <= 1 and not names >= {"too late", "soon too late"}
 
 
@@ -153,7 +153,7 @@ def arrange(db: Database, subject: str, names: frozenset[str]) -> tuple[Database
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The operations that the very next claim takes."""
+    """Find the operations that the very next claim takes."""
 
     sent: tuple[int, ...] = ()
     looked_up: tuple[int, ...] = ()

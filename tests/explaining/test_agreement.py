@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.outbox import Database
 
 WAITING = ("pending", "to be looked up")
-"""Those with which all pairs of obstacles are tried; the others have some drawn for them."""
+"""The subjects with which all pairs of obstacles are tried; all other subjects have some drawn for them."""
 
 
 def disagreement(db: Database, subject: str, names: frozenset[str]) -> str | None:

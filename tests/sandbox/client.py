@@ -59,7 +59,7 @@ def get(sandbox: Sandbox, path: str) -> Reply:
 
 
 def ask(sandbox: Sandbox, method: str, path: str, body: bytes | None = None, **headers: str | None) -> Reply:
-    """One request on a connection of its own. A header given as None is left out; `_` stands for `-`."""
+    """Send one request on a connection of its own. A header given as None is left out; `_` stands for `-`."""
     usual = {"Authorization": LOGIN, "Content-Type": "application/json; charset=utf-8"}
     sent_headers = usual | {name.replace("_", "-"): value for name, value in headers.items()}
     connection = HTTPConnection("127.0.0.1", sandbox.port, timeout=DEADLINE)

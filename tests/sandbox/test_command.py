@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS":
 
 @contextmanager
 def started(tmp_path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process, and its base URL from the ready file."""
+    """Start the process, and read its base URL from the ready file."""
     ready = tmp_path / "ready"
     command = [*COMMAND, "--ready-file", str(ready), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
