@@ -41,14 +41,14 @@ def test_the_kind_is_taken_from_headings_that_fit_only_one(tmp_path: Path, headi
     columns = resolve(tmp_path, headings)
     assert columns.kind is not None
     assert columns.kind.kind == kind
-    assert columns.fields[kind][:2] == ("source_id", "customer_id")
+    assert columns.fields_by_kind[kind][:2] == ("source_id", "customer_id")
 
 
 def test_a_column_kind_lets_each_row_name_its_own(tmp_path: Path) -> None:
     columns = resolve(tmp_path, "Typ;Id;Kundid;Anteckning;data")
     assert (columns.kind, columns.kind_at) == (None, 0)
-    assert columns.fields["comeback"] == ("kind", "source_id", "customer_id", "note", "data")
-    assert columns.fields["order_token"] == ("kind", "source_id", "customer_id", "Anteckning", "data")
+    assert columns.fields_by_kind["comeback"] == ("kind", "source_id", "customer_id", "note", "data")
+    assert columns.fields_by_kind["order_token"] == ("kind", "source_id", "customer_id", "Anteckning", "data")
 
 
 def test_unknown_headings_are_all_listed_with_near_ones(tmp_path: Path) -> None:

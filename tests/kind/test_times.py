@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from worker.kind import BadCell
 from worker.kind.cells import moment, read_time
-from worker.kind.meetings import possible_moments, read_back_time
+from worker.kinds.comeback import possible_moments, read_back_time
 from worker.stockholm import STOCKHOLM
 
 

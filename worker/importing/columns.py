@@ -21,21 +21,21 @@ class Columns:
     kind_at: int | None
 
     @cached_property
-    def fields(self) -> Mapping[str, tuple[str, ...]]:
+    def fields_by_kind(self) -> Mapping[str, tuple[str, ...]]:
         """For each kind that a row can have, the fields in the order of the columns.
 
         A column that the kind does not know keeps its own heading: the kind refuses a row that fills it.
         """
-        return {kind.kind: _fields(self.headings, kind.headings) for kind in ((self.kind,) if self.kind else KINDS)}
+        return {kind.kind: _fields_of(self.headings, kind.headings) for kind in ((self.kind,) if self.kind else KINDS)}
 
     @cached_property
     def source_id_at(self) -> int:
         """The position of the row's own id."""
-        return _fields(self.headings).index("source_id")
+        return _fields_of(self.headings).index("source_id")
 
     def heading_of(self, kind: type[Kind] | None, field: str) -> str:
         """Return the column of a field in the file's own words; the field's own name if the file has no such column."""
-        names = self.fields[kind.kind] if kind else _fields(self.headings)
+        names = self.fields_by_kind[kind.kind] if kind else _fields_of(self.headings)
         return self.headings[names.index(field)] if field in names else field
 
 
@@ -46,22 +46,22 @@ def resolve_columns(feed: Feed, kind_name: str | None) -> Columns:
     unknown = [heading for heading in feed.headings if fold(heading) not in field_of]
     if unknown:
         raise _unknown_headings(feed, kind, unknown, field_of)
-    common = _fields(feed.headings)
+    common = _fields_of(feed.headings)
     kind_at = common.index("kind") if "kind" in common else None
     columns = Columns(feed.headings, _infer_kind(feed) if kind is None and kind_at is None else kind, kind_at)
-    fields = {field for names in columns.fields.values() for field in names}
+    fields = {field for names in columns.fields_by_kind.values() for field in names}
     missing = [field for field in _required(columns.kind) if field not in fields]
     if missing:
         plural = "s" if len(missing) > 1 else ""
         wrong = f"line {feed.heading_line}: missing heading{plural} {', '.join(missing)}"
         raise FileRefused(feed.name, wrong, f"Add the column{plural} to the export")
-    for names in columns.fields.values():
+    for names in columns.fields_by_kind.values():
         if len(set(names)) < len(names):
             raise _same_column(feed, names)
     return columns
 
 
-def _fields(headings: Iterable[str], kind_headings: Mapping[str, str] | None = None) -> tuple[str, ...]:
+def _fields_of(headings: Iterable[str], kind_headings: Mapping[str, str] | None = None) -> tuple[str, ...]:
     field_of = ROW_HEADINGS if kind_headings is None else {**kind_headings, **ROW_HEADINGS}
     return tuple(field_of.get(fold(heading), heading) for heading in headings)
 
@@ -84,7 +84,7 @@ def _required(kind: type[Kind] | None) -> list[str]:
 
 
 def _missing_fields(kind: type[Kind], headings: Iterable[str]) -> list[str]:
-    fields = _fields(headings, kind.headings)
+    fields = _fields_of(headings, kind.headings)
     return [field for field in _required(kind) if field not in fields]
 
 

@@ -70,7 +70,9 @@ def _read_together(rows: Sequence[Row | BadRow], columns: Columns, defaults: Int
     kind = kinds.pop()
     if isinstance(kind, Problem):
         return None
-    cells_by_field = zip(columns.fields[kind.kind], zip(*(row.cells for row in good_rows), strict=True), strict=True)
+    cells_by_field = zip(
+        columns.fields_by_kind[kind.kind], zip(*(row.cells for row in good_rows), strict=True), strict=True
+    )
     # Some columns of a wide file are empty, and say nothing.
     filled = {name: cells for name, cells in cells_by_field if cells.count("") + cells.count(None) < len(cells)}
     try:
@@ -99,7 +101,7 @@ def read_row(row: Row | BadRow, columns: Columns, defaults: IntakeDefaults) -> P
     if isinstance(kind, Problem):
         return _reject(row, columns, None, kind)
     # Most cells of a wide file are empty, and none of those says anything.
-    named_cells = zip(columns.fields[kind.kind], row.cells, strict=True)
+    named_cells = zip(columns.fields_by_kind[kind.kind], row.cells, strict=True)
     cells = {name: cell for name, cell in named_cells if cell is not None and cell != ""}
     try:
         common, payload = read_cells(kind, cells)
@@ -200,7 +202,7 @@ def new_operation(
 
 def _reject(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Problem) -> ParsedRow:
     """Name the row as far as it can be named, and its first problem in the order of the columns."""
-    names = columns.fields[kind.kind] if kind else ()
+    names = columns.fields_by_kind[kind.kind] if kind else ()
     first = min(problems, key=lambda problem: names.index(problem.field) if problem.field in names else -1)
     source_id = _read_or_none(body_id, row.cells[columns.source_id_at])
     customer_id = None
