@@ -1,4 +1,4 @@
-"""What is missing is said in one line with its remedy; what is put together is put together once per process."""
+"""A missing part is reported in one line with its remedy; each part is made once per process."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def _worker(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> None:
         monkeypatch.setenv(name, value)
 
 
-def refused() -> str:
-    """What a worker is told that must not run."""
+def read_refusal() -> str:
+    """Give the line with which a worker is refused."""
     with pytest.raises(NotReady) as caught:
         bootstrap.check_worker()
     text = str(caught.value)
@@ -69,10 +69,10 @@ def test_a_worker_with_good_settings_starts_again_and_again() -> None:
 
 
 @pytest.mark.usefixtures("_worker")
-@pytest.mark.parametrize("same", ["http://127.0.0.1:9/", "HTTP://127.0.0.1:9"])
-def test_another_spelling_of_the_address_is_no_other_address(monkeypatch: pytest.MonkeyPatch, same: str) -> None:
+@pytest.mark.parametrize("spelling", ["http://127.0.0.1:9/", "HTTP://127.0.0.1:9"])
+def test_another_spelling_of_the_address_is_no_other_address(monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
     bootstrap.check_worker()
-    monkeypatch.setenv("VITEC_BASE_URL", same)
+    monkeypatch.setenv("VITEC_BASE_URL", spelling)
     bootstrap.settings.cache_clear()
     bootstrap.check_worker()
 
@@ -82,12 +82,12 @@ def test_a_database_of_another_environment_is_left_alone(monkeypatch: pytest.Mon
     bootstrap.check_worker()
     monkeypatch.setenv("VITEC_BASE_URL", "https://connect.example")
     bootstrap.settings.cache_clear()
-    assert "belongs to http://127.0.0.1:9, but VITEC_BASE_URL is https://connect.example" in refused()
+    assert "belongs to http://127.0.0.1:9, but VITEC_BASE_URL is https://connect.example" in read_refusal()
 
 
 @pytest.mark.usefixtures("_worker")
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "line"),
     [
         ("VITEC_BASE_URL", "", "VITEC_BASE_URL is not set"),
         ("VITEC_PASSWORD", "", "VITEC_PASSWORD"),
@@ -99,11 +99,11 @@ def test_a_database_of_another_environment_is_left_alone(monkeypatch: pytest.Mon
     ],
 )
 def test_a_missing_setting_is_reported_with_its_remedy(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    text = refused()
-    assert said in text
+    text = read_refusal()
+    assert line in text
     assert "herons" not in text
 
 
@@ -112,7 +112,7 @@ def test_a_database_without_tables_is_not_made_into_one(
     monkeypatch: pytest.MonkeyPatch, empty_database_url: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", empty_database_url)
-    assert "run `vitec-sync migrate`" in refused()
+    assert "run `vitec-sync migrate`" in read_refusal()
     if empty_database_url.startswith("sqlite"):
         assert not os.path.exists(empty_database_url.removeprefix("sqlite:///"))  # noqa: PTH110
 
@@ -152,8 +152,8 @@ def test_a_ring_ends_within_two_seconds_with_any_broker(monkeypatch: pytest.Monk
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(1)
         closed.bind(("127.0.0.1", 0))
-        for there in (deaf, closed):
-            monkeypatch.setenv("BROKER_URL", f"redis://127.0.0.1:{there.getsockname()[1]}/0")
+        for listener in (deaf, closed):
+            monkeypatch.setenv("BROKER_URL", f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
             _forget()
             began = time.monotonic()
             bootstrap.ring(["comeback", "appointment", "notification"])

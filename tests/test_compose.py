@@ -73,10 +73,10 @@ def test_every_command_exists_with_its_options(service: str) -> None:
     *command, last = SERVICES[service]["command"]
     answer = shell(*command, last, "--help", FLOWER_BASIC_AUTH="name:password")
     assert answer.returncode == 0, answer.stderr
-    known = set(re.findall(r"--[a-z-]+", answer.stdout))
+    listed = set(re.findall(r"--[a-z-]+", answer.stdout))
     # Flower's own options are not listed by its help.
     options = {part.partition("=")[0] for part in command if part.startswith("--")}
-    assert options <= known or service == "flower"
+    assert options <= listed or service == "flower"
 
 
 def test_the_time_to_stop_outlasts_a_request() -> None:

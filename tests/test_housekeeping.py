@@ -1,4 +1,4 @@
-"""The chores move work on whatever was lost, and may be done twice."""
+"""The chores move work on when a ring or a worker is lost, and may be done twice."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.servers
 SETTINGS = Settings()
 
 
-class Bell:
-    """Remembers who was rung for."""
+class RingSpy:
+    """Remembers the kinds that were rung for."""
 
     def __init__(self, *, broken: bool = False) -> None:
         self.rung: list[str] = []
@@ -51,8 +51,8 @@ def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
     engine.dispose()
 
 
-def due(db: Database, count: int, kind: str = "comeback") -> None:
-    """Make so many lanes of a kind that wait for a turn."""
+def make_due_lanes(db: Database, count: int, kind: str = "comeback") -> None:
+    """Make `count` lanes of a kind that wait for a turn."""
     with db.write() as connection:
         for number in range(count):
             factory.make_operation(connection, kind=kind, customer_id=f"M{number}")
@@ -65,60 +65,60 @@ def dispatched_at(db: Database) -> object:
 
 
 def test_dispatch_rings_once_per_due_lane_up_to_eight(db: Database) -> None:
-    due(db, 3, "comeback")
-    due(db, 12, "appointment")
-    bell = Bell()
-    assert housekeeping.dispatch(db, bell) == {"appointment": 8, "comeback": 3}
-    assert sorted(bell.rung) == ["appointment"] * 8 + ["comeback"] * 3
+    make_due_lanes(db, 3, "comeback")
+    make_due_lanes(db, 12, "appointment")
+    spy = RingSpy()
+    assert housekeeping.dispatch(db, spy) == {"appointment": 8, "comeback": 3}
+    assert sorted(spy.rung) == ["appointment"] * 8 + ["comeback"] * 3
     assert dispatched_at(db) == factory.MOMENT
 
 
 def test_dispatch_rings_the_kinds_in_turn_the_longest_due_first(db: Database) -> None:
-    """Rings expire: with few processes only the first of them are heard, and those must not all be of one kind."""
-    due(db, 3, "appointment")
-    due(db, 2, "comeback")
+    """Rings expire: with few processes only the first of them are answered, and those must not all be of one kind."""
+    make_due_lanes(db, 3, "appointment")
+    make_due_lanes(db, 2, "comeback")
     with db.write() as connection:
         sooner = factory.MOMENT - timedelta(hours=1)
         connection.execute(update(Lane).where(Lane.kind == "comeback").values(due_at=sooner))
-    bell = Bell()
-    housekeeping.dispatch(db, bell)
-    assert bell.rung == ["comeback", "appointment"] * 2 + ["appointment"]
+    spy = RingSpy()
+    housekeeping.dispatch(db, spy)
+    assert spy.rung == ["comeback", "appointment"] * 2 + ["appointment"]
 
 
 def test_a_dispatch_with_nothing_due_is_noted(db: Database) -> None:
-    bell = Bell()
-    assert housekeeping.dispatch(db, bell) == {}
-    assert bell.rung == []
+    spy = RingSpy()
+    assert housekeeping.dispatch(db, spy) == {}
+    assert spy.rung == []
     assert dispatched_at(db) == factory.MOMENT
 
 
 def test_a_dispatch_without_a_broker_is_not_noted(db: Database) -> None:
-    due(db, 1)
+    make_due_lanes(db, 1)
     with pytest.raises(ConnectionError):
-        housekeeping.dispatch(db, Bell(broken=True))
+        housekeeping.dispatch(db, RingSpy(broken=True))
     assert dispatched_at(db) is None
 
 
 def test_the_watch_dispatches_only_after_a_silence(db: Database, clock: FixedClock) -> None:
-    due(db, 1)
-    housekeeping.dispatch(db, Bell())
-    bell, attention = Bell(), Attention(last_message_at=100.0)
+    make_due_lanes(db, 1)
+    housekeeping.dispatch(db, RingSpy())
+    spy, attention = RingSpy(), Attention(last_message_at=100.0)
     clock.advance(NO_DISPATCH_FOR - 1)
-    assert not dispatch_if_silent(db, SETTINGS, bell, attention, 100.0)
-    assert bell.rung == []
+    assert not dispatch_if_silent(db, SETTINGS, spy, attention, 100.0)
+    assert spy.rung == []
     clock.advance(2)
-    assert dispatch_if_silent(db, SETTINGS, bell, attention, 102.0)
-    assert bell.rung == ["comeback"]
-    assert not dispatch_if_silent(db, SETTINGS, bell, attention, 103.0)
+    assert dispatch_if_silent(db, SETTINGS, spy, attention, 102.0)
+    assert spy.rung == ["comeback"]
+    assert not dispatch_if_silent(db, SETTINGS, spy, attention, 103.0)
 
 
 def test_the_watch_dispatches_where_others_do_but_no_ring_arrives(db: Database) -> None:
-    due(db, 1)
-    housekeeping.dispatch(db, Bell())
-    bell = Bell()
-    assert not dispatch_if_silent(db, SETTINGS, bell, Attention(last_message_at=0.0), NO_MESSAGE_FOR - 1)
-    assert dispatch_if_silent(db, SETTINGS, bell, Attention(last_message_at=0.0), NO_MESSAGE_FOR + 1)
-    assert bell.rung == ["comeback"]
+    make_due_lanes(db, 1)
+    housekeeping.dispatch(db, RingSpy())
+    spy = RingSpy()
+    assert not dispatch_if_silent(db, SETTINGS, spy, Attention(last_message_at=0.0), NO_MESSAGE_FOR - 1)
+    assert dispatch_if_silent(db, SETTINGS, spy, Attention(last_message_at=0.0), NO_MESSAGE_FOR + 1)
+    assert spy.rung == ["comeback"]
 
 
 def test_the_watch_rescues_dead_turns_while_beat_is_dead(db: Database, clock: FixedClock) -> None:
@@ -126,7 +126,7 @@ def test_the_watch_rescues_dead_turns_while_beat_is_dead(db: Database, clock: Fi
         made = factory.make_operation(connection, State.IN_FLIGHT, kind="appointment")
     clock.advance(3600)
     attention = Attention(last_message_at=0.0)
-    dispatch_if_silent(db, SETTINGS, Bell(), attention, 1.0)
+    dispatch_if_silent(db, SETTINGS, RingSpy(), attention, 1.0)
     with db.read() as connection:
         assert factory.operation(connection, made).state is State.IN_DOUBT
     assert attention.last_chores_at == 1.0

@@ -38,9 +38,9 @@ logging.getLogger("elsewhere").error("\\x1b[31mred\\x07\\u202eturned")
 
 def lines(*arguments: str) -> list[str]:
     """Run the script and give what it logged."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=True)
-    assert done.stdout == ""
-    return done.stderr.splitlines()
+    script = subprocess.run([sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=True)
+    assert script.stdout == ""
+    return script.stderr.splitlines()
 
 
 def test_every_event_is_one_line_without_an_exceptions_text() -> None:

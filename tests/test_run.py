@@ -1,4 +1,4 @@
-"""The two commands of the README: what they install, what they pass on, and what they keep away from."""
+"""The two commands of the README: their installation, their arguments, and the settings that they keep out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOCK = (run.ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A folder with run.py whose environment counts as installed, and whose Python says how it was called."""
+    """A folder with run.py and an environment that counts as installed; the Python in it prints its arguments."""
     folder = tmp_path / "a clone"
     python = folder / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)

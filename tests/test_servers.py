@@ -70,12 +70,12 @@ def test_settings_of_postgres_are_arguments() -> None:
 
 @pytest.mark.parametrize("make", [servers.redis, servers.valkey])
 def test_a_broker_forgets_unless_it_is_made_durable(make: Callable[..., servers.Server]) -> None:
-    for options, left in (((), None), (("--appendonly", "yes", "--appendfsync", "always"), b"1")):
+    for options, value in (((), None), (("--appendonly", "yes", "--appendfsync", "always"), b"1")):
         with make(*options) as server, redis.Redis.from_url(server.url) as client:
             client.set("key", "1")
             server.kill()
             server.start()
-            assert client.get("key") == left
+            assert client.get("key") == value
 
 
 def test_a_broker_that_asks_for_a_password_counts_as_ready() -> None:
@@ -95,8 +95,8 @@ def test_a_server_that_cannot_start_says_why() -> None:
 
 
 def test_two_servers_are_two() -> None:
-    with servers.redis() as one, servers.redis() as two:
-        first, second = redis.Redis.from_url(one.url), redis.Redis.from_url(two.url)
+    with servers.redis() as first_server, servers.redis() as second_server:
+        first, second = redis.Redis.from_url(first_server.url), redis.Redis.from_url(second_server.url)
         first.set("key", "1")
         assert second.get("key") is None
         first.close()

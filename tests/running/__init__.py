@@ -1,1 +1,1 @@
-"""What only real worker, beat and Flower processes can show."""
+"""Tests that need real worker, beat and Flower processes."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from tests.running.office import Office, told
+from tests.running.office import Office, environment_of
 from worker.outbox import Database, connect
 from worker.sandbox import running_sandbox
 
@@ -35,6 +35,6 @@ def any_office(database_url: str, broker_url: str, tmp_path: Path) -> Iterator[O
 def _open(database_url: str, broker_url: str, folder: Path) -> Iterator[Office]:
     engine = connect(database_url)
     with running_sandbox() as sandbox, redis.Redis.from_url(broker_url) as broker:
-        settings = told(folder, database_url, broker_url, sandbox.base_url)
+        settings = environment_of(folder, database_url, broker_url, sandbox.base_url)
         yield Office(folder, settings, Database(engine), broker, sandbox)
     engine.dispose()

@@ -27,7 +27,7 @@ KINDS = tuple(factory.PAYLOADS)
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Where its processes write, what they are told, and how to look at what they did."""
+    """Holds the folder and the settings of its processes, and counts their work."""
 
     folder: Path
     settings: dict[str, str]
@@ -49,7 +49,7 @@ class Office:
         return made
 
     def states(self) -> Counter[State]:
-        """How many operations stand in each state."""
+        """Count the operations in each state."""
         with self.db.read() as connection:
             rows = connection.execute(select(Operation.state, func.count()).group_by(Operation.state)).all()
         return Counter(dict(rows))
@@ -69,8 +69,8 @@ class Office:
         return Counter(int((entry.request_id or "0").partition(".")[0]) for entry in entries)
 
 
-def told(folder: Path, database_url: str, broker_url: str, base_url: str) -> dict[str, str]:
-    """Settings with which work is quick and everything stays on this machine."""
+def environment_of(folder: Path, database_url: str, broker_url: str, base_url: str) -> dict[str, str]:
+    """Give settings with which work is quick and everything stays on this machine."""
     return {
         "STATE_DIR": str(folder),
         "DATABASE_URL": database_url,

@@ -39,7 +39,7 @@ LIVE = {
 
 @pytest.fixture
 def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for temporary files that nobody else uses."""
+    """A folder for temporary files, of this test alone."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     return tmp_path
@@ -64,8 +64,8 @@ def test_the_demo_leaves_only_the_files_asked_for(private: Path) -> None:
     with vitec_sync(folder, {**LIVE, "TMPDIR": str(private)}, "demo", "--keep") as demo:
         assert demo.ends(seconds=110) == 0, demo.output
     (kept,) = private.glob("vitec-sync-demo-*")
-    for told in ("one to one", "in doubt", "refused", str(kept)):
-        assert told in demo.output
+    for passage in ("one to one", "in doubt", "refused", str(kept)):
+        assert passage in demo.output
     assert "live" not in demo.output.replace("delivered", "")
     assert left_over(kept) == []
     engine = create_engine(f"sqlite:///{kept}/vitec-sync.db")
@@ -149,7 +149,7 @@ def row(state: State, **columns: object) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize(
-    ("operation", "calls", "said"),
+    ("operation", "calls", "expected"),
     [
         (row(State.SUCCEEDED, remote_id="R"), {}, "never carried out"),
         (row(State.SUCCEEDED, remote_id="R"), {1: ["R", "S"]}, "carried out 2 times"),
@@ -163,10 +163,10 @@ def row(state: State, **columns: object) -> SimpleNamespace:
     ],
 )
 def test_the_audit_finds_a_planted_disagreement(
-    operation: object, calls: dict[int, list[str | None]], said: str
+    operation: object, calls: dict[int, list[str | None]], expected: str
 ) -> None:
     (problem,) = list_disagreements([operation], calls)  # type: ignore[list-item]
-    assert said in problem
+    assert expected in problem
 
 
 @pytest.mark.parametrize(

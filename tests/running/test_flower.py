@@ -1,4 +1,4 @@
-"""`celery -A worker flower`: nothing without the login, nothing but looking with it, and nobody's data in it."""
+"""`celery -A worker flower`: nothing without the login, nothing but looking with it, and no personal data in it."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ PATHS = [
 def flower(office: Office, *options: str, **settings: str) -> Iterator[tuple[Process, str]]:
     """A Flower that listens, and its address."""
     port = servers.free_port()
-    told = {**office.settings, "FLOWER_BASIC_AUTH": ",".join(map(":".join, (LOGIN, OLD_LOGIN))), **settings}
-    with celery("flower", office.folder, told, f"--port={port}", *options) as process:
+    environment = {**office.settings, "FLOWER_BASIC_AUTH": ",".join(map(":".join, (LOGIN, OLD_LOGIN))), **settings}
+    with celery("flower", office.folder, environment, f"--port={port}", *options) as process:
         process.says("Visit me")
         yield process, f"http://127.0.0.1:{port}"
 
@@ -122,15 +122,15 @@ def test_it_only_looks(office: Office) -> None:
 
 
 def worker_name(address: str) -> str:
-    """The one worker, as soon as Flower knows it."""
-    found: dict[str, object] = {}
+    """Wait until Flower knows the worker; give its name."""
+    workers: dict[str, object] = {}
 
     def look() -> bool:
-        found.update(requests.get(f"{address}/api/workers?refresh=1", auth=LOGIN, timeout=20).json())
-        return bool(found)
+        workers.update(requests.get(f"{address}/api/workers?refresh=1", auth=LOGIN, timeout=20).json())
+        return bool(workers)
 
     until(look, why="Flower found no worker")
-    (name,) = found
+    (name,) = workers
     return name
 
 
@@ -143,8 +143,8 @@ def worker_name(address: str) -> str:
     ],
 )
 def test_it_does_not_start_open(office: Office, settings: dict[str, str], options: tuple[str, ...], why: str) -> None:
-    told = {**office.settings, **settings}
-    with celery("flower", office.folder, told, f"--port={servers.free_port()}", *options) as process:
+    environment = {**office.settings, **settings}
+    with celery("flower", office.folder, environment, f"--port={servers.free_port()}", *options) as process:
         assert process.ends() == 1
         assert why in process.output
         assert len(process.output.strip().splitlines()) == 1

@@ -116,9 +116,9 @@ def test_a_message_that_is_no_ring_is_dropped(office: Office, tmp_path: Path) ->
     with worker(office.folder, {**office.settings, "DISPATCH_EVERY": "600"}) as running:
         running.says("ready")
         office.record(1, kind="comeback")
-        for dropped, (what, message) in enumerate(forged.items()):
+        for dropped, (fault, message) in enumerate(forged.items()):
             office.broker.lpush(rings.QUEUE, message)
-            running.until(partial(_has_dropped, running, dropped + 1), why=what)
+            running.until(partial(_has_dropped, running, dropped + 1), why=fault)
         assert office.states() == {State.PENDING: 1}
         assert office.sent() == {}
         office.broker.lpush(rings.QUEUE, envelope())
@@ -181,7 +181,7 @@ def test_beat_adds_no_chores_while_no_worker_listens(office: Office) -> None:
 
 
 def test_beat_goes_on_asking_on_a_channel_that_has_died(office: Office) -> None:
-    """What beat keeps for life is given a new channel by publishing, and by nothing else."""
+    """Beat keeps its producer for life; only publishing gives it a new channel."""
     app = Celery("beat", broker=office.settings["BROKER_URL"], set_as_current=False)
     app.conf.update(rings.configuration(Settings(broker_url=office.settings["BROKER_URL"])))
     entry = ScheduleEntry(name="outbox.dispatch", task="outbox.dispatch", schedule=60, app=app)

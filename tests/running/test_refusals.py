@@ -32,11 +32,11 @@ def test_a_worker_that_cannot_work_does_not_start(
 ) -> None:
     with celery("worker", office.folder, {**office.settings, **settings}, *options) as process:
         assert process.ends() == 1
-        assert why in said(process)
+        assert why in last_line(process)
 
 
-def chosen(**options: object) -> SimpleNamespace:
-    """A worker as Celery makes it before it starts."""
+def make_worker(**options: object) -> SimpleNamespace:
+    """Make a worker of these options, as Celery does before it starts."""
     usual = {
         "pool_cls": "prefork",
         "pool_start_method": "fork",
@@ -62,16 +62,16 @@ def chosen(**options: object) -> SimpleNamespace:
     ],
 )
 def test_options_under_which_a_turn_is_not_safe_are_refused(options: dict[str, object], why: str) -> None:
-    assert why in str(main_process.find_problem(chosen(**options)))
+    assert why in str(main_process.find_problem(make_worker(**options)))
 
 
 @pytest.mark.parametrize("pool", ["prefork", "solo", get_implementation("prefork"), get_implementation("solo")])
 def test_prefork_and_solo_are_let_in(pool: object) -> None:
-    assert main_process.find_problem(chosen(pool_cls=pool)) is None
+    assert main_process.find_problem(make_worker(pool_cls=pool)) is None
 
 
-def said(process: Process) -> str:
-    """What the process said, which is one line; Celery's own warning to root is not ours."""
+def last_line(process: Process) -> str:
+    """Give the last line of the process's output, without a traceback; Celery's own warning to root may precede it."""
     lines = [line for line in process.output.splitlines() if line.strip()]
     assert "Traceback" not in process.output
     return lines[-1]
@@ -80,7 +80,7 @@ def said(process: Process) -> str:
 def test_wrong_settings_end_beat_with_one_line(office: Office) -> None:
     with celery("beat", office.folder, {**office.settings, "DISPATCH_EVERY": "never"}) as process:
         assert process.ends() == 1
-        assert "DISPATCH_EVERY" in said(process)
+        assert "DISPATCH_EVERY" in last_line(process)
 
 
 def test_a_child_does_not_wait_for_a_dead_reader(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_child_does_not_wait_for_a_dead_reader(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     monkeypatch.setattr(billiard.pool.time, "sleep", slept.append)
     monkeypatch.setattr(billiard.pool, "GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT", 300)
-    main_process._prepare_worker(chosen())
+    main_process._prepare_worker(make_worker())
     child = billiard.pool.Worker.__new__(billiard.pool.Worker)
     child.on_ready_counter = billiard.Value("i")
     assert not child._ensure_messages_consumed(completed=1)
@@ -100,7 +100,7 @@ def test_without_shared_memory_a_worker_takes_the_solo_pool(monkeypatch: pytest.
     def refuse() -> None:
         raise PermissionError
 
-    worker = chosen()
+    worker = make_worker()
     monkeypatch.setattr(bootstrap, "check_worker", lambda: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     assert main_process.can_share_memory()

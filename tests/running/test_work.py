@@ -38,14 +38,14 @@ def test_a_worker_in_one_process_does_the_same(office: Office) -> None:
 def test_two_beats_do_no_harm(office: Office) -> None:
     made = office.record(20)
     aloud = ("--loglevel", "INFO")
-    with celery("beat", office.folder, office.settings, *aloud, name="one") as one:
-        one.says("Starting")
-        with celery("beat", office.folder, office.settings, *aloud, name="two") as two:
-            two.says("another beat keeps its schedule here").says("outbox.dispatch")
+    with celery("beat", office.folder, office.settings, *aloud, name="one") as first:
+        first.says("Starting")
+        with celery("beat", office.folder, office.settings, *aloud, name="two") as second:
+            second.says("another beat keeps its schedule here").says("outbox.dispatch")
             with worker(office.folder, office.settings):
                 office.all_succeed(20)
-            assert one.alive
-            assert two.alive
+            assert first.alive
+            assert second.alive
     assert office.sent() == Counter(made)
 
 
@@ -90,10 +90,10 @@ def test_a_killed_workers_rows_are_put_in_doubt(any_office: Office) -> None:
     with worker(office.folder, {**quick, "VITEC_REQUESTS_PER_SECOND": "30"}, name="one") as first:
         first.until(lambda: office.states()[State.IN_FLIGHT] and office.states()[State.SUCCEEDED] > 5)
         first.kill()
-    left = office.states()[State.IN_FLIGHT]
+    leftovers = office.states()[State.IN_FLIGHT]
     with worker(office.folder, quick, name="two"), celery("beat", office.folder, quick):
         until(lambda: set(office.states()) <= {State.SUCCEEDED, State.IN_DOUBT}, seconds=40)
-    assert office.states()[State.IN_DOUBT] <= left
+    assert office.states()[State.IN_DOUBT] <= leftovers
     assert max(office.sent().values()) == 1
 
 
