@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from run import clean_environment
 from tests.chaos.measured import draw_results, write_page
-from tests.chaos.parts import DATABASES, NO_SERVER, PARTS, Errand, play_parts
+from tests.chaos.parts import DATABASES, NO_SERVER, PARTS, PlannedPart, play_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,14 +40,16 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return chosen
 
 
-def choose_errands(chosen: argparse.Namespace) -> list[Errand]:
+def choose_parts(chosen: argparse.Namespace) -> list[PlannedPart]:
     """List the parts to run, each on its database."""
     database = chosen.database or "postgresql"
     parts = [part for part in chosen.only if database != "sqlite" or part not in NO_SERVER]
-    chosen_errands = [Errand(part, database, chosen.extent, chosen.seed) for part in parts]
+    planned_parts = [PlannedPart(part, database, chosen.extent, chosen.seed) for part in parts]
     if chosen.extent == "short" and chosen.database is None:
-        chosen_errands += [Errand(part, "sqlite", "share", chosen.seed) for part in SMALL_ON_SQLITE if part in parts]
-    return chosen_errands
+        planned_parts += [
+            PlannedPart(part, "sqlite", "share", chosen.seed) for part in SMALL_ON_SQLITE if part in parts
+        ]
+    return planned_parts
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.clear()
     os.environ.update(environment)
     began, finished_parts = time.monotonic(), []
-    for played in play_parts(choose_errands(chosen)):
+    for played in play_parts(choose_parts(chosen)):
         finished_parts.append(played)
         if chosen.write:
             write_page(chosen.write, played)

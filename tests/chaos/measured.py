@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from tests.chaos.parts import Errand, Played
+    from tests.chaos.parts import PlannedPart, Played
     from tests.chaos.result import Result
 
 BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
@@ -47,15 +47,15 @@ class Measured:
 
 def measure(played: Played) -> Measured:
     """Make the record of a part that has just been run."""
-    errand = played.errand
+    planned = played.planned
     rows = tuple(result.figures for result in played.results)
     day = f"{datetime.now(UTC):%Y-%m-%d}"
     where = (day, _commit(), _machine())
-    return Measured(errand.part, errand.database, _command(errand), *where, round(played.seconds), rows)
+    return Measured(planned.part, planned.database, _command(planned), *where, round(played.seconds), rows)
 
 
-def _command(errand: Errand) -> str:
-    return f"--{errand.extent} --only {errand.part} --database {errand.database} --seed {errand.seed}"
+def _command(planned: PlannedPart) -> str:
+    return f"--{planned.extent} --only {planned.part} --database {planned.database} --seed {planned.seed}"
 
 
 def _commit() -> str:

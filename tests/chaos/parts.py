@@ -63,7 +63,7 @@ SIDE_BY_SIDE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class PlannedPart:
     """One part to be run, on one database."""
 
     part: str
@@ -83,9 +83,9 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The results of an errand, and how many seconds it took."""
+    """The results of a part, and how many seconds it took."""
 
-    errand: Errand
+    planned: PlannedPart
     results: tuple[Result, ...]
     seconds: float
 
@@ -94,35 +94,35 @@ class Played:
         return all(result.holds for result in self.results)
 
 
-def play_part(errand: Errand) -> Played:
+def play_part(planned: PlannedPart) -> Played:
     """Run one part on servers of its own; an exception that ends it is a result too."""
     began = time.monotonic()
     try:
-        with open_site(errand.seed, errand.database, durable=errand.part in OUTLIVES_POWER) as servers:
-            results = PARTS[errand.part](servers, EXTENTS[errand.extent])
+        with open_site(planned.seed, planned.database, durable=planned.part in OUTLIVES_POWER) as servers:
+            results = PARTS[planned.part](servers, EXTENTS[planned.extent])
     except Exception as error:  # noqa: BLE001 (the other parts are still to be run)
-        results = [Result(errand.part, "the run itself", 0, 0, problems=(f"{type(error).__name__}: {error}",))]
-    played = Played(errand, tuple(results), time.monotonic() - began)
+        results = [Result(planned.part, "the run itself", 0, 0, problems=(f"{type(error).__name__}: {error}",))]
+    played = Played(planned, tuple(results), time.monotonic() - began)
     _print_outcome(played)
     return played
 
 
-def play_parts(errands: Sequence[Errand]) -> Iterator[Played]:
+def play_parts(planned_parts: Sequence[PlannedPart]) -> Iterator[Played]:
     """Run the parts that want the machine for themselves, one after another; then the others side by side.
 
     Each has a process of its own: some parts fork, and a process that forks must have no threads.
     """
-    alone = [errand for errand in errands if errand.wants_machine]
-    sharing = sorted(set(errands) - set(alone), key=lambda errand: LONGEST_FIRST.index(errand.part))
+    alone = [planned for planned in planned_parts if planned.wants_machine]
+    sharing = sorted(set(planned_parts) - set(alone), key=lambda planned: LONGEST_FIRST.index(planned.part))
     for group, at_once in ((alone, 1), (sharing, SIDE_BY_SIDE)):
         with ProcessPoolExecutor(at_once, mp_context=get_context("spawn")) as pool:
-            for future in as_completed([pool.submit(play_part, errand) for errand in group]):
+            for future in as_completed([pool.submit(play_part, planned) for planned in group]):
                 yield future.result()
 
 
 def _print_outcome(played: Played) -> None:
     verdict = "holds" if played.holds else "BROKEN"
-    print(f"{played.errand.name} {verdict} ({played.seconds:.0f} s)", flush=True)
+    print(f"{played.planned.name} {verdict} ({played.seconds:.0f} s)", flush=True)
     for result in played.results:
         for line in list_problems(result):
             print(f"  {result.fault} {result.column}: {line}", flush=True)

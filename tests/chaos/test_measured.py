@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.checker import Invariant, Violation
 from tests.chaos.measured import BEGIN, END, insert_between_marks, write_page
-from tests.chaos.parts import Errand, Played
+from tests.chaos.parts import PlannedPart, Played
 from tests.chaos.result import Result
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ FLUSHED = Result("G4", "FLUSHALL every 10 s", 2_000, 0, recovered=4.25, notes="7
 
 
 def played(part: str, *results: Result, database: str = "postgresql", extent: str = "long", seed: int = 1) -> Played:
-    return Played(Errand(part, database, extent, seed), results, 12.4)
+    return Played(PlannedPart(part, database, extent, seed), results, 12.4)
 
 
 @pytest.fixture

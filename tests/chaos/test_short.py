@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from run import ROOT
-from tests.chaos.__main__ import choose_errands, parse_arguments
+from tests.chaos.__main__ import choose_parts, parse_arguments
 from tests.chaos.parts import NO_SERVER, PARTS
 
 
@@ -31,16 +31,16 @@ def test_all_parts_are_run_unless_some_are_chosen() -> None:
 
 
 def test_the_short_form_plays_a_share_on_sqlite_too() -> None:
-    assert {errand.part for errand in choose_errands(parse_arguments([])) if errand.database == "sqlite"} == {
+    assert {planned.part for planned in choose_parts(parse_arguments([])) if planned.database == "sqlite"} == {
         "G1",
         "G2",
         "G3",
     }
-    assert {errand.database for errand in choose_errands(parse_arguments(["--long"]))} == {"postgresql"}
+    assert {planned.database for planned in choose_parts(parse_arguments(["--long"]))} == {"postgresql"}
 
 
 def test_where_there_is_no_server_none_is_restarted() -> None:
-    assert {errand.part for errand in choose_errands(parse_arguments(["--database", "sqlite"]))} == set(
+    assert {planned.part for planned in choose_parts(parse_arguments(["--database", "sqlite"]))} == set(
         PARTS
     ) - NO_SERVER
 

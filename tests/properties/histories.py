@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.properties.office import KINDS, Office
-from tests.properties.truth import check, check_at_rest
+from tests.properties.truth import check_at_rest, check_operations
 from tests.properties.vitec import Fate, Vitec
-from tests.properties.workers import Errand, Violation, Worker, World
+from tests.properties.workers import Job, Violation, Worker, World
 from worker.decide import Backoff, RetryPolicy
 from worker.doubt import Patience
 from worker.outbox import Database, FixedClock
@@ -65,11 +65,11 @@ class Histories(RuleBasedStateMachine):
         policy = RetryPolicy(Backoff(30.0, 300.0), quiet=conditions.quiet)
         terms = TurnPolicy(in_flight=3, look_ups=LookUpPolicy(conditions.gap, Patience(unclear=3, all=6)))
         self.office = Office(World(Database(self.engine, clock), clock, Vitec(), policy, terms, conditions.switch))
-        self.office.clear()
+        self.office.clear_database()
         self.standing: dict[int, Any] = {}
         self.sound = True
 
-    def worker(self, number: int) -> Worker:
+    def pick_worker(self, number: int) -> Worker:
         return self.office.workers[number % len(self.office.workers)]
 
     @precondition(lambda self: len(self.office.rows) < self.conditions.most_rows)
@@ -91,13 +91,15 @@ class Histories(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9), words=st.sampled_from(["new", "newer"]), bell=st.booleans())
     def a_row_changes(self, number: int, words: str, bell: bool) -> None:
         old = self.office.rows[number % len(self.office.rows)]
-        changed = self.office.row(old.kind, number % 3, words, source_id=old.source_id, customer_id=old.customer_id)
-        self.office.arrive(changed, bell=bell)
+        changed = self.office.make_row(
+            old.kind, number % 3, words, source_id=old.source_id, customer_id=old.customer_id
+        )
+        self.office.record_row(changed, bell=bell)
 
     def _arrive(self, kind: str, like: int, bell: bool, **columns: Any) -> None:
-        row = self.office.row(kind, like, f"words {len(self.office.rows)}", **columns)
+        row = self.office.make_row(kind, like, f"words {len(self.office.rows)}", **columns)
         self.office.rows.append(row)
-        self.office.arrive(row, bell=bell)
+        self.office.record_row(row, bell=bell)
 
     @precondition(lambda self: self.office.operations)
     @rule(seconds=st.sampled_from([1.0, 31.0, 50.0, 310.0, 950.0]))
@@ -107,7 +109,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.office.operations and not self.office.workers)
     @rule()
     def time_passes_until_something_is_due(self) -> None:
-        self.office.wait()
+        self.office.wait_until_due()
 
     @precondition(lambda self: self.conditions.in_steps and self.office.operations)
     @rule(number=st.integers(0, 3), dies=st.integers(0, 5))
@@ -115,7 +117,7 @@ class Histories(RuleBasedStateMachine):
         self.office.ring(self._kind_to_ring_for(number), dies_at_once=dies == 5)
 
     def _kind_to_ring_for(self, number: int) -> str:
-        due = sorted(self.office.due()) or self.conditions.kinds
+        due = sorted(self.office.list_due_kinds()) or self.conditions.kinds
         return due[number % len(due)]
 
     @precondition(lambda self: self.office.operations)
@@ -133,15 +135,15 @@ class Histories(RuleBasedStateMachine):
         if ends == "is paused with the claim":
             worker.paused = True
             return
-        for errand in list(worker.errands):
-            worker.send(errand, *data.draw(st.tuples(self._fates, self._delays)))
+        for job in list(worker.jobs):
+            worker.send(job, *data.draw(st.tuples(self._fates, self._delays)))
         for doubtful in list(worker.asking):
-            worker.look(doubtful, data.draw(st.sampled_from(self.conditions.stale)))
+            worker.look_up(doubtful, data.draw(st.sampled_from(self.conditions.stale)))
         if ends == "dies after the bytes":
             self.office.workers.remove(worker)
         elif ends == "is paused with the answers":
-            for errand in list(worker.errands):
-                worker.hear(errand)
+            for job in list(worker.jobs):
+                worker.take_answer(job)
             worker.paused = True
         else:
             self.office.end_turn(worker)
@@ -157,7 +159,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.office.workers)
     @rule(number=st.integers(0, 3), want=st.integers(0, 3), lost_commit=st.integers(0, 5))
     def a_worker_settles_and_claims(self, number: int, want: int, lost_commit: int) -> None:
-        worker = self.worker(number)
+        worker = self.pick_worker(number)
         if not worker.paused:
             free = max(0, want - worker.under_way)
             worker.exchange(0 if worker.ending else free, lost_commit=lost_commit == 5)
@@ -165,27 +167,27 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self._unwritten())
     @rule(data=st.data(), number=st.integers(0, 3))
     def a_request_is_written(self, data: st.DataObject, number: int) -> None:
-        worker, errand = self._unwritten()[number % len(self._unwritten())]
-        worker.send(errand, *data.draw(st.tuples(self._fates, self._delays)))
+        worker, job = self._unwritten()[number % len(self._unwritten())]
+        worker.send(job, *data.draw(st.tuples(self._fates, self._delays)))
 
-    def _unwritten(self) -> list[tuple[Worker, Errand]]:
-        return [(worker, errand) for worker in self._awake() for errand in worker.errands if errand.request is None]
+    def _unwritten(self) -> list[tuple[Worker, Job]]:
+        return [(worker, job) for worker in self._awake() for job in worker.jobs if job.request is None]
 
     @precondition(lambda self: self._unanswered())
     @rule(number=st.integers(0, 3))
     def an_answer_comes(self, number: int) -> None:
-        worker, errand = self._unanswered()[number % len(self._unanswered())]
-        worker.hear(errand)
+        worker, job = self._unanswered()[number % len(self._unanswered())]
+        worker.take_answer(job)
 
-    def _unanswered(self) -> list[tuple[Worker, Errand]]:
-        return [(worker, errand) for worker in self._awake() for errand in worker.errands if errand.request is not None]
+    def _unanswered(self) -> list[tuple[Worker, Job]]:
+        return [(worker, job) for worker in self._awake() for job in worker.jobs if job.request is not None]
 
     @precondition(lambda self: any(worker.asking for worker in self._awake()))
     @rule(data=st.data(), number=st.integers(0, 3))
     def a_look_up_ends(self, data: st.DataObject, number: int) -> None:
         asking = [(worker, look_up) for worker in self._awake() for look_up in worker.asking]
         worker, doubtful = asking[number % len(asking)]
-        worker.look(doubtful, data.draw(st.sampled_from(self.conditions.stale)))
+        worker.look_up(doubtful, data.draw(st.sampled_from(self.conditions.stale)))
 
     def _awake(self) -> Iterator[Worker]:
         return (worker for worker in self.office.workers if not worker.paused)
@@ -193,25 +195,25 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.office.workers)
     @rule(number=st.integers(0, 3))
     def a_worker_dies(self, number: int) -> None:
-        self.office.workers.remove(self.worker(number))
+        self.office.workers.remove(self.pick_worker(number))
 
     @precondition(lambda self: self.office.workers)
     @rule(number=st.integers(0, 3))
     def a_worker_is_paused_or_continued(self, number: int) -> None:
-        worker = self.worker(number)
+        worker = self.pick_worker(number)
         worker.paused = not worker.paused
 
     @precondition(lambda self: self.office.workers)
     @rule(number=st.integers(0, 3))
     def a_turn_ends(self, number: int) -> None:
-        worker = self.worker(number)
+        worker = self.pick_worker(number)
         if not worker.paused and not worker.under_way:
             self.office.end_turn(worker)
 
     @precondition(lambda self: self.conditions.people and any(attempt for _, attempt in self.standing.values()))
     @rule(number=st.integers(0, 9), wish=st.sampled_from(WISHES))
     def a_person_decides(self, number: int, wish: Wish) -> None:
-        self.office.decide(self.office.operations[number % len(self.office.operations)], wish)
+        self.office.carry_out(self.office.operations[number % len(self.office.operations)], wish)
 
     @precondition(lambda self: self.conditions.people and len(self.office.rows) == self.conditions.most_rows)
     @rule(kind=st.sampled_from(KINDS), resumes=st.booleans())
@@ -226,7 +228,7 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def the_truth_is_kept(self) -> None:
         try:
-            self.standing = check(self.office, self.standing)
+            self.standing = check_operations(self.office, self.standing)
         except Violation:
             self.sound = False
             raise
@@ -235,4 +237,4 @@ class Histories(RuleBasedStateMachine):
         """At the end of every history all faults are over, and everything must come to its end."""
         if self.sound:
             check_at_rest(self.office)
-            check(self.office, self.standing)
+            check_operations(self.office, self.standing)

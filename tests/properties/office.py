@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, union_all
 from models import Base, Hold, Lane, Operation, Scope, State
 from tests import factory
 from tests.properties.vitec import Fate
-from tests.properties.workers import Worker, World, begin
+from tests.properties.workers import Worker, World, begin_turn
 from worker import reconciling
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.database.staging import NewOperation
@@ -31,7 +31,7 @@ LONGEST = 400
 """Rounds in which everything must have come to rest."""
 
 
-def payload_of(kind: str, customer_id: str, like: int, words: str) -> dict[str, Any]:
+def make_payload(kind: str, customer_id: str, like: int, words: str) -> dict[str, Any]:
     """Make the content of a row; rows of one kind that are alike may be confused by a look-up."""
     payload = {"customer_id": customer_id, **factory.PAYLOADS[kind]}
     match kind:
@@ -58,14 +58,14 @@ class Office:
     rows: list[NewOperation] = field(default_factory=list)
     served: int = 0
 
-    def clear(self) -> None:
+    def clear_database(self) -> None:
         """Empty the database, but for its environment."""
         with self.world.db.write() as connection:
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(delete(table))
             factory.make_environment(connection, now=self.world.now)
 
-    def arrive(self, row: NewOperation, *, bell: bool) -> None:
+    def record_row(self, row: NewOperation, *, bell: bool) -> None:
         """Record a row from the CRM. Without the bell its enqueuer died between the commit and the waking."""
         db = self.world.db
         with db.write() as connection:
@@ -77,24 +77,24 @@ class Office:
         with db.read() as connection:
             self.operations = list(connection.scalars(select(Operation.id).order_by(Operation.id)))
 
-    def row(self, kind: str, like: int, words: str, **columns: Any) -> NewOperation:
+    def make_row(self, kind: str, like: int, words: str, **columns: Any) -> NewOperation:
         """Make a row as the importer would hand it on."""
         customer_id = columns.pop("customer_id", factory.CUSTOMER)
         source_id = columns.pop("source_id", f"S{len(self.rows)}")
-        payload = payload_of(kind, customer_id, like, words)
+        payload = make_payload(kind, customer_id, like, words)
         text = json.dumps(payload)
         digest = hashlib.sha256(f"{text} {sorted(columns.items())}".encode()).hexdigest()
         match_key = KIND_BY_NAME[kind].from_payload(payload).match_key()
         return NewOperation(kind, customer_id, source_id, text, digest, match_key, **columns)
 
-    def due(self) -> dict[str, int]:
+    def list_due_kinds(self) -> dict[str, int]:
         """List the kinds that a dispatcher would ring for."""
         return turns.due_kinds(self.world.db)
 
     def ring(self, kind: str, *, dies_at_once: bool = False) -> Worker | None:
         """Ring for a kind; a new worker hears it, if a lane of the kind is due."""
         self.served += 1
-        worker = begin(self.world, kind, f"w:{self.served}", dies_at_once=dies_at_once)
+        worker = begin_turn(self.world, kind, f"w:{self.served}", dies_at_once=dies_at_once)
         if worker is not None:
             self.workers.append(worker)
         return worker
@@ -102,18 +102,18 @@ class Office:
     def end_turn(self, worker: Worker) -> None:
         """Await and write the requests under way, then give the lane back."""
         while worker.under_way or worker.in_hand:
-            for errand in list(worker.errands):
-                if errand.request is None:
-                    worker.send(errand, Fate.ANSWERED, None)
+            for job in list(worker.jobs):
+                if job.request is None:
+                    worker.send(job, Fate.ANSWERED, None)
                 else:
-                    worker.hear(errand)
+                    worker.take_answer(job)
             for doubtful in list(worker.asking):
-                worker.look(doubtful, 0.0)
+                worker.look_up(doubtful, 0.0)
             worker.exchange(0)
         turns.release_turn(self.world.db, worker.turn)
         self.workers.remove(worker)
 
-    def decide(self, operation: int, wish: Wish) -> None:
+    def carry_out(self, operation: int, wish: Wish) -> None:
         """Carry out a person's decision. If it is wrong about Vitec, later faults are the person's doing."""
         report = reconciling.carry_out(self.world.db, [operation], wish, DECIDER)
         vitec, current_time = self.world.vitec, self.world.now
@@ -170,12 +170,12 @@ class Office:
         for kind in KINDS:
             self.resume(kind)
         for _ in range(LONGEST):
-            before = self._standing()
+            before = self._read_progress()
             self.housekeep()
-            for kind in self.due():
+            for kind in self.list_due_kinds():
                 self._serve(kind)
             moment = self._next_moment()
-            if self._standing() != before:
+            if self._read_progress() != before:
                 continue
             if moment is None:
                 return True
@@ -188,12 +188,12 @@ class Office:
             worker.exchange(5)
             self.end_turn(worker)
 
-    def _standing(self) -> list[Any]:
+    def _read_progress(self) -> list[Any]:
         columns = (Operation.id, Operation.state, Operation.attempt, Operation.look_ups)
         with self.world.db.read() as connection:
             return list(connection.execute(select(*columns).order_by(Operation.id)).all())
 
-    def wait(self) -> None:
+    def wait_until_due(self) -> None:
         """Advance the clock to the next moment at which anything is due."""
         moment = self._next_moment()
         if moment is not None:
@@ -221,7 +221,7 @@ class Office:
         ]
         return min([*pending, *([next_due] if next_due else [])], default=None)
 
-    def left_over(self) -> list[int]:
+    def list_unended(self) -> list[int]:
         """List operations that have not ended although nothing hinders them; called when all has come to rest."""
         parent = select(Operation.kind, Operation.source_id, Operation.state).subquery("parents")
         after = (parent.c.kind == Operation.after_kind) & (parent.c.source_id == Operation.after_source_id)

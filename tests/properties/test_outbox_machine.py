@@ -106,4 +106,4 @@ def test_only_the_switch_keeps_a_paused_worker_from_sending(sqlite_engine: Any) 
     assert workers[0] == []
     (paused,) = workers[1]
     with pytest.raises(Violation, match="outside its turn"):
-        paused.send(paused.errands[0], Fate.ANSWERED, None)
+        paused.send(paused.jobs[0], Fate.ANSWERED, None)

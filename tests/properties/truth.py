@@ -13,7 +13,7 @@ HARMLESS = "order_token"
 """The kind that may be done twice: it is a look-up itself."""
 
 
-def check(office: Office, before: dict[int, tuple[State, int]]) -> dict[int, tuple[State, int]]:
+def check_operations(office: Office, before: dict[int, tuple[State, int]]) -> dict[int, tuple[State, int]]:
     """Hold every operation against the truth. Returns the state and attempt of each, for the next check."""
     with office.world.db.read() as connection:
         rows = connection.execute(select(Operation.__table__).order_by(Operation.id)).all()
@@ -29,13 +29,13 @@ def _hold_against_truth(office: Office, row: Row[Any]) -> None:
     if row.id in office.excused:
         return
     if row.kind != HARMLESS:
-        _say(acted <= 1, "doubled", row, current_time)
-        _say(acted == 0 or row.state not in WAITING, "about to be doubled", row, current_time)
-        _say(acted == 0 or row.state not in FINAL - {State.SUCCEEDED}, "false failure", row, current_time)
-    _say(row.state is not State.SUCCEEDED or acted > 0, "false success", row, current_time)
-    ids = {request.remote_id for request in vitec.of(row.id) if request.acted(current_time)}
-    _say(row.remote_id is None or row.remote_id in ids, "another's id", row, current_time)
-    _say(
+        _require(acted <= 1, "doubled", row, current_time)
+        _require(acted == 0 or row.state not in WAITING, "about to be doubled", row, current_time)
+        _require(acted == 0 or row.state not in FINAL - {State.SUCCEEDED}, "false failure", row, current_time)
+    _require(row.state is not State.SUCCEEDED or acted > 0, "false success", row, current_time)
+    ids = {request.remote_id for request in vitec.requests_of(row.id) if request.acted(current_time)}
+    _require(row.remote_id is None or row.remote_id in ids, "another's id", row, current_time)
+    _require(
         row.needs_person is False or row.state in {State.IN_DOUBT, State.SUCCEEDED},
         "a question without doubt",
         row,
@@ -52,7 +52,7 @@ def _hold_against_past(row: Row[Any], before: tuple[State, int] | None) -> None:
             raise Violation(f"operation {row.id}: the fence was lowered")
 
 
-def _say(holds: bool, fault: str, row: Row[Any], current_time: datetime) -> None:
+def _require(holds: bool, fault: str, row: Row[Any], current_time: datetime) -> None:
     if not holds:
         raise Violation(
             f"operation {row.id} ({row.kind}, {row.state.value}, attempt {row.attempt}): {fault} at {current_time}"
@@ -62,14 +62,14 @@ def _say(holds: bool, fault: str, row: Row[Any], current_time: datetime) -> None
 def check_at_rest(office: Office) -> None:
     """Let all faults end: every operation ends then, except those that wait for a person, or for such an operation."""
     if not office.come_to_rest():
-        raise Violation(f"it never comes to rest: {_standing(office)}")
-    forgotten = office.left_over()
+        raise Violation(f"it never comes to rest: {_list_open(office)}")
+    forgotten = office.list_unended()
     if forgotten:
-        raise Violation(f"forgotten: {forgotten}: {_standing(office)}")
+        raise Violation(f"forgotten: {forgotten}: {_list_open(office)}")
     _check_trail(office)
 
 
-def _standing(office: Office) -> list[Any]:
+def _list_open(office: Office) -> list[Any]:
     columns = (Operation.id, Operation.kind, Operation.state, Operation.next_attempt_at, Operation.error_code)
     with office.world.db.read() as connection:
         return list(connection.execute(select(*columns).where(Operation.finalized_at.is_(None))).all())

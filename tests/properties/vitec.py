@@ -71,30 +71,30 @@ class Vitec:
         self.requests.append(request)
         return request
 
-    def of(self, operation: int) -> list[Request]:
+    def requests_of(self, operation: int) -> list[Request]:
         """List all requests of an operation."""
         return [request for request in self.requests if request.operation == operation]
 
     def times_acted(self, operation: int, at: datetime) -> int:
         """Count how often the operation has been carried out by then."""
-        return sum(request.acted(at) for request in self.of(operation))
+        return sum(request.acted(at) for request in self.requests_of(operation))
 
     def will_act(self, operation: int) -> bool:
         """Whether it has been, or ever will be."""
-        return any(request.acts_at is not None for request in self.of(operation))
+        return any(request.acts_at is not None for request in self.requests_of(operation))
 
     def answer_to_look_up(self, kind: str, payload: Mapping[str, Any], as_of: datetime) -> Answer:
         """Answer a look-up with the truth of an earlier moment."""
         mine = [
             request
             for request in self.requests
-            if request.kind == kind and request.acted(as_of) and _alike(request.payload, payload)
+            if request.kind == kind and request.acted(as_of) and _matches(request.payload, payload)
         ]
         shown = _comebacks(payload, mine) if kind == "comeback" else _registrations(mine)
         return Answer(200, json.dumps(shown).encode())
 
 
-def answer(request: Request) -> Answer | VitecError:
+def answer_request(request: Request) -> Answer | VitecError:
     """Give the answer to a request, or the error that it ends in."""
     match request.fate:
         case Fate.ANSWERED:
@@ -128,7 +128,7 @@ def _success(request: Request) -> bytes:
     return json.dumps(request.remote_id).encode()
 
 
-def _alike(received: Mapping[str, Any], looked_up: Mapping[str, Any]) -> bool:
+def _matches(received: Mapping[str, Any], looked_up: Mapping[str, Any]) -> bool:
     return all(
         received[key] == looked_up[key] for key in ("customer_id", "contact_id", "viewing_id") if key in looked_up
     )

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import State
 from tests import factory
-from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, answer, error_of
+from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, answer_request, error_of
 from worker.decide import SOON, RetryPolicy, Settlement, decide, outcome_of
 from worker.delivery.dead_mans_switch import MARGIN
 from worker.delivery.in_hand import as_unwritable
@@ -56,7 +56,7 @@ class World:
 
 
 @dataclass(slots=True)
-class Errand:
+class Job:
     """A claimed operation in a thread's hands; `request` once its bytes are written."""
 
     claimed: Claimed
@@ -74,7 +74,7 @@ class Worker:
     lease_ends: datetime
     paused: bool = False
     ending: bool = False
-    errands: list[Errand] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
     asking: list[ClaimedLookUp] = field(default_factory=list)
     finished: list[Finished] = field(default_factory=list)
     looked_up: list[FinishedLookUp] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Worker:
     @property
     def under_way(self) -> int:
         """How many requests may be written, or be waited for, at this moment."""
-        return len(self.errands) + len(self.asking)
+        return len(self.jobs) + len(self.asking)
 
     @property
     def in_hand(self) -> bool:
@@ -99,12 +99,10 @@ class Worker:
         try:
             report = exchange(world.db, self.turn, self.finished, want, world.terms, self.looked_up)
         except IntegrityError:
-            self._one_by_one()
+            self._write_one_by_one()
             return
         if lost_commit:
-            handed_over = frozenset(errand.claimed.id for errand in self.errands) | {
-                finished.id for finished in self.finished
-            }
+            handed_over = frozenset(job.claimed.id for job in self.jobs) | {finished.id for finished in self.finished}
             unsent = rescue.not_handed_over(world.db, self.turn, handed_over)
             self.finished += [_unsent(id_, attempt, self.name) for id_, attempt in unsent]
             return
@@ -114,43 +112,41 @@ class Worker:
             self.lease_ends = world.now + timedelta(seconds=world.terms.lease - MARGIN)
         self.ending |= not report.owns_lane or report.held
         deadline = world.now + timedelta(seconds=TIMEOUT)
-        self.errands += [Errand(claimed, deadline) for claimed in report.claimed]
+        self.jobs += [Job(claimed, deadline) for claimed in report.claimed]
         self.asking += report.look_ups
 
-    def _one_by_one(self) -> None:
+    def _write_one_by_one(self) -> None:
         """Write each result by itself, since the database refused a value; the refused one as a plain doubt."""
         for finished in self.finished:
-            if not self._written([finished], []):
-                assert self._written([as_unwritable(finished)], []), "a plain doubt can always be written"
+            if not self._try_to_write([finished], []):
+                assert self._try_to_write([as_unwritable(finished)], []), "a plain doubt can always be written"
         for look_up in self.looked_up:
-            self._written([], [look_up])
+            self._try_to_write([], [look_up])
         self.finished.clear()
         self.looked_up.clear()
         self.ending = True
 
-    def _written(self, finished: list[Finished], looked_up: list[FinishedLookUp]) -> bool:
+    def _try_to_write(self, finished: list[Finished], looked_up: list[FinishedLookUp]) -> bool:
         try:
             exchange(self.world.db, self.turn, finished, 0, self.world.terms, looked_up)
         except IntegrityError:
             return False
         return True
 
-    def send(self, errand: Errand, fate: Fate, delay: float | None) -> None:
+    def send(self, job: Job, fate: Fate, delay: float | None) -> None:
         """Write the bytes, if that is still allowed; `delay`: in how many seconds Vitec acts, if it may."""
-        world, claimed = self.world, errand.claimed
-        too_late = world.switch and (world.now >= self.lease_ends or world.now >= errand.deadline)
+        world, claimed = self.world, job.claimed
+        too_late = world.switch and (world.now >= self.lease_ends or world.now >= job.deadline)
         if too_late or fate is Fate.UNREACHABLE:
             error = Revoked("too late") if too_late else error_of(fate)
-            self._end(errand, outcome_of(error), written=False)
+            self._finish(job, outcome_of(error), written=False)
             return
         if not self._owns_lane():
             raise Violation(f"operation {claimed.id}: a request was written outside its turn")
         KIND_BY_NAME[self.turn.kind].from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
         after = 0.0 if fate in ALWAYS_ACTS else delay if fate in MAY_ACT else None
         acts_at = None if after is None else world.now + timedelta(seconds=after)
-        errand.request = world.vitec.receive(
-            claimed.id, claimed.attempt, self.turn.kind, claimed.payload, fate, acts_at
-        )
+        job.request = world.vitec.receive(claimed.id, claimed.attempt, self.turn.kind, claimed.payload, fate, acts_at)
 
     def _owns_lane(self) -> bool:
         with self.world.db.read() as connection:
@@ -158,28 +154,28 @@ class Worker:
         lives: bool = lane.lease_until is not None and lane.lease_until > self.world.now
         return lives and lane.token == self.turn.token
 
-    def hear(self, errand: Errand) -> None:
+    def take_answer(self, job: Job) -> None:
         """Take the answer to a request, or its deadline."""
-        assert errand.request is not None
-        response = answer(errand.request)
+        assert job.request is not None
+        response = answer_request(job.request)
         kind = KIND_BY_NAME[self.turn.kind]
         outcome = outcome_of(response) if isinstance(response, VitecError) else kind.read(response)
-        self._end(errand, outcome, written=True)
+        self._finish(job, outcome, written=True)
 
     def meet_deadlines(self) -> None:
         """End the requests that have not been answered in time."""
-        for errand in [errand for errand in self.errands if self.world.now >= errand.deadline]:
-            fate = Fate.LOST if errand.request else Fate.UNREACHABLE
-            self._end(errand, outcome_of(error_of(fate)), written=errand.request is not None)
+        for job in [job for job in self.jobs if self.world.now >= job.deadline]:
+            fate = Fate.LOST if job.request else Fate.UNREACHABLE
+            self._finish(job, outcome_of(error_of(fate)), written=job.request is not None)
 
-    def _end(self, errand: Errand, outcome: Outcome, *, written: bool) -> None:
-        claimed = errand.claimed
+    def _finish(self, job: Job, outcome: Outcome, *, written: bool) -> None:
+        claimed = job.claimed
         facts = self.world.policy.facts(KIND_BY_NAME[self.turn.kind], claimed.failures, claimed.max_failures)
         settlement = decide(outcome, facts, lambda upper: upper)
-        self.errands.remove(errand)
+        self.jobs.remove(job)
         self.finished.append(Finished(claimed.id, claimed.attempt, settlement, self.name, 0.1, 1, written))
 
-    def look(self, doubtful: ClaimedLookUp, stale: float | None) -> None:
+    def look_up(self, doubtful: ClaimedLookUp, stale: float | None) -> None:
         """Ask Vitec, which shows how things were `stale` seconds ago; None: no answer that proves anything."""
         self.asking.remove(doubtful)
         if stale is None:
@@ -196,7 +192,7 @@ class Worker:
         )
 
 
-def begin(world: World, kind: str, name: str, *, dies_at_once: bool = False) -> Worker | None:
+def begin_turn(world: World, kind: str, name: str, *, dies_at_once: bool = False) -> Worker | None:
     """Hear a ring: take the turn at the lane that has waited longest, and put in doubt what a dead turn left."""
     turn = turns.take_turn(world.db, kind, lease=world.terms.lease, worker=name)
     if turn is None or dies_at_once:
