@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from models import Attempt, Environment, Event, FeedFile, Hold, Lane, Operation, Reason, RejectedRow, Scope, State
-from worker.outbox import FixedClock
+from tests.clock import FixedClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,9 +16,10 @@ from bench.table import quantile
 from models import Environment
 from models import Lane as Row
 from tests import factory
+from tests.clock import FixedClock
 from tests.outbox.steps import release
 from worker import housekeeping
-from worker.outbox import Database, FixedClock, connect
+from worker.outbox import Database, connect
 from worker.outbox.exchange import rate_limit
 from worker.outbox.lanes import turns
 
@@ -33,8 +34,8 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def db(sqlite_url: str, clock: FixedClock) -> Iterator[Database]:
-    engine = connect(sqlite_url)
-    db = Database(engine, clock)
+    engine = clock.rule(connect(sqlite_url))
+    db = Database(engine)
     with db.write() as connection:
         factory.make_environment(connection)
     yield db

@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 
 from models import Environment, Lane, State
 from tests import factory
+from tests.clock import FixedClock
 from worker import housekeeping
-from worker.outbox import Database, FixedClock, connect
+from worker.outbox import Database, connect
 from worker.processes.main_process import NO_DISPATCH_FOR, NO_MESSAGE_FOR, Attention, dispatch_if_silent
 from worker.settings import Settings
 
@@ -43,8 +44,8 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
-    engine = connect(database_url)
-    db = Database(engine, clock)
+    engine = clock.rule(connect(database_url))
+    db = Database(engine)
     with db.write() as connection:
         factory.make_environment(connection)
     yield db

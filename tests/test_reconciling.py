@@ -9,9 +9,10 @@ import pytest
 
 from models import FINAL, MOVES, WAITING, Event, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.factory import MOMENT, make_operation
 from worker import reconciling
-from worker.outbox import Database, FixedClock, connect
+from worker.outbox import Database, connect
 from worker.outbox.operators.decisions import TARGETS
 from worker.outbox.revisions.content import Content
 from worker.reconciling import Cancel, Decider, DecisionReport, Delivered, Expiry, GiveUp, Requeue, SendAgain
@@ -37,8 +38,8 @@ def clock() -> FixedClock:
 @pytest.fixture
 def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
     """An outbox whose clock stands still."""
-    engine = connect(database_url)
-    yield Database(engine, clock)
+    engine = clock.rule(connect(database_url))
+    yield Database(engine)
     engine.dispose()
 
 

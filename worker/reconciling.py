@@ -155,7 +155,7 @@ def _decide_once(
         moved = decisions.write_decisions(connection, now, decided)
         revised = [one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)]
         if revised:
-            apply_revisions(connection, db, revised)
+            apply_revisions(connection, revised)
         succeeded = [one.id for one, decision in decided if TARGETS[decision.verb] is State.SUCCEEDED]
         freed = dependencies.release_children(connection, moved.intersection(succeeded))
     return judged, moved, freed

@@ -22,7 +22,7 @@ from tests.chaos.stage import TLS
 from tests.processes import until
 from worker import delivery
 from worker.outbox import Database, connect
-from worker.outbox.database.clock import later
+from worker.outbox.database.sql import later
 from worker.outbox.lanes.environments import register
 from worker.sandbox import CONNECTION_FAULTS, Certificate, Fault, running_sandbox
 from worker.settings import Settings

@@ -40,7 +40,7 @@ class UntilSet(Window):
 
 def test_a_turn_ends_when_its_sending_hours_do(db: Database, settings: Settings) -> None:
     window = UntilSet(time(8), time(20))
-    limited = Database(db.engine, db.clock, SendingHours({"comeback": window}))
+    limited = Database(db.engine, SendingHours({"comeback": window}))
     make_due(limited, 60)
 
     def one_by_one(call: Call, permit: Permit) -> Answer:

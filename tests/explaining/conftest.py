@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import factory
-from worker.outbox import Database, FixedClock, connect
+from tests.clock import FixedClock
+from worker.outbox import Database, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,8 @@ def clock() -> FixedClock:
 @pytest.fixture
 def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
     """An empty database with a dispatch just now."""
-    engine = connect(database_url)
-    db = Database(engine, clock)
+    engine = clock.rule(connect(database_url))
+    db = Database(engine)
     with db.write() as connection:
         factory.make_environment(connection, dispatched_at=clock.moment)
     yield db

@@ -148,7 +148,7 @@ def arrange(db: Database, subject: str, names: frozenset[str]) -> tuple[Database
             if name in names:
                 surround(connection)
     hours = SendingHours.of({"comeback": CLOSED if "closed" in names else OPEN})
-    return Database(db.engine, db.clock, hours), operation_id
+    return Database(db.engine, hours), operation_id
 
 
 @dataclass(frozen=True, slots=True)

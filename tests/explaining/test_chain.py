@@ -21,7 +21,7 @@ from worker.outbox.views.explain import MAX_PARENTS
 from worker.reconciling import Cancel, Decider, Delivered, Expiry, GiveUp, Requeue, SendAgain
 
 if TYPE_CHECKING:
-    from worker.outbox import FixedClock
+    from tests.clock import FixedClock
     from worker.reconciling import Wish
 
 LATER = MOMENT + timedelta(hours=1)
@@ -56,7 +56,7 @@ def test_reasons_stand_in_the_order_of_falling_away(db: Database) -> None:
         factory.make_hold(connection, Scope.LANE, reason=HoldReason.PAUSED, until=None, by="anna", note="moving")
         factory.make_hold(connection, Scope.ENVIRONMENT, reason=HoldReason.UNAVAILABLE)
     child = make(db, next_attempt_at=LATER, **after("appointment", "nobody"))
-    closed = Database(db.engine, db.clock, SendingHours.of({"comeback": "12:00-20:00"}))
+    closed = Database(db.engine, SendingHours.of({"comeback": "12:00-20:00"}))
     explanation = explained(closed, child)
     codes = [reason.code for reason in explanation.reasons]
     assert codes == ["held", "held", "outside_hours", "waits_for", "not_before"]
@@ -171,7 +171,7 @@ def test_an_expiry_before_the_next_attempt_is_noted(db: Database) -> None:
 
 def test_a_time_outside_the_hours_moves_to_the_opening(db: Database) -> None:
     # It is ten o'clock in Stockholm, and until eleven it may be sent.
-    limited = Database(db.engine, db.clock, SendingHours.of({"comeback": "09:00-11:00"}))
+    limited = Database(db.engine, SendingHours.of({"comeback": "09:00-11:00"}))
     waiting = make(db, next_attempt_at=MOMENT + timedelta(hours=2))
     assert explained(limited, waiting).next.at == MOMENT + timedelta(hours=23)
 

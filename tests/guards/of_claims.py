@@ -3,7 +3,7 @@
 from tests.guards.guard import Guard
 
 CLAIMING = "worker/outbox/exchange/claim.py"
-STATEMENTS = "worker/outbox/database/statements.py"
+STATEMENTS = "worker/outbox/database/sql.py"
 _EXCHANGE_TEST = "tests/outbox/exchange/test_exchange.py::"
 _LOCKS_TEST = "tests/outbox/exchange/test_locks.py::"
 _SETTLING_TEST = "tests/outbox/exchange/test_settle.py::"
@@ -37,7 +37,7 @@ GUARDS = (
         12,
         "the claim itself demands that it is in time",
         CLAIMING,
-        "without_index(and_(sendable, not_expired(now)))",
+        "without_index(and_(sendable, not_expired))",
         "without_index(sendable)",
         f"{_LOCKS_TEST}test_a_claim_picks_its_rows_once_before_changing_them",
     ),

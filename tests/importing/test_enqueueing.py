@@ -16,7 +16,8 @@ from worker.kinds import UnknownKind
 from worker.outbox.revisions.judge import IntakeResult
 
 if TYPE_CHECKING:
-    from worker.outbox import Database, FixedClock
+    from tests.clock import FixedClock
+    from worker.outbox import Database
 
 
 def comeback(db: Database, note: str = "", source_id: str = "P-1", after: str | None = None) -> Enqueued:

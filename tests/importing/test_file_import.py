@@ -29,7 +29,8 @@ from worker.outbox.intake.feed_files import FileCounts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from worker.outbox import Database, FixedClock
+    from tests.clock import FixedClock
+    from worker.outbox import Database
 
 BAD = comeback("BAD", date="2026-02-30 09:00")
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests import factory
+from tests.clock import FixedClock
 from tests.outbox.scene import Scene
-from worker.outbox import Database, FixedClock, connect
+from worker.outbox import Database, connect
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def scene(db: Database, clock: FixedClock) -> Scene:
 
 
 def _open(url: str, clock: FixedClock) -> Iterator[Database]:
-    engine = connect(url)
-    db = Database(engine, clock)
+    engine = clock.rule(connect(url))
+    db = Database(engine)
     with db.write() as connection:
         factory.make_environment(connection)
     yield db

@@ -46,7 +46,7 @@ def record(
 ) -> list[IntakeResult]:
     with db.write() as connection:
         open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
-        return record_rows(connection, db, rows, feed="crm", feed_file_id=file, known=known).verdicts
+        return record_rows(connection, rows, feed="crm", feed_file_id=file, known=known).verdicts
 
 
 def operation(db: Database, id_: int) -> Row[Any]:

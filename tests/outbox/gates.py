@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import event, make_url
 
-from worker.outbox import Clock, Database, connect
+from tests.clock import FixedClock
+from worker.outbox import Database, connect
 
 PATIENCE = 20.0
 COMMIT = "COMMIT"
@@ -29,10 +30,11 @@ class Actor:
         self,
         url: str,
         work: Callable[["Actor"], Any],
-        clock: Clock,
+        clock: FixedClock | None,
         stops: Callable[[str], bool] = _nowhere,
     ) -> None:
-        self.db = Database(connect(url, pool_size=1), clock)
+        engine = connect(url, pool_size=1)
+        self.db = Database(engine if clock is None else clock.rule(engine))
         self.stops = stops
         self.at: str | None = None
         self.result: Any = None

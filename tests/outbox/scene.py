@@ -6,9 +6,10 @@ from sqlalchemy import select, update
 
 from models import Lane, Operation, State
 from tests import factory
+from tests.clock import FixedClock
 from worker.decide import Settlement
 from worker.kind import LookUpResult, Presence
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange.capacity import TurnPolicy
 from worker.outbox.exchange.claim import Claimed
 from worker.outbox.exchange.exchange import ExchangeResult, exchange

@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.clock import FixedClock
 from tests.properties.office import KINDS, Office
 from tests.properties.truth import check_at_rest, check_operations
 from tests.properties.vitec import Fate, Vitec
 from tests.properties.workers import Job, Violation, Worker, World
 from worker.decide import Backoff, RetryPolicy
 from worker.doubt import Patience
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange.capacity import TurnPolicy
 from worker.outbox.exchange.look_ups import LookUpPolicy
 from worker.reconciling import Cancel, Delivered, Expiry, GiveUp, Requeue, SendAgain, Wish
@@ -64,7 +65,7 @@ class Histories(RuleBasedStateMachine):
         clock = FixedClock()
         policy = RetryPolicy(Backoff(30.0, 300.0), quiet=conditions.quiet)
         terms = TurnPolicy(in_flight=3, look_ups=LookUpPolicy(conditions.gap, Patience(unclear=3, all=6)))
-        self.office = Office(World(Database(self.engine, clock), clock, Vitec(), policy, terms, conditions.switch))
+        self.office = Office(World(Database(clock.rule(self.engine)), clock, Vitec(), policy, terms, conditions.switch))
         self.office.clear_database()
         self.standing: dict[int, Any] = {}
         self.sound = True

@@ -71,7 +71,7 @@ class Office:
         with db.write() as connection:
             open_lanes(connection, [(row.customer_id, row.kind, factory.GROUPS[row.kind])])
         with db.write() as connection:
-            record_rows(connection, db, [row], feed="crm", max_failures=3)
+            record_rows(connection, [row], feed="crm", max_failures=3)
         if bell:
             turns.wake_lanes(db, [(row.customer_id, row.kind)])
         with db.read() as connection:
@@ -204,7 +204,7 @@ class Office:
         current_time, db = self.world.now, self.world.db
         moments = union_all(
             select(Operation.next_attempt_at.label("at")).where(waiting),
-            select(Operation.next_attempt_at).where(can_be_looked_up()),
+            select(Operation.next_attempt_at).where(can_be_looked_up),
             select(Operation.expires_at).where(waiting),
             select(Operation.send_again_until).where(waiting),
             select(Lane.lease_until),

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models import State
 from tests import factory
+from tests.clock import FixedClock
 from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, answer_request, error_of
 from worker.decide import SOON, RetryPolicy, Settlement, decide, outcome_of
 from worker.delivery.dead_mans_switch import MARGIN
@@ -18,7 +19,7 @@ from worker.delivery.in_hand import as_unwritable
 from worker.errors import Revoked, VitecError
 from worker.kind import LookUpResult, Presence
 from worker.kinds import KIND_BY_NAME
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.capacity import TurnPolicy
 from worker.outbox.exchange.claim import Claimed

@@ -63,7 +63,7 @@ def enqueue(
 def _record(db: Database, operation: NewOperation, function_group: str, feed: str, max_failures: int) -> Enqueued:
     with db.write() as connection:
         open_lanes(connection, [(operation.customer_id, operation.kind, function_group)])
-        recorded = record_rows(connection, db, [operation], feed=feed, max_failures=max_failures)
+        recorded = record_rows(connection, [operation], feed=feed, max_failures=max_failures)
         (result,) = recorded.verdicts
         if recorded.ids:
             return Enqueued(result, recorded.ids[0])

@@ -195,7 +195,7 @@ class _FileImport:
         """Record a chunk, and undo it."""
         with self.db.write() as connection, connection.begin_nested() as trial:
             _open_lanes(connection, chunk.lanes)
-            recorded = record_rows(connection, self.db, chunk.operations, feed=self.feed, known=self.known_share)
+            recorded = record_rows(connection, chunk.operations, feed=self.feed, known=self.known_share)
             trial.rollback()
         return self._result_of(chunk, recorded.verdicts)
 
@@ -211,7 +211,6 @@ class _FileImport:
                 raise ImportedElsewhere("another process is taking in this file. Let it finish, and import it again.")
             recorded = record_rows(
                 connection,
-                self.db,
                 chunk.operations,
                 feed=self.feed,
                 feed_file_id=self.file.id,
@@ -221,7 +220,7 @@ class _FileImport:
             result = self._result_of(chunk, recorded.verdicts)
             feed_files.add_counts(connection, self.file, result.counts)
             if result.rejections:
-                feed_files.record_rejections(connection, self.db, self.file, result.rejections)
+                feed_files.record_rejections(connection, self.file, result.rejections)
         return result
 
     def _result_of(self, chunk: _Chunk, results: Sequence[IntakeResult]) -> _ChunkResult:

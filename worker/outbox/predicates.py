@@ -1,6 +1,7 @@
-"""What may be worked on now: one predicate for dispatch, claim and the last look of a turn.
+"""The conditions under which a row is due, claimable or held: one for dispatch, claim and the last look of a turn.
 
-What one of them sees as due, the others see too; otherwise turns would ring each other for ever.
+A lane that is due for one of them is due for all of them; otherwise turns would ring each other for ever. Times are
+compared with the database's clock at the moment of the statement; `as_of` gives a condition at another moment.
 """
 
 from datetime import datetime
@@ -32,7 +33,7 @@ from models.operation import (
     UNREPORTED_SQL,
     WAITING_SQL,
 )
-from worker.outbox.database.statements import cached_statement
+from worker.outbox.database.sql import current_time, current_time_once
 
 
 def _written_out(*conditions: str, row: str = "operations.") -> ColumnElement[bool]:
@@ -62,6 +63,7 @@ named_once = _written_out(NAMED_ONCE_SQL)
 unreported = _written_out(*UNREPORTED_SQL)
 """The CRM has not been told of the operation's verdict, of its doubt, or that it waits in vain for a parent."""
 
+
 Now = ColumnElement[datetime]
 
 
@@ -70,40 +72,45 @@ def is_parent(parent: Any, feed: Any, after_kind: Any, after_source_id: Any) -> 
     return and_(parent.feed == feed, parent.kind == after_kind, parent.source_id == after_source_id)
 
 
-def as_bound(now: Now) -> ColumnElement[datetime]:
-    """The moment as one value. By a function that changes as it is asked no index can be cut short."""
-    return select(now).scalar_subquery()
+def in_lane(lane: Any) -> ColumnElement[bool]:
+    """The operation belongs to the lane (the model or an alias of it)."""
+    return and_(Operation.customer_id == lane.customer_id, Operation.kind == lane.kind)
 
 
-def not_expired(now: Now) -> ColumnElement[bool]:
-    """The operation has not expired."""
-    return or_(Operation.expires_at.is_(None), Operation.expires_at > now)
+in_named_lane: ColumnElement[bool] = and_(
+    Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind")
+)
+"""The operation belongs to the lane that the statement's values name."""
+
+not_expired = or_(Operation.expires_at.is_(None), Operation.expires_at > current_time)
+"""The operation has not expired."""
+
+_turn_has_come = Operation.next_attempt_at <= current_time_once
+
+ready = and_(
+    sendable,
+    _turn_has_come,
+    not_expired,
+    or_(Operation.send_again_until.is_(None), Operation.send_again_until > current_time),
+)
+"""The operation itself could be claimed: state, time, expiry, parent and fresh evidence allow it."""
+
+can_be_looked_up = and_(in_doubt, Operation.needs_person.is_(False))
+"""The operation is in doubt, and Vitec can be asked about it."""
+
+look_up_due = and_(can_be_looked_up, _turn_has_come)
+"""A look-up is due, since the operation is in doubt."""
+
+permission_expired = and_(sendable, Operation.send_again_until <= current_time, _turn_has_come)
+"""A look-up is due, since the permission to send again has grown old."""
+
+look_up_running: ColumnElement[bool] = Operation.look_up_until > current_time
+"""A look-up of the operation may be under way: its worker lives, or died with it a moment ago."""
 
 
-def ready(now: Now) -> ColumnElement[bool]:
-    """The operation itself could be claimed: state, time, expiry, parent and fresh evidence allow it."""
-    fresh = or_(Operation.send_again_until.is_(None), Operation.send_again_until > now)
-    return and_(sendable, Operation.next_attempt_at <= as_bound(now), not_expired(now), fresh)
-
-
-def can_be_looked_up() -> ColumnElement[bool]:
-    """The operation is in doubt, and Vitec can be asked about it."""
-    return and_(in_doubt, Operation.needs_person.is_(False))
-
-
-def look_up_due(now: Now) -> ColumnElement[bool]:
-    """A look-up is due, since the operation is in doubt."""
-    return and_(can_be_looked_up(), Operation.next_attempt_at <= as_bound(now))
-
-
-def permission_expired(now: Now) -> ColumnElement[bool]:
-    """A look-up is due, since leave to send again has grown old."""
-    return and_(sendable, Operation.send_again_until <= now, Operation.next_attempt_at <= as_bound(now))
-
-
-def look_up_running(now: Now) -> ColumnElement[bool]:
-    """A look-up of the operation may be under way: its worker lives, or died with it a moment ago."""
-    return Operation.look_up_until > now
+def _lane_has(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The lane has an operation of which the condition is true; asked singly, it has a partial index of its own."""
+    return exists(select(Operation.id).where(in_lane(Lane), condition).correlate(Lane))
 
 
 def covers(hold: Any, lane: Any) -> ColumnElement[bool]:
@@ -119,94 +126,69 @@ def covers(hold: Any, lane: Any) -> ColumnElement[bool]:
     )
 
 
-def hold_is_active(now: Now) -> ColumnElement[bool]:
-    """The hold has not ended."""
-    return or_(Hold.until.is_(None), Hold.until > now)
+hold_is_active = or_(Hold.until.is_(None), Hold.until > current_time)
+"""The hold has not ended."""
 
+lane_is_held: ColumnElement[bool] = exists(select(Hold.id).where(hold_is_active, covers(Hold, Lane)).correlate(Lane))
+"""Some hold covers the lane now."""
 
-def lane_is_held(now: Now) -> ColumnElement[bool]:
-    """Some hold covers the lane now."""
-    return exists(select(Hold.id).where(hold_is_active(now), covers(Hold, Lane)).correlate(Lane))
+lane_is_free = or_(Lane.lease_until.is_(None), Lane.lease_until <= current_time)
+"""No turn has the lane."""
 
+lane_has_look_up_due = or_(_lane_has(look_up_due), _lane_has(permission_expired))
+"""The lane has an operation that is to be looked up now."""
 
-def in_lane(lane: Any = Lane) -> ColumnElement[bool]:
-    """The operation belongs to the lane."""
-    return and_(Operation.customer_id == lane.customer_id, Operation.kind == lane.kind)
+claimable = and_(~lane_is_held, or_(_lane_has(ready), lane_has_look_up_due))
+"""The lane has an operation that could be claimed or looked up now, holds included."""
 
+lane_is_due = and_(Lane.due_at <= current_time, lane_is_free, claimable)
+"""The lane waits for a turn."""
 
-in_named_lane: ColumnElement[bool] = and_(
-    Operation.customer_id == bindparam("lane_customer"), Operation.kind == bindparam("lane_kind")
+abandoned = and_(lane_is_free, _lane_has(in_flight))
+"""The lane has operations in flight, and no turn has it."""
+
+_probed_lane = aliased(Lane, name="own")
+_operations = select(Operation.id, Operation.customer_id, Operation.kind)
+_under_way = union_all(_operations.where(in_flight), _operations.where(look_up_running)).subquery("under_way")
+half_open_probe = (
+    select(_under_way.c.id)
+    .join(Lane, and_(Lane.customer_id == _under_way.c.customer_id, Lane.kind == _under_way.c.kind))
+    .join(Hold, and_(Hold.until <= current_time, covers(Hold, Lane)))
+    .join(_probed_lane, covers(Hold, _probed_lane))
+    .where(_probed_lane.customer_id == bindparam("lane_customer"), _probed_lane.kind == bindparam("lane_kind"))
+    .limit(1)
 )
-"""The operation belongs to the lane that the statement's values name."""
+"""The operation sent or looked up in a scope that comes out of a hold and covers the lane: all others wait for it."""
 
-
-def lane_has_look_up_due(now: Now) -> ColumnElement[bool]:
-    """The lane has an operation that is to be looked up now. Asked singly: each has a partial index of its own."""
-    return or_(
-        *(
-            exists(select(Operation.id).where(in_lane(), some).correlate(Lane))
-            for some in (look_up_due(now), permission_expired(now))
-        )
+look_ups_of_doubt: ScalarSelect[int] = (
+    select(func.count(Attempt.id))
+    .where(
+        Attempt.operation_id == Operation.id,
+        Attempt.attempt == Operation.attempt,
+        Attempt.event == Event.LOOKED_UP,
+        Attempt.at >= Operation.doubt_since,
     )
+    .correlate(Operation)
+    .scalar_subquery()
+)
+"""How often Vitec has been asked in an operation's present doubt: each doubt has patience of its own.
 
-
-def claimable(now: Now) -> ColumnElement[bool]:
-    """The lane has an operation that could be claimed or looked up now, holds included."""
-    to_send = exists(select(Operation.id).where(in_lane(), ready(now)).correlate(Lane))
-    return and_(~lane_is_held(now), or_(to_send, lane_has_look_up_due(now)))
-
-
-def abandoned(now: Now) -> ColumnElement[bool]:
-    """The lane has operations in flight and nobody has a turn there."""
-    left = exists(select(Operation.id).where(in_lane(), in_flight).correlate(Lane))
-    return and_(lane_is_free(now), left)
-
-
-def lane_is_free(now: Now) -> ColumnElement[bool]:
-    """Nobody has a turn at the lane."""
-    return or_(Lane.lease_until.is_(None), Lane.lease_until <= now)
-
-
-def lane_is_due(now: Now) -> ColumnElement[bool]:
-    """The lane waits for a turn."""
-    return and_(Lane.due_at <= now, lane_is_free(now), claimable(now))
-
-
-@cached_statement
-def half_open_probe(now: Now) -> Any:
-    """The operation sent or looked up in a scope that comes out of a hold and covers the lane: all others wait for it."""
-    own = aliased(Lane, name="own")
-    operations = select(Operation.id, Operation.customer_id, Operation.kind)
-    under_way = union_all(operations.where(in_flight), operations.where(look_up_running(now))).subquery("under_way")
-    return (
-        select(under_way.c.id)
-        .join(Lane, and_(Lane.customer_id == under_way.c.customer_id, Lane.kind == under_way.c.kind))
-        .join(Hold, and_(Hold.until <= now, covers(Hold, Lane)))
-        .join(own, covers(Hold, own))
-        .where(own.customer_id == bindparam("lane_customer"), own.kind == bindparam("lane_kind"))
-        .limit(1)
-    )
-
-
-def count_look_ups() -> ScalarSelect[int]:
-    """How often Vitec has been asked in an operation's present doubt: each doubt has patience of its own.
-
-    The column `look_ups` tells look-ups of one attempt apart, in whichever doubt about it they began.
-    """
-    mine = (Attempt.operation_id == Operation.id, Attempt.attempt == Operation.attempt)
-    of_this_doubt = (Attempt.event == Event.LOOKED_UP, Attempt.at >= Operation.doubt_since)
-    return select(func.count(Attempt.id)).where(*mine, *of_this_doubt).correlate(Operation).scalar_subquery()
+The column `look_ups` tells look-ups of one attempt apart, in whichever doubt about it they began.
+"""
 
 
 def rivals_of(match_key: SQLColumnExpression[Any]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Others that the read-back of something with this match key could show in the operation's place."""
-    other = aliased(Operation, name="other")
+    """Tell whether the read-back of something with this match key could show a rival in the operation's place.
+
+    Two conditions: a rival is not settled yet, and a rival has succeeded without an id of its own.
+    """
+    rival = aliased(Operation, name="rival")
     alike = and_(
-        other.customer_id == Operation.customer_id,
-        other.kind == Operation.kind,
-        other.match_key == match_key,
-        other.id != Operation.id,
+        rival.customer_id == Operation.customer_id,
+        rival.kind == Operation.kind,
+        rival.match_key == match_key,
+        rival.id != Operation.id,
     )
-    unsettled = exists().where(alike, other.state.in_([State.IN_FLIGHT, State.IN_DOUBT]))
-    nameless = exists().where(alike, other.state == State.SUCCEEDED, other.remote_id.is_(None))
+    unsettled = exists().where(alike, rival.state.in_([State.IN_FLIGHT, State.IN_DOUBT]))
+    nameless = exists().where(alike, rival.state == State.SUCCEEDED, rival.remote_id.is_(None))
     return unsettled.label("contested"), nameless.label("claimed_by_another")

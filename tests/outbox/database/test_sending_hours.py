@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from models import State
 from tests import factory
+from tests.clock import FixedClock
 from tests.outbox.steps import release
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.database.sending_hours import SendingHours, Window
 from worker.outbox.lanes import turns
 from worker.stockholm import STOCKHOLM
@@ -72,7 +73,7 @@ def test_hours_that_cannot_be_meant_are_refused_with_the_remedy(written: str) ->
 
 
 def test_outside_its_hours_nothing_of_the_kind_is_due(db: Database, clock: FixedClock) -> None:
-    limited = Database(db.engine, clock, SendingHours.of({"comeback": "12:00-20:00"}))
+    limited = Database(db.engine, SendingHours.of({"comeback": "12:00-20:00"}))
     with db.write() as connection:
         factory.make_operation(connection, State.PENDING)
         factory.make_operation(connection, State.PENDING, kind="appointment")

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.steps import RETRY, TERMS, begin, claim, done, make, release, wake_all
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import Turn

@@ -1,16 +1,16 @@
 """Claims go on from the place that the last one came to, and still find everything."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
 from models import State
+from tests.clock import FixedClock
 from tests.factory import MOMENT, make_operation
 from tests.outbox.plans import explained
 from tests.outbox.steps import RETRY, TERMS, begin, claim, done, make
-from worker.outbox import Database, FixedClock, SqlClock
+from worker.outbox import Database, connect
 from worker.outbox.exchange.claim import FROM_START
 from worker.outbox.exchange.exchange import exchange
 
@@ -103,9 +103,9 @@ def test_counting_rows_in_flight_ignores_stale_statistics(pg_db: Database) -> No
     assert used == {f"ix_operations_{name}" for name in ("in_flight", "asking", "in_doubt", "permitted")}, plan
 
 
-def test_a_claim_reads_no_entries_of_rows_due_later(pg_db: Database) -> None:
+def test_a_claim_reads_no_entries_of_rows_due_later(pg_db: Database, pg_url: str) -> None:
     """The database's own clock changes as it is asked; the index is cut short only by one value of it."""
-    db = replace(pg_db, clock=SqlClock())
+    db = Database(connect(pg_url))
     make(db, next_attempt_at=datetime(2026, 1, 1, tzinfo=UTC))
     with db.write() as connection:
         connection.execute(text(LATER))
@@ -114,6 +114,7 @@ def test_a_claim_reads_no_entries_of_rows_due_later(pg_db: Database) -> None:
     turn = begin(db)
     plans = explained(db.engine, "WITH picked")
     assert len(claim(db, turn).claimed) == 1
+    db.engine.dispose()
     (plan,) = plans
     (entered,) = [line for line in plan.splitlines() if "Index Cond" in line and "next_attempt_at" in line]
     assert "next_attempt_at <=" in entered

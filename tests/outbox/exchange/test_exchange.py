@@ -7,6 +7,7 @@ from sqlalchemy import select, text, update
 
 from models import Event, Operation, Scope, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.steps import (
     DOUBT,
@@ -24,7 +25,7 @@ from tests.outbox.steps import (
     settle,
 )
 from worker.decide import Settlement
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.settle import Finished
 from worker.outbox.lanes import turns

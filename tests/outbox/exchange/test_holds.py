@@ -7,10 +7,11 @@ from sqlalchemy import select
 
 from models import Environment, Hold, Reason, Scope, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.steps import DOUBT, REFUSAL, SUCCESS, TERMS, begin, claim, done, make, read
 from worker.decide import Settlement
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.lanes import turns
 from worker.outcome import HoldWanted

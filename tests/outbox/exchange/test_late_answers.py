@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from models import Event, State
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.steps import (
     ACCEPTED,
@@ -24,7 +25,7 @@ from tests.outbox.steps import (
     settle,
 )
 from worker.decide import Settlement
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.claim import Claimed
 from worker.outbox.lanes.turns import Turn

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import event, select, text, update
 
 from models import Environment, Lane, State
+from tests.clock import FixedClock
 from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.steps import DOUBT, SUCCESS, TERMS, begin, claim, done, make, read
-from worker.outbox import Database, FixedClock, SqlClock
+from worker.outbox import Database, connect
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.lanes import turns
 
@@ -75,15 +76,17 @@ def test_a_lease_that_ended_while_the_exchange_waited_claims_nothing(pg_db: Data
     """The lease is compared with the clock as it is when the lock has come, not when the transaction began."""
     id_ = make(pg_db)
     turn = begin(pg_db)
-    slow = Actor(pg_url, lambda actor: claim(actor.db, turn), SqlClock())
-    with pg_db.write() as connection:
+    slow = Actor(pg_url, lambda actor: claim(actor.db, turn), None)
+    real_time = Database(connect(pg_url))
+    with real_time.write() as connection:
         ends = "UPDATE lanes SET lease_until = clock_timestamp() + interval '400 ms'"
         connection.execute(text(ends))
-    with pg_db.write() as connection:
+    with real_time.write() as connection:
         connection.execute(text("SELECT 1 FROM lanes FOR NO KEY UPDATE"))
         assert slow.go_on() == "blocked"
         while not connection.scalar(text("SELECT lease_until < clock_timestamp() FROM lanes")):
             pass
+    real_time.engine.dispose()
     assert slow.finish() == ExchangeResult(owns_lane=False, moved={})
     assert read(pg_db, id_).state is State.PENDING
 

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from models import Scope, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.steps import TERMS, begin, change, claim, make, read
 from worker.kind import LookUpResult, Presence
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.lanes.turns import Turn

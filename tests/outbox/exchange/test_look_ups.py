@@ -7,12 +7,13 @@ from sqlalchemy import update
 
 from models import Event, Operation, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.scene import ABSENT, DOUBT, GAP, QUIET, THERE, UNCLEAR, Scene
 from tests.outbox.steps import begin, change, make
 from worker.decide import Settlement
 from worker.kind import LookUpResult
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange.claim import claim
 from worker.outbox.exchange.settle import Finished
 from worker.outbox.lanes import turns

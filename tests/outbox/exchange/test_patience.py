@@ -1,9 +1,9 @@
 """How often Vitec is asked before a person must: each doubt has patience of its own (turn.md 24)."""
 
 from models import State
+from tests.clock import FixedClock
 from tests.outbox.scene import ABSENT, GAP, QUIET, UNCLEAR, Scene
 from worker import reconciling
-from worker.outbox import FixedClock
 from worker.outbox.exchange.look_ups import ClaimedLookUp
 from worker.reconciling import Decider, SendAgain
 

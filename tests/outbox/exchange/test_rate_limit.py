@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import select, update
 
 from models import Environment
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.gates import COMMIT, Actor
-from worker.outbox import Database, FixedClock, SqlClock, connect
+from worker.outbox import Database, connect
+from worker.outbox.database.sql import read_current_time
 from worker.outbox.exchange import rate_limit
 
 
@@ -67,7 +69,7 @@ def test_many_workers_together_keep_the_rate(pg_url: str, pg_db: Database) -> No
     """By the database's own clock: in what is reserved until the end there are no more slots than the rate allows."""
     with pg_db.write() as connection:
         connection.execute(update(Environment).values(next_slot_at=MOMENT - timedelta(days=365)))
-    db = Database(connect(pg_url, pool_size=4), SqlClock())
+    db = Database(connect(pg_url, pool_size=4))
     barrier = threading.Barrier(4)
 
     def reserve_some() -> int:
@@ -75,7 +77,7 @@ def test_many_workers_together_keep_the_rate(pg_url: str, pg_db: Database) -> No
         return sum(len(rate_limit.reserve_slots(db, 200.0, 5).offsets) for _ in range(20))
 
     with db.read() as connection:
-        began = connection.execute(select(SqlClock().now())).scalar_one()
+        began = read_current_time(connection)
     with ThreadPoolExecutor(4) as threads:
         given = sum(future.result(60) for future in [threads.submit(reserve_some) for _ in range(4)])
     with db.read() as connection:

@@ -8,11 +8,12 @@ from sqlalchemy.exc import DBAPIError
 
 from models import Event, Reason, Scope, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.gates import Actor
 from tests.outbox.steps import DIED, SUCCESS, TERMS, begin, claim, done, entries, lane, make, read
 from worker.decide import Settlement
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.lanes import turns

@@ -7,12 +7,14 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import psycopg
 
 from models import FINAL, Event, State
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.plans import explained
 from tests.outbox.steps import ACCEPTED, DOUBT, REFUSAL, RETRY, SUCCESS, begin, change, claim, done, entries, make, read
 from tests.outbox.steps import settle as settle_by_exchange
 from worker.decide import Settlement
-from worker.outbox import Database, FixedClock, SqlClock
+from worker.outbox import Database
+from worker.outbox.database.sql import current_time
 from worker.outbox.exchange.settle import Finished, settle
 from worker.outbox.exchange.settle import _move as statement_that_settles
 from worker.outbox.lanes.turns import Turn
@@ -122,7 +124,7 @@ def test_a_settlement_says_whether_new_content_waits(db: Database, turn: Turn, r
 def test_the_driver_keeps_the_statement_of_a_settlement() -> None:
     """It takes a statement of more than 4,096 characters apart each time anew."""
     driver: Any = psycopg.dialect
-    moving = statement_that_settles("postgresql", SqlClock().now())
+    moving = statement_that_settles("postgresql", current_time)
     assert len(str(moving.compile(dialect=driver()))) <= 4096
 
 

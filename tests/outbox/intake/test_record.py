@@ -23,7 +23,8 @@ from worker.outbox.revisions.judge import IntakeResult
 from worker.stockholm import STOCKHOLM
 
 if TYPE_CHECKING:
-    from worker.outbox import Database, FixedClock
+    from tests.clock import FixedClock
+    from worker.outbox import Database
 
 
 def test_a_new_row_is_due_at_once_or_later(db: Database, clock: FixedClock) -> None:
@@ -227,7 +228,7 @@ def test_an_open_import_does_not_hold_up_a_turn(
     monkeypatch.setattr(bulk_insert, "FEW", 0)
     made(pg_db, State.PENDING)
     with pg_db.write() as importing:
-        record_rows(importing, pg_db, [row(source_id="C-2")], feed="crm", known=known)
+        record_rows(importing, [row(source_id="C-2")], feed="crm", known=known)
         with pg_db.write() as turning:
             turning.execute(text("SET LOCAL lock_timeout = '500ms'"))
             locked = turning.execute(text("SELECT 1 FROM lanes FOR NO KEY UPDATE")).all()
@@ -259,7 +260,7 @@ def test_a_rejection_of_known_content_is_recorded_once(db: Database) -> None:
     for expected in (1, 1, 2):
         file = begin_file(db, **same)  # type: ignore[arg-type]
         with db.write() as connection:
-            record_rejections(connection, db, file, [Rejection(3, "missing", "why", "what helps")])
+            record_rejections(connection, file, [Rejection(3, "missing", "why", "what helps")])
         finish_file(db, file)
         with db.read() as connection:
             assert len(connection.execute(select(RejectedRow.id)).all()) == expected

@@ -9,13 +9,14 @@ from sqlalchemy import event, text
 
 from models import Event, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.plans import explained
 from tests.outbox.scene import QUIET, THERE, Scene
 from tests.outbox.steps import DIED, DOUBT, SUCCESS, begin, change, claim, done, entries, lane, make, read, settle
 from worker import housekeeping, reconciling
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange import rescue
 from worker.outbox.lanes import dependencies, turns
 from worker.reconciling import Decider, Delivered, Requeue

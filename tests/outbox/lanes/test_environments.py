@@ -3,7 +3,8 @@
 from sqlalchemy import update
 
 from models import Environment
-from worker.outbox import Database, FixedClock
+from tests.clock import FixedClock
+from worker.outbox import Database
 from worker.outbox.lanes import environments
 
 

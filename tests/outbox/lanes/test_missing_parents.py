@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from models import State
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.steps import SUCCESS, begin, change, claim, done, make, read, settle
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.record import record_rows
 from worker.outbox.lanes import missing_parents
@@ -92,7 +93,7 @@ def test_so_does_new_content_that_comes_after_nothing(db: Database, clock: Fixed
     missing_parents.report_missing(db, DAY)
     row = NewOperation("comeback", "M30001", "C", "{}", "new")
     with db.write() as connection:
-        record_rows(connection, db, [row], feed="crm")
+        record_rows(connection, [row], feed="crm")
     assert (read(db, id_).parent_done, codes(db, id_)) == (True, [None])
 
 

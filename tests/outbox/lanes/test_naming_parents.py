@@ -5,10 +5,11 @@ from sqlalchemy import text
 
 from models import State
 from tests import factory
+from tests.clock import FixedClock
 from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.steps import SUCCESS, begin, change, claim, done, make, read, settle
 from worker import housekeeping
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.record import open_lanes, record_rows
 from worker.outbox.lanes import dependencies, turns
@@ -24,7 +25,7 @@ def row(source_id: str, note: str = "new", after: str | None = "P") -> NewOperat
 def record(db: Database, *rows: NewOperation) -> list[IntakeResult]:
     with db.write() as connection:
         open_lanes(connection, [(factory.CUSTOMER, "appointment", "crm-contact")])
-        return record_rows(connection, db, rows, feed="crm").verdicts
+        return record_rows(connection, rows, feed="crm").verdicts
 
 
 def standing(db: Database) -> dict[str, bool]:
@@ -56,7 +57,7 @@ def test_new_content_may_name_another_parent(
         # It waited for the verdict, which is that it was not sent.
         change(db, id_, state=State.RETRYABLE)
         with db.write() as connection:
-            apply_revisions(connection, db, [id_])
+            apply_revisions(connection, [id_])
     after_that = read(db, id_)
     assert (after_that.payload_hash, after_that.parent_done) == ("newer", expected)
 

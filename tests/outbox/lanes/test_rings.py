@@ -7,9 +7,10 @@ from sqlalchemy import delete, select
 
 from models import Attempt, Lane, Operation, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.outbox.gates import Actor, interleavings, play
 from tests.outbox.steps import TERMS, lane, make, turn_on_an_empty_lane
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import Turn

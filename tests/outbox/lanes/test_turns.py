@@ -8,10 +8,11 @@ from sqlalchemy import update
 
 from models import Lane, Operation, Reason, Scope, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.steps import SUCCESS, begin, claim, done, lane, make, release, settle, turn_on_an_empty_lane, wake_all
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import Turn
 

@@ -16,7 +16,7 @@ from worker.outbox.views import status
 from worker.reconciling import Cancel, Decider, Requeue, carry_out, judge
 
 if TYPE_CHECKING:
-    from worker.outbox import FixedClock
+    from tests.clock import FixedClock
 
 ANNA = Decider("anna", "looked in the portal")
 
@@ -35,7 +35,7 @@ def test_second_place_changes_no_row_and_learns_it(db: Database) -> None:
 
 def test_a_decision_that_lost_a_race_is_repeated(db: Database, database_url: str, clock: FixedClock) -> None:
     id_ = make(db, State.FAILED)
-    hasty = Database(connect(database_url, lock_timeout=0.05), clock)
+    hasty = Database(clock.rule(connect(database_url, lock_timeout=0.05)))
     other = db.engine.connect()
     other.execute(update(Operation).values(line=7))
     lost: list[str] = []

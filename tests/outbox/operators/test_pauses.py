@@ -10,8 +10,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from models import Hold, Reason, Scope
+from tests.clock import FixedClock
 from tests.factory import MOMENT, make_hold, make_lane, make_operation
-from worker.outbox import Database, FixedClock, connect
+from worker.outbox import Database, connect
 from worker.outbox.lanes import turns
 from worker.outbox.operators import pauses
 from worker.outbox.operators.pauses import HoldScope
@@ -107,8 +108,8 @@ def test_kinds_under_a_scope_are_those_with_lanes_there(db: Database) -> None:
 
 
 def test_a_pause_works_before_the_first_worker_has_started(database_url: str) -> None:
-    engine = connect(database_url)
-    empty = Database(engine, FixedClock())
+    engine = FixedClock().rule(connect(database_url))
+    empty = Database(engine)
     assert pauses.pause(empty, [EVERYTHING], by="anna", note=None) == [EVERYTHING]
     engine.dispose()
 

@@ -15,7 +15,8 @@ from worker.outbox.revisions.apply import apply_revisions
 from worker.outbox.revisions.content import THE_CRM
 
 if TYPE_CHECKING:
-    from worker.outbox import Database, FixedClock
+    from tests.clock import FixedClock
+    from worker.outbox import Database
 
 
 def settle(db: Database, id_: int, state: State, **values: Any) -> None:
@@ -24,7 +25,7 @@ def settle(db: Database, id_: int, state: State, **values: Any) -> None:
     with db.write() as connection:
         free = {"state": state, "claimed_by": None, "claimed_at": None, **ended, **values}
         connection.execute(update(Operation).where(Operation.id == id_).values(free))
-        apply_revisions(connection, db, [id_])
+        apply_revisions(connection, [id_])
 
 
 @pytest.mark.parametrize("state", UNDECIDED)
@@ -86,5 +87,5 @@ def test_new_content_takes_effect_only_once(db: Database) -> None:
     settle(db, id_, State.RETRYABLE)
     before = operation(db, id_)
     with db.write() as connection:
-        apply_revisions(connection, db, [id_])
+        apply_revisions(connection, [id_])
     assert operation(db, id_) == before

@@ -7,11 +7,12 @@ from sqlalchemy import select
 
 from models import Event, RejectedRow, State
 from tests import factory
+from tests.clock import FixedClock
 from tests.outbox.scene import ABSENT, GAP, QUIET, THERE, Scene
 from tests.outbox.steps import DIED, DOUBT, REFUSAL, SUCCESS, begin, change, claim, done, entries, make, read, settle
 from worker import reconciling
 from worker.decide import Settlement
-from worker.outbox import Database, FixedClock
+from worker.outbox import Database
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.claim import Claimed
@@ -29,7 +30,7 @@ def export(db: Database, content: str, file: int | None = None, key: str | None 
     """The CRM exports the row, perhaps changed."""
     row = NewOperation("comeback", factory.CUSTOMER, "C", "{}", content, key or f"{content} key", line=7)
     with db.write() as connection:
-        (verdict,) = record_rows(connection, db, [row], feed="crm", feed_file_id=file).verdicts
+        (verdict,) = record_rows(connection, [row], feed="crm", feed_file_id=file).verdicts
     return verdict
 
 

@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from models import Event, State
+from tests.clock import FixedClock
 from tests.factory import MOMENT, make_environment, make_operation
 from tests.outbox.gates import Actor
 from tests.outbox.plans import explained
 from tests.outbox.steps import begin, claim, entries, make, read, wake_all
-from worker.outbox import Database, FixedClock, connect
+from worker.outbox import Database, connect
 from worker.outbox.lanes import turns
 from worker.outbox.upkeep import expiry
 

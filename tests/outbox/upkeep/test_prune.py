@@ -13,7 +13,8 @@ from worker.outbox.upkeep import prune
 from worker.outbox.upkeep.prune import prune_content
 
 if TYPE_CHECKING:
-    from worker.outbox import Database, FixedClock
+    from tests.clock import FixedClock
+    from worker.outbox import Database
 
 pytestmark = pytest.mark.servers
 

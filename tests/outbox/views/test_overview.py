@@ -11,7 +11,8 @@ from worker.outbox.lanes import turns
 from worker.outbox.views.overview import LATEST_FILES, read_overview
 
 if TYPE_CHECKING:
-    from worker.outbox import Database, FixedClock
+    from tests.clock import FixedClock
+    from worker.outbox import Database
 
 
 def test_an_empty_outbox_has_nothing_to_tell(db: Database) -> None:

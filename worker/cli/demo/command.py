@@ -28,7 +28,7 @@ from worker.cli.demo.processes import (
     program_path,
 )
 from worker.outbox import Database, connect
-from worker.outbox.database.clock import later
+from worker.outbox.database.sql import as_of, later
 from worker.outbox.predicates import in_flight, ready
 from worker.sandbox import PASSWORD, USER
 
@@ -163,7 +163,7 @@ def _count_unfinished(db: Database) -> int:
     soon = later(db.clock.now(), 600)
     with db.read() as connection:
         return connection.execute(
-            select(func.count()).select_from(Operation).where(or_(in_flight, ready(soon)))
+            select(func.count()).select_from(Operation).where(or_(in_flight, as_of(ready, soon)))
         ).scalar_one()
 
 

@@ -4,14 +4,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, select
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from worker.outbox.database.clock import Clock, SqlClock
 from worker.outbox.database.sending_hours import SendingHours
+from worker.outbox.database.sql import current_time, read_current_time
 
 IDLE_AT_MOST = 2.0
 """Seconds for which a connection may rest before it is asked whether it still stands. A busy turn asks never."""
@@ -42,13 +43,26 @@ _POSTGRESQL_LINK: dict[str, int] = {
 }
 
 
+class SqlClock:
+    """The database's clock."""
+
+    @staticmethod
+    def now() -> ColumnElement[datetime]:
+        """The present moment."""
+        return current_time
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database and the clock that decides in it. Passed first to every function of the package."""
+    """A database, whose clock decides, and its sending hours. Passed first to every function of the outbox."""
 
     engine: Engine
-    clock: Clock = field(default_factory=SqlClock)
     hours: SendingHours = field(default_factory=SendingHours)
+
+    @property
+    def clock(self) -> SqlClock:
+        """The database's clock."""
+        return SqlClock()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -68,7 +82,7 @@ class Database:
         """The kinds that must not be sent now, by the database's clock. Costs nothing where no hours are set."""
         if not self.hours.windows:
             return frozenset()
-        return self.hours.closed_kinds(connection.execute(select(self.clock.now())).scalar_one())
+        return self.hours.closed_kinds(read_current_time(connection))
 
 
 def connect(url: str, *, pool_size: int = 5, lock_timeout: float = 5.0) -> Engine:

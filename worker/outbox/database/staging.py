@@ -9,8 +9,7 @@ from sqlalchemy import Column, Connection, Float, FromClause, Integer, MetaData,
 from sqlalchemy.exc import DBAPIError
 
 from models import UtcDateTime
-from worker.outbox.database.json_tables import as_json_parameter, json_table
-from worker.outbox.database.statements import cached_statement
+from worker.outbox.database.sql import as_json_parameter, cached_statement, json_table
 
 FEW = 100
 """As many rows go in a parameter. One row costs half a millisecond of the database's CPU so, in a table made for it 2 ms;

@@ -8,8 +8,7 @@ from sqlalchemy import Connection, Float, and_, bindparam, func, select, tuple_
 from sqlalchemy.orm import aliased
 
 from models import Hold, Lane, Operation, UtcDateTime
-from worker.outbox.database.clock import later
-from worker.outbox.database.statements import cached_statement
+from worker.outbox.database.sql import cached_statement, later
 from worker.outbox.exchange import holds
 from worker.outbox.exchange.claim import ClaimCursor
 from worker.outbox.exchange.look_ups import LookUpPolicy
@@ -60,7 +59,7 @@ def capacity_of(connection: Connection, now: Now, turn: Turn, terms: TurnPolicy,
     share = _share(terms.in_flight, row.turns, row.before)
     most = 0 if row.held else min(terms.in_flight - row.in_flight, share - row.own)
     if row.holds and most > 0:
-        most = min(most, _first_goes(connection, now, turn))
+        most = min(most, _first_goes(connection, turn))
     return Capacity(most, bool(row.held), bool(row.alive), bool(row.lasts), bool(row.to_ask), row.since, share)
 
 
@@ -78,16 +77,15 @@ def _look(now: Now) -> Any:
     # Counted singly: each has a partial index of its own.
     flying = and_(in_flight, Operation.claimed_at >= bindparam("since", type_=UtcDateTime))
     sent, asked = (
-        select(func.count()).select_from(Operation).where(some).scalar_subquery()
-        for some in (flying, look_up_running(now))
+        select(func.count()).select_from(Operation).where(some).scalar_subquery() for some in (flying, look_up_running)
     )
-    own_sent = select(func.count()).select_from(Operation).where(in_lane(), flying).correlate(Lane).scalar_subquery()
+    own_sent = (
+        select(func.count()).select_from(Operation).where(in_lane(Lane), flying).correlate(Lane).scalar_subquery()
+    )
     # Counted among those that are asked about: as a condition the lane leads into whatever index begins with it, which
     # in a table that PostgreSQL believes to be empty was all of one.
-    own_of_these = func.count().filter(in_lane())
-    own_asked = (
-        select(own_of_these).select_from(Operation).where(look_up_running(now)).correlate(Lane).scalar_subquery()
-    )
+    own_of_these = func.count().filter(in_lane(Lane))
+    own_asked = select(own_of_these).select_from(Operation).where(look_up_running).correlate(Lane).scalar_subquery()
     oldest = select(func.min(Operation.claimed_at)).where(flying).scalar_subquery()
     other = aliased(Lane, name="other")
     living_turns = select(func.count()).select_from(other).where(other.lease_until > now)
@@ -100,12 +98,12 @@ def _look(now: Now) -> Any:
         func.coalesce(oldest, now, type_=UtcDateTime).label("since"),
         (Lane.lease_until > now).label("alive"),
         (Lane.lease_until > later(now, bindparam("outlast", type_=Float))).label("lasts"),
-        lane_is_held(now).label("held"),
-        lane_has_look_up_due(now).label("to_ask"),
+        lane_is_held.label("held"),
+        lane_has_look_up_due.label("to_ask"),
         select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("holds"),
     ).where(is_own_lane)
 
 
-def _first_goes(connection: Connection, now: Now, turn: Turn) -> int:
+def _first_goes(connection: Connection, turn: Turn) -> int:
     """1 if nothing is under way in any scope that comes out of a hold and covers this lane, else 0."""
-    return 0 if connection.scalar(half_open_probe(now), turn.parameters) is not None else 1
+    return 0 if connection.scalar(half_open_probe, turn.parameters) is not None else 1

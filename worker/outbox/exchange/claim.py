@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam,
 from models import Operation, UtcDateTime
 from models.base import RowId
 from worker.outbox import moves
-from worker.outbox.database.statements import cached_statement, pick_unlocked, without_index
+from worker.outbox.database.sql import cached_statement, pick_unlocked, without_index
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import Now, in_named_lane, not_expired, ready, sendable
 
@@ -83,13 +83,13 @@ def _as_claimed(row: Row[Any]) -> Claimed:
 def _put_in_flight(now: Now) -> Any:
     next_ready = (
         select(Operation.id)
-        .where(in_named_lane, ready(now), after_cursor)
+        .where(in_named_lane, ready, after_cursor)
         .order_by(Operation.next_attempt_at, Operation.id)
         .limit(bindparam("most", type_=Integer))
     )
     return (
         update(Operation)
-        .where(Operation.id.in_(pick_unlocked(next_ready)), without_index(and_(sendable, not_expired(now))))
+        .where(Operation.id.in_(pick_unlocked(next_ready)), without_index(and_(sendable, not_expired)))
         .values(moves.claimed(now, bindparam("lane_token")))
         .returning(
             Operation.id,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, exists, select
 from models import Environment, Hold, Lane, State
 from worker import failpoints
 from worker.outbox.database.database import Database
-from worker.outbox.database.statements import cached_statement
+from worker.outbox.database.sql import cached_statement
 from worker.outbox.exchange import holds
 from worker.outbox.exchange.capacity import TurnPolicy, capacity_of
 from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed, claim
@@ -78,7 +78,7 @@ def exchange(
     with db.write() as connection:
         locked = connection.execute(_lock(now), turn.parameters).one()
         mine = bool(locked.mine)
-        moved = _settle(connection, db, now, finished, looked_up, terms)
+        moved = _settle(connection, now, finished, looked_up, terms)
         freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.children else frozenset()
         news = _news(finished, looked_up)
         if locked.failures_in_row or locked.ended or not all(map(_is_quiet, news)):
@@ -87,7 +87,7 @@ def exchange(
         if mine and want > 0:
             done = _claim(connection, now, turn, want, terms, moved, place)
             if leave and done.is_idle:
-                turns.give_back_lane(connection, turn.customer_id, turn.kind, now)
+                turns.give_back_lane(connection, turn.customer_id, turn.kind)
                 done = replace(done, released=True)
         if failpoints.hook:
             _report_points(failpoints.hook, "before", finished, done)
@@ -146,7 +146,6 @@ def _is_quiet(news: holds.HealthSignal) -> bool:
 
 def _settle(
     connection: Connection,
-    db: Database,
     now: Now,
     finished: Sequence[Finished],
     looked_up: Sequence[FinishedLookUp],
@@ -161,7 +160,7 @@ def _settle(
     moved |= settle_look_ups(connection, now, looked_up, terms.look_ups)
     revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
     if revised:
-        apply_revisions(connection, db, revised)
+        apply_revisions(connection, revised)
     return moved
 
 
@@ -184,7 +183,7 @@ def _claim(
         )
     if not room.lasts:
         # First the lease, then the claim under it: a request must never outlive the right to send it.
-        turns.renew_lease(connection, turn, now, terms.lease)
+        turns.renew_lease(connection, turn, terms.lease)
     asked = claim_look_ups(connection, now, turn, most, terms.look_ups, terms.outlast) if room.to_ask else ()
     claimed, place = claim(connection, now, turn, most - len(asked), replace(place, since=room.since))
     return ExchangeResult(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from models import Environment, Hold, Reason, Scope
-from worker.outbox.database.clock import later
+from worker.outbox.database.sql import later
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import Now, hold_is_active
 from worker.outcome import Health, HoldWanted
@@ -71,7 +71,7 @@ def update_holds(
     if any(one.health is Health.WELL for one in news):
         _end(connection, now, turn)
     count = _count(failures_in_row, news)
-    if count and _trips(connection, now, count, ladders):
+    if count and _trips(connection, count, ladders):
         _hold(connection, now, turn, HoldWanted(Scope.ENVIRONMENT, Reason.UNAVAILABLE), ladders)
         count = 0
     if count != failures_in_row:
@@ -90,11 +90,11 @@ def _count(failures_in_row: int, news: Sequence[HealthSignal]) -> int:
     return failures_in_row
 
 
-def _trips(connection: Connection, now: Now, count: int, ladders: HoldPolicy) -> bool:
+def _trips(connection: Connection, count: int, ladders: HoldPolicy) -> bool:
     if count >= ladders.breaker_failures:
         return True
     # The one operation that goes first after an opened breaker decides alone.
-    ended = select(Hold.id).where(Hold.reason == Reason.UNAVAILABLE, ~hold_is_active(now))
+    ended = select(Hold.id).where(Hold.reason == Reason.UNAVAILABLE, ~hold_is_active)
     return connection.scalar(ended) is not None
 
 
@@ -109,7 +109,7 @@ def _hold(connection: Connection, now: Now, turn: Turn, wanted: HoldWanted, ladd
     same = and_(*(getattr(Hold, name) == value for name, value in key.items()))
     ladder = ladders.of(wanted.reason)
     known = connection.execute(
-        select(Hold.strikes, hold_is_active(now).label("holds"), Hold.until).where(same)
+        select(Hold.strikes, hold_is_active.label("holds"), Hold.until).where(same)
     ).one_or_none()
     if known is None:
         seconds = ladder.rung(1) if wanted.seconds is None else wanted.seconds

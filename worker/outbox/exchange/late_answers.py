@@ -12,7 +12,7 @@ from sqlalchemy import Connection, exists, func, select, type_coerce, update
 from models import Attempt, Event, Operation, State
 from models.base import Json
 from worker.outbox import moves
-from worker.outbox.database.clock import later
+from worker.outbox.database.sql import later
 from worker.outbox.exchange.settle import Finished, Moved, record_attempts
 from worker.outbox.predicates import Now
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE, content_sent, refuse_newer_content

@@ -26,12 +26,11 @@ from models import WAITING, Attempt, Event, Operation, State, UtcDateTime
 from worker.doubt import Conclusion, Doubt, Patience, conclude
 from worker.kind import LookUpResult, Presence
 from worker.outbox import moves
-from worker.outbox.database.clock import later
-from worker.outbox.database.statements import pick_unlocked, without_index
+from worker.outbox.database.sql import later, pick_unlocked, without_index
 from worker.outbox.exchange.late_answers import Evidence, mark_succeeded
 from worker.outbox.exchange.settle import Moved
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, count_look_ups, look_up_due, permission_expired, rivals_of
+from worker.outbox.predicates import Now, look_up_due, look_ups_of_doubt, permission_expired, rivals_of
 from worker.outbox.revisions.superseded import content_sent
 from worker.outcome import Health, HoldWanted
 
@@ -83,9 +82,9 @@ def claim_look_ups(
         "looked_up_at": now,
         "look_up_until": later(now, outlast),
     }
-    rows = _begin(connection, turn, most, begun, look_up_due(now))
+    rows = _begin(connection, turn, most, begun, look_up_due)
     if len(rows) < most:
-        rows += _begin(connection, turn, most - len(rows), begun, permission_expired(now))
+        rows += _begin(connection, turn, most - len(rows), begun, permission_expired)
     return tuple(
         ClaimedLookUp(
             row.id, row.attempt, row.look_ups, row.sent_at, row.payload or {}, _known_ids(connection, turn, row)
@@ -206,7 +205,7 @@ def _locked(connection: Connection, now: Now, one: FinishedLookUp, gap: float) -
             Operation.attempt,
             Operation.remote_id,
             Operation.accepted,
-            count_look_ups().label("asked"),
+            look_ups_of_doubt.label("asked"),
             Operation.cancel_asked,
             Operation.revision.is_not(None).label("revised"),
             or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),

@@ -7,9 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Float, Integer, bindparam, func, select, update
 
 from models import Environment, Operation
-from worker.outbox.database.clock import later
 from worker.outbox.database.database import Database
-from worker.outbox.database.statements import cached_statement
+from worker.outbox.database.sql import cached_statement, later
 from worker.outbox.exchange.claim import FROM_START, ClaimCursor, after_cursor
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import Now, in_named_lane, look_up_due, permission_expired, ready
@@ -60,17 +59,17 @@ def count_ready(db: Database, turn: Turn, most: int, place: ClaimCursor = FROM_S
     not enough of them, all. What is reserved and not used is lost to everybody.
     """
     with db.read() as connection:
-        found = _counted(connection, db.clock.now(), turn, most, place)
-        return found if found >= most or not place.id else _counted(connection, db.clock.now(), turn, most, FROM_START)
+        found = _counted(connection, turn, most, place)
+        return found if found >= most or not place.id else _counted(connection, turn, most, FROM_START)
 
 
-def _counted(connection: Connection, now: Now, turn: Turn, most: int, place: ClaimCursor) -> int:
+def _counted(connection: Connection, turn: Turn, most: int, place: ClaimCursor) -> int:
     values = {**turn.parameters, **place.values, "most": most}
-    return int(connection.scalar(_useful(now), values) or 0)
+    return int(connection.scalar(_useful(), values) or 0)
 
 
 @cached_statement
-def _useful(now: Now) -> Any:
+def _useful() -> Any:
     # Each way to be ready has a partial index of its own.
     counts = [
         select(func.count())
@@ -78,6 +77,6 @@ def _useful(now: Now) -> Any:
             select(Operation.id).where(in_named_lane, *which).limit(bindparam("most", type_=Integer)).subquery()
         )
         .scalar_subquery()
-        for which in ((ready(now), after_cursor), (look_up_due(now),), (permission_expired(now),))
+        for which in ((ready, after_cursor), (look_up_due,), (permission_expired,))
     ]
     return select(counts[0] + counts[1] + counts[2])

@@ -30,7 +30,7 @@ def rescue_lanes(db: Database, verdict: DeadWorkerPolicy, by: str) -> int:
     """
     with db.read() as connection:
         keys = connection.execute(
-            select(Lane.customer_id, Lane.kind).where(abandoned(db.clock.now())).order_by(Lane.customer_id, Lane.kind)
+            select(Lane.customer_id, Lane.kind).where(abandoned).order_by(Lane.customer_id, Lane.kind)
         ).all()
     count, refused = 0, None
     for row in keys:
@@ -48,10 +48,10 @@ def _rescue_lane(db: Database, customer_id: str, kind: str, verdict: DeadWorkerP
     now = db.clock.now()
     own = (Lane.customer_id == customer_id, Lane.kind == kind)
     with db.write() as connection:
-        if connection.scalar(select(Lane.token).where(*own, lane_is_free(now)).with_for_update(key_share=True)) is None:
+        if connection.scalar(select(Lane.token).where(*own, lane_is_free).with_for_update(key_share=True)) is None:
             return 0
-        count = _settle_left(connection, db, now, customer_id, kind, verdict, by)
-        turns.give_back_lane(connection, customer_id, kind, now, raised=1)
+        count = _settle_left(connection, now, customer_id, kind, verdict, by)
+        turns.give_back_lane(connection, customer_id, kind, raised=1)
         return count
 
 
@@ -63,11 +63,11 @@ def settle_leftovers(db: Database, turn: Turn, verdict: DeadWorkerPolicy, by: st
     with db.write() as connection:
         if not turns.lock_lane(connection, turn):
             return 0
-        return _settle_left(connection, db, now, turn.customer_id, turn.kind, verdict, by)
+        return _settle_left(connection, now, turn.customer_id, turn.kind, verdict, by)
 
 
 def _settle_left(
-    connection: Connection, db: Database, now: Now, customer_id: str, kind: str, verdict: DeadWorkerPolicy, by: str
+    connection: Connection, now: Now, customer_id: str, kind: str, verdict: DeadWorkerPolicy, by: str
 ) -> int:
     rows = connection.execute(_LEFT, {"lane_customer": customer_id, "lane_kind": kind}).all()
     left = [Finished(row.id, row.attempt, verdict(kind, row.failures, row.max_failures), by) for row in rows]
@@ -76,7 +76,7 @@ def _settle_left(
     dependencies.release_children(connection, succeeded_ids(moved))
     revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
     if revised:
-        apply_revisions(connection, db, revised)
+        apply_revisions(connection, revised)
     return len(moved)
 
 

@@ -28,16 +28,16 @@ from models import Attempt, Event, Operation, State
 from models.base import RowId
 from worker.decide import Settlement
 from worker.outbox import moves
-from worker.outbox.database.clock import later
-from worker.outbox.database.json_tables import (
+from worker.outbox.database.sql import (
     as_ids_parameter,
     as_json,
     as_json_parameter,
+    cached_statement,
     json_table,
+    later,
     to_json_text,
     with_ids,
 )
-from worker.outbox.database.statements import cached_statement
 from worker.outbox.predicates import Now, claimed
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE
 

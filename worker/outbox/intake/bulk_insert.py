@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from worker.outbox.database.database import Database
+from worker.outbox.database.sql import read_current_time
 from worker.outbox.database.staging import FEW, NewOperation, block_of, run_copy
-from worker.outbox.revisions.content import current_time
 
 _KNOWN = "23505"
 """SQLSTATE of a unique violation: a new row can break no other rule of its kind than that of its key."""
@@ -38,7 +37,6 @@ _COPY = f"COPY operations ({', '.join(_COLUMNS)}) FROM STDIN (NULL '')"
 
 def bulk_insert(
     connection: Connection,
-    db: Database,
     rows: Sequence[NewOperation],
     *,
     feed: str,
@@ -53,7 +51,7 @@ def bulk_insert(
     if few or not feed.isprintable() or any(row.after_source_id is not None for row in rows):
         return False
     same = f"{max_failures}\t{'' if feed_file_id is None else feed_file_id}\t{feed}"
-    block = block_of(list(_lines(rows, current_time(connection, db), same)), len(_COLUMNS))
+    block = block_of(list(_lines(rows, read_current_time(connection), same)), len(_COLUMNS))
     try:
         with connection.begin_nested():
             run_copy(connection, _COPY, block)

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Connection, and_, func, insert, literal, sele
 
 from models import FeedFile, RejectedRow
 from worker.outbox.database.database import Database
+from worker.outbox.database.sql import current_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def begin_file(db: Database, *, feed: str, name: str, kind: str | None, content_
             return OpenFile(left.id, left.rows_done, counts, seen_before=before is not None)
         made = insert(FeedFile).returning(FeedFile.id)
         values = {"feed": feed, "name": name[:255], "kind": kind, "content_hash": content_hash, "bytes": size}
-        id_ = connection.execute(made.values(**values, started_at=db.clock.now())).scalar_one()
+        id_ = connection.execute(made.values(**values, started_at=current_time)).scalar_one()
     return OpenFile(id_, seen_before=before is not None)
 
 
@@ -98,15 +99,15 @@ def add_counts(connection: Connection, file: OpenFile, more: FileCounts) -> None
 def finish_file(db: Database, file: OpenFile) -> None:
     """Note that the file has been taken in to its end."""
     with db.write() as connection:
-        connection.execute(update(FeedFile).where(FeedFile.id == file.id).values(finished_at=db.clock.now()))
+        connection.execute(update(FeedFile).where(FeedFile.id == file.id).values(finished_at=current_time))
 
 
-def record_rejections(connection: Connection, db: Database, file: OpenFile, rows: Sequence[Rejection]) -> None:
+def record_rejections(connection: Connection, file: OpenFile, rows: Sequence[Rejection]) -> None:
     """Record rows of the file that could not be; those told about the same content before are not told again."""
     told = _told_before(connection, file, rows) if file.seen_before and rows else frozenset()
     fresh = [asdict(row) for row in rows if (row.line, row.code) not in told]
     if fresh:
-        connection.execute(insert(RejectedRow).values(feed_file_id=file.id, created_at=db.clock.now()), fresh)
+        connection.execute(insert(RejectedRow).values(feed_file_id=file.id, created_at=current_time), fresh)
 
 
 def _told_before(connection: Connection, file: OpenFile, rows: Sequence[Rejection]) -> frozenset[tuple[int, str]]:

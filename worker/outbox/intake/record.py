@@ -20,14 +20,10 @@ from sqlalchemy import (
 
 from models import Lane, Operation, UtcDateTime
 from models.base import RowId
-from worker.outbox.database.clock import later
-from worker.outbox.database.database import Database
-from worker.outbox.database.json_tables import as_json
+from worker.outbox.database.sql import as_json, cached_statement, current_time, insert_if_new, later
 from worker.outbox.database.staging import NewOperation, StagedRows, staged_rows
-from worker.outbox.database.statements import cached_statement, insert_if_new
 from worker.outbox.intake.bulk_insert import bulk_insert
 from worker.outbox.lanes.dependencies import parent_is_done
-from worker.outbox.predicates import Now
 from worker.outbox.revisions.judge import IntakeResult, revise
 
 BATCH: Mapping[str, int] = {"postgresql": 5_000, "sqlite": 2_000}
@@ -64,7 +60,6 @@ class Recorded(NamedTuple):
 
 def record_rows(
     connection: Connection,
-    db: Database,
     rows: Sequence[NewOperation],
     *,
     feed: str,
@@ -80,21 +75,21 @@ def record_rows(
     if not rows:
         return Recorded([], [])
     if known is KnownShare.NONE and bulk_insert(
-        connection, db, rows, feed=feed, feed_file_id=feed_file_id, max_failures=max_failures
+        connection, rows, feed=feed, feed_file_id=feed_file_id, max_failures=max_failures
     ):
         return Recorded([IntakeResult.RECORDED] * len(rows), [])
     familiar = known is KnownShare.MOST
     with staged_rows(connection, rows, erasable=familiar) as new:
         left = len(rows) - (_pass_unchanged(connection, new, feed) if familiar else 0)
         values = {**new.values, "feed": feed, "feed_file": feed_file_id, "budget": max_failures}
-        fresh = _insert(connection, db.clock.now(), new, values) if left else []
+        fresh = _insert(connection, new, values) if left else []
         ids = [id_ for id_, _, _ in fresh]
         if len(fresh) == len(rows):
             return Recorded([IntakeResult.RECORDED] * len(rows), ids)
         judged = {(kind, source_id): IntakeResult.RECORDED for _, kind, source_id in fresh}
         if len(fresh) < left:
             others = [row for row in rows if (row.kind, row.source_id) not in judged]
-            judged |= revise(connection, db, others, new, feed=feed, feed_file_id=feed_file_id)
+            judged |= revise(connection, others, new, feed=feed, feed_file_id=feed_file_id)
         return Recorded([judged.get((row.kind, row.source_id), IntakeResult.UNCHANGED) for row in rows], ids)
 
 
@@ -115,16 +110,16 @@ def _pass_unchanged(connection: Connection, rows: StagedRows, feed: str) -> int:
     return connection.execute(delete(staged).where(unchanged)).rowcount
 
 
-def _insert(connection: Connection, now: Now, rows: StagedRows, values: Mapping[str, Any]) -> Sequence[Any]:
+def _insert(connection: Connection, rows: StagedRows, values: Mapping[str, Any]) -> Sequence[Any]:
     """Record the rows whose key is new, in the order of the file, and return their ids and keys."""
     # All at once: asked for row by row, each passes through three layers on its way here.
-    return connection.execute(_new(connection.dialect.name, now, rows.table), values).all()
+    return connection.execute(_new(connection.dialect.name, rows.table), values).all()
 
 
 @cached_statement
-def _new(dialect: str, now: Now, rows: FromClause) -> Any:
+def _new(dialect: str, rows: FromClause) -> Any:
     new, feed = rows.c, bindparam("feed", type_=String)
-    own_expiry = case((new.expires_after.is_not(None), later(now, new.expires_after)))
+    own_expiry = case((new.expires_after.is_not(None), later(current_time, new.expires_after)))
     same = ("kind", "customer_id", "source_id", "line", "payload_hash", "match_key", "send_after")
     picked: dict[str, ColumnElement[Any]] = {name: new[name] for name in (*same, "after_kind", "after_source_id")}
     picked |= {
@@ -132,9 +127,9 @@ def _new(dialect: str, now: Now, rows: FromClause) -> Any:
         "feed_file_id": bindparam("feed_file", type_=RowId),
         "payload": as_json(new.payload),
         "max_failures": bindparam("budget", type_=Integer),
-        "next_attempt_at": case((new.send_after > now, new.send_after), else_=now),
+        "next_attempt_at": case((new.send_after > current_time, new.send_after), else_=current_time),
         "expires_at": func.coalesce(new.expires_at, own_expiry, type_=UtcDateTime),
-        "created_at": now,
+        "created_at": current_time,
         "parent_done": parent_is_done(feed, new.after_kind, new.after_source_id),
     }
     # SQLite reads the ON of ON CONFLICT as a join's unless a WHERE stands between.

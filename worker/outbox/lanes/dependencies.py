@@ -27,7 +27,7 @@ from sqlalchemy.orm import aliased
 
 from models import Operation
 from worker.outbox.database.database import Database
-from worker.outbox.database.statements import pick_unlocked, without_index
+from worker.outbox.database.sql import pick_unlocked, without_index
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.missing_parents import without_parent_code
 from worker.outbox.lanes.turns import LaneKey

@@ -3,9 +3,8 @@
 from sqlalchemy import select, update
 
 from models import Environment
-from worker.outbox.database.clock import later
 from worker.outbox.database.database import Database
-from worker.outbox.database.statements import insert_if_new
+from worker.outbox.database.sql import current_time, insert_if_new, later
 
 
 def recorded_base_url(db: Database) -> str | None:
@@ -24,11 +23,10 @@ def register(db: Database, base_url: str) -> str:
 def note_dispatch(db: Database) -> None:
     """Note that kinds with due lanes have been rung for."""
     with db.write() as connection:
-        connection.execute(update(Environment).where(Environment.id == 1).values(dispatched_at=db.clock.now()))
+        connection.execute(update(Environment).where(Environment.id == 1).values(dispatched_at=current_time))
 
 
 def no_dispatch_for(db: Database, seconds: float) -> bool:
     """Whether nobody has dispatched for so long."""
-    now = db.clock.now()
     with db.read() as connection:
-        return connection.scalar(select(Environment.dispatched_at > later(now, -seconds))) is not True
+        return connection.scalar(select(Environment.dispatched_at > later(current_time, -seconds))) is not True

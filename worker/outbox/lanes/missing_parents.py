@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 from sqlalchemy.orm import aliased
 
 from models import Operation
-from worker.outbox.database.clock import later
 from worker.outbox.database.database import Database
+from worker.outbox.database.sql import current_time, later
 from worker.outbox.predicates import awaiting_parent, is_parent
 
 MISSING, CIRCLE = "parent_missing", "parent_circle"
@@ -40,9 +40,8 @@ def report_missing(db: Database, older_than: float) -> int:
     """
     if older_than <= 0:
         return 0
-    now = db.clock.now()
     with db.read() as connection:
-        old = and_(awaiting_parent, Operation.created_at <= later(now, -older_than))
+        old = and_(awaiting_parent, Operation.created_at <= later(current_time, -older_than))
         untold = func.coalesce(Operation.error_code, "").not_in((MISSING, CIRCLE))
         missing = connection.scalars(select(Operation.id).where(old, untold, ~_is_there())).all()
         found = connection.scalars(

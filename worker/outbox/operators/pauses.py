@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tru
 
 from models import Environment, Hold, Lane, Reason, Scope
 from worker.outbox.database.database import Database
-from worker.outbox.database.statements import insert_if_new
+from worker.outbox.database.sql import insert_if_new
 from worker.outbox.predicates import Now, hold_is_active
 
 
@@ -35,7 +35,7 @@ def resume(db: Database, spans: Sequence[HoldScope], reason: Reason = Reason.PAU
     A pause is gone. Any other reason comes to its time now: one operation goes first, and its answer decides.
     """
     now = db.clock.now()
-    mine = and_(Hold.reason == reason, or_(*map(_is, spans)), hold_is_active(now))
+    mine = and_(Hold.reason == reason, or_(*map(_is, spans)), hold_is_active)
     with db.write() as connection:
         _lock(connection)
         if reason is Reason.PAUSED:

@@ -8,12 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from models import FINAL, WAITING, Attempt, Event, Operation, RejectedRow, State
-from worker.outbox.database.database import Database
+from worker.outbox.database.sql import read_current_time
 from worker.outbox.revisions.content import (
     THE_CRM,
     Change,
     Content,
-    current_time,
     drop_revisions,
     replace_content,
     requeue_with_content,
@@ -21,7 +20,7 @@ from worker.outbox.revisions.content import (
 from worker.outbox.revisions.judge import ALREADY_SENT
 
 
-def apply_revisions(connection: Connection, db: Database, ids: Iterable[int]) -> None:
+def apply_revisions(connection: Connection, ids: Iterable[int]) -> None:
     """Let new content that waited for a verdict take effect. Called in the transaction that settled the rows `ids`.
 
     Waiting: it is sent instead, when the next attempt is due. Ended without success: pending again. Succeeded: refused,
@@ -44,7 +43,7 @@ def apply_revisions(connection: Connection, db: Database, ids: Iterable[int]) ->
     ).all()
     if not locked:
         return
-    now = current_time(connection, db)
+    now = read_current_time(connection)
     changes: dict[State, list[Change]] = defaultdict(list)
     for found in locked:
         content = Content.from_revision(found.revision)

@@ -10,8 +10,7 @@ from sqlalchemy import Connection, String, Text, bindparam, case, insert, null, 
 
 from models import WAITING, Attempt, Event, Operation, State
 from worker.outbox import moves
-from worker.outbox.database.database import Database
-from worker.outbox.database.json_tables import as_json
+from worker.outbox.database.sql import as_json
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.lanes.dependencies import parent_is_done
 from worker.outbox.lanes.missing_parents import without_parent_code
@@ -79,11 +78,6 @@ class Change:
     state: State
     content: Content
     since: datetime
-
-
-def current_time(connection: Connection, db: Database) -> datetime:
-    """The present moment by the database's clock, for values that are reckoned here."""
-    return connection.execute(select(db.clock.now())).scalar_one()
 
 
 def drop_revisions(connection: Connection, ids: Sequence[int]) -> None:

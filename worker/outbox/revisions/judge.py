@@ -8,13 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, FromClause, Row, String, and_, bindparam, select
 
 from models import Operation, State
-from worker.outbox.database.database import Database
+from worker.outbox.database.sql import cached_statement, read_current_time
 from worker.outbox.database.staging import NewOperation, StagedRows
-from worker.outbox.database.statements import cached_statement
 from worker.outbox.revisions.content import (
     Change,
     Content,
-    current_time,
     drop_revisions,
     replace_content,
     requeue_with_content,
@@ -59,7 +57,6 @@ RowKey = tuple[str, str]
 
 def revise(
     connection: Connection,
-    db: Database,
     rows: Sequence[NewOperation],
     given: StagedRows,
     *,
@@ -80,7 +77,7 @@ def revise(
         locked = (
             select(*_JUDGED).where(Operation.id.in_(changed)).order_by(Operation.id).with_for_update(key_share=True)
         )
-        verdicts |= _write(connection, db, connection.execute(locked).all(), by_key, feed_file_id)
+        verdicts |= _write(connection, connection.execute(locked).all(), by_key, feed_file_id)
     return verdicts
 
 
@@ -138,12 +135,11 @@ def _judge(found: Row[Any], row: NewOperation) -> IntakeResult:
 
 def _write(
     connection: Connection,
-    db: Database,
     locked: Sequence[Row[Any]],
     by_key: Mapping[RowKey, NewOperation],
     feed_file_id: int | None,
 ) -> dict[RowKey, IntakeResult]:
-    now = current_time(connection, db)
+    now = read_current_time(connection)
     verdicts: dict[RowKey, IntakeResult] = {}
     changes: dict[IntakeResult, list[Change]] = defaultdict(list)
     for found in locked:

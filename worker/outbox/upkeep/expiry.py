@@ -9,8 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from models import Attempt, Event, Operation, State
 from worker.outbox import moves
 from worker.outbox.database.database import Database
-from worker.outbox.database.statements import pick_unlocked, without_index
-from worker.outbox.predicates import Now, as_bound, awaiting_parent, is_parent, waiting
+from worker.outbox.database.sql import current_time_once, pick_unlocked, without_index
+from worker.outbox.predicates import Now, awaiting_parent, is_parent, waiting
 
 BATCH = 500
 """Rows per transaction, so that no lock lasts."""
@@ -29,7 +29,7 @@ def expire_overdue(db: Database) -> int:
     """End waiting operations whose time has run out. Returns how many."""
     now = db.clock.now()
     # In the index's own order, since any other lets the database walk the whole table for the first few that match.
-    run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= as_bound(now))
+    run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= current_time_once)
     return _end_all(db, now, _Ending(run_out, (Operation.expires_at,), moves.expired(now)))
 
 

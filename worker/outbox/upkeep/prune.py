@@ -6,8 +6,8 @@ Without the key, a re-export by the CRM would send everything a second time.
 from sqlalchemy import Connection, and_, null, or_, select, update
 
 from models import Attempt, Operation
-from worker.outbox.database.clock import later
 from worker.outbox.database.database import Database
+from worker.outbox.database.sql import later
 
 _SAID = (Attempt.detail, Attempt.answer, Attempt.replaced)
 

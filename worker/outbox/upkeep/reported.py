@@ -9,8 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, Text, cast, update
 
 from models import Operation, RejectedRow, State
 from worker.outbox.database.database import Database
-from worker.outbox.database.json_tables import as_ids_parameter, as_json_parameter, json_table, with_ids
-from worker.outbox.database.statements import cached_statement
+from worker.outbox.database.sql import as_ids_parameter, as_json_parameter, cached_statement, json_table, with_ids
 
 BATCH = 1_000
 """Rows marked in one transaction."""

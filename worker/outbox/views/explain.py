@@ -7,9 +7,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, litera
 
 from models import WAITING, Attempt, Environment, Event, Hold, Lane, Operation, State, UtcDateTime
 from worker.outbox.database.database import Database
+from worker.outbox.database.sql import as_of, read_current_time
 from worker.outbox.predicates import (
-    Now,
-    count_look_ups,
     covers,
     half_open_probe,
     hold_is_active,
@@ -18,6 +17,7 @@ from worker.outbox.predicates import (
     lane_is_due,
     lane_is_free,
     look_up_due,
+    look_ups_of_doubt,
     permission_expired,
     ready,
 )
@@ -75,7 +75,7 @@ class OperationFacts:
 def read_facts(db: Database, operation_id: int) -> OperationFacts | None:
     """Read what decides about the operation, and about those it comes after; None: there is no such operation."""
     with db.read() as connection:
-        at = connection.execute(select(db.clock.now())).scalar_one()
+        at = read_current_time(connection)
         row = connection.execute(select(Environment.__table__)).mappings().one_or_none()
         in_flight_count = connection.scalar(select(func.count()).select_from(Operation).where(in_flight)) or 0
         return _read(connection, db, EnvironmentFacts(at, row, in_flight_count), operation_id, frozenset())
@@ -90,26 +90,31 @@ def _read(
         return None
     at = environment.at
     # One moment for all statements: an operation that is due for one of them is due for the next, too.
-    now = literal(at, UtcDateTime())
+    moment = literal(at, UtcDateTime())
     own_lane = and_(Lane.customer_id == row["customer_id"], Lane.kind == row["kind"])
-    lane = connection.execute(select(Lane.__table__, lane_is_free(now).label("free")).where(own_lane)).mappings().one()
+    lane = (
+        connection.execute(select(Lane.__table__, as_of(lane_is_free, moment).label("free")).where(own_lane))
+        .mappings()
+        .one()
+    )
     family = children | {operation_id}
     parent_id = _parent_id(connection, row) if row["state"] in WAITING else None
     is_near = parent_id is not None and parent_id not in family and len(family) <= MAX_PARENTS
     window = db.hours.windows.get(row["kind"])
-    probe = half_open_probe(now)
     return OperationFacts(
         environment=environment,
         row=row,
-        status=read_status(connection, now, [operation_id])[0],
+        status=read_status(connection, moment, [operation_id])[0],
         lane=lane,
-        holds=_holds(connection, now, own_lane),
+        holds=_holds(connection, moment, own_lane),
         opens_at=None if window is None or window.holds(at) else window.opens(at),
-        probe_id=connection.scalar(probe, {"lane_customer": row["customer_id"], "lane_kind": row["kind"]}),
+        probe_id=connection.scalar(
+            as_of(half_open_probe, moment), {"lane_customer": row["customer_id"], "lane_kind": row["kind"]}
+        ),
         operations_ahead=_operations_ahead(connection, at, row),
-        lanes_ahead=_lanes_ahead(connection, now, lane),
+        lanes_ahead=_lanes_ahead(connection, moment, lane),
         similar_ids=_similar_ids(connection, row),
-        look_ups=connection.scalar(select(count_look_ups()).where(Operation.id == operation_id)) or 0,
+        look_ups=connection.scalar(select(look_ups_of_doubt).where(Operation.id == operation_id)) or 0,
         look_up_detail=_look_up_detail(connection, row) if row["look_ups"] else None,
         parent_id=parent_id,
         parent=_read(connection, db, environment, parent_id, family) if parent_id is not None and is_near else None,
@@ -121,9 +126,11 @@ def _same_lane(row: RowMapping) -> ColumnElement[bool]:
     return and_(Operation.customer_id == row["customer_id"], Operation.kind == row["kind"])
 
 
-def _holds(connection: Connection, now: Now, own_lane: ColumnElement[bool]) -> tuple[RowMapping, ...]:
+def _holds(
+    connection: Connection, moment: ColumnElement[datetime], own_lane: ColumnElement[bool]
+) -> tuple[RowMapping, ...]:
     over_lane = (
-        select(Hold.__table__, hold_is_active(now).label("holds"))
+        select(Hold.__table__, as_of(hold_is_active, moment).label("holds"))
         .join(Lane, and_(own_lane, covers(Hold, Lane)))
         # By their names the scopes stand from the widest to the narrowest.
         .order_by(Hold.scope, Hold.since, Hold.id)
@@ -133,9 +140,9 @@ def _holds(connection: Connection, now: Now, own_lane: ColumnElement[bool]) -> t
 
 def _operations_ahead(connection: Connection, at: datetime, row: RowMapping) -> int:
     """Count in the order of claims: look-ups of doubts, then those of expired permission, then what is ready."""
-    now = literal(at, UtcDateTime())
+    moment = literal(at, UtcDateTime())
     doubts, expired, to_send = (
-        and_(_same_lane(row), is_due) for is_due in (look_up_due(now), permission_expired(now), ready(now))
+        and_(_same_lane(row), as_of(is_due, moment)) for is_due in (look_up_due, permission_expired, ready)
     )
     before = or_(
         Operation.next_attempt_at < row["next_attempt_at"],
@@ -155,14 +162,17 @@ def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(limited)) or 0
 
 
-def _lanes_ahead(connection: Connection, now: Now, lane: RowMapping) -> int:
+def _lanes_ahead(connection: Connection, moment: ColumnElement[datetime], lane: RowMapping) -> int:
     if lane["due_at"] is None or not lane["free"]:
         return 0
     before = or_(
         Lane.due_at < lane["due_at"],
         and_(Lane.due_at == lane["due_at"], Lane.customer_id < lane["customer_id"]),
     )
-    return connection.scalar(select(func.count()).where(Lane.kind == lane["kind"], lane_is_due(now), before)) or 0
+    return (
+        connection.scalar(select(func.count()).where(Lane.kind == lane["kind"], as_of(lane_is_due, moment), before))
+        or 0
+    )
 
 
 def _similar_ids(connection: Connection, row: RowMapping) -> tuple[int, ...]:

@@ -9,15 +9,14 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
 from models import Environment, FeedFile, Hold, Lane, Operation, RejectedRow, State
 from worker.outbox.database.database import Database
+from worker.outbox.database.sql import current_time, read_current_time
 from worker.outbox.lanes.missing_parents import count_in_vain
 from worker.outbox.predicates import (
-    Now,
     awaiting_parent,
-    claimable,
     hold_is_active,
     in_doubt,
     in_flight,
-    lane_is_free,
+    lane_is_due,
     lane_is_held,
     needs_person,
     sendable,
@@ -56,28 +55,25 @@ class Overview:
 
 def read_overview(db: Database, *, finals: bool = True) -> Overview:
     """Read how everything stands, in one transaction."""
-    now = db.clock.now()
     with db.read() as connection:
         environment = connection.execute(select(Environment.base_url, Environment.dispatched_at)).one_or_none()
         due = connection.execute(
-            select(func.min(Lane.due_at).label("since"), func.count().label("lanes")).where(
-                Lane.due_at <= now, lane_is_free(now), claimable(now)
-            )
+            select(func.min(Lane.due_at).label("since"), func.count().label("lanes")).where(lane_is_due)
         ).one()
         lost, lost_since_ = count_in_vain(connection)
         return Overview(
-            at=connection.execute(select(now)).scalar_one(),
+            at=read_current_time(connection),
             base_url=environment.base_url if environment else None,
             dispatched_at=environment.dispatched_at if environment else None,
             counts=_counts(connection, finals=finals),
             due_since=due.since,
             due_lanes=due.lanes,
-            held=_held(connection, now),
+            held=_held(connection),
             need_person=_count(connection, needs_person),
             lost=lost,
             lost_since=lost_since_,
-            holds=_holds(connection, now),
-            turns=_turns(connection, now),
+            holds=_holds(connection),
+            turns=_turns(connection),
             files=_files(connection),
             unreported=_count(connection, unreported),
             unreported_rejected=connection.scalar(
@@ -101,28 +97,24 @@ def _count(connection: Connection, which: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(Operation).where(which)) or 0
 
 
-def _held(connection: Connection, now: Now) -> int:
-    if connection.scalar(select(Hold.id).where(hold_is_active(now)).limit(1)) is None:
+def _held(connection: Connection) -> int:
+    if connection.scalar(select(Hold.id).where(hold_is_active).limit(1)) is None:
         return 0
     in_lane = (Operation.customer_id == Lane.customer_id) & (Operation.kind == Lane.kind)
     return (
-        connection.scalar(
-            select(func.count()).select_from(Lane).join(Operation, in_lane).where(sendable, lane_is_held(now))
-        )
+        connection.scalar(select(func.count()).select_from(Lane).join(Operation, in_lane).where(sendable, lane_is_held))
         or 0
     )
 
 
-def _holds(connection: Connection, now: Now) -> Sequence[RowMapping]:
+def _holds(connection: Connection) -> Sequence[RowMapping]:
     """Read all holds, those of people first; `holds` is false where one operation is to go first."""
     order = (Hold.reason != "paused", Hold.since)
-    return (
-        connection.execute(select(Hold.__table__, hold_is_active(now).label("holds")).order_by(*order)).mappings().all()
-    )
+    return connection.execute(select(Hold.__table__, hold_is_active.label("holds")).order_by(*order)).mappings().all()
 
 
-def _turns(connection: Connection, now: Now) -> Sequence[RowMapping]:
-    at_work = select(Lane.__table__).where(Lane.lease_until.is_not(None), Lane.lease_until > now)
+def _turns(connection: Connection) -> Sequence[RowMapping]:
+    at_work = select(Lane.__table__).where(Lane.lease_until.is_not(None), Lane.lease_until > current_time)
     return connection.execute(at_work.order_by(Lane.customer_id, Lane.kind)).mappings().all()
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.orm import aliased
 
 from models import Operation, State
-from worker.outbox.predicates import Now, is_parent, not_expired
+from worker.outbox.database.sql import as_of
+from worker.outbox.predicates import is_parent, not_expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class OperationStatus:
     """The state of the operation it comes after; None: it comes after none, or that one is not known yet."""
 
 
-def read_status(connection: Connection, now: Now, ids: Iterable[int]) -> list[OperationStatus]:
+def read_status(connection: Connection, moment: ColumnElement[datetime], ids: Iterable[int]) -> list[OperationStatus]:
     """Read how the operations stand, in the order of their ids, without locking them; unknown ids are left out."""
     parent = aliased(Operation, name="parent")
     statuses = (
@@ -53,7 +55,7 @@ def read_status(connection: Connection, now: Now, ids: Iterable[int]) -> list[Op
             Operation.needs_person,
             Operation.cancel_asked,
             Operation.payload.is_(None).label("blanked"),
-            (~not_expired(now)).label("too_late"),
+            (~as_of(not_expired, moment)).label("too_late"),
             Operation.revision.is_not(None).label("revised"),
             Operation.remote_id,
             Operation.error_code,
