@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from run import ROOT
 from tests.house.way import Stage, totals
 from worker.kind.headings import fold
@@ -15,17 +17,36 @@ FILES = 66
 FUNCTIONS = 326
 
 
-def test_one_row_enters_no_more_code_than_before() -> None:
-    # A process of its own: a turn needs SIGALRM's default action, which pytest-timeout has taken.
+STEP = re.compile(r"^\| [^|]+ \| `(worker/[\w/]+\.py)` \| `(\w+)` \| [^|]+ \|$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def way() -> str:
+    """Print the way in a process of its own: a turn needs SIGALRM's default action, which pytest-timeout has taken."""
     command = [sys.executable, "-m", "tests.house.way"]
-    way = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-    assert way.returncode == 0, way.stderr
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+def test_one_row_enters_no_more_code_than_before(way: str) -> None:
     for file in ("worker/importing/file_import.py", "worker/vitec/client.py", "worker/results/writing.py"):
-        assert f"    {file}: " in way.stdout
-    together = re.search(r"^together: (\d+) files, (\d+) functions$", way.stdout, re.MULTILINE)
-    assert together, way.stdout
-    assert int(together[1]) <= FILES, way.stdout
-    assert int(together[2]) <= FUNCTIONS, way.stdout
+        assert f"    {file}: " in way
+    together = re.search(r"^together: (\d+) files, (\d+) functions$", way, re.MULTILINE)
+    assert together, way
+    assert int(together[1]) <= FILES, way
+    assert int(together[2]) <= FUNCTIONS, way
+
+
+def test_the_table_of_the_way_names_functions_on_it(way: str) -> None:
+    steps = STEP.findall((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    assert len(steps) > 20
+    entered = {
+        (file.strip(), name)
+        for file, _, names in (line.partition(": ") for line in way.splitlines() if line.startswith("    "))
+        for name in names.split(", ")
+    }
+    assert [step for step in steps if step not in entered] == []
 
 
 def test_each_function_of_the_product_counts_once() -> None:
