@@ -117,7 +117,7 @@ def test_only_flower_is_published_and_only_on_loopback() -> None:
     assert ports == {"flower": ["127.0.0.1:5555:5555"]}
 
 
-def test_nothing_starts_before_the_database_is_at_the_newest_revision() -> None:
+def test_no_service_starts_before_the_migrations() -> None:
     for service in ("worker", "beat", "flower"):
         assert SERVICES[service]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}

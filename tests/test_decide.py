@@ -156,7 +156,7 @@ def test_a_branch_of_the_tree_is_no_fact() -> None:
             outcome_of(branch("?"))
 
 
-def test_nothing_that_may_have_acted_is_ever_retryable() -> None:
+def test_a_request_that_may_have_acted_is_never_retryable() -> None:
     for error, outcome in JUDGED.items():
         assert isinstance(outcome, Retryable) is isinstance(error, errors.NoEffect)
         assert isinstance(outcome, InDoubt) is isinstance(error, errors.EffectUnknown)

@@ -23,7 +23,7 @@ def db(database_url: str) -> Iterator[Database]:
     engine.dispose()
 
 
-def test_it_makes_every_state_of_every_kind(db: Database) -> None:
+def test_the_factory_makes_every_state_of_every_kind(db: Database) -> None:
     with db.write() as connection:
         for state in State:
             for kind in factory.GROUPS:

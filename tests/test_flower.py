@@ -29,14 +29,14 @@ def problem_of(login: str | None = GOOD, *arguments: str, unprotected: bool = Fa
     return find_problem(chosen, settings, ["celery", "-A", "worker", "flower", *arguments])
 
 
-def test_with_a_login_it_may_listen_anywhere() -> None:
+def test_flower_with_a_login_may_listen_anywhere() -> None:
     assert problem_of() is None
     assert problem_of(address="0.0.0.0") is None
     assert problem_of(f"{GOOD},other:4-old-herons") is None
 
 
 @pytest.mark.parametrize("login", [None, "", ","])
-def test_without_a_login_it_needs_the_setting_and_loopback(login: str | None) -> None:
+def test_flower_without_a_login_needs_the_setting_and_loopback(login: str | None) -> None:
     assert "set FLOWER_BASIC_AUTH" in str(problem_of(login))
     assert problem_of(login, unprotected=True) is None
     assert problem_of(login, unprotected=True, address="", unix_socket="/run/flower.sock") is None

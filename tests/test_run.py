@@ -110,7 +110,7 @@ def test_a_changed_file_makes_another_installation(clone: Path, name: str) -> No
     assert digests[-1] == "False"
 
 
-def test_without_any_installer_it_says_how_to_get_one(clone: Path) -> None:
+def test_without_an_installer_run_says_how_to_get_one(clone: Path) -> None:
     shutil.rmtree(clone / ".venv")
     none = "import importlib.util, importlib.metadata as m, run, sys\n"
     none += "importlib.util.find_spec = lambda name: None\n"

@@ -39,7 +39,7 @@ def test_the_short_form_plays_a_share_on_sqlite_too() -> None:
     assert {planned.database for planned in choose_parts(parse_arguments(["--long"]))} == {"postgresql"}
 
 
-def test_where_there_is_no_server_none_is_restarted() -> None:
+def test_sqlite_has_no_server_to_restart() -> None:
     assert {planned.part for planned in choose_parts(parse_arguments(["--database", "sqlite"]))} == set(
         PARTS
     ) - NO_SERVER

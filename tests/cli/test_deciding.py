@@ -64,7 +64,7 @@ def test_a_filter_decides_only_for_the_rows_it_matches(shell: Shell) -> None:
     assert state(shell, waiting) is State.CANCELLED
 
 
-def test_without_yes_and_without_anybody_to_ask_nothing_is_changed(shell: Shell) -> None:
+def test_without_yes_no_row_is_changed(shell: Shell) -> None:
     id_ = made(shell, State.FAILED)
     ran = shell.run("requeue", "--state", "failed")
     assert (ran.status, ran.out) == (1, "")

@@ -76,7 +76,7 @@ def test_the_line_about_an_unusable_database_has_no_content_either(shell: Shell,
 
 @pytest.mark.parametrize("failing", [STATEMENT, ArgumentError(NAME)], indirect=True, ids=["bound", "composed"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_it_is_one_line_without_values(
+def test_a_refused_statement_is_one_line_without_values(
     shell: Shell, words: dict[str, str], failing: SQLAlchemyError, command: str
 ) -> None:
     ran = shell.run(*(word.format(**words) for word in COMMANDS[command]))

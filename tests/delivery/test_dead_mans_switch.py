@@ -122,7 +122,7 @@ def switch(clocks: Clocks, timer: Timer) -> DeadMansSwitch:
     return switch
 
 
-def test_it_fires_before_the_lease_ends_after_a_slow_claim(
+def test_the_switch_fires_before_the_lease_after_a_slow_claim(
     switch: DeadMansSwitch, clocks: Clocks, timer: Timer
 ) -> None:
     clocks.monotonic += 7
@@ -130,7 +130,7 @@ def test_it_fires_before_the_lease_ends_after_a_slow_claim(
     assert timer.set_to == [45 - MARGIN - 7]
 
 
-def test_nothing_is_armed_while_nothing_may_be_written(switch: DeadMansSwitch, timer: Timer) -> None:
+def test_the_switch_is_unarmed_while_no_byte_may_leave(switch: DeadMansSwitch, timer: Timer) -> None:
     assert timer.set_to == []
     switch.admit(2)
     switch.leave()

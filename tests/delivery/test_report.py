@@ -26,5 +26,5 @@ def test_a_turn_that_settled_nothing_says_so() -> None:
     assert report.summary() == "comeback of M30001: sent 0 (none settled) in 0.0 s; nothing was left"
 
 
-def test_it_is_one_line() -> None:
+def test_a_report_is_one_line() -> None:
     assert "\n" not in str(TurnReport("comeback", "M30001"))

@@ -73,7 +73,7 @@ def test_a_success_comes_back_with_its_facts(run: Run) -> None:
     assert (finished.settlement.state, finished.settlement.remote_id) == (State.SUCCEEDED, "ID-7.3")
 
 
-def test_each_of_many_comes_back_once(run: Run) -> None:
+def test_each_of_many_jobs_is_finished_once(run: Run) -> None:
     results = run(Wire(), *(send_job(number) for number in range(1, 21)))
     assert sorted(finished.id for finished in results) == list(range(1, 21))
 
@@ -123,7 +123,7 @@ def test_rules_that_fail_lose_no_outcome(run: Run, monkeypatch: pytest.MonkeyPat
     assert {written.settlement.detail, unwritten.settlement.detail} == {"RuntimeError"}
 
 
-def test_all_have_begun_when_the_last_one_has_a_thread(switch: DeadMansSwitch) -> None:
+def test_all_jobs_have_begun_when_the_last_has_a_thread(switch: DeadMansSwitch) -> None:
     may_end = threading.Event()
 
     def slowly(call: Call, permit: Permit) -> Answer:

@@ -201,7 +201,7 @@ def test_a_doubt_gives_look_ups_and_similar_operations(db: Database) -> None:
     assert explanation.next.at == LATER
 
 
-def test_in_flight_tells_the_worker_and_whether_it_lives(db: Database, clock: FixedClock) -> None:
+def test_a_row_in_flight_is_explained_with_its_worker(db: Database, clock: FixedClock) -> None:
     operation_id = make(db, State.IN_FLIGHT, cancel_asked=True, revision={"payload": {}})
     until = MOMENT + timedelta(seconds=45)
     explanation = explained(db, operation_id)

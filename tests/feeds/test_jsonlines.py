@@ -21,7 +21,7 @@ def test_keys_are_headings_in_the_order_they_first_occur(tmp_path: Path) -> None
     assert [(row.line, row.cells) for row in export.rows] == [(1, [1, "x", None]), (3, [None, None, [True]])]
 
 
-def test_it_is_known_by_its_content_whatever_its_name(tmp_path: Path) -> None:
+def test_jsonlines_are_known_by_content_not_by_name(tmp_path: Path) -> None:
     assert read(write(tmp_path, '\ufeff\n {"a": 1}', "export.csv")).rows[0].cells == [1]
 
 

@@ -90,7 +90,7 @@ GUARDS = (
         SWITCH,
         "ClockReading(reading.monotonic + lease - self.margin, ",
         "ClockReading(reading.monotonic + lease, ",
-        f"{_SWITCH_TEST}test_it_fires_before_the_lease_ends_after_a_slow_claim",
+        f"{_SWITCH_TEST}test_the_switch_fires_before_the_lease_after_a_slow_claim",
     ),
     Guard(
         20,

@@ -145,7 +145,7 @@ GUARDS = (
         ROOM,
         "    if row.holds and most > 0:\n        most = min(most, _first_goes(connection, turn))\n",
         "",
-        "tests/outbox/exchange/test_holds.py::test_after_a_hold_one_goes_first_until_a_success",
+        "tests/outbox/exchange/test_holds.py::test_after_a_hold_one_probe_is_sent_until_a_success",
     ),
     Guard(
         11,

@@ -34,7 +34,7 @@ def comeback(db: Database, note: str = "", source_id: str = "P-1", after: str | 
     )
 
 
-def test_it_is_recorded_once_and_its_lane_woken(db: Database) -> None:
+def test_an_enqueued_row_is_recorded_once_and_wakes_its_lane(db: Database) -> None:
     first = comeback(db)
     assert first.result is IntakeResult.RECORDED
     assert comeback(db) == Enqueued(IntakeResult.UNCHANGED, first.id)

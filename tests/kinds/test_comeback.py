@@ -55,7 +55,7 @@ def test_the_one_participant_is_nested_under_its_own_name(field: str, key: str) 
     assert row(Comeback, **cells).body()["participant"] == {key: "X 1"}
 
 
-def test_without_a_participant_there_is_no_such_key() -> None:
+def test_a_body_without_participant_lacks_the_key() -> None:
     assert "participant" not in row(Comeback, **NOBODY).body()
     assert "participant" not in row(Comeback, **NOBODY, participant={"userId": None}).body()
 
@@ -100,7 +100,7 @@ def test_equal_clock_times_share_a_match_key() -> None:
     assert comeback("2027-10-31T02:30:01+01:00").match_key() != second.match_key()
 
 
-def test_it_is_looked_up_at_its_contact() -> None:
+def test_a_comeback_is_looked_up_at_its_contact() -> None:
     call = comeback().look_up_call("5.2")
     assert Comeback.on_doubt is OnDoubt.LOOK_UP
     assert call is not None

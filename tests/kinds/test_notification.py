@@ -21,7 +21,7 @@ def test_a_notification_needs_a_message() -> None:
     assert row(Notification, header="Hej", message="").message is None
 
 
-def test_neither_sms_nor_express_is_fine() -> None:
+def test_sms_and_express_may_both_be_off() -> None:
     assert row(Notification, sms="nej", express="nej").body()["sms"] is False
 
 

@@ -130,7 +130,7 @@ def test_any_other_answer_proves_nothing(answer: Answer) -> None:
     assert presence_in(answer) is Presence.UNCLEAR
 
 
-def test_it_is_looked_up_at_contact_and_viewing() -> None:
+def test_a_registration_is_looked_up_by_contact_and_viewing() -> None:
     registration = row(ViewingRegistration)
     call = registration.look_up_call("1.1")
     assert ViewingRegistration.on_doubt is OnDoubt.LOOK_UP

@@ -12,7 +12,7 @@ from tests.model.state import Rules
 
 
 @pytest.mark.parametrize(("size", "rules"), SOUND, ids=[size for size, _ in SOUND])
-def test_no_history_does_anything_twice_or_forgets_it(size: str, rules: Rules) -> None:
+def test_no_history_doubles_or_forgets_an_operation(size: str, rules: Rules) -> None:
     result = search_protocol(rules)
     assert result.complete
     assert result.counterexample is None

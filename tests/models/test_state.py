@@ -64,7 +64,7 @@ def test_success_can_come_to_every_state(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - FINAL))
-def test_nothing_that_is_not_final_is_stuck(state: State) -> None:
+def test_every_state_that_is_not_final_has_a_way_out(state: State) -> None:
     assert FINAL & reachable(state)
 
 

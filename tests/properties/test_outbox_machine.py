@@ -67,7 +67,7 @@ def _run(engine: Any, conditions: Conditions, examples: int, **options: Any) -> 
 
 @pytest.mark.slow
 @pytest.mark.timeout(max(120, EXAMPLES * 5))
-def test_nothing_is_done_twice_and_nothing_is_forgotten(engine: Any) -> None:
+def test_no_operation_is_done_twice_or_forgotten(engine: Any) -> None:
     _run(engine, Conditions(), EXAMPLES)
 
 

@@ -90,7 +90,7 @@ def test_formulas_are_escaped_in_csv_only(week: Database) -> None:
     assert as_json(week)[1]["source_id"] == "=NO()"
 
 
-def test_all_shows_everything_and_marks_nothing(week: Database) -> None:
+def test_all_shows_every_row_and_marks_none(week: Database) -> None:
     as_csv(week)
     everything = [row["source_id"] for row in as_csv(week, everything=True)]
     assert everything == ["OK", "'=NO()", "DOUBT", "WAITS", "TICKET", "BAD"]
@@ -104,7 +104,7 @@ class Broken(io.StringIO):
         raise BrokenPipeError
 
 
-def test_nothing_is_marked_that_could_not_be_written(week: Database) -> None:
+def test_rows_that_could_not_be_written_stay_unmarked(week: Database) -> None:
     with pytest.raises(BrokenPipeError):
         write_stream(week, Broken(), form="csv")
     assert len(as_csv(week)) == 5

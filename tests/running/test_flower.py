@@ -91,7 +91,7 @@ def test_each_of_the_logins_opens_everything(office: Office) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 has to be set up first")
-def test_it_listens_on_its_one_address_alone(office: Office) -> None:
+def test_flower_listens_on_its_address_alone(office: Office) -> None:
     with flower(office) as (_, address):
         assert requests.get(address, timeout=10).status_code == 401
         # A server that listens everywhere is reached by every address of this machine.
@@ -112,7 +112,7 @@ def test_a_page_elsewhere_cannot_give_orders_with_the_persons_login(office: Offi
         assert requests.post(order, auth=LOGIN, headers=own, timeout=10).status_code == 404
 
 
-def test_it_only_looks(office: Office) -> None:
+def test_flower_is_read_only(office: Office) -> None:
     with worker(office.folder, office.settings) as running, flower(office) as (_, address):
         running.says("ready")
         for path in (f"/api/worker/shutdown/{worker_name(address)}", "/api/task/async-apply/outbox.prune"):
@@ -142,7 +142,9 @@ def worker_name(address: str) -> str:
         ({"FLOWER_UNPROTECTED": "1"}, ("--address=0.0.0.0",), "for loopback only"),
     ],
 )
-def test_it_does_not_start_open(office: Office, settings: dict[str, str], options: tuple[str, ...], why: str) -> None:
+def test_flower_does_not_start_unprotected(
+    office: Office, settings: dict[str, str], options: tuple[str, ...], why: str
+) -> None:
     environment = {**office.settings, **settings}
     with celery("flower", office.folder, environment, f"--port={servers.free_port()}", *options) as process:
         assert process.ends() == 1

@@ -53,7 +53,7 @@ def test_a_lost_connection_is_closed_without_an_error(broker: servers.Server) ->
     assert not connection.connected
 
 
-def test_on_a_connection_that_stands_they_are_put_back(broker: servers.Server) -> None:
+def test_unserved_rings_are_put_back_on_a_live_connection(broker: servers.Server) -> None:
     connection = taken(broker)
     connection.close()
     again = Connection(broker.url)

@@ -45,7 +45,7 @@ def test_a_query_string_is_ignored() -> None:
     "path",
     ["", "/", "/Appointment/M1", "/Appointment/M1/", "/Appointment/M1/H/x", "/x/Appointment/M1/H", "/User/Notify/%ff"],
 )
-def test_anything_else_lies_nowhere(path: str) -> None:
+def test_an_unknown_path_is_not_found(path: str) -> None:
     assert route("POST", path) == NoSuchPath()
 
 

@@ -61,7 +61,7 @@ def test_the_sandbox_runs_until_a_signal(tmp_path: Path, number: signal.Signals)
         assert [entry.remote_id for entry in read.applied()] == [answer.json()]
 
 
-def test_it_stops_though_a_request_hangs(tmp_path: Path) -> None:
+def test_the_sandbox_stops_though_a_request_hangs(tmp_path: Path) -> None:
     script = tmp_path / "faults.toml"
     script.write_text('[[rules]]\nfault = "hang_after_processing"\n')
     ledger = tmp_path / "ledger.sqlite3"

@@ -50,7 +50,7 @@ def test_deep_nesting_that_parses_is_survived() -> None:
 
 
 @given(st.binary(max_size=200) | st.builds(lambda text: json.dumps({"message": text}).encode(), st.text()))
-def test_anything_gives_one_clean_line_that_a_database_takes(body: bytes) -> None:
+def test_any_body_gives_one_storable_line(body: bytes) -> None:
     text = error_text(body)
     if text is not None:
         assert 0 < len(text) <= 500

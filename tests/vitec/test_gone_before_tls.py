@@ -29,7 +29,7 @@ def once_abandoned(sock: socket.socket) -> socket.socket:
 
 
 @pytest.mark.parametrize("server_side", [False, True])
-def test_it_is_closed_at_once(server_side: bool) -> None:
+def test_a_connection_lost_before_tls_is_closed(server_side: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         near_end = socket.create_connection(listener.getsockname())
         far_end, _ = listener.accept()

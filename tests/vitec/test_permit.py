@@ -26,14 +26,14 @@ def test_a_used_permit_cannot_be_revoked() -> None:
     assert (right.written, right.revoked) == (True, False)
 
 
-def test_it_is_good_for_one_request() -> None:
+def test_a_permit_is_good_for_one_request() -> None:
     right = permit()
     assert right.use()
     assert not right.use()
     assert right.written
 
 
-def test_after_the_deadline_it_is_void() -> None:
+def test_a_permit_is_void_after_its_deadline() -> None:
     right = permit(-0.001)
     assert not right.use()
     assert right.revoke()

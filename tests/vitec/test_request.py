@@ -74,7 +74,9 @@ def test_head_and_body_leave_in_one_write(house: House, monkeypatch: pytest.Monk
     assert writes == [len(wire.requests[0])]
 
 
-def test_nothing_of_the_environment_goes_along(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_proxy_or_login_of_the_environment_is_used(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     proxy = house.answering(OK)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, proxy.url)

@@ -30,7 +30,7 @@ NOON = "Sun, 22 Nov 2026 12:00:00 GMT"
         ("Sun, 22 Nov 2026 12:01:30 GMT", "yesterday", None),
     ],
 )
-def test_it_means(value: str, date: str | None, seconds: float | None) -> None:
+def test_retry_after_becomes_seconds(value: str, date: str | None, seconds: float | None) -> None:
     assert retry_after(value, date) == seconds
 
 

@@ -50,14 +50,14 @@ def test_an_unreachable_vitec_is_tried_three_times() -> None:
     assert (tries.numbers, tries.waits) == ([1, 2, 3], [0.1, 0.1])
 
 
-def test_it_ends_with_the_first_try_that_gets_through() -> None:
+def test_trying_ends_with_the_first_request_that_gets_through() -> None:
     tries = Tries(Unreachable("first"), WELL)
     assert tries.run() is WELL
     assert tries.numbers == [1, 2]
 
 
 @pytest.mark.parametrize("kind", [Unanswered, ServerError, Conflict, Refused, Barred, Throttled, Revoked])
-def test_nothing_else_is_tried_again(kind: type[VitecError]) -> None:
+def test_only_an_unreachable_vitec_is_tried_again(kind: type[VitecError]) -> None:
     error = kind("no")
     tries = Tries(error)
     assert tries.run() is error

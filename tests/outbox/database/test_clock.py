@@ -42,7 +42,7 @@ def test_the_production_clock_binds_nothing(db: Database) -> None:
     assert select(current_time).compile(dialect=db.engine.dialect).params == {}
 
 
-def test_it_is_the_time(real_time_db: Database) -> None:
+def test_the_databases_clock_gives_the_time(real_time_db: Database) -> None:
     with real_time_db.read() as connection:
         moment = read_current_time(connection)
     assert abs(moment - datetime.now(UTC)) < timedelta(seconds=30)

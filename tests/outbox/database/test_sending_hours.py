@@ -50,7 +50,7 @@ def test_the_clock_in_stockholm_decides(window: Window, clock: str, *, holds: bo
         (DAY, "2027-03-27T21:00", "2027-03-28T08:00"),
     ],
 )
-def test_it_opens_at_the_next_beginning(window: Window, now: str, opens: str) -> None:
+def test_a_window_opens_at_its_next_beginning(window: Window, now: str, opens: str) -> None:
     assert window.opens(at(now).astimezone(UTC)) == at(opens)
 
 

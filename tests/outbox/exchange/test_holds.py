@@ -31,7 +31,7 @@ def test_a_held_scope_is_not_claimed_from(db: Database, scope: Scope, clock: Fix
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-def test_after_a_hold_one_goes_first_until_a_success(db: Database, scope: Scope) -> None:
+def test_after_a_hold_one_probe_is_sent_until_a_success(db: Database, scope: Scope) -> None:
     for _ in range(5):
         make(db)
     turn = begin(db)

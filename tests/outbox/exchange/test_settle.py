@@ -128,7 +128,7 @@ def test_the_driver_keeps_the_statement_of_a_settlement() -> None:
     assert len(str(moving.compile(dialect=driver()))) <= 4096
 
 
-def test_nothing_finished_is_nothing_asked(db: Database) -> None:
+def test_settling_nothing_moves_nothing(db: Database) -> None:
     with db.write() as connection:
         assert settle(connection, db.clock.now(), []) == {}
 

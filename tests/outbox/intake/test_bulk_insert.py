@@ -27,7 +27,7 @@ def rows(**more: str) -> list[NewOperation]:
     return [row(source_id=f"C-{number}", **more) for number in range(MANY)]
 
 
-def test_they_are_recorded_in_their_order_and_by_no_insert(pg_db: Database) -> None:
+def test_new_rows_are_copied_in_their_order(pg_db: Database) -> None:
     said: list[str] = []
     event.listen(pg_db.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
     assert record(pg_db, *rows(), known=KnownShare.NONE) == [IntakeResult.RECORDED] * MANY

@@ -107,7 +107,9 @@ def test_a_parents_success_releases_its_child(
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_and_its_lane_is_woken(scene: Scene, clock: FixedClock, way: Callable[[Scene, FixedClock], None]) -> None:
+def test_a_released_childs_lane_is_woken(
+    scene: Scene, clock: FixedClock, way: Callable[[Scene, FixedClock], None]
+) -> None:
     make(scene.db, source_id="P")
     child(scene.db)
     assert lane(scene.db, kind="appointment").due_at is None

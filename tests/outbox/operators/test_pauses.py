@@ -87,7 +87,7 @@ def test_ending_another_hold_early_lets_one_go_first(db: Database) -> None:
     assert due(db)
 
 
-def test_nothing_is_ended_twice(db: Database) -> None:
+def test_an_expired_hold_is_not_resumed(db: Database) -> None:
     with db.write() as connection:
         make_hold(connection, until=MOMENT - timedelta(seconds=1))
     assert pauses.resume(db, [GROUP], Reason.UNAUTHORIZED) == []

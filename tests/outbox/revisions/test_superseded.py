@@ -119,7 +119,7 @@ def test_a_success_of_present_content_needs_no_person(db: Database, clock: Fixed
 @pytest.mark.parametrize(
     ("brings", "code"), [(REFUSAL, SENT_BEFORE_CHANGE), (DOUBT, SENT_BEFORE_CHANGE), (SUCCESS, "acted_twice")]
 )
-def test_with_the_new_content_in_flight_its_settlement_shows_it(
+def test_superseded_content_in_flight_is_shown_at_its_settlement(
     db: Database, clock: FixedClock, brings: Settlement, code: str
 ) -> None:
     turn, claimed = overtaken(db, clock)

@@ -33,7 +33,7 @@ def test_an_overdue_row_expires_and_is_reported_again(db: Database, state: State
 
 
 @pytest.mark.parametrize("state", [state for state in State if state not in {*WAITING, State.EXPIRED}])
-def test_nothing_else_expires(db: Database, state: State) -> None:
+def test_other_rows_do_not_expire(db: Database, state: State) -> None:
     id_ = make(db, state, expires_at=MOMENT - timedelta(hours=1))
     before = read(db, id_)
     assert expiry.expire_overdue(db) == 0

@@ -90,7 +90,7 @@ def test_ids_come_oldest_first_over_many_pages(db: Database, monkeypatch: pytest
     assert list(operations.iterate_ids(db, OperationFilter(states=frozenset({State.FAILED})))) == made
 
 
-def test_all_that_is_known_of_an_operation_is_shown(db: Database) -> None:
+def test_an_operation_is_shown_with_its_surroundings(db: Database) -> None:
     with db.write() as connection:
         file_id = make_feed_file(connection, name="a.csv")
         parent = make_operation(connection, State.FAILED, source_id="P")
