@@ -97,11 +97,13 @@ class TurnEnd:
 
     def check_exchange(self, result: ExchangeResult, *, in_flight: bool) -> None:
         """Look for a reason that an exchange has shown."""
+        if self.reason:
+            return
         if not result.owns_lane:
-            self.declare(EndReason.LANE_LOST)
+            self.reason = EndReason.LANE_LOST
         elif result.held:
-            self.declare(EndReason.LANE_HELD)
+            self.reason = EndReason.LANE_HELD
         elif result.share == 0 and not in_flight:
-            self.declare(EndReason.NO_SHARE)
+            self.reason = EndReason.NO_SHARE
         elif result.is_idle and not in_flight:
-            self.declare(EndReason.NOTHING_LEFT)
+            self.reason = EndReason.NOTHING_LEFT

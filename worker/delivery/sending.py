@@ -203,7 +203,16 @@ class JobExecutor:
                 return self._look_up(job, job.claimed, permit, started)
 
     def _send(self, job: SendJob, claimed: Claimed, permit: Permit, started: float) -> Finished:
-        outcome, status, tries = self._request(job, claimed, permit)
+        outcome: Outcome
+        status, tries = None, 1
+        try:
+            kind = KIND_BY_NAME[job.kind]
+            call = kind.from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
+            answer = self.client.send(call, permit)
+            outcome = outcome_of(answer) if isinstance(answer, VitecError) else kind.read(answer)
+            status, tries = answer.status, answer.tries
+        except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
+            outcome = outcome_of_unforeseen(error, written=permit.written)
         try:
             facts = self.policy.facts(KIND_BY_NAME[job.kind], claimed.failures, claimed.max_failures)
             settlement = decide(outcome, facts, self.jitter)
@@ -220,18 +229,6 @@ class JobExecutor:
             written=permit.written,
             http_status=status,
         )
-
-    def _request(self, job: SendJob, claimed: Claimed, permit: Permit) -> tuple[Outcome, int | None, int]:
-        """Send; return the outcome, the HTTP status if one came, and the number of tries."""
-        try:
-            kind = KIND_BY_NAME[job.kind]
-            call = kind.from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
-            answer = self.client.send(call, permit)
-            outcome = outcome_of(answer) if isinstance(answer, VitecError) else kind.read(answer)
-        except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
-            return outcome_of_unforeseen(error, written=permit.written), None, 1
-        else:
-            return outcome, answer.status, answer.tries
 
     def _look_up(self, job: SendJob, claimed: ClaimedLookUp, permit: Permit, started: float) -> FinishedLookUp:
         result, answer, outcome = self._ask(job, claimed, permit)
