@@ -87,7 +87,7 @@ def _measure_rate(ground: field.Servers, file: Path, rate: int, count: int, *, r
     moments = sorted(moment for _, moment in committed)
     cuts = quantiles(waited, n=100)
     reached = (count - 1) / (moments[-1] - moments[0])
-    return [rate, reached, "bell" if rung else "beat", count, cuts[49], cuts[98], waited[-1]]
+    return [rate, reached, "ring" if rung else "beat", count, cuts[49], cuts[98], waited[-1]]
 
 
 def _wait_for_arrivals(file: Path, count: int) -> None:

@@ -102,7 +102,7 @@ class Case:
 
 def list_cases(small: int) -> Iterator[Case]:
     """List the cases of the report: rates and children; all at once; and each compared rule, without it and with it."""
-    day = Load("a tenth of the pace is theirs", small)
+    day = Load("a tenth of the rate is theirs", small)
     yield _make_case(
         replace(day, small=10 * small), Rules(kinds_in_turn=False), "kinds one after another, all customers: "
     )
@@ -125,7 +125,7 @@ def list_cases(small: int) -> Iterator[Case]:
         yield _make_case(day, rules, "slots for rows that are ready: " if rules.frugal else "slots for free threads: ")
     slow = replace(day, title="an answer takes 1 s", share=0.05)
     for share in (False, True):
-        about = "room is shared: " if share else "room is for who asks first: "
+        about = "capacity is shared: " if share else "capacity is for the first to ask: "
         yield _make_case(slow, Rules(children=4, share=share), about, Costs(answer=1.0))
     for count in (10, 100):
         busy = Load(
@@ -150,7 +150,7 @@ def _simulate_case(case: Case) -> Waits:
 
 def print_report(small: int) -> None:
     """Simulate all cases and print the report in Markdown, each line as soon as it is known."""
-    print("| waiting, s: | p50 | p99 | max | unserved | worst kind, p99 | pace used | slots lost |")
+    print("| waiting, s: | p50 | p99 | max | unserved | worst kind, p99 | rate used | slots lost |")
     print("| --- | --: | --: | --: | --: | --- | --: | --: |", flush=True)
     cases = list(list_cases(small))
     with multiprocessing.get_context("fork").Pool(2) as pool:
