@@ -14,7 +14,7 @@ _HARMLESS = f"{_SWITCH_TEST}test_a_process_that_could_write_nothing_outside_its_
 GUARDS = (
     Guard(
         18,
-        "what is withdrawn is not written",
+        "a revoked permit is not used",
         PERMIT,
         "if self.revoked or time.monotonic() >= self.deadline or not self.may_write():",
         "if time.monotonic() >= self.deadline or not self.may_write():",
@@ -22,7 +22,7 @@ GUARDS = (
     ),
     Guard(
         18,
-        "what is written is not withdrawn",
+        "a used permit is not revoked",
         PERMIT,
         "            if self.written:\n                return False\n            self.revoked = True\n            return True\n",
         "            self.revoked = True\n            return True\n",
@@ -62,7 +62,7 @@ GUARDS = (
     ),
     Guard(
         20,
-        "it stays armed while another request is on its way",
+        "the timer stays armed while another request runs",
         SWITCH,
         "            if self.count == 0:\n",
         "            if self.count >= 0:\n",
@@ -70,7 +70,7 @@ GUARDS = (
     ),
     Guard(
         20,
-        "whoever only holds answers is not killed",
+        "a process that only holds answers is not killed",
         SWITCH,
         "                signal.setitimer(signal.ITIMER_REAL, 0)\n",
         "                pass\n",
@@ -102,7 +102,7 @@ GUARDS = (
     ),
     Guard(
         20,
-        "whoever was paused after arming hands nothing over",
+        "a thread paused after arming is not admitted",
         SWITCH,
         "return self.clock().monotonic - before.monotonic < FRESH",
         "return True",
@@ -134,7 +134,7 @@ GUARDS = (
     ),
     Guard(
         20,
-        "and from before it was renewed",
+        "a renewed lease is reckoned from before its renewal",
         TURN,
         "self.switch.start_lease(reading, self.policy.lease)",
         "self.switch.start_lease(ClockReading.now(), self.policy.lease)",

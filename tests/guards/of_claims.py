@@ -11,7 +11,7 @@ _SETTLING_TEST = "tests/outbox/exchange/test_settle.py::"
 GUARDS = (
     Guard(
         12,
-        "what is claimed is picked once",
+        "a claim picks its rows once",
         STATEMENTS,
         '        .prefix_with("MATERIALIZED", dialect="postgresql")\n',
         "",
@@ -27,7 +27,7 @@ GUARDS = (
     ),
     Guard(
         12,
-        "what has been picked is found by its id",
+        "picked rows are found by their ids",
         STATEMENTS,
         "return case((condition, true()), else_=false())",
         "return condition",

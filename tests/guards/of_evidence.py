@@ -21,7 +21,7 @@ GUARDS = (
     ),
     Guard(
         22,
-        "or from the attempt's end, if that comes later",
+        "the quiet time counts from a later end of the attempt",
         EVIDENCE,
         '{"doubt_since": now, ',
         "{",
@@ -37,7 +37,7 @@ GUARDS = (
     ),
     Guard(
         23,
-        "a late certain no settles the doubt",
+        "a late refusal settles the doubt",
         EVIDENCE,
         "        return _mark_without_effect(connection, now, one, cancel=row.cancel_asked)\n",
         "        return None\n",
@@ -45,7 +45,7 @@ GUARDS = (
     ),
     Guard(
         23,
-        "but only of its own attempt",
+        "a late refusal settles only its own attempt's doubt",
         EVIDENCE,
         "same_doubt = in_doubt and row.attempt == one.attempt",
         "same_doubt = in_doubt",
@@ -53,7 +53,7 @@ GUARDS = (
     ),
     Guard(
         23,
-        "nor if an earlier one was accepted",
+        "a late refusal settles no accepted operation",
         EVIDENCE,
         "same_doubt and not row.accepted and argued",
         "same_doubt and argued",
@@ -69,7 +69,7 @@ GUARDS = (
     ),
     Guard(
         23,
-        "an answer that was written is not late",
+        "a settled answer is not late",
         EVIDENCE,
         "Attempt.event == Event.SENT, Attempt.written.is_(None))",
         "Attempt.event == Event.SENT)",
@@ -85,7 +85,7 @@ GUARDS = (
     ),
     Guard(
         23,
-        "evidence outweighs what the attempt in flight brings",
+        "evidence outweighs the attempt in flight",
         SETTLING,
         "        (acted_before, _word(State.SUCCEEDED)),\n",
         "",
@@ -93,7 +93,7 @@ GUARDS = (
     ),
     Guard(
         23,
-        "two that both acted are shown to a person",
+        "two acting attempts are shown to a person",
         SETTLING,
         "needs_person=and_(acted_before, or_(acted_twice, superseded))",
         "needs_person=and_(acted_before, superseded)",
@@ -101,7 +101,7 @@ GUARDS = (
     ),
     Guard(
         23,
-        "also when the later one was settled first",
+        "also if the later attempt was settled first",
         EVIDENCE,
         'values |= {"needs_person": True, "error_code"',
         'values |= {"error_code"',
@@ -109,7 +109,7 @@ GUARDS = (
     ),
     Guard(
         23,
-        "a success of what the CRM has changed since is shown to a person",
+        "a success of superseded content is shown to a person",
         "worker/outbox/revisions/superseded.py",
         "return None if replaced is None or ",
         "return None if replaced is None or replaced or ",
@@ -125,7 +125,7 @@ GUARDS = (
     ),
     Guard(
         25,
-        "and only then",
+        "a cancel is not honoured otherwise",
         SETTLING,
         "and_(settled.state == _word(State.RETRYABLE), Operation.cancel_asked)",
         "Operation.cancel_asked",
@@ -133,7 +133,7 @@ GUARDS = (
     ),
     Guard(
         23,
-        "an acceptance that came late is not sent again",
+        "a late acceptance is not sent again",
         EVIDENCE,
         " or (one.settlement.accepted and not in_doubt):",
         ":",
@@ -141,16 +141,16 @@ GUARDS = (
     ),
     Guard(
         25,
-        "the wish outlives a doubt",
+        "a wish to cancel outlives a doubt",
         MOVES,
         '"doubt_since": at,',
         '"doubt_since": at, "cancel_asked": _NO,',
         f"{_EVIDENCE_TEST}test_a_wish_to_cancel_outlives_the_doubt",
     ),
-    Guard(26, "a new verdict is news", MOVES, '{"reported_at": _NULL}', "{}", _NEWS_TEST),
+    Guard(26, "a new verdict is unreported", MOVES, '{"reported_at": _NULL}', "{}", _NEWS_TEST),
     Guard(
         26,
-        "new evidence is news",
+        "new evidence is unreported",
         MOVES,
         _END,
         _UNTOLD_END,
@@ -158,7 +158,7 @@ GUARDS = (
     ),
     Guard(
         26,
-        "an expiry is news",
+        "an expiry is unreported",
         MOVES,
         _END,
         _UNTOLD_END,

@@ -29,7 +29,7 @@ GUARDS = (
     ),
     Guard(
         8,
-        "without waiting for open imports",
+        "an exchange does not wait for open imports",
         EXCHANGE,
         "key_share=True, of=(Environment, Lane)",
         "of=(Environment, Lane)",
@@ -37,7 +37,7 @@ GUARDS = (
     ),
     Guard(
         8,
-        "nor does a turn's end wait for them",
+        "a turn's end does not wait for open imports",
         LANES,
         "_LOCK = select(Lane.token).where(is_own_lane).with_for_update(key_share=True)",
         "_LOCK = select(Lane.token).where(is_own_lane).with_for_update()",
@@ -69,7 +69,7 @@ GUARDS = (
     ),
     Guard(
         8,
-        "what has finished is settled even if the lane is lost",
+        "finished attempts are settled even if the lane is lost",
         EXCHANGE,
         "moved = _settle(connection, now, finished, looked_up, terms)",
         "moved = _settle(connection, now, finished, looked_up, terms) if mine else {}",
@@ -101,7 +101,7 @@ GUARDS = (
     ),
     Guard(
         11,
-        "the environment limits what is in flight",
+        "the environment limits the rows in flight",
         ROOM,
         "min(terms.in_flight - row.in_flight, share -",
         "min(terms.in_flight, share -",
@@ -109,7 +109,7 @@ GUARDS = (
     ),
     Guard(
         11,
-        "living turns share it",
+        "living turns share that limit",
         ROOM,
         "share - row.own",
         "terms.in_flight",
@@ -133,7 +133,7 @@ GUARDS = (
     ),
     Guard(
         11,
-        "counted under the environment's lock",
+        "turns are counted under the environment's lock",
         EXCHANGE,
         "of=(Environment, Lane)",
         "of=Lane",
@@ -141,7 +141,7 @@ GUARDS = (
     ),
     Guard(
         11,
-        "after a hold one goes first",
+        "after a hold a single probe goes first",
         ROOM,
         "    if row.holds and most > 0:\n        most = min(most, _first_goes(connection, turn))\n",
         "",
@@ -149,7 +149,7 @@ GUARDS = (
     ),
     Guard(
         11,
-        "a look-up under way takes room, too",
+        "a look-up under way takes capacity",
         ROOM,
         '(sent + asked).label("in_flight")',
         'sent.label("in_flight")',
@@ -157,7 +157,7 @@ GUARDS = (
     ),
     Guard(
         11,
-        "and after a hold may be the one that goes first",
+        "a look-up may be the probe after a hold",
         "worker/outbox/predicates.py",
         "union_all(_operations.where(in_flight), _operations.where(look_up_running))",
         "_operations.where(in_flight)",
@@ -189,7 +189,7 @@ GUARDS = (
     ),
     Guard(
         11,
-        "what is in hand is settled before a paced turn ends",
+        "a paced turn settles its results before it ends",
         LIMITS,
         "if slots is None and not hand.has_results:",
         "if slots is None:",
@@ -269,7 +269,7 @@ GUARDS = (
     ),
     Guard(
         15,
-        "what was sent and cannot be written is not taken for unsent",
+        "an unwritable sent request is not taken for unsent",
         IN_HAND,
         "                self.unwritable.add(finished.id)\n",
         "",

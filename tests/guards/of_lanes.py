@@ -14,7 +14,7 @@ _ENDING_TEST = "tests/delivery/test_ending.py::"
 GUARDS = (
     Guard(
         1,
-        "whoever has waited longest comes first",
+        "the lane that has waited longest comes first",
         LANES,
         ".order_by(Lane.due_at, Lane.customer_id)",
         ".order_by(Lane.customer_id)",
@@ -38,7 +38,7 @@ GUARDS = (
     ),
     Guard(
         2,
-        "nobody jumps the queue by an old backlog",
+        "no lane jumps the queue by an old backlog",
         LANES,
         "or_(Lane.due_at.is_(None), and_(Lane.due_at > current_time, Lane.due_at > _next_of_each_lane))",
         "or_(Lane.due_at.is_(None), Lane.due_at > _next_of_each_lane)",
@@ -46,7 +46,7 @@ GUARDS = (
     ),
     Guard(
         2,
-        "housekeeping finds lanes that nobody woke",
+        "housekeeping finds lanes that were not woken",
         LANES,
         "    wake_lanes(db, keys)\n",
         "",
@@ -54,7 +54,7 @@ GUARDS = (
     ),
     Guard(
         3,
-        "what is due is what can be claimed",
+        "due rows are claimable rows",
         "worker/outbox/predicates.py",
         "lane_is_due = and_(Lane.due_at <= current_time, lane_is_free, claimable)",
         "lane_is_due = and_(Lane.due_at <= current_time, lane_is_free)",
@@ -110,7 +110,7 @@ GUARDS = (
     ),
     Guard(
         5,
-        "the main process dispatches when nobody has",
+        "the main process dispatches when no beat has",
         "worker/processes/main_process.py",
         "if dispatches_come and current_time - ",
         "if current_time - ",
@@ -126,7 +126,7 @@ GUARDS = (
     ),
     Guard(
         6,
-        "a turn that is alone ends too",
+        "a turn alone ends too",
         ENDING,
         "elif current_time - self.began >= self.alone:",
         "elif current_time < self.began:",
@@ -174,7 +174,7 @@ GUARDS = (
     ),
     Guard(
         7,
-        "whoever takes a lane looks for leftovers",
+        "a new turn looks for leftovers",
         LANES,
         "leftovers = bool(connection.scalar(_HAS_LEFTOVERS, lane))",
         "leftovers = False",

@@ -18,7 +18,7 @@ GUARDS = (
     ),
     Guard(
         24,
-        "and only if no later one has begun",
+        "a look-up counts only if no later one has begun",
         LOOKING_UP,
         "        Operation.attempt == one.attempt,\n        Operation.look_ups == one.look_ups,\n        or_(",
         "        Operation.attempt == one.attempt,\n        or_(",
@@ -42,7 +42,7 @@ GUARDS = (
     ),
     Guard(
         24,
-        "nothing is concluded while another like it is under way",
+        "no conclusion while a row like it is under way",
         "worker/outbox/predicates.py",
         "rival.state.in_([State.IN_FLIGHT, State.IN_DOUBT])",
         "rival.state.in_([State.IN_FLIGHT])",
@@ -50,7 +50,7 @@ GUARDS = (
     ),
     Guard(
         24,
-        "leave to send again grows old",
+        "a resend permission expires",
         "worker/outbox/predicates.py",
         "or_(Operation.send_again_until.is_(None), Operation.send_again_until > current_time)",
         "or_(Operation.send_again_until.is_(None), Operation.send_again_until <= current_time, Operation.send_again_until > current_time)",
