@@ -51,7 +51,7 @@ class _Layout:
 def open_delimited(text: TextIO, name: str, sniffed: SniffedFile) -> Feed:
     """Find the headings and read all rows once, so that quotes that do not pair up refuse the file as a whole."""
     layout = _find_headings(text, name)
-    raw_rows = _raw_rows(text, name, layout.delimiter)
+    raw_rows = _parse_rows(text, name, layout.delimiter)
     return Feed(
         name=name,
         form="csv",
@@ -62,7 +62,7 @@ def open_delimited(text: TextIO, name: str, sniffed: SniffedFile) -> Feed:
         headings=layout.headings,
         heading_line=layout.line,
         total=sum(1 for line, _, _ in raw_rows if line > layout.line),
-        rows=lambda: _rows(text, name, layout),
+        rows=lambda: _read_rows(text, name, layout),
     )
 
 
@@ -74,7 +74,7 @@ def _find_headings(text: TextIO, name: str) -> _Layout:
     _check_heading_line(name, start, line)
     outside_quotes = "".join(start.split('"')[::2])
     delimiter = max(_DELIMITERS, key=outside_quotes.count)
-    raw_rows = _raw_rows(text, name, delimiter)
+    raw_rows = _parse_rows(text, name, delimiter)
     cells = next(cells for row_line, cells, _ in raw_rows if row_line >= line)
     if isinstance(cells, BadRow):
         raise FileRefused(name, f"line {line} is no line of headings: {cells.reason}", "Export as CSV")
@@ -99,9 +99,9 @@ def _check_heading_line(name: str, start: str, line: int) -> None:
         raise FileRefused(name, f"line {line} is no line of headings: the file is binary, or not CSV", "Export as CSV")
 
 
-def _rows(text: TextIO, name: str, layout: _Layout) -> Iterator[Row | BadRow]:
+def _read_rows(text: TextIO, name: str, layout: _Layout) -> Iterator[Row | BadRow]:
     named = len(layout.headings)
-    for line, cells, row_text in _raw_rows(text, name, layout.delimiter):
+    for line, cells, row_text in _parse_rows(text, name, layout.delimiter):
         if line <= layout.line:
             continue
         if isinstance(cells, BadRow):
@@ -134,7 +134,7 @@ RawRow = tuple[int, list[str] | BadRow, str]
 """The physical line where the row starts, its cells or the reason why it has none, and its text with its line break."""
 
 
-def _raw_rows(text: TextIO, name: str, delimiter: str) -> Iterator[RawRow]:
+def _parse_rows(text: TextIO, name: str, delimiter: str) -> Iterator[RawRow]:
     """Parse a text from its beginning by Python's csv module and yield every row that holds anything.
 
     A row longer than `MAX_ROW`, or with a cell over csv's own limit (131,072 characters), costs no more memory than
@@ -144,7 +144,7 @@ def _raw_rows(text: TextIO, name: str, delimiter: str) -> Iterator[RawRow]:
     line, row_lines, blank = 1, list[str](), f"{delimiter}\r\n \t"
     while True:
         try:
-            for cells in csv.reader(_bounded_lines(text, row_lines), delimiter=delimiter, strict=True):
+            for cells in csv.reader(_read_lines(text, row_lines), delimiter=delimiter, strict=True):
                 row_text = "".join(row_lines)
                 if row_text.strip(blank):
                     yield line, cells, row_text
@@ -153,7 +153,7 @@ def _raw_rows(text: TextIO, name: str, delimiter: str) -> Iterator[RawRow]:
         except csv.Error as error:
             last_line, length = _skip_row(text, name, delimiter, row_lines, line)
             if length > MAX_ROW or "".join(row_lines).strip(blank):
-                yield line, _unparsed(line, error, length), ""
+                yield line, _unparsed_row(line, error, length), ""
             line = last_line + 1
             row_lines.clear()
         else:
@@ -164,7 +164,7 @@ class _RowTooLong(csv.Error):
     """The lines of a row are more than `MAX_ROW` characters together."""
 
 
-def _bounded_lines(text: TextIO, row_lines: list[str]) -> Iterator[str]:
+def _read_lines(text: TextIO, row_lines: list[str]) -> Iterator[str]:
     """Yield lines and collect them in `row_lines`, which the caller empties when a row is complete."""
     length = 0
     while line := text.readline(MAX_ROW + 1):
@@ -175,7 +175,7 @@ def _bounded_lines(text: TextIO, row_lines: list[str]) -> Iterator[str]:
         yield line
 
 
-def _unparsed(line: int, error: csv.Error, length: int) -> BadRow:
+def _unparsed_row(line: int, error: csv.Error, length: int) -> BadRow:
     if length > MAX_ROW:
         return BadRow(line, "row_too_long", f"the row is longer than {MAX_ROW:,} characters", _SHORTEN)
     if "field limit" in str(error):
@@ -210,7 +210,7 @@ def _skip_row(text: TextIO, name: str, delimiter: str, row_lines: list[str], lin
                 state, at = (_CellState.QUOTE_SEEN, end) if end else (state, len(piece))
             elif state is _CellState.QUOTE_SEEN and piece[at] != delimiter:
                 if piece[at] not in "\r\n":
-                    raise _refused_quotes(name, line, "a quoted cell goes on after its closing quote")
+                    raise _refusal_of_quotes(name, line, "a quoted cell goes on after its closing quote")
                 at += 1
             else:
                 end = piece.find(delimiter, at) + 1
@@ -220,10 +220,10 @@ def _skip_row(text: TextIO, name: str, delimiter: str, row_lines: list[str], lin
                 return line, length
             line += 1
     if state is _CellState.QUOTED:
-        raise _refused_quotes(name, opened_at, "a quote is opened and never closed")
+        raise _refusal_of_quotes(name, opened_at, "a quote is opened and never closed")
     return line, length
 
 
-def _refused_quotes(name: str, line: int, wrong: str) -> FileRefused:
+def _refusal_of_quotes(name: str, line: int, wrong: str) -> FileRefused:
     remedy = "Put the cell in quotes and double each quote inside it, or take the quote out"
     return FileRefused(name, f"line {line}: {wrong}", remedy)

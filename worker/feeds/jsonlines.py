@@ -23,7 +23,7 @@ def open_json_lines(text: TextIO, name: str, sniffed: SniffedFile) -> Feed:
     """Read the file once to learn every key that occurs in it, so that unknown ones refuse the file as a whole."""
     keys: dict[str, None] = {}
     total = objects = 0
-    for line, parsed in _parsed_lines(text):
+    for line, parsed in _parse_lines(text):
         total += 1
         if isinstance(parsed, dict):
             objects += 1
@@ -43,22 +43,22 @@ def open_json_lines(text: TextIO, name: str, sniffed: SniffedFile) -> Feed:
         headings=headings,
         heading_line=1,
         total=total,
-        rows=lambda: _rows(text, headings),
+        rows=lambda: _read_rows(text, headings),
     )
 
 
-def _rows(text: TextIO, headings: tuple[str, ...]) -> Iterator[Row | BadRow]:
-    for line, parsed in _parsed_lines(text):
+def _read_rows(text: TextIO, headings: tuple[str, ...]) -> Iterator[Row | BadRow]:
+    for line, parsed in _parse_lines(text):
         if isinstance(parsed, BadRow):
             yield parsed
-        elif column := _oversized_key(parsed):
+        elif column := _find_oversized_key(parsed):
             reason = f"the value is longer than {MAX_CELL:,} characters"
             yield BadRow(line, "cell_too_long", reason, f"Shorten it to {MAX_CELL:,} characters.", column)
         else:
             yield Row(line, [parsed.get(heading) for heading in headings])
 
 
-def _parsed_lines(text: TextIO) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+def _parse_lines(text: TextIO) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
     """Yield every line that is not blank, from the beginning, as the object it holds or as the reason why it holds none."""
     text.seek(0)
     number = 0
@@ -109,6 +109,6 @@ def _refuse_constant(name: str) -> float:
 _DECODER = json.JSONDecoder(object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant)
 
 
-def _oversized_key(parsed: dict[str, Any]) -> str | None:
+def _find_oversized_key(parsed: dict[str, Any]) -> str | None:
     """Return the first key with a text that is too long. Lists and objects are bounded by the line, and judged by the kind."""
     return next((key for key, value in parsed.items() if isinstance(value, str) and len(value) > MAX_CELL), None)

@@ -103,11 +103,11 @@ def sniff(file: BinaryIO, name: str) -> SniffedFile:
     encoding = next((codec for bom, codec in _BOMS.items() if start.startswith(bom)), "utf-8")
     size, sha256, broken_at = _read_through(file, name, encoding)
     if broken_at is not None:
-        encoding = _second_guess(file, name, encoding, broken_at)
+        encoding = _guess_other_encoding(file, name, encoding, broken_at)
     return SniffedFile(size, sha256, encoding)
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _read_chunks(file: BinaryIO) -> Iterator[bytes]:
     file.seek(0)
     while chunk := file.read(CHUNK):
         yield chunk
@@ -118,37 +118,39 @@ def _read_through(file: BinaryIO, name: str, encoding: str) -> tuple[int, str, i
     # The byte order mark is left in: a decoder that takes it away counts offsets from behind it.
     decoder = codecs.getincrementaldecoder("utf-8" if encoding == "utf-8-sig" else encoding)()
     digest, size, broken_at = hashlib.sha256(), 0, None
-    for chunk in chain(_chunks(file), [b""]):
+    for chunk in chain(_read_chunks(file), [b""]):
         digest.update(chunk)
         if broken_at is None:
             undecoded = len(decoder.getstate()[0])
             try:
                 if "\0" in decoder.decode(chunk, final=not chunk):
-                    raise _binary(name, size)
+                    raise _refusal_of_binary(name, size)
             except UnicodeDecodeError as error:
                 broken_at = size - undecoded + error.start
         if encoding != "utf-16" and b"\0" in chunk:
-            raise _binary(name, size + chunk.index(b"\0"))
+            raise _refusal_of_binary(name, size + chunk.index(b"\0"))
         size += len(chunk)
         if size > MAX_BYTES:
             raise FileRefused(name, f"the file is larger than {MAX_BYTES // 1024**3} GiB", "Split the export")
     return size, digest.hexdigest(), broken_at
 
 
-def _binary(name: str, offset: int) -> FileRefused:
+def _refusal_of_binary(name: str, offset: int) -> FileRefused:
     return FileRefused(
         name, f"the file is binary, or UTF-16 without its mark (a zero byte at or after byte {offset})", _SAVE
     )
 
 
-def _second_guess(file: BinaryIO, name: str, encoding: str, broken_at: int) -> str:
+def _guess_other_encoding(file: BinaryIO, name: str, encoding: str, broken_at: int) -> str:
     """Take a file that breaks its first encoding for Windows-1252, if it never claimed or resembled anything else."""
     if encoding != "utf-8" or _resembles_utf8(file):
-        raise FileRefused(name, f"wrong encoding: not {ENCODING_LABELS[encoding]} {_place(file, broken_at)}", _SAVE)
+        raise FileRefused(
+            name, f"wrong encoding: not {ENCODING_LABELS[encoding]} {_describe_place(file, broken_at)}", _SAVE
+        )
     offset = 0
-    for chunk in _chunks(file):
+    for chunk in _read_chunks(file):
         if undefined := _UNDEFINED.search(chunk):
-            place = _place(file, offset + undefined.start())
+            place = _describe_place(file, offset + undefined.start())
             raise FileRefused(name, f"wrong encoding: neither UTF-8 nor Windows-1252 {place}", _SAVE)
         offset += len(chunk)
     return "cp1252"
@@ -161,14 +163,14 @@ def _resembles_utf8(file: BinaryIO) -> bool:
     gibberish.
     """
     sound = unsound = 0
-    for chunk in _chunks(file):
+    for chunk in _read_chunks(file):
         in_sequences = sum(map(len, _SEQUENCES.findall(chunk)))
         sound += in_sequences
         unsound += len(chunk.translate(None, _ASCII)) - in_sequences
     return sound > unsound
 
 
-def _place(file: BinaryIO, offset: int) -> str:
+def _describe_place(file: BinaryIO, offset: int) -> str:
     file.seek(0)
     line, before = 1, offset
     while before and (chunk := file.read(min(CHUNK, before))):

@@ -45,19 +45,19 @@ def resolve_columns(feed: Feed, kind_name: str | None) -> Columns:
     field_of = _known_headings(KINDS if kind is None else (kind,))
     unknown = [heading for heading in feed.headings if fold(heading) not in field_of]
     if unknown:
-        raise _unknown_headings(feed, kind, unknown, field_of)
+        raise _refusal_of_unknown(feed, kind, unknown, field_of)
     common = _fields_of(feed.headings)
     kind_at = common.index("kind") if "kind" in common else None
     columns = Columns(feed.headings, _infer_kind(feed) if kind is None and kind_at is None else kind, kind_at)
     fields = {field for names in columns.fields_by_kind.values() for field in names}
-    missing = [field for field in _required(columns.kind) if field not in fields]
+    missing = [field for field in _required_fields(columns.kind) if field not in fields]
     if missing:
         plural = "s" if len(missing) > 1 else ""
         wrong = f"line {feed.heading_line}: missing heading{plural} {', '.join(missing)}"
         raise FileRefused(feed.name, wrong, f"Add the column{plural} to the export")
     for names in columns.fields_by_kind.values():
         if len(set(names)) < len(names):
-            raise _same_column(feed, names)
+            raise _refusal_of_same_column(feed, names)
     return columns
 
 
@@ -78,14 +78,14 @@ def _known_headings(kinds: Iterable[type[Kind]]) -> dict[str, str]:
     return dict(ROW_HEADINGS) | {heading: field for kind in kinds for heading, field in kind.headings.items()}
 
 
-def _required(kind: type[Kind] | None) -> list[str]:
+def _required_fields(kind: type[Kind] | None) -> list[str]:
     fields = {} if kind is None else kind.model_fields
     return list(dict.fromkeys([*_REQUIRED, *(name for name, field in fields.items() if field.is_required())]))
 
 
 def _missing_fields(kind: type[Kind], headings: Iterable[str]) -> list[str]:
     fields = _fields_of(headings, kind.headings)
-    return [field for field in _required(kind) if field not in fields]
+    return [field for field in _required_fields(kind) if field not in fields]
 
 
 def _kinds_that_know(headings: Iterable[str]) -> list[type[Kind]]:
@@ -110,31 +110,31 @@ def _infer_kind(feed: Feed) -> type[Kind]:
     raise FileRefused(feed.name, "it does not say which kind its rows are", remedy)
 
 
-def _unknown_headings(
+def _refusal_of_unknown(
     feed: Feed, kind: type[Kind] | None, unknown: list[str], field_of: Mapping[str, str]
 ) -> FileRefused:
     fitting = _fitting_kinds(feed.headings)
     if kind and fitting:
         return FileRefused(feed.name, f"these headings are no {kind.kind}'s", f"Use --kind {fitting[0].kind}")
     plural, pronoun = ("", "it") if len(unknown) == 1 else ("s", "them")
-    suggestions = ", ".join(_with_suggestion(heading, field_of) for heading in unknown)
+    suggestions = ", ".join(_suggest_heading(heading, field_of) for heading in unknown)
     names = ", ".join(dict.fromkeys(field_of.values())) if kind else "those of Vitec's help pages"
     wrong = f"line {feed.heading_line}: unknown heading{plural} {suggestions}"
     return FileRefused(feed.name, wrong, f"Rename {pronoun} in the export; known headings are {names}")
 
 
-def _with_suggestion(heading: str, field_of: Mapping[str, str]) -> str:
+def _suggest_heading(heading: str, field_of: Mapping[str, str]) -> str:
     near = get_close_matches(fold(heading), field_of, n=1, cutoff=0.75)
-    return f"{_printable(heading)!r} (perhaps {near[0]!r}?)" if near else repr(_printable(heading))
+    return f"{_printable_heading(heading)!r} (perhaps {near[0]!r}?)" if near else repr(_printable_heading(heading))
 
 
-def _same_column(feed: Feed, names: tuple[str, ...]) -> FileRefused:
+def _refusal_of_same_column(feed: Feed, names: tuple[str, ...]) -> FileRefused:
     second_at, field = next((at, field) for at, field in enumerate(names) if field in names[:at])
-    first, second = _printable(feed.headings[names.index(field)]), _printable(feed.headings[second_at])
+    first, second = _printable_heading(feed.headings[names.index(field)]), _printable_heading(feed.headings[second_at])
     wrong = f"line {feed.heading_line}: {first!r} and {second!r} are the same column"
     return FileRefused(feed.name, wrong, "Keep one of the two")
 
 
-def _printable(heading: str) -> str:
+def _printable_heading(heading: str) -> str:
     """Return a heading as it can stand in a line: without characters that cannot be printed, and cut where it is long."""
     return "".join(character for character in heading if character.isprintable())[:60]

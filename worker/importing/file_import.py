@@ -105,10 +105,10 @@ def import_file(
         known_share = KnownShare.MOST if file.seen_before else KnownShare.NONE
         run = _FileImport(db, feed, columns, defaults, seen_keys, dry_run, file, known_share)
         rows, max_rows = read_rows(source.rows(), columns, defaults), BATCH[db.engine.dialect.name]
-        for rows_done in _chunks(islice(rows, file.rows_done), max_rows):
+        for rows_done in _split_into_chunks(islice(rows, file.rows_done), max_rows):
             seen_keys.add([(row.key, row.line) for row in rows_done if row.key])
         # While the database works on one chunk, the next one is read.
-        with closing(prefetch(map(run.separate_rejections, _chunks(rows, max_rows)))) as chunks:
+        with closing(prefetch(map(run.separate_rejections, _split_into_chunks(rows, max_rows)))) as chunks:
             for chunk in chunks:
                 run.record_chunk(chunk, listener)
                 listener.on_progress(run.file.rows_done, source.total)
@@ -119,7 +119,7 @@ def import_file(
     return ImportSummary(source.name, kind_name, kind_was_inferred, source.total, run.file.counts, file.rows_done)
 
 
-def _chunks(rows: Iterable[ParsedRow], max_rows: int) -> Iterator[list[ParsedRow]]:
+def _split_into_chunks(rows: Iterable[ParsedRow], max_rows: int) -> Iterator[list[ParsedRow]]:
     """Yield `max_rows` at a time, and fewer where they are long: memory must not grow with the length of their cells."""
     chunk, length = list[ParsedRow](), 0
     for row in rows:
@@ -181,7 +181,9 @@ class _FileImport:
     def record_chunk(self, chunk: _Chunk, listener: ImportListener) -> None:
         """Record one chunk, wake its lanes, and call the listener."""
         rows_done = self.file.rows_done + len(chunk.operations) + len(chunk.rejections)
-        result = retry_on_conflict(lambda: self._try(chunk) if self.dry_run else self._commit(chunk, rows_done))
+        result = retry_on_conflict(
+            lambda: self._try_chunk(chunk) if self.dry_run else self._commit_chunk(chunk, rows_done)
+        )
         self.file = replace(self.file, rows_done=rows_done, counts=self.file.counts + result.counts)
         # An export is old or new as a whole: as many as were known in one chunk will be in the next.
         self.known_share = result.known_share
@@ -191,7 +193,7 @@ class _FileImport:
         for rejection in result.rejections:
             listener.on_rejected(rejection)
 
-    def _try(self, chunk: _Chunk) -> _ChunkResult:
+    def _try_chunk(self, chunk: _Chunk) -> _ChunkResult:
         """Record a chunk, and undo it."""
         with self.db.write() as connection, connection.begin_nested() as trial:
             _open_lanes(connection, chunk.lanes)
@@ -199,7 +201,7 @@ class _FileImport:
             trial.rollback()
         return self._result_of(chunk, recorded.verdicts)
 
-    def _commit(self, chunk: _Chunk, rows_done: int) -> _ChunkResult:
+    def _commit_chunk(self, chunk: _Chunk, rows_done: int) -> _ChunkResult:
         """Record the rows, the rejected ones, and how far the file has come, in one transaction."""
         if new_lanes := chunk.lanes - self.opened_lanes:
             # In a transaction of their own, so that no other writer waits for a chunk because of them.

@@ -147,12 +147,12 @@ def read_cells(kind: type[Kind], cells: Mapping[str, Any]) -> tuple[CommonCells,
     return CommonCells(**values), payload
 
 
-def _moment(raw: Any) -> datetime | None:
+def _read_moment(raw: Any) -> datetime | None:
     text = moment(raw.isoformat() if isinstance(raw, datetime) else raw)
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _after(raw: Any) -> tuple[str, str] | None:
+def _read_after(raw: Any) -> tuple[str, str] | None:
     text = body_id(raw)
     if text is None:
         return None
@@ -165,9 +165,9 @@ def _after(raw: Any) -> tuple[str, str] | None:
 
 _COMMON_READERS: Mapping[str, Reader] = {
     "source_id": body_id,
-    "send_after": _moment,
-    "expires_at": _moment,
-    "after": _after,
+    "send_after": _read_moment,
+    "expires_at": _read_moment,
+    "after": _read_after,
 }
 """How the fields of `CommonCells` are read, in their order."""
 

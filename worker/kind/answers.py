@@ -24,12 +24,12 @@ def value_of(answer: Answer) -> Any:
         return MALFORMED
 
 
-def _refuse(constant: str) -> NoReturn:
+def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
 # Kept: `json.loads` makes one for each answer, which takes longer than to read it.
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def is_empty(answer: Answer) -> bool:

@@ -102,10 +102,10 @@ class Kind(BaseModel):
             unset: dict[str, Any] = dict.fromkeys(cls.model_fields)
             draft = cls.model_construct(None, **{**unset, **values})
             problems += (problem for problem in draft.rules() if problem.field not in bad)
-            raise BadCells(_in_order(problems, cls._plan.cells))
+            raise BadCells(_sort_problems(problems, cls._plan.cells))
         row = cls.from_payload(values)
         if broken := tuple(row.rules()):
-            raise BadCells(_in_order(broken, cls._plan.cells))
+            raise BadCells(_sort_problems(broken, cls._plan.cells))
         return row
 
     @classmethod
@@ -224,13 +224,13 @@ class Kind(BaseModel):
                         yield field, value
                     elif value is not None:
                         problems.append(
-                            Problem(name, "unknown_field", "it holds an unknown name", f"Known: {_names(group)}.")
+                            Problem(name, "unknown_field", "it holds an unknown name", f"Known: {_join_names(group)}.")
                         )
             elif raw is not None and raw != "":
-                problems.append(Problem(name, "wrong_type", "it is not an object", f"Use {_names(group)}."))
+                problems.append(Problem(name, "wrong_type", "it is not an object", f"Use {_join_names(group)}."))
 
 
-def _names(group: Mapping[str, str]) -> str:
+def _join_names(group: Mapping[str, str]) -> str:
     return ", ".join(dict.fromkeys(group.values()))
 
 
@@ -240,7 +240,7 @@ def _refuse_foreign(name: str, raw: Any) -> None:
         raise BadCell("unknown_field", "this kind has no such field", "Leave it empty for rows of this kind.")
 
 
-def _in_order(problems: Iterable[Problem], cells: Mapping[str, Cell]) -> list[Problem]:
+def _sort_problems(problems: Iterable[Problem], cells: Mapping[str, Cell]) -> list[Problem]:
     order = {name: place for place, name in enumerate(cells)}
     return sorted(problems, key=lambda problem: order.get(problem.field, len(order)))
 

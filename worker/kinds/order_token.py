@@ -25,7 +25,7 @@ class OrderToken(Kind):
     @classmethod
     def read(cls, answer: Answer) -> Outcome:
         """The answer is an OrderTicket. One that `hasExpired` is a final no, although it comes with 200."""
-        ticket = _ticket(answer)
+        ticket = _read_ticket(answer)
         if ticket is None:
             return answers.accepted_in_doubt("the answer is not an OrderTicket")
         if ticket["hasExpired"]:
@@ -35,7 +35,7 @@ class OrderToken(Kind):
         return Succeeded(str(ticket["orderId"]), answer=ticket)
 
 
-def _ticket(answer: Answer) -> dict[str, str | bool] | None:
+def _read_ticket(answer: Answer) -> dict[str, str | bool] | None:
     """Read the ticket's documented members, whatever their case; any others are left out."""
     members = answers.members(answers.value_of(answer)) or {}
     expired = members.get("hasexpired")

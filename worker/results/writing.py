@@ -71,8 +71,8 @@ def write_stream(
 
     `form` is one of `FORMS`. `everything`: reported rows and rows without a result as well, and nothing is marked.
     """
-    with _receipts(db, mark=not everything) as receipts:
-        written = _write(db, stream, form, feed, everything, receipts)
+    with _collect_receipts(db, mark=not everything) as receipts:
+        written = _write_rows(db, stream, form, feed, everything, receipts)
         stream.flush()
     return written
 
@@ -83,10 +83,10 @@ def write_file(db: Database, path: Path, *, form: str, feed: str | None = None, 
     Options as of `write_stream`. Raises OSError. A file of that name is replaced.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with _receipts(db, mark=not everything) as receipts:
+    with _collect_receipts(db, mark=not everything) as receipts:
         try:
             with draft.open("w", encoding="utf-8", newline="") as stream:
-                written = _write(db, stream, form, feed, everything, receipts)
+                written = _write_rows(db, stream, form, feed, everything, receipts)
                 stream.flush()
                 os.fsync(stream.fileno())
             draft.replace(path)
@@ -109,32 +109,34 @@ class _Receipts(NamedTuple):
 
 
 @contextmanager
-def _receipts(db: Database, *, mark: bool) -> Iterator[_Receipts]:
+def _collect_receipts(db: Database, *, mark: bool) -> Iterator[_Receipts]:
     """Collect the receipts of written rows; at the end, unless the block has raised, `mark` these rows as reported."""
     with TemporaryFile() as operations, TemporaryFile() as rejections:
         yield _Receipts(operations, rejections)
         if mark:
             states = (
                 ReportedState(id_, attempt, _STATES[state])
-                for id_, attempt, state in _read(operations, _OPERATION_RECEIPT)
+                for id_, attempt, state in _read_receipts(operations, _OPERATION_RECEIPT)
             )
             reported.mark_operations_reported(db, states)
-            reported.mark_rejections_reported(db, (id_ for (id_,) in _read(rejections, _REJECTION_RECEIPT)))
+            reported.mark_rejections_reported(db, (id_ for (id_,) in _read_receipts(rejections, _REJECTION_RECEIPT)))
 
 
-def _read(receipts: IO[bytes], layout: struct.Struct) -> Iterator[tuple[int, ...]]:
+def _read_receipts(receipts: IO[bytes], layout: struct.Struct) -> Iterator[tuple[int, ...]]:
     receipts.seek(0)
     while receipt := receipts.read(layout.size):
         yield layout.unpack(receipt)
 
 
-def _write(db: Database, stream: TextIO, form: str, feed: str | None, everything: bool, receipts: _Receipts) -> Written:
-    put = _csv(stream) if form == "csv" else _json_lines(stream)
+def _write_rows(
+    db: Database, stream: TextIO, form: str, feed: str | None, everything: bool, receipts: _Receipts
+) -> Written:
+    put = _csv_writer(stream) if form == "csv" else _json_writer(stream)
     for row in unreported.unreported_operations(db, feed=feed, everything=everything):
-        put(_operation(row))
+        put(_operation_values(row))
         receipts.operations.write(_OPERATION_RECEIPT.pack(row.id, row.attempt, _STATES.index(row.state)))
     for row in unreported.unreported_rejections(db, feed=feed, everything=everything):
-        put(_rejected(row))
+        put(_rejection_values(row))
         receipts.rejections.write(_REJECTION_RECEIPT.pack(row.id))
     return Written(
         operations=receipts.operations.tell() // _OPERATION_RECEIPT.size,
@@ -142,7 +144,7 @@ def _write(db: Database, stream: TextIO, form: str, feed: str | None, everything
     )
 
 
-def _operation(row: Row[Any]) -> Sequence[Any]:
+def _operation_values(row: Row[Any]) -> Sequence[Any]:
     explanation = explain_code(row.error_code)
     return (
         "operation",
@@ -158,15 +160,15 @@ def _operation(row: Row[Any]) -> Sequence[Any]:
         explanation.remedy or None,
         row.error_detail,
         row.attempt,
-        _stockholm_time(row.created_at),
-        _stockholm_time(row.finalized_at),
+        _format_time(row.created_at),
+        _format_time(row.finalized_at),
         row.file,
         row.line,
         None,
     )
 
 
-def _rejected(row: Row[Any]) -> Sequence[Any]:
+def _rejection_values(row: Row[Any]) -> Sequence[Any]:
     values = {
         "part": "rejected",
         "source_id": row.source_id,
@@ -177,7 +179,7 @@ def _rejected(row: Row[Any]) -> Sequence[Any]:
         "error_code": row.code,
         "error_text": row.reason,
         "remedy": row.remedy,
-        "created_at": _stockholm_time(row.created_at),
+        "created_at": _format_time(row.created_at),
         "file": row.file,
         "line": row.line,
         "column": row.column,
@@ -185,7 +187,7 @@ def _rejected(row: Row[Any]) -> Sequence[Any]:
     return [values.get(name) for name in COLUMNS]
 
 
-def _stockholm_time(moment: datetime | None) -> str | None:
+def _format_time(moment: datetime | None) -> str | None:
     return None if moment is None else _format_second(moment.timestamp() // 1)
 
 
@@ -195,13 +197,13 @@ def _format_second(second: float) -> str:
     return datetime.fromtimestamp(second, STOCKHOLM).isoformat()
 
 
-def _csv(stream: TextIO) -> _Put:
+def _csv_writer(stream: TextIO) -> _Put:
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    return lambda values: writer.writerow([_cell(value) for value in values])
+    return lambda values: writer.writerow([_format_cell(value) for value in values])
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     if value is None:
         return ""
     if type(value) is int:
@@ -210,7 +212,7 @@ def _cell(value: Any) -> str:
     return escape_formula(value if isinstance(value, str) else _dump(value))
 
 
-def _json_lines(stream: TextIO) -> _Put:
+def _json_writer(stream: TextIO) -> _Put:
     return lambda values: stream.write(_dump(dict(zip(COLUMNS, values, strict=True))) + "\n")
 
 

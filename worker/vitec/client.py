@@ -122,7 +122,7 @@ class Client:
             except WithdrawnError:
                 result = Revoked("withdrawn before the first byte")
             except Exception as error:  # noqa: BLE001 (the class decides nothing: the attempt's marks do)
-                result = self._without_answer(attempt, type(error).__name__)
+                result = self._error_without_answer(attempt, type(error).__name__)
             else:
                 try:
                     result = self._read_answer(stream, attempt, number)
@@ -144,14 +144,14 @@ class Client:
             body, flaw = error.begun, str(error)
         status = attempt.status
         if status is None:
-            return self._without_answer(attempt, "cut off in its status line")
+            return self._error_without_answer(attempt, "cut off in its status line")
         if 200 <= status < 300 and attempt.framed and not attempt.cut and flaw is None:
             return Answer(status, body, number)
         headers = stream.headers if attempt.head_complete else {}
         flaw = _flaw_of(attempt) or flaw or "it is no 2xx"
         return self._classify(UnusableAnswer(status, headers, error_text(body), flaw))
 
-    def _without_answer(self, attempt: HttpAttempt, reason: str) -> VitecError:
+    def _error_without_answer(self, attempt: HttpAttempt, reason: str) -> VitecError:
         """Give the error of a request that raised something: the attempt's marks decide, never the exception's class."""
         if attempt.status is not None:
             flaw = _flaw_of(attempt) or "its head cannot be read"

@@ -107,7 +107,7 @@ class PlainConnection(HTTPConnection):
             super().request(method, url, body, headers, **options)
         finally:
             self._pieces = None
-        data = _join(pieces, fields)
+        data = _join_request(pieces, fields)
         if _TCP_USER_TIMEOUT is not None:
             self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(1, int(attempt.remaining() * 1000)))
         attempt.begin_write(self.sock)
@@ -174,7 +174,7 @@ class Adapter(HTTPAdapter):
         self._origin = len(f"{parts.scheme}://{parts.netloc}")
         self._pool: HTTPConnectionPool
         if parts.scheme == "https":
-            context = _verifying_context(ca_bundle)
+            context = _make_tls_context(ca_bundle)
             self._pool = TlsPool(parts.hostname, parts.port, maxsize=pool_size, ssl_context=context)
         elif parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"}:
             self._pool = PlainPool(parts.hostname, parts.port, maxsize=pool_size)
@@ -202,7 +202,7 @@ class Adapter(HTTPAdapter):
         super().close()
 
 
-def _verifying_context(ca_bundle: Path | None) -> ssl.SSLContext:
+def _make_tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
     """TLS 1.2 or newer, certificate and name verified, against the given bundle only or else the usual authorities."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = Socket
@@ -211,7 +211,7 @@ def _verifying_context(ca_bundle: Path | None) -> ssl.SSLContext:
     return context
 
 
-def _join(pieces: list[bytes], fields: list[str]) -> bytes:
+def _join_request(pieces: list[bytes], fields: list[str]) -> bytes:
     """Give the whole request: `http.client` has made the first line and a blank one, between which the fields belong."""
     first, *body = pieces
     head = "".join(fields)

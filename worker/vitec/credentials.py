@@ -84,7 +84,7 @@ class Login:
         object.__setattr__(self, "authorization", f"Basic {token}")
 
 
-def checked(username: str, password: str, *, name: str, secret: str) -> Login:
+def check_login(username: str, password: str, *, name: str, secret: str) -> Login:
     """Give the login, or raise CredentialsError; `name` and `secret` say where the two stand."""
     if not username.strip():
         raise CredentialsError(f"{name} is empty: give the partner's user name")
@@ -126,7 +126,7 @@ class Credentials:
 
         Raise CredentialsError for what is missing or wrong: its text names file and key, never a secret.
         """
-        default = _from_settings(settings)
+        default = _login_from_settings(settings)
         path = settings.vitec_credentials_file
         if path is not None:
             return cls._from_file(path, default, environment)
@@ -139,7 +139,7 @@ class Credentials:
 
     @classmethod
     def _from_file(cls, path: Path, default: Login | None, environment: Mapping[str, str]) -> Self:
-        file, login = _read_file(path), partial(_login_of, path, environment)
+        file, login = _read_file(path), partial(_read_login, path, environment)
         if file.default is not None:
             if default is not None:
                 raise CredentialsError(f"{path} [default]: VITEC_USERNAME and VITEC_PASSWORD are set as well: give one")
@@ -159,7 +159,7 @@ class Credentials:
         return cls(default, by_group, by_customer, by_both)
 
 
-def _from_settings(settings: CredentialSettings) -> Login | None:
+def _login_from_settings(settings: CredentialSettings) -> Login | None:
     username, password = settings.vitec_username, settings.vitec_password
     if username is None and password is None:
         return None
@@ -167,7 +167,7 @@ def _from_settings(settings: CredentialSettings) -> Login | None:
         raise CredentialsError("VITEC_PASSWORD is set, but VITEC_USERNAME is not")
     if password is None:
         raise CredentialsError("VITEC_USERNAME is set, but VITEC_PASSWORD (or VITEC_PASSWORD_FILE) is not")
-    return checked(username, password.get_secret_value(), name="VITEC_USERNAME", secret="VITEC_PASSWORD")  # noqa: S106 (the setting's name)
+    return check_login(username, password.get_secret_value(), name="VITEC_USERNAME", secret="VITEC_PASSWORD")  # noqa: S106 (the setting's name)
 
 
 def _read_file(path: Path) -> _File:
@@ -182,31 +182,31 @@ def _read_file(path: Path) -> _File:
         where = str(error).rpartition("(at ")[2].rstrip(")") or "an unknown place"
         raise CredentialsError(f"{path} is not valid TOML (at {where})") from None
     except ValidationError as error:
-        raise CredentialsError(_fault(path, error)) from None
+        raise CredentialsError(_describe_fault(path, error)) from None
 
 
-def _fault(path: Path, error: ValidationError) -> str:
+def _describe_fault(path: Path, error: ValidationError) -> str:
     """Say the first fault by file, table and key, as a person would look for it."""
     fault = error.errors(include_url=False, include_input=False)[0]
     *heading, key = fault["loc"] or ("",)
     match fault["type"]:
         case "value_error":
-            return f"{_place(path, *fault['loc'])}: {fault['ctx']['error']}"
+            return f"{_describe_place(path, *fault['loc'])}: {fault['ctx']['error']}"
         case "string_type":
-            return f"{_place(path, *heading)}: `{key}` must be text in quotation marks"
+            return f"{_describe_place(path, *heading)}: `{key}` must be text in quotation marks"
         case _:
-            return f"{_place(path, *heading)}: `{key}` must be a table"
+            return f"{_describe_place(path, *heading)}: `{key}` must be a table"
 
 
-def _place(path: Path, *heading: str | int) -> str:
+def _describe_place(path: Path, *heading: str | int) -> str:
     return f"{path} [{'.'.join(map(str, heading))}]" if heading else str(path)
 
 
-def _login_of(
+def _read_login(
     path: Path, environment: Mapping[str, str], table: _LoginTable, username: str | None, *heading: str
 ) -> Login:
     """Give the login of one table; without a user name of its own it has that of the table above."""
-    place = _place(path, *heading)
+    place = _describe_place(path, *heading)
     username = table.username or username
     if username is None:
         raise CredentialsError(f"{place} lacks `username`, and there is no default one")
@@ -224,4 +224,4 @@ def _login_of(
             password = file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise CredentialsError(f"{secret} cannot be read ({type(error).__name__})") from None
-    return checked(username, password, name=f"{place}, `username`", secret=secret)
+    return check_login(username, password, name=f"{place}, `username`", secret=secret)

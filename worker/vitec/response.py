@@ -80,7 +80,7 @@ class MarkedResponse(HTTPResponse):
         self.version = 10 if version == "HTTP/1.0" else _OPEN_SINCE
         self.code, self.reason = self.status, reason.strip()
         self.headers = self.msg = fields
-        self._frame()
+        self._set_framing()
         self._attempt.head_complete = self._lines.last in _BLANK
         lengths = set(fields.get_all("Content-Length", ()))
         has_length = self.length is not None and len(lengths) <= 1
@@ -103,7 +103,7 @@ class MarkedResponse(HTTPResponse):
             self._attempt.end()
         return closed
 
-    def _frame(self) -> None:
+    def _set_framing(self) -> None:
         """Set where the body ends, in the terms of `http.client`, which reads it: chunks, so many bytes, or the connection."""
         encoding = self.headers.get("Transfer-Encoding")
         self.chunked = encoding is not None and encoding.lower() == "chunked"
