@@ -126,7 +126,7 @@ def _lock(now: Now) -> Any:
             (Lane.token == bindparam("lane_token")).label("mine"),
             Environment.failures_in_row,
             ended.label("ended"),
-            dependencies.any_child_waits().label("children"),
+            dependencies.any_child_waits.label("children"),
         )
         .join(Lane, turns.is_named_lane)
         .where(Environment.id == 1)

@@ -27,6 +27,6 @@ def note_dispatch(db: Database) -> None:
 
 
 def no_dispatch_for(db: Database, seconds: float) -> bool:
-    """Whether nobody has dispatched for so long."""
+    """Tell whether so many seconds have passed without a dispatch."""
     with db.read() as connection:
         return connection.scalar(select(Environment.dispatched_at > later(current_time, -seconds))) is not True

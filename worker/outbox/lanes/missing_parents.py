@@ -1,6 +1,6 @@
-"""Who waits for a parent that is not there, or in a circle: nothing ends such a row, but the CRM is told of it once."""
+"""Rows that wait in vain, for a parent that is not there or in a circle: nothing ends one, but the CRM is told of it once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
@@ -12,102 +12,102 @@ from worker.outbox.database.sql import current_time, later
 from worker.outbox.predicates import awaiting_parent, is_parent
 
 MISSING, CIRCLE = "parent_missing", "parent_circle"
-"""The codes of a row that waits so; they go when it does not any more."""
+"""The codes of a row that waits in vain; they go when it does not any more."""
 
 BATCH = 500
 """Rows per transaction, so that no lock lasts."""
 
 
-def waits_in_vain() -> ColumnElement[bool]:
-    """The operation waits for one that is not there, or is known to wait for itself in the end."""
-    return and_(awaiting_parent, or_(~_is_there(), Operation.error_code == CIRCLE))
-
-
-def _is_there() -> ColumnElement[bool]:
-    parent = aliased(Operation, name="parent")
-    # Each child asks for its parent by the unique key: a join would be planned as a scan of all operations.
-    return select(parent.id).where(_named(parent)).correlate(Operation).scalar_subquery().is_not(None)
-
-
-def _named(parent: type[Operation]) -> ColumnElement[bool]:
+def _parent_of(parent: type[Operation]) -> ColumnElement[bool]:
     return is_parent(parent, Operation.feed, Operation.after_kind, Operation.after_source_id)
 
 
-def report_missing(db: Database, older_than: float) -> int:
-    """Let the results tell of rows that have waited so for more than `older_than` seconds. Returns how many are new.
+_parent = aliased(Operation, name="parent")
+# Each child asks for its parent by the unique key: a join would be planned as a scan of all operations.
+_parent_is_there = select(_parent.id).where(_parent_of(_parent)).correlate(Operation).scalar_subquery().is_not(None)
 
-    What is there by now is no longer called missing. 0 seconds: nothing is ever told.
+waits_in_vain = and_(awaiting_parent, or_(~_parent_is_there, Operation.error_code == CIRCLE))
+"""The operation waits for a parent that is not there, or is known to wait for itself in the end."""
+
+without_parent_code = func.nullif(func.nullif(Operation.error_code, MISSING), CIRCLE)
+"""The row's code, unless it says that the row waits in vain: for a row that is released, or gets another parent."""
+
+
+def report_missing(db: Database, older_than: float) -> int:
+    """Report rows in the results that have waited in vain for more than `older_than` seconds. Returns how many are new.
+
+    A row whose parent has come is no longer called missing. 0 seconds: nothing is ever reported.
     """
     if older_than <= 0:
         return 0
     with db.read() as connection:
-        old = and_(awaiting_parent, Operation.created_at <= later(current_time, -older_than))
-        untold = func.coalesce(Operation.error_code, "").not_in((MISSING, CIRCLE))
-        missing = connection.scalars(select(Operation.id).where(old, untold, ~_is_there())).all()
-        found = connection.scalars(
-            select(Operation.id).where(awaiting_parent, Operation.error_code == MISSING, _is_there())
-        ).all()
-        round_ = find_cycles(_edges(connection, and_(old, untold)))
-    _call(db, found, None, MISSING)
-    return _call(db, missing, MISSING, None) + _call(db, round_, CIRCLE, None)
+        unreported = and_(
+            awaiting_parent,
+            Operation.created_at <= later(current_time, -older_than),
+            func.coalesce(Operation.error_code, "").not_in((MISSING, CIRCLE)),
+        )
+        missing = connection.scalars(select(Operation.id).where(unreported, ~_parent_is_there)).all()
+        no_longer_missing = (awaiting_parent, Operation.error_code == MISSING, _parent_is_there)
+        resolved = connection.scalars(select(Operation.id).where(*no_longer_missing)).all()
+        in_circle = find_cycles(_read_parents(connection, unreported))
+    _set_code(db, resolved, None, expected=MISSING)
+    return _set_code(db, missing, MISSING) + _set_code(db, in_circle, CIRCLE)
 
 
-def _edges(connection: Connection, which: ColumnElement[bool]) -> Mapping[int, int]:
-    """Who waits for whom, of those whose parent waits for one in its turn."""
-    parent = aliased(Operation, name="parent")
-    above = select(parent.id).where(_named(parent), ~parent.parent_done).correlate(Operation).scalar_subquery()
-    pairs = connection.execute(select(Operation.id, above.label("parent")).where(which))
-    return {row.id: row.parent for row in pairs if row.parent is not None}
+def _read_parents(connection: Connection, condition: ColumnElement[bool]) -> Mapping[int, int]:
+    """Map each row of the condition to its parent, where the parent waits for another row in its turn."""
+    waits_too = select(_parent.id).where(_parent_of(_parent), ~_parent.parent_done)
+    pairs = select(Operation.id, waits_too.correlate(Operation).scalar_subquery().label("parent")).where(condition)
+    return {row.id: row.parent for row in connection.execute(pairs) if row.parent is not None}
 
 
-def find_cycles(above: Mapping[int, int]) -> list[int]:
-    """Those that come after themselves in the end, each having at most one above it."""
-    circles: set[int] = set()
-    seen: set[int] = set()
-    for start in above:
-        way: dict[int, None] = {}
-        one: int | None = start
-        while one is not None and one not in seen:
-            seen.add(one)
-            way[one] = None
-            one = above.get(one)
-        if one in way:
-            passed = list(way)
-            circles.update(passed[passed.index(one) :])
-    return sorted(circles)
+def find_cycles(parents: Mapping[int, int]) -> list[int]:
+    """Find the ids that come after themselves in the end; `parents` has at most one parent for each."""
+    in_cycle: set[int] = set()
+    visited: set[int] = set()
+    for start in parents:
+        path: dict[int, None] = {}
+        id_: int | None = start
+        while id_ is not None and id_ not in visited:
+            visited.add(id_)
+            path[id_] = None
+            id_ = parents.get(id_)
+        if id_ in path:
+            ids = list(path)
+            in_cycle.update(ids[ids.index(id_) :])
+    return sorted(in_cycle)
 
 
-def _call(db: Database, ids: Iterable[int], code: str | None, was: str | None) -> int:
-    """Give the rows that still wait for a parent this code, which is news to the CRM."""
+def _set_code(db: Database, ids: Collection[int], code: str | None, *, expected: str | None = None) -> int:
+    """Give this code to those rows that still wait for a parent, with the code `expected` if there is one. Returns how many.
+
+    A changed code is news to the CRM.
+    """
     ordered = sorted(ids)
     total = 0
     for start in range(0, len(ordered), BATCH):
+        in_batch = and_(Operation.id.in_(ordered[start : start + BATCH]), awaiting_parent)
+        unchanged = in_batch if expected is None else and_(in_batch, Operation.error_code == expected)
+        # A locked row is being changed or ended at this moment: it is looked at again the next time.
+        unlocked = (
+            select(Operation.id)
+            .where(unchanged)
+            .order_by(Operation.id)
+            .with_for_update(key_share=True, skip_locked=True)
+        )
         with db.write() as connection:
-            total += _call_some(connection, ordered[start : start + BATCH], code, was)
+            picked = connection.scalars(unlocked).all()
+            connection.execute(
+                update(Operation)
+                .where(Operation.id.in_(picked), unchanged)
+                .values(error_code=code, error_detail=None, reported_at=None)
+                .execution_options(synchronize_session=False)
+            )
+        total += len(picked)
     return total
 
 
-def _call_some(connection: Connection, ids: list[int], code: str | None, was: str | None) -> int:
-    still = and_(Operation.id.in_(ids), awaiting_parent)
-    if was is not None:
-        still = and_(still, Operation.error_code == was)
-    # Whoever has one locked is changing what it waits for, or ending it: it is looked at again the next time.
-    picked = connection.scalars(
-        select(Operation.id).where(still).order_by(Operation.id).with_for_update(key_share=True, skip_locked=True)
-    ).all()
-    called = update(Operation).where(Operation.id.in_(picked), still)
-    connection.execute(
-        called.values(error_code=code, error_detail=None, reported_at=None).execution_options(synchronize_session=False)
-    )
-    return len(picked)
-
-
-def without_parent_code() -> ColumnElement[str | None]:
-    """The row's code, but none of those: for whoever frees it, or changes what it comes after."""
-    return func.nullif(func.nullif(Operation.error_code, MISSING), CIRCLE)
-
-
 def count_in_vain(connection: Connection) -> tuple[int, datetime | None]:
-    """How many wait so, and since when the oldest has been recorded."""
-    row = connection.execute(select(func.count(), func.min(Operation.created_at)).where(waits_in_vain())).one()
+    """Count the rows that wait in vain, and tell when the oldest was recorded."""
+    row = connection.execute(select(func.count(), func.min(Operation.created_at)).where(waits_in_vain)).one()
     return row[0], row[1]

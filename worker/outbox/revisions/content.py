@@ -102,7 +102,7 @@ def replace_content(connection: Connection, now: datetime, changes: Sequence[Cha
         other = _OPERATIONS.c.match_key.is_distinct_from(bindparam("the_match_key", type_=String))
         leave = case((other, null()), else_=_OPERATIONS.c.send_again_until)
         connection.execute(
-            _BY_ID.values(**_new_content(), send_again_until=leave, error_code=without_parent_code()),
+            _BY_ID.values(**_new_content(), send_again_until=leave, error_code=without_parent_code),
             [_parameters(one) for one in changes],
         )
 

@@ -122,7 +122,7 @@ def _narrowed(query: Select[*tuple[Any, ...]], wanted: OperationFilter) -> Selec
     if wanted.needs_person:
         parts.append(needs_person)
     if wanted.parent_missing:
-        parts.append(waits_in_vain())
+        parts.append(waits_in_vain)
     return query.where(*parts)
 
 
