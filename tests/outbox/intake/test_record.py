@@ -15,7 +15,7 @@ from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry,
 from worker.outbox.database import staging
 from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.database.staging import FEW, NewOperation
-from worker.outbox.intake import bulk_insert
+from worker.outbox.intake import record as record_module
 from worker.outbox.intake.feed_files import Rejection, begin_file, finish_file, record_rejections
 from worker.outbox.intake.record import KnownShare, record_rows
 from worker.outbox.revisions.content import THE_CRM
@@ -145,7 +145,7 @@ def test_another_customer_s_operation_is_never_touched(db: Database, state: Stat
 def test_results_come_in_the_order_of_the_rows(
     db: Database, known: KnownShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_insert, "FEW", 0)
+    monkeypatch.setattr(record_module, "FEW", 0)
     made(db, State.FAILED, source_id="C-1")
     made(db, State.SUCCEEDED, source_id="C-3")
     made(db, State.SUCCEEDED, source_id="C-5")
@@ -202,7 +202,7 @@ def test_rows_are_recorded_alike_by_whichever_way_they_come(
     outcomes = []
     for few, known in ((0, KnownShare.SOME), (FEW, KnownShare.SOME), (0, KnownShare.NONE)):
         monkeypatch.setattr(staging, "FEW", few)
-        monkeypatch.setattr(bulk_insert, "FEW", few)
+        monkeypatch.setattr(record_module, "FEW", few)
         said = [record(db, *some, known=known) for some in (plain, [full, bare], [bare, full], [full, changed])]
         with db.write() as connection:
             kept = connection.execute(select(*_SAID).order_by(Operation.source_id)).all()
@@ -225,7 +225,7 @@ def test_a_value_that_would_break_the_block_is_refused_whole(pg_db: Database) ->
 def test_an_open_import_does_not_hold_up_a_turn(
     pg_db: Database, known: KnownShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_insert, "FEW", 0)
+    monkeypatch.setattr(record_module, "FEW", 0)
     made(pg_db, State.PENDING)
     with pg_db.write() as importing:
         record_rows(importing, [row(source_id="C-2")], feed="crm", known=known)

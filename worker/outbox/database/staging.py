@@ -1,6 +1,6 @@
 """Rows on their way into the outbox, as a table that a statement can read: few in a parameter, many in a temporary one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -39,7 +39,6 @@ class NewOperation(NamedTuple):
         return f"NewOperation({self.kind}, {self.customer_id}, {self.source_id})"
 
 
-_NAMES = NewOperation._fields
 _staged = Table(
     "staged_operations",
     MetaData(),
@@ -73,7 +72,10 @@ def staged_rows(
 ) -> Iterator[StagedRows]:
     """Make the rows readable within this transaction. `erasable`: they can also be deleted from their table."""
     if len(rows) <= FEW and not erasable:
-        yield StagedRows(_carried(connection.dialect.name), _document(connection, rows))
+        names = _staged.columns.keys()
+        numbered = _numbered(connection, rows)
+        document = as_json_parameter(dict(zip(names, values, strict=True)) for values in numbered)
+        yield StagedRows(_staged_as_json(connection.dialect.name), document)
         return
     _staged.create(connection)
     _fill(connection, rows)
@@ -82,21 +84,15 @@ def staged_rows(
 
 
 @cached_statement
-def _carried(dialect: str) -> FromClause:
+def _staged_as_json(dialect: str) -> FromClause:
     return json_table(dialect, _staged.name, {column.name: column.type for column in _staged.columns})
 
 
-def _document(connection: Connection, rows: Sequence[NewOperation]) -> Mapping[str, Any]:
-    bind = _moment_binder(connection)
-    numbered = (_with_moments((number, *row), bind) for number, row in enumerate(rows))
-    return as_json_parameter(dict(zip(_staged.columns.keys(), values, strict=True)) for values in numbered)
-
-
-_COLUMNS = ", ".join(("number", *_NAMES))
+_COLUMNS = ", ".join(("number", *NewOperation._fields))
 # No value is ever an empty text, so that is NULL.
 _COPY = f"COPY staged_operations ({_COLUMNS}) FROM STDIN (NULL '')"
-_INSERT = f"INSERT INTO staged_operations ({_COLUMNS}) VALUES ({', '.join('?' * (1 + len(_NAMES)))})"  # noqa: S608
-_MOMENTS = tuple(1 + _NAMES.index(name) for name in ("send_after", "expires_at"))
+_INSERT = f"INSERT INTO staged_operations ({_COLUMNS}) VALUES ({', '.join('?' * len(_staged.columns))})"  # noqa: S608
+_MOMENTS = tuple(1 + NewOperation._fields.index(name) for name in ("send_after", "expires_at"))
 
 
 def _fill(connection: Connection, rows: Sequence[NewOperation]) -> None:
@@ -109,21 +105,19 @@ def _fill(connection: Connection, rows: Sequence[NewOperation]) -> None:
         numbered_lines = [f"{number}\t{line}" for number, line in enumerate(lines)]
         run_copy(connection, _COPY, block_of(numbered_lines, len(_staged.columns)))
     else:
-        bind = _moment_binder(connection)
-        numbered = ((number, *row) for number, row in enumerate(rows))
-        connection.exec_driver_sql(_INSERT, [_with_moments(values, bind) for values in numbered])
+        connection.exec_driver_sql(_INSERT, list(_numbered(connection, rows)))
 
 
-def _moment_binder(connection: Connection) -> Callable[[datetime], str]:
+def _numbered(connection: Connection, rows: Sequence[NewOperation]) -> Iterator[tuple[Any, ...]]:
+    """Give the rows with their numbers, and with moments as the database reads them. Hardly a row has one."""
     bind: Any = _staged.c.send_after.type.bind_processor(connection.dialect)
-    return lambda moment: str(bind(moment))
-
-
-def _with_moments(values: tuple[Any, ...], bind: Callable[[datetime], str]) -> tuple[Any, ...]:
-    """Moments as the database reads them. Hardly a row has one."""
-    if all(values[at] is None for at in _MOMENTS):
-        return values
-    return tuple(bind(value) if at in _MOMENTS and value is not None else value for at, value in enumerate(values))
+    for number, row in enumerate(rows):
+        values: tuple[Any, ...] = (number, *row)
+        if any(values[at] is not None for at in _MOMENTS):
+            values = tuple(
+                str(bind(value)) if at in _MOMENTS and value is not None else value for at, value in enumerate(values)
+            )
+        yield values
 
 
 def run_copy(connection: Connection, statement: str, block: str) -> None:
@@ -134,9 +128,9 @@ def run_copy(connection: Connection, statement: str, block: str) -> None:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(block)
     except errors.Error as error:
-        told = type(error)(error.diag.message_primary or "COPY was cut off")
+        without_row = type(error)(error.diag.message_primary or "COPY was cut off")
         raise DBAPIError.instance(
-            statement, None, told, errors.Error, hide_parameters=True, dialect=connection.dialect
+            statement, None, without_row, errors.Error, hide_parameters=True, dialect=connection.dialect
         ) from None
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from worker.outbox.database.sql import read_current_time
-from worker.outbox.database.staging import FEW, NewOperation, block_of, run_copy
+from worker.outbox.database.staging import NewOperation, block_of, run_copy
 
 _KNOWN = "23505"
 """SQLSTATE of a unique violation: a new row can break no other rule of its kind than that of its key."""
@@ -43,15 +43,14 @@ def bulk_insert(
     feed_file_id: int | None,
     max_failures: int,
 ) -> bool:
-    """Record the rows, in their order, if each of them is new. False: nothing was done, and it is for others to do.
+    """Record the rows on PostgreSQL, in their order, if each of them is new. False: nothing was done.
 
-    Those that come after another operation are left to the statement that looks for it.
+    Rows that come after another operation are left to the statement that looks for it.
     """
-    few = len(rows) <= FEW or connection.dialect.name != "postgresql"
-    if few or not feed.isprintable() or any(row.after_source_id is not None for row in rows):
+    if not feed.isprintable() or any(row.after_source_id is not None for row in rows):
         return False
-    same = f"{max_failures}\t{'' if feed_file_id is None else feed_file_id}\t{feed}"
-    block = block_of(list(_lines(rows, read_current_time(connection), same)), len(_COLUMNS))
+    in_every_line = f"{max_failures}\t{'' if feed_file_id is None else feed_file_id}\t{feed}"
+    block = block_of(list(_lines(rows, read_current_time(connection), in_every_line)), len(_COLUMNS))
     try:
         with connection.begin_nested():
             run_copy(connection, _COPY, block)
@@ -62,16 +61,16 @@ def bulk_insert(
     return True
 
 
-def _lines(rows: Sequence[NewOperation], now: datetime, same: str) -> Iterator[str]:
-    this_moment = str(now)
+def _lines(rows: Sequence[NewOperation], at: datetime, in_every_line: str) -> Iterator[str]:
+    this_moment = str(at)
     for row in rows:
         kind, customer_id, source_id, payload, payload_hash, match_key, send_after, expires_at, seconds, _, _, line = (
             row
         )
-        due = this_moment if send_after is None else str(max(now, send_after))
+        due = this_moment if send_after is None else str(max(at, send_after))
         if expires_at is None and seconds is not None:
-            expires_at = now + timedelta(seconds=seconds)
+            expires_at = at + timedelta(seconds=seconds)
         yield (
             f"{kind}\t{customer_id}\t{source_id}\t{payload}\t{payload_hash}\t{match_key or ''}\t"
-            f"{'' if line is None else line}\t{send_after or ''}\t{expires_at or ''}\t{due}\t{this_moment}\t{same}"
+            f"{'' if line is None else line}\t{send_after or ''}\t{expires_at or ''}\t{due}\t{this_moment}\t{in_every_line}"
         )
