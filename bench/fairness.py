@@ -74,7 +74,7 @@ def simulate_load(load: Load, rules: Rules, costs: Costs | None = None, seed: in
         world.enqueue(small)
     until = load.seconds or 1.5 * max(span, load.small * ROWS / rules.rate * 2)
     world.time.run(until, lambda: world.ended_batches >= load.small)
-    end = world.time.now
+    end = world.time.current
     waits: dict[str, list[float]] = {}
     for lane, batch in small:
         if batch.arrived_at >= 0:

@@ -4,7 +4,7 @@ from models.attempt import Attempt, Event
 from models.base import Base, UtcDateTime
 from models.environment import Environment
 from models.feed import FeedFile, RejectedRow
-from models.hold import Hold, Reason, Scope
+from models.hold import Hold, HoldReason, Scope
 from models.lane import Lane
 from models.operation import Operation
 from models.state import FINAL, MOVES, WAITING, Move, State
@@ -19,10 +19,10 @@ __all__ = [
     "Event",
     "FeedFile",
     "Hold",
+    "HoldReason",
     "Lane",
     "Move",
     "Operation",
-    "Reason",
     "RejectedRow",
     "Scope",
     "State",

@@ -18,7 +18,7 @@ class Scope(StrEnum):
     LANE = "lane"
 
 
-class Reason(StrEnum):
+class HoldReason(StrEnum):
     """Why a scope is held."""
 
     UNAUTHORIZED = "unauthorized"
@@ -42,7 +42,7 @@ class Hold(Base):
     customer_id: Mapped[str] = mapped_column(String(64), server_default="")
     function_group: Mapped[str] = mapped_column(String(40), server_default="")
     kind: Mapped[str] = mapped_column(String(40), server_default="")
-    reason: Mapped[Reason] = mapped_column(str_enum(Reason, "reason"))
+    reason: Mapped[HoldReason] = mapped_column(str_enum(HoldReason, "reason"))
     since: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
     until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """NULL: until a person resumes it."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from models import Attempt, Environment, Event, FeedFile, Hold, Lane, Operation, Reason, RejectedRow, Scope, State
+from models import Attempt, Environment, Event, FeedFile, Hold, HoldReason, Lane, Operation, RejectedRow, Scope, State
 from tests.clock import FixedClock
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def make_hold(connection: Connection, scope: Scope = Scope.GROUP, *, now: dateti
         Scope.GROUP: {"customer_id": CUSTOMER, "function_group": "crm-contact"},
         Scope.LANE: {"customer_id": CUSTOMER, "kind": "comeback"},
     }
-    defaults = {"reason": Reason.UNAUTHORIZED, "since": now, "until": now + timedelta(hours=1)}
+    defaults = {"reason": HoldReason.UNAUTHORIZED, "since": now, "until": now + timedelta(hours=1)}
     values = {"scope": scope, **parts[scope], **defaults, **overrides}
     return connection.execute(insert(Hold).values(values).returning(Hold.id)).scalar_one()
 

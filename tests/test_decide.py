@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from models import Reason, Scope, State
+from models import HoldReason, Scope, State
 from worker import errors
 from worker.decide import (
     FALLBACK_DELAY,
@@ -25,7 +25,7 @@ from worker.kind.answers import accepted_in_doubt
 from worker.kinds import KIND_BY_NAME, KINDS
 from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryable, Succeeded
 
-HOLD = HoldWanted(Scope.GROUP, Reason.FORBIDDEN)
+HOLD = HoldWanted(Scope.GROUP, HoldReason.FORBIDDEN)
 
 
 def most(seconds: float) -> float:
@@ -112,22 +112,22 @@ JUDGED: dict[VitecError, Outcome] = {
     errors.Unreachable("no route"): Retryable("unreachable", "no route", health=Health.ILL),
     errors.Revoked("the lease"): Retryable("revoked", "the lease", counts=False),
     errors.Barred("no", status=401, words="Login"): Retryable(
-        "unauthorized", "Login", counts=False, hold=HoldWanted(Scope.GROUP, Reason.UNAUTHORIZED)
+        "unauthorized", "Login", counts=False, hold=HoldWanted(Scope.GROUP, HoldReason.UNAUTHORIZED)
     ),
     errors.Barred("no", status=403): Retryable(
-        "forbidden", None, counts=False, hold=HoldWanted(Scope.GROUP, Reason.FORBIDDEN)
+        "forbidden", None, counts=False, hold=HoldWanted(Scope.GROUP, HoldReason.FORBIDDEN)
     ),
     errors.Throttled("slow", status=429, retry_after=17): Retryable(
-        "throttled", None, counts=False, hold=HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, 17)
+        "throttled", None, counts=False, hold=HoldWanted(Scope.ENVIRONMENT, HoldReason.THROTTLED, 17)
     ),
     errors.Throttled("slow", status=503): Retryable(
-        "throttled", None, counts=False, hold=HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, None)
+        "throttled", None, counts=False, hold=HoldWanted(Scope.ENVIRONMENT, HoldReason.THROTTLED, None)
     ),
     errors.Unanswered("cut"): InDoubt("unanswered", "cut", health=Health.ILL),
     errors.Unreadable("half", status=200): InDoubt("unreadable_answer", "half", accepted=True, health=Health.ILL),
     errors.ServerError("no", status=500, words="Fel"): InDoubt("server_error", "Fel", health=Health.ILL),
     errors.Redirected("away", status=302): InDoubt(
-        "redirected", "away", hold=HoldWanted(Scope.ENVIRONMENT, Reason.REDIRECTED)
+        "redirected", "away", hold=HoldWanted(Scope.ENVIRONMENT, HoldReason.REDIRECTED)
     ),
     errors.Conflict("no", status=409, words="Finns"): InDoubt("conflict", "Finns", health=Health.WELL),
     errors.Refused("no", status=400, words="Nej"): Failed("refused", "Nej"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models import FINAL, MOVES, Base, Event, Reason, State
+from models import FINAL, MOVES, Base, Event, HoldReason, State
 from run import COMMANDS, ROOT
 from worker.kinds import KINDS
 from worker.outbox.operators.decisions import Verb
@@ -62,7 +62,7 @@ def test_the_final_states_stand_under_one_heading() -> None:
     "word",
     [
         *(event.value for event in Event),
-        *(reason.value for reason in Reason),
+        *(reason.value for reason in HoldReason),
         *(verb.value for verb in Verb),
         *(kind.kind for kind in KINDS),
         *sorted({kind.function_group for kind in KINDS}),

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
-from models import Reason, Scope, State
+from models import HoldReason, Scope, State
 from worker.errors import (
     Barred,
     Conflict,
@@ -136,10 +136,10 @@ def outcome_of(error: VitecError) -> Outcome:
 def _without_effect(error: NoEffect) -> Retryable:
     match error:
         case Barred():
-            reason = Reason.FORBIDDEN if error.forbidden else Reason.UNAUTHORIZED
+            reason = HoldReason.FORBIDDEN if error.forbidden else HoldReason.UNAUTHORIZED
             return Retryable(reason.value, error.words, counts=False, hold=HoldWanted(Scope.GROUP, reason))
         case Throttled():
-            hold = HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, error.retry_after)
+            hold = HoldWanted(Scope.ENVIRONMENT, HoldReason.THROTTLED, error.retry_after)
             return Retryable(error.code, error.words, counts=False, hold=hold)
         case Unreachable():
             return Retryable(error.code, error.why, health=Health.ILL)
@@ -154,7 +154,7 @@ def _unknown_effect(error: EffectUnknown) -> InDoubt:
         case Unreadable():
             return accepted_in_doubt(detail)
         case Redirected():
-            hold = HoldWanted(Scope.ENVIRONMENT, Reason.REDIRECTED)
+            hold = HoldWanted(Scope.ENVIRONMENT, HoldReason.REDIRECTED)
             return InDoubt(error.code, detail, hold=hold)
         case Conflict():
             return InDoubt(error.code, detail, health=Health.WELL)

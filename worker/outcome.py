@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from models import Reason, Scope
+from models import HoldReason, Scope
 
 
 class Health(StrEnum):
@@ -25,7 +25,7 @@ class HoldWanted:
     """A scope that should rest. `seconds` None: as long as the ladder of its reason says (doubling each time)."""
 
     scope: Scope
-    reason: Reason
+    reason: HoldReason
     seconds: float | None = None
 
 

@@ -28,7 +28,7 @@ class SimulatedEnvironment:
 
     def lock_for(self, seconds: float) -> float:
         """Take the environment's lock for so long, after all earlier takers; return the moment at which it is free."""
-        self._lock_free_at = max(self.time.now, self._lock_free_at) + seconds
+        self._lock_free_at = max(self.time.current, self._lock_free_at) + seconds
         return self._lock_free_at
 
     def capacity(self, lane: Lane) -> int:

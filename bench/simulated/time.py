@@ -27,7 +27,7 @@ class Time:
     """The clock, in seconds from 0, and the events to come."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.current = 0.0
         self._number = 0
         self._events: list[tuple[float, int, Process | Callable[[], None]]] = []
 
@@ -38,7 +38,7 @@ class Time:
 
     def wake(self, process: Process) -> None:
         """Let a sleeping process go on now."""
-        self._sleep(process, self.now)
+        self._sleep(process, self.current)
 
     def at(self, moment: float, act: Callable[[], None]) -> None:
         """Call `act` at that moment."""
@@ -50,7 +50,7 @@ class Time:
         events, pop = self._events, heapq.heappop
         while events and events[0][0] <= until and not enough():
             moment, _, event = pop(events)
-            self.now = moment
+            self.current = moment
             if not isinstance(event, Process):
                 event()
             elif event.at == moment and event.steps is not None:

@@ -23,7 +23,7 @@ class SimulatedTurn:
         self.environment, self.time = environment, environment.time
         self.rules, self.costs = environment.rules, environment.costs
         self.process, self.lane = child, lane
-        self.began = self.time.now
+        self.began = self.time.current
         self.sent = self.in_flight = self.unsettled = self.collected = 0
         self.is_waiting = self.is_ending = False
         self.slots: deque[float] = deque()
@@ -50,25 +50,25 @@ class SimulatedTurn:
             self.time.wake(self.process)
 
     def _gather(self) -> Steps:
-        pause = max(0.0, min(self._next_look() - self.time.now, 0.25))
+        pause = max(0.0, min(self._next_look() - self.time.current, 0.25))
         if not self.collected and pause > 0:
             self.is_waiting = True
-            yield self.time.now + pause
+            yield self.time.current + pause
             self.is_waiting = False
         if 0 < self.collected < self.in_flight:
-            yield self.time.now + GATHER
+            yield self.time.current + GATHER
         self.unsettled += self.collected
         self.in_flight -= self.collected
         self.collected = 0
 
     def _next_look(self) -> float:
         if self.is_ending or self.in_flight >= self.rules.in_flight:
-            return self.time.now + 0.25
+            return self.time.current + 0.25
         needs_slot = self.rules.rate > 0 and not self.slots
         return max(self.ask_lane_at, self.ask_pace_at if needs_slot else 0.0)
 
     def _consider_ending(self) -> Steps:
-        current_time, lasted = self.time.now, self.time.now - self.began
+        current_time, lasted = self.time.current, self.time.current - self.began
         if lasted >= self.rules.alone:
             self.is_ending = True
         elif current_time >= self.ask_others_at:
@@ -78,7 +78,7 @@ class SimulatedTurn:
                 self.is_ending = any(self.environment.lanes.waiting.values())
 
     def _find_wanted(self) -> Generator[float, None, int]:
-        free, current_time = self.rules.in_flight - self.in_flight, self.time.now
+        free, current_time = self.rules.in_flight - self.in_flight, self.time.current
         if free <= 0 or (current_time < self.ask_lane_at and not self.unsettled):
             return 0
         if self.pause and self.in_flight and not self.unsettled and not (yield from self._check_lane()):
@@ -87,7 +87,7 @@ class SimulatedTurn:
             return free
         if self.rules.frugal:
             free = min(free, max(1, self.share - self.in_flight))
-        if len(self.slots) < free and self.time.now >= self.ask_pace_at:
+        if len(self.slots) < free and self.time.current >= self.ask_pace_at:
             useful = (yield from self._find_useful_slots(free)) if self.rules.frugal else free
             if useful > len(self.slots):
                 yield from self._reserve(useful - len(self.slots))
@@ -95,7 +95,7 @@ class SimulatedTurn:
 
     def _find_useful_slots(self, free: int) -> Generator[float, None, int]:
         """Count a slot for each row that is ready, and none for an empty lane."""
-        yield self.time.now + self.costs.read
+        yield self.time.current + self.costs.read
         ready = self.lane.count_ready(free)
         if not ready and not self.slots:
             self._back_off()
@@ -103,19 +103,19 @@ class SimulatedTurn:
         return min(free, ready)
 
     def _check_lane(self) -> Generator[float, None, bool]:
-        yield self.time.now + self.costs.read
+        yield self.time.current + self.costs.read
         if not self.lane.batches:
             self._back_off()
         return bool(self.lane.batches)
 
     def _back_off(self) -> None:
         self.pause = min(2 * self.pause or IDLE, IDLE_AT_MOST)
-        self.ask_lane_at = self.time.now + self.pause
+        self.ask_lane_at = self.time.current + self.pause
 
     def _reserve(self, limit: int) -> Steps:
-        asked_at = self.time.now
+        asked_at = self.time.current
         yield self.environment.lock_for(self.costs.commit)
-        slots = self.environment.slot_reserver.reserve(self.time.now, limit)
+        slots = self.environment.slot_reserver.reserve(self.time.current, limit)
         self.slots.extend(asked_at + offset for offset in slots.offsets)
         self.ask_pace_at = asked_at + slots.wait
 
@@ -145,6 +145,6 @@ class SimulatedTurn:
 
     def _take_slot(self) -> float:
         if self.rules.rate <= 0:
-            return self.time.now
-        self.last_start = max(self.slots.popleft(), self.time.now, self.last_start + 1 / self.rules.rate)
+            return self.time.current
+        self.last_start = max(self.slots.popleft(), self.time.current, self.last_start + 1 / self.rules.rate)
         return self.last_start

@@ -55,9 +55,9 @@ class World(SimulatedEnvironment):
         """Record rows of lanes now, wake the lanes, and ring once for each kind."""
         lanes = []
         for lane, batch in rows:
-            batch.arrived_at = self.time.now
+            batch.arrived_at = self.time.current
             lane.batches.append(batch)
-            self.lanes.wake(lane, self.time.now)
+            self.lanes.wake(lane, self.time.current)
             lanes.append(lane)
         if self.rules.ring_per_lane:
             for lane in lanes:
@@ -68,7 +68,7 @@ class World(SimulatedEnvironment):
 
     def ring(self, kind: str, lane: Lane | None = None) -> None:
         """Publish a ring."""
-        self._queues[0].append(Message(self.time.now + EXPIRES, kind, lane))
+        self._queues[0].append(Message(self.time.current + EXPIRES, kind, lane))
         self._deliver()
 
     def dispatch(self) -> None:
@@ -88,7 +88,7 @@ class World(SimulatedEnvironment):
             for kind, count in counts.items():
                 for _ in range(count):
                     self.ring(kind)
-        self._last_dispatch_at = self.time.now
+        self._last_dispatch_at = self.time.current
 
     def list_rung(self) -> list[str]:
         """List the kinds of the rings that no child has read, in order."""
@@ -100,8 +100,8 @@ class World(SimulatedEnvironment):
             queue = self._queues[self._next_queue] or self._queues[1 - self._next_queue]
             self._next_queue = 1 - self._next_queue
             message = queue.popleft()
-            if message.expires >= self.time.now:
-                self._last_message_at = self.time.now
+            if message.expires >= self.time.current:
+                self._last_message_at = self.time.current
                 self._reserved.append(message)
         while self._reserved and self._idle:
             self.time.wake(self._idle.popleft())
@@ -114,28 +114,28 @@ class World(SimulatedEnvironment):
                 yield inf
             message = self._reserved.popleft()
             self._deliver()
-            yield self.time.now + self.costs.ring
+            yield self.time.current + self.costs.ring
             if message.kind is None:
-                yield self.time.now + self.costs.read
+                yield self.time.current + self.costs.read
                 self.dispatch()
             else:
                 yield from self._turn(child, message.kind, message.lane)
 
     def _turn(self, child: Process, kind: str, named: Lane | None) -> Steps:
         """`worker.delivery.serve`: take, work, release, and ring once if there is more."""
-        yield self.time.now + self.costs.commit
+        yield self.time.current + self.costs.commit
         lane = self.lanes.take(kind) if named is None else self.lanes.take_lane(named)
         if lane is None:
             self.empty_rings += 1
             return
         self.turn_count += 1
         self.living_turns += 1
-        yield self.time.now + self.costs.commit
+        yield self.time.current + self.costs.commit
         turn = SimulatedTurn(self, child, lane)
         yield from turn.run()
-        yield self.time.now + self.costs.commit
+        yield self.time.current + self.costs.commit
         self.living_turns -= 1
-        ring_again = self.lanes.release(lane, self.time.now)
+        ring_again = self.lanes.release(lane, self.time.current)
         if self.rules.ring_per_lane:
             ring_again = bool(lane.batches)
         if ring_again and turn.sent:
@@ -144,14 +144,14 @@ class World(SimulatedEnvironment):
     def _beat(self) -> Steps:
         every = self.rules.dispatch_every
         while True:
-            self._queues[1].append(Message(self.time.now + every * BEAT_EXPIRES))
+            self._queues[1].append(Message(self.time.current + every * BEAT_EXPIRES))
             self._deliver()
-            yield self.time.now + every
+            yield self.time.current + every
 
     def _watch(self) -> Steps:
         """`worker.processes.main_process.watch`: the main process dispatches if no worker has for a while."""
         while True:
-            yield self.time.now + self.rules.dispatch_every
-            is_idle = self.time.now - self._last_message_at >= NO_MESSAGE_FOR
-            if is_idle or self.time.now - self._last_dispatch_at > NO_DISPATCH_FOR:
+            yield self.time.current + self.rules.dispatch_every
+            is_idle = self.time.current - self._last_message_at >= NO_MESSAGE_FOR
+            if is_idle or self.time.current - self._last_dispatch_at > NO_DISPATCH_FOR:
                 self.dispatch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from models import Reason, State
+from models import HoldReason, State
 from worker.sandbox import Fault
 
 
@@ -30,16 +30,16 @@ class Meaning:
 
     effect: Effect
     codes: tuple[str, ...]
-    holds: Reason | None = None
+    holds: HoldReason | None = None
     seconds: float | None = None
     """The length to give the fault, where its own would not show its meaning."""
 
 
 _UNREACHED = Meaning(Effect.UNREACHED, ("unreachable", "revoked"))
 _UNANSWERED = Meaning(Effect.UNCLEAR, ("unanswered",))
-_THROTTLED = Meaning(Effect.HELD, ("throttled",), Reason.THROTTLED)
+_THROTTLED = Meaning(Effect.HELD, ("throttled",), HoldReason.THROTTLED)
 _SERVER_ERROR = Meaning(Effect.UNCLEAR, ("server_error",))
-_REDIRECTED = Meaning(Effect.UNCLEAR, ("redirected",), Reason.REDIRECTED)
+_REDIRECTED = Meaning(Effect.UNCLEAR, ("redirected",), HoldReason.REDIRECTED)
 _ACCEPTED = Meaning(Effect.ACCEPTED, ("unreadable_answer",))
 
 MEANINGS: dict[Fault, Meaning] = {
@@ -61,8 +61,8 @@ MEANINGS: dict[Fault, Meaning] = {
     Fault.TRUNCATED_HEADER: _ACCEPTED,
     Fault.TRUNCATED_BODY: _ACCEPTED,
     Fault.BAD_REQUEST: Meaning(Effect.REFUSED, ("refused",)),
-    Fault.UNAUTHORIZED: Meaning(Effect.HELD, ("unauthorized",), Reason.UNAUTHORIZED),
-    Fault.FORBIDDEN: Meaning(Effect.HELD, ("forbidden",), Reason.FORBIDDEN),
+    Fault.UNAUTHORIZED: Meaning(Effect.HELD, ("unauthorized",), HoldReason.UNAUTHORIZED),
+    Fault.FORBIDDEN: Meaning(Effect.HELD, ("forbidden",), HoldReason.FORBIDDEN),
     Fault.NOT_FOUND: Meaning(Effect.REFUSED, ("not_found",)),
     Fault.CONFLICT: Meaning(Effect.UNCLEAR, ("conflict",)),
     Fault.THROTTLED: _THROTTLED,

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from models import Reason, Scope, State
+from models import HoldReason, Scope, State
 from tests import factory
 from worker.outbox.lanes import turns
 from worker.stockholm import STOCKHOLM
@@ -33,7 +33,7 @@ def test_a_pause_is_explained_with_its_ending_command(shell: Shell) -> None:
     begin(shell)
     made = make(shell)
     with shell.db.write() as connection:
-        factory.make_hold(connection, Scope.GROUP, reason=Reason.PAUSED, until=None, by="anna", note="moving house")
+        factory.make_hold(connection, Scope.GROUP, reason=HoldReason.PAUSED, until=None, by="anna", note="moving house")
     ran = shell.run("explain", str(made))
     assert ran.status == 0
     assert "Why it has not been sent" in ran.out

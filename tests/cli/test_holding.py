@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from models import Hold, Reason, Scope
+from models import Hold, HoldReason, Scope
 from tests.factory import make_hold, make_lane
 from worker.cli.holding import read_scopes
 from worker.kinds import KINDS
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Shell
 
 
-def holds(shell: Shell) -> list[tuple[Scope, Reason]]:
+def holds(shell: Shell) -> list[tuple[Scope, HoldReason]]:
     """Read the holds."""
     with shell.db.read() as connection:
         return [(row.scope, row.reason) for row in connection.execute(select(Hold.scope, Hold.reason))]
@@ -63,7 +63,7 @@ def test_pause_and_resume_undo_each_other_and_ring(shell: Shell) -> None:
     scope = ("--customer", "M30001", "--kind", "comeback")
     assert shell.run("pause", *scope, "--note", "semester").out == "M30001, comeback is paused.\n"
     assert shell.run("pause", *scope).out == "M30001, comeback is paused already.\n"
-    assert holds(shell) == [(Scope.LANE, Reason.PAUSED)]
+    assert holds(shell) == [(Scope.LANE, HoldReason.PAUSED)]
     assert shell.rung == []
     assert shell.run("resume", *scope).out == "M30001, comeback goes on.\n"
     assert holds(shell) == []
@@ -85,4 +85,4 @@ def test_another_hold_can_be_ended_before_its_time(shell: Shell) -> None:
     assert json.loads(ran.out) == {
         "resumed": [{"scope": "group", "customer_id": "M30001", "function_group": "crm-contact", "kind": ""}]
     }
-    assert holds(shell) == [(Scope.GROUP, Reason.UNAUTHORIZED)]
+    assert holds(shell) == [(Scope.GROUP, HoldReason.UNAUTHORIZED)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import Reason, Scope, State
+from models import HoldReason, Scope, State
 from tests.factory import MOMENT, make_environment, make_feed_file, make_hold, make_operation
 from worker.cli.status import SLOW, find_concerns
 from worker.outbox.lanes import turns
@@ -40,7 +40,7 @@ def seen(**overrides: Any) -> Overview:
     return Overview(**{**well, **overrides})
 
 
-def hold(reason: Reason, scope: Scope = Scope.GROUP) -> dict[str, Any]:
+def hold(reason: HoldReason, scope: Scope = Scope.GROUP) -> dict[str, Any]:
     """Make a hold's row."""
     parts = {"customer_id": "M1", "function_group": "viewing", "kind": "comeback"}
     return {"scope": scope, "reason": reason, "holds": True, **parts}
@@ -52,13 +52,13 @@ def hold(reason: Reason, scope: Scope = Scope.GROUP) -> dict[str, Any]:
         (seen(), []),
         (seen(need_person=1), ["1 operation needs a person."]),
         (seen(need_person=3), ["3 operations need a person."]),
-        (seen(holds=[hold(Reason.UNAUTHORIZED)]), ["Vitec refuses the login: M1, viewing."]),
-        (seen(holds=[hold(Reason.FORBIDDEN)]), ["Vitec refuses access: M1, viewing."]),
+        (seen(holds=[hold(HoldReason.UNAUTHORIZED)]), ["Vitec refuses the login: M1, viewing."]),
+        (seen(holds=[hold(HoldReason.FORBIDDEN)]), ["Vitec refuses access: M1, viewing."]),
         (
-            seen(holds=[hold(Reason.REDIRECTED, Scope.ENVIRONMENT)]),
+            seen(holds=[hold(HoldReason.REDIRECTED, Scope.ENVIRONMENT)]),
             ["Vitec's address answers with a redirect: everything."],
         ),
-        (seen(holds=[hold(Reason.PAUSED), hold(Reason.THROTTLED), hold(Reason.UNAVAILABLE)]), []),
+        (seen(holds=[hold(HoldReason.PAUSED), hold(HoldReason.THROTTLED), hold(HoldReason.UNAVAILABLE)]), []),
         (seen(due_since=MOMENT - timedelta(seconds=59), dispatched_at=None), []),
         (
             seen(due_since=MOMENT - timedelta(seconds=61), dispatched_at=None),
@@ -77,7 +77,7 @@ def test_only_problems_that_people_can_mend_are_concerns(overview: Overview, exp
 
 
 def test_the_remedy_is_a_command_that_names_the_hold() -> None:
-    (concern,) = find_concerns(seen(holds=[hold(Reason.UNAUTHORIZED)]))
+    (concern,) = find_concerns(seen(holds=[hold(HoldReason.UNAUTHORIZED)]))
     assert concern.remedy.endswith("vitec-sync resume --customer M1 --group viewing --reason unauthorized")
 
 
@@ -93,7 +93,7 @@ def test_status_prints_every_section_and_ends_with_3(shell: Shell) -> None:
         make_environment(connection, dispatched_at=current_time)
         make_feed_file(connection, name="a.csv", rejected=2)
         make_hold(connection, now=current_time)
-        make_hold(connection, Scope.LANE, reason=Reason.PAUSED, until=None, by="anna", note="semester")
+        make_hold(connection, Scope.LANE, reason=HoldReason.PAUSED, until=None, by="anna", note="semester")
         for state in State:
             make_operation(connection, state, now=current_time)
     ran = shell.run("status")

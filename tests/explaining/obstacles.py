@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
 
-from models import Attempt, Environment, Hold, Lane, Operation, Reason, Scope, State
+from models import Attempt, Environment, Hold, HoldReason, Lane, Operation, Scope, State
 from tests import factory
 from tests.factory import MOMENT
 from worker.explaining import Limits
@@ -62,7 +62,7 @@ def _held(scope: Scope, **overrides: Any) -> Callable[[Connection], None]:
 
 
 def _half_open_probe(connection: Connection) -> None:
-    factory.make_hold(connection, Scope.ENVIRONMENT, reason=Reason.REDIRECTED, until=EARLIER)
+    factory.make_hold(connection, Scope.ENVIRONMENT, reason=HoldReason.REDIRECTED, until=EARLIER)
     factory.make_operation(connection, State.IN_FLIGHT, customer_id="M1")
 
 
@@ -103,11 +103,11 @@ def _another(state: State, **overrides: Any) -> Callable[[Connection], None]:
 
 
 SURROUNDINGS: dict[str, Callable[[Connection], None]] = {
-    "held environment": _held(Scope.ENVIRONMENT, reason=Reason.UNAVAILABLE),
+    "held environment": _held(Scope.ENVIRONMENT, reason=HoldReason.UNAVAILABLE),
     "held group": _held(Scope.GROUP),
-    "paused lane": _held(Scope.LANE, reason=Reason.PAUSED, until=None),
+    "paused lane": _held(Scope.LANE, reason=HoldReason.PAUSED, until=None),
     "another's hold": _held(Scope.GROUP, customer_id="M2"),
-    "a hold that is over": _held(Scope.ENVIRONMENT, reason=Reason.THROTTLED, until=EARLIER),
+    "a hold that is over": _held(Scope.ENVIRONMENT, reason=HoldReason.THROTTLED, until=EARLIER),
     "half-open probe": _half_open_probe,
     "full": _full,
     "pace used up": _environment(next_slot_at=MOMENT + timedelta(seconds=2)),

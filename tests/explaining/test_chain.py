@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import insert
 
-from models import Attempt, Event, Scope, State
-from models import Reason as HoldReason
+from models import Attempt, Event, HoldReason, Scope, State
 from tests import factory
 from tests.explaining.obstacles import LIMITS
 from tests.factory import MOMENT

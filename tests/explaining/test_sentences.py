@@ -7,8 +7,7 @@ from typing import get_args
 
 import pytest
 
-from models import Reason as HoldReason
-from models import Scope, State
+from models import HoldReason, Scope, State
 from tests.explaining.facts import SOON, TOMORROW, make_child, make_environment, make_facts, make_hold
 from tests.factory import MOMENT
 from worker.explaining import Limits, reasons

@@ -50,15 +50,11 @@ CEILINGS: Mapping[tuple[str, str], float] = {
     ("product", "relative opener"): 5,
     ("product", "missing subject"): 4,
     ("product", "long file"): 3,
-    ("product", "type with two homes"): 6,
     ("tests", "empty name"): 30,
     ("tests", "relative opener"): 5,
     ("tests", "missing subject"): 4,
     ("tests", "long file"): 3,
     ("tests", "tuple assert"): 120,
-    ("bench", "empty name"): 105,
-    ("bench", "relative opener"): 11,
-    ("bench", "missing subject"): 5,
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, insert, update
 from sqlalchemy.exc import IntegrityError
 
-from models import Attempt, Event, Operation, Reason, Scope, State
+from models import Attempt, Event, HoldReason, Operation, Scope, State
 from tests import factory
 from tests.factory import MOMENT, make_environment, make_hold, make_operation
 from worker.outbox import connect
@@ -141,7 +141,7 @@ def test_a_hold_names_its_scope_whole(connection: Connection, scope: Scope, part
 @pytest.mark.parametrize("scope", list(Scope))
 def test_a_scope_is_held_once_for_each_reason(connection: Connection, scope: Scope) -> None:
     make_hold(connection, scope)
-    make_hold(connection, scope, reason=Reason.PAUSED, until=None)
+    make_hold(connection, scope, reason=HoldReason.PAUSED, until=None)
     with pytest.raises(IntegrityError):
         make_hold(connection, scope, until=MOMENT + timedelta(days=1))
 

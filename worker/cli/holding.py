@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from models import Reason, Scope
+from models import HoldReason, Scope
 from worker import bootstrap
 from worker.cli import options, terminal
 from worker.cli.deciding import AsJson, make_decider, ring_workers
@@ -47,7 +47,9 @@ def resume(
     customer: Customer = None,
     kind: Kind = None,
     group: Group = None,
-    reason: Annotated[Reason, typer.Option(help="Which hold: a pause, or another before its time.")] = Reason.PAUSED,
+    reason: Annotated[
+        HoldReason, typer.Option(help="Which hold: a pause, or another before its time.")
+    ] = HoldReason.PAUSED,
     as_json: AsJson = False,
 ) -> None:
     """End a pause. Or end another hold before its time: then one operation goes first, and its answer decides."""
@@ -60,7 +62,9 @@ def resume(
     elif not ended:
         raise terminal.CannotBeDone("Nothing of that is held for this reason: `vitec-sync status` shows what is.")
     for scope in () if as_json else ended:
-        ends = "goes on" if reason is Reason.PAUSED else f"is held no more as {reason.value}: one operation goes first"
+        ends = (
+            "goes on" if reason is HoldReason.PAUSED else f"is held no more as {reason.value}: one operation goes first"
+        )
         terminal.line(f"{_name_scope(scope)} {ends}.")
 
 

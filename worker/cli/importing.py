@@ -161,13 +161,13 @@ class _Ringer:
 def _progress_bar(path: Path, request: _ImportRequest) -> Iterator[ProgressCallback]:
     """Show a progress bar on a terminal; nothing in a pipe."""
     if request.as_json or not terminal.on_terminal():
-        yield lambda done, total: None  # noqa: ARG005 (there is no bar to move)
+        yield lambda completed, total: None  # noqa: ARG005 (there is no bar to move)
         return
     name = terminal.clean(path.name)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.console(), transient=True) as bar:
         task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda completed, total: bar.update(task, completed=completed, total=total)
 
 
 _COUNTED = ("recorded", "revised", "requeued", "unchanged", "rejected")

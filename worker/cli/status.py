@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 from sqlalchemy import RowMapping
 
-from models import WAITING, Reason, State
+from models import WAITING, HoldReason, State
 from worker import bootstrap
 from worker.cli import terminal
 from worker.explaining.wording import scope_name, scope_options
@@ -25,9 +25,9 @@ MAX_LINES = 10
 """Lines shown of a list; the rest is a number."""
 
 _FOR_A_PERSON = {
-    Reason.UNAUTHORIZED: "Vitec refuses the login",
-    Reason.FORBIDDEN: "Vitec refuses access",
-    Reason.REDIRECTED: "Vitec's address answers with a redirect",
+    HoldReason.UNAUTHORIZED: "Vitec refuses the login",
+    HoldReason.FORBIDDEN: "Vitec refuses access",
+    HoldReason.REDIRECTED: "Vitec's address answers with a redirect",
 }
 
 

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import RowMapping
 
-from models import Reason as HoldReason
-from models import Scope
+from models import HoldReason, Scope
 from worker.explaining.reasons import Reason
 from worker.explaining.wording import clock, number, scope_name, scope_options, words
 from worker.outbox.exchange.rate_limit import HORIZON

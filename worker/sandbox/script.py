@@ -119,7 +119,7 @@ class ScriptedFaults:
         self.script = script
         self._matched: Counter[int] = Counter()
         self._struck: Counter[int] = Counter()
-        self._asked: Counter[str] = Counter()
+        self._requests_of_path: Counter[str] = Counter()
 
     def for_connection(self) -> ActiveFault | None:
         return self._first_to_strike(FaultTarget(), on_connect=True)
@@ -130,7 +130,7 @@ class ScriptedFaults:
     def _first_to_strike(self, target: FaultTarget, *, on_connect: bool) -> ActiveFault | None:
         if not self.script.rules:
             return None
-        self._asked[target.path] += 1
+        self._requests_of_path[target.path] += 1
         active_fault = None
         for number, rule in enumerate(self.script.rules):
             if (rule.fault.stage is FaultStage.ON_CONNECT) is not on_connect or not rule.match.matches(target):
@@ -149,5 +149,5 @@ class ScriptedFaults:
         return rule.probability >= 1 or self._throw_dice(number, path) < rule.probability
 
     def _throw_dice(self, number: int, path: str) -> float:
-        throw = f"{self.script.seed}/{number}/{path}/{self._asked[path]}"
+        throw = f"{self.script.seed}/{number}/{path}/{self._requests_of_path[path]}"
         return int.from_bytes(sha256(throw.encode()).digest()[:8]) / 2**64

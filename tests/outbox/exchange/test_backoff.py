@@ -2,7 +2,7 @@
 
 import pytest
 
-from models import Reason
+from models import HoldReason
 from worker.outbox.exchange.holds import HoldPolicy
 
 HOUR, DAY = 3600.0, 86400.0
@@ -11,14 +11,14 @@ HOUR, DAY = 3600.0, 86400.0
 @pytest.mark.parametrize(
     ("reason", "rungs"),
     [
-        (Reason.UNAUTHORIZED, [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY, DAY]),
-        (Reason.FORBIDDEN, [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY, DAY]),
-        (Reason.UNAVAILABLE, [120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0]),
-        (Reason.THROTTLED, [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, HOUR, HOUR]),
-        (Reason.REDIRECTED, [HOUR, 2 * HOUR]),
+        (HoldReason.UNAUTHORIZED, [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY, DAY]),
+        (HoldReason.FORBIDDEN, [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY, DAY]),
+        (HoldReason.UNAVAILABLE, [120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0]),
+        (HoldReason.THROTTLED, [60.0, 120.0, 240.0, 480.0, 960.0, 1920.0, HOUR, HOUR]),
+        (HoldReason.REDIRECTED, [HOUR, 2 * HOUR]),
     ],
 )
-def test_a_hold_doubles_up_to_its_cap(reason: Reason, rungs: list[float]) -> None:
+def test_a_hold_doubles_up_to_its_cap(reason: HoldReason, rungs: list[float]) -> None:
     ladder = HoldPolicy().of(reason)
     assert [ladder.rung(strikes) for strikes in range(1, len(rungs) + 1)] == rungs
     assert ladder.rung(10_000) == ladder.cap

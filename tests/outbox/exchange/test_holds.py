@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from models import Environment, Hold, Reason, Scope, State
+from models import Environment, Hold, HoldReason, Scope, State
 from tests import factory
 from tests.clock import FixedClock
 from tests.factory import MOMENT
@@ -58,14 +58,14 @@ def test_a_pause_of_another_scope_holds_no_lane_here(db: Database) -> None:
     make(db)
     turn = begin(db)
     with db.write() as connection:
-        factory.make_hold(connection, Scope.GROUP, customer_id="M2", until=None, reason=Reason.PAUSED)
-        factory.make_hold(connection, Scope.GROUP, function_group="viewing", until=None, reason=Reason.PAUSED)
-        factory.make_hold(connection, Scope.LANE, kind="appointment", until=None, reason=Reason.PAUSED)
+        factory.make_hold(connection, Scope.GROUP, customer_id="M2", until=None, reason=HoldReason.PAUSED)
+        factory.make_hold(connection, Scope.GROUP, function_group="viewing", until=None, reason=HoldReason.PAUSED)
+        factory.make_hold(connection, Scope.LANE, kind="appointment", until=None, reason=HoldReason.PAUSED)
     assert len(claim(db, turn).claimed) == 1
 
 
 def barred(seconds: float | None = None) -> Settlement:
-    hold = HoldWanted(Scope.GROUP, Reason.FORBIDDEN, seconds)
+    hold = HoldWanted(Scope.GROUP, HoldReason.FORBIDDEN, seconds)
     return Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, code="forbidden", hold=hold)
 
 
@@ -94,7 +94,7 @@ def test_retry_after_is_never_shortened(db: Database) -> None:
     one, two = claim(db, turn).claimed
 
     def throttled(seconds: float) -> Settlement:
-        hold = HoldWanted(Scope.ENVIRONMENT, Reason.THROTTLED, seconds)
+        hold = HoldWanted(Scope.ENVIRONMENT, HoldReason.THROTTLED, seconds)
         return Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, code="throttled", hold=hold)
 
     exchange(db, turn, [done(one, throttled(90)), done(two, throttled(20))], 0, TERMS)
@@ -116,7 +116,7 @@ def test_five_failures_in_a_row_open_the_breaker(db: Database, clock: FixedClock
         hold = connection.execute(select(Hold.__table__)).one()
     assert (hold.scope, hold.reason, hold.until) == (
         Scope.ENVIRONMENT,
-        Reason.UNAVAILABLE,
+        HoldReason.UNAVAILABLE,
         MOMENT + timedelta(seconds=120),
     )
     clock.advance(121)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from models import Event, Reason, Scope, State
+from models import Event, HoldReason, Scope, State
 from tests import factory
 from tests.clock import FixedClock
 from tests.factory import MOMENT
@@ -65,7 +65,7 @@ def test_held_and_paused_lanes_are_rescued_too(db: Database, scope: Scope, clock
     id_ = make(db)
     claim(db, begin(db))
     with db.write() as connection:
-        factory.make_hold(connection, scope, reason=Reason.PAUSED, until=None)
+        factory.make_hold(connection, scope, reason=HoldReason.PAUSED, until=None)
     clock.advance(45)
     assert run(db) == 1
     assert read(db, id_).state is State.IN_DOUBT

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from models import Lane, Operation, Reason, Scope, State
+from models import HoldReason, Lane, Operation, Scope, State
 from tests import factory
 from tests.clock import FixedClock
 from tests.factory import MOMENT
@@ -221,7 +221,7 @@ def test_a_paused_lane_leaves_its_kinds_others_due(db: Database) -> None:
     make(db, customer_id="M1"), make(db, customer_id="M2")
     wake_all(db)
     with db.write() as connection:
-        factory.make_hold(connection, Scope.LANE, customer_id="M1", reason=Reason.PAUSED, until=None)
+        factory.make_hold(connection, Scope.LANE, customer_id="M1", reason=HoldReason.PAUSED, until=None)
     assert turns.due_kinds(db) == {"comeback": 1}
     turn = take(db)
     assert turn is not None

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from models import Hold, Reason, Scope
+from models import Hold, HoldReason, Scope
 from tests.clock import FixedClock
 from tests.factory import MOMENT, make_hold, make_lane, make_operation
 from worker.outbox import Database, connect
@@ -55,7 +55,13 @@ def test_a_paused_scope_is_not_served_until_it_is_resumed(db: Database, clock: F
 def test_a_pause_records_its_author_and_reason(db: Database) -> None:
     pauses.pause(db, [GROUP], by="anna", note="stängt")
     (hold,) = holds(db)
-    assert (hold.reason, hold.by, hold.note, hold.until, hold.since) == (Reason.PAUSED, "anna", "stängt", None, MOMENT)
+    assert (hold.reason, hold.by, hold.note, hold.until, hold.since) == (
+        HoldReason.PAUSED,
+        "anna",
+        "stängt",
+        None,
+        MOMENT,
+    )
 
 
 def test_a_second_pause_changes_nothing(db: Database) -> None:
@@ -70,8 +76,8 @@ def test_another_scope_and_another_reason_go_on_holding(db: Database) -> None:
     pauses.pause(db, [GROUP, LANE], by="anna", note=None)
     assert pauses.resume(db, [GROUP]) == [GROUP]
     assert [(hold.scope, hold.reason) for hold in holds(db)] == [
-        (Scope.GROUP, Reason.UNAUTHORIZED),
-        (Scope.LANE, Reason.PAUSED),
+        (Scope.GROUP, HoldReason.UNAUTHORIZED),
+        (Scope.LANE, HoldReason.PAUSED),
     ]
 
 
@@ -80,7 +86,7 @@ def test_ending_another_hold_early_lets_one_go_first(db: Database) -> None:
         make_hold(connection, strikes=3)
     give_work(db)
     assert not due(db)
-    assert pauses.resume(db, [GROUP], Reason.UNAUTHORIZED) == [GROUP]
+    assert pauses.resume(db, [GROUP], HoldReason.UNAUTHORIZED) == [GROUP]
     (hold,) = holds(db)
     # The row stays, with its strikes: if the reason comes back, the next wait is longer.
     assert (hold.until, hold.strikes) == (MOMENT, 3)
@@ -90,7 +96,7 @@ def test_ending_another_hold_early_lets_one_go_first(db: Database) -> None:
 def test_an_expired_hold_is_not_resumed(db: Database) -> None:
     with db.write() as connection:
         make_hold(connection, until=MOMENT - timedelta(seconds=1))
-    assert pauses.resume(db, [GROUP], Reason.UNAUTHORIZED) == []
+    assert pauses.resume(db, [GROUP], HoldReason.UNAUTHORIZED) == []
     assert pauses.resume(db, [GROUP]) == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from models import Reason, Scope, State
+from models import HoldReason, Scope, State
 from tests.factory import BASE_URL, MOMENT, make_feed_file, make_hold, make_operation, make_rejected_row
 from worker.outbox.lanes import turns
 from worker.outbox.views.overview import LATEST_FILES, read_overview
@@ -64,11 +64,11 @@ def test_held_rows_are_not_due(db: Database) -> None:
 def test_holds_come_with_those_of_people_first(db: Database, clock: FixedClock) -> None:
     with db.write() as connection:
         make_hold(connection)
-        make_hold(connection, Scope.LANE, reason=Reason.PAUSED, until=None)
+        make_hold(connection, Scope.LANE, reason=HoldReason.PAUSED, until=None)
     clock.advance(7200)
     assert [(hold["reason"], bool(hold["holds"])) for hold in read_overview(db).holds] == [
-        (Reason.PAUSED, True),
-        (Reason.UNAUTHORIZED, False),
+        (HoldReason.PAUSED, True),
+        (HoldReason.UNAUTHORIZED, False),
     ]
 
 

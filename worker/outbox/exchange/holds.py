@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
-from models import Environment, Hold, Reason, Scope
+from models import Environment, Hold, HoldReason, Scope
 from worker.outbox.database.sql import later
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import Now, hold_is_active
@@ -33,12 +33,12 @@ class HoldPolicy:
     unavailable: Ladder = Ladder(120.0, 1800.0)
     breaker_failures: int = 5
 
-    def of(self, reason: Reason) -> Ladder:
+    def of(self, reason: HoldReason) -> Ladder:
         """The ladder of a reason; a redirect, like a closed door, needs a person to look."""
         match reason:
-            case Reason.THROTTLED:
+            case HoldReason.THROTTLED:
                 return self.throttled
-            case Reason.UNAVAILABLE:
+            case HoldReason.UNAVAILABLE:
                 return self.unavailable
             case _:
                 return self.barred
@@ -72,7 +72,7 @@ def update_holds(
         _end(connection, now, turn)
     count = _count(failures_in_row, news)
     if count and _trips(connection, count, ladders):
-        _hold(connection, now, turn, HoldWanted(Scope.ENVIRONMENT, Reason.UNAVAILABLE), ladders)
+        _hold(connection, now, turn, HoldWanted(Scope.ENVIRONMENT, HoldReason.UNAVAILABLE), ladders)
         count = 0
     if count != failures_in_row:
         connection.execute(update(Environment).where(Environment.id == 1).values(failures_in_row=count))
@@ -94,7 +94,7 @@ def _trips(connection: Connection, count: int, ladders: HoldPolicy) -> bool:
     if count >= ladders.breaker_failures:
         return True
     # The one operation that goes first after an opened breaker decides alone.
-    ended = select(Hold.id).where(Hold.reason == Reason.UNAVAILABLE, ~hold_is_active)
+    ended = select(Hold.id).where(Hold.reason == HoldReason.UNAVAILABLE, ~hold_is_active)
     return connection.scalar(ended) is not None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, true, update
 
-from models import Environment, Hold, Lane, Reason, Scope
+from models import Environment, Hold, HoldReason, Lane, Scope
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import insert_if_new
 from worker.outbox.predicates import Now, hold_is_active
@@ -29,7 +29,7 @@ def pause(db: Database, spans: Sequence[HoldScope], *, by: str, note: str | None
         return [span for span in spans if _pause(connection, now, span, by, note)]
 
 
-def resume(db: Database, spans: Sequence[HoldScope], reason: Reason = Reason.PAUSED) -> list[HoldScope]:
+def resume(db: Database, spans: Sequence[HoldScope], reason: HoldReason = HoldReason.PAUSED) -> list[HoldScope]:
     """End the holds of exactly these spans for this reason; returns those that held.
 
     A pause is gone. Any other reason comes to its time now: one operation goes first, and its answer decides.
@@ -38,7 +38,7 @@ def resume(db: Database, spans: Sequence[HoldScope], reason: Reason = Reason.PAU
     mine = and_(Hold.reason == reason, or_(*map(_is, spans)), hold_is_active)
     with db.write() as connection:
         _lock(connection)
-        if reason is Reason.PAUSED:
+        if reason is HoldReason.PAUSED:
             ended = connection.execute(delete(Hold).where(mine).returning(*_PARTS))
         else:
             ended = connection.execute(update(Hold).where(mine).values(until=now).returning(*_PARTS))
@@ -86,6 +86,6 @@ def _pause(connection: Connection, now: Now, span: HoldScope, by: str, note: str
         "kind": span.kind,
     }
     paused = insert_if_new(connection.dialect.name, Hold).values(
-        **parts, reason=Reason.PAUSED, since=now, until=None, by=by, note=note
+        **parts, reason=HoldReason.PAUSED, since=now, until=None, by=by, note=note
     )
     return connection.execute(paused.returning(Hold.id)).first() is not None
