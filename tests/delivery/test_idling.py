@@ -29,7 +29,7 @@ def count_transactions(db: Database) -> Counter[str]:
     def begin(connection: Any) -> None:
         counts["begun"] += 1
 
-    def execute(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+    def execute(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         counts["exchanges"] += "failures_in_row" in statement
 
     event.listen(db.engine, "begin", begin)

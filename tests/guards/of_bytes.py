@@ -78,6 +78,14 @@ GUARDS = (
     ),
     Guard(
         20,
+        "an answer is handed over once the switch is left",
+        "worker/delivery/sending.py",
+        "                    result = self._executor.run(job, permit, started)\n",
+        "                    result = self._executor.run(job, permit, started)\n                    self._results.put(result)\n",
+        "tests/delivery/test_sending.py::test_the_switch_is_left_before_a_result_is_collected",
+    ),
+    Guard(
+        20,
         "the timer follows a renewed lease",
         SWITCH,
         "            if self.count:\n                self._arm()\n",

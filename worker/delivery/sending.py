@@ -117,11 +117,12 @@ class SendPool:
         return results
 
     def close(self) -> None:
-        """End the threads; requests under way have a deadline."""
+        """End the threads, each with its result put down; requests under way have a deadline. May be repeated."""
         for _ in self._pool:
             self._tickets.put(False)
         for thread in self._pool:
             thread.join()
+        self._pool.clear()
 
     def _fetch(self, timeout: float) -> list[Finished | FinishedLookUp]:
         """Empty the queue of results; double the threads awake if a job has waited for longer than was expected."""
@@ -164,12 +165,13 @@ class SendPool:
                 permit = Permit(job.deadline, self._switch.may_write)
                 started, worked = time.monotonic(), time.thread_time()
                 try:
-                    self._results.put(self._executor.run(job, permit, started))
+                    result = self._executor.run(job, permit, started)
                 finally:
-                    # From here on nothing is written; the main thread may still have to collect the result.
+                    # Nothing more is written, so the process must not be killed while the result is collected.
                     self._switch.leave()
                     if permit.written:
                         self._recent_timings.append((time.monotonic() - started, time.thread_time() - worked))
+                self._results.put(result)
 
     def _next_job(self) -> SendJob | None:
         with self._lock:

@@ -143,6 +143,7 @@ class TurnLoop:
             self.hand.add(self.pool.collect(IDLE))
         if self.switch.count:
             os._exit(70)
+        self.pool.close()
         self.hand.add(self.pool.collect(0))
         while self.hand.has_results:
             self._exchange(0)

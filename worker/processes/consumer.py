@@ -1,6 +1,6 @@
 """The consumer takes messages that carry a known task's name and nothing else; it drops all others.
 
-Messages can be forged by anyone who can write to the broker. So a message may only ask for a look into the database: it
+Messages can be forged by every process that can write to the broker. So a message may only ask for a look into the database: it
 carries no arguments, no time limit that would kill a child in mid-turn, no date, and nothing to be called afterwards.
 """
 
