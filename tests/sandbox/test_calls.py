@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.sandbox.calls import ApiCall, CallKind, NoSuchPath, WrongMethod, route
+from worker.sandbox.api.calls import ApiCall, CallKind, NoSuchPath, WrongMethod, route
 
 
 @pytest.mark.parametrize(

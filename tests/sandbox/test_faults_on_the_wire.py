@@ -7,7 +7,7 @@ import pytest
 
 from tests.sandbox.client import BODIES, MEETINGS, call, connect, get, receive_all, request_bytes, send
 from worker.sandbox import CONNECTION_FAULTS, CallKind, Fault, FaultStage, Sandbox
-from worker.sandbox.wire import WIRE_FAULTS
+from worker.sandbox.faults.wire import WIRE_FAULTS
 
 SLOW = 0.002
 

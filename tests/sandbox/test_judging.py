@@ -8,8 +8,8 @@ import pytest
 
 from tests.sandbox.client import BODIES, LOGIN, PATHS
 from worker.sandbox import AccessRules, CallKind
-from worker.sandbox.answers import HttpAnswer
-from worker.sandbox.judging import Effect, Judgement, ReadBack, ReceivedRequest, judge
+from worker.sandbox.api.answers import HttpAnswer
+from worker.sandbox.api.judging import Effect, Judgement, ReadBack, ReceivedRequest, judge
 
 ACCESS = AccessRules(closed=frozenset({"M39999"}), passwords={"M30002": "other", "M30003/order_token": "narrow"})
 

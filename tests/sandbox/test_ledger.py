@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.sandbox.client import call
 from worker.sandbox import CallKind, Ledger, running_sandbox
-from worker.sandbox.calls import ApiCall
-from worker.sandbox.judging import Effect, ReceivedRequest
+from worker.sandbox.api.calls import ApiCall
+from worker.sandbox.api.judging import Effect, ReceivedRequest
 
 NOW = datetime(2026, 12, 1, 8, 0, 0, 5_000, tzinfo=UTC)
 CALL = ApiCall(CallKind.COMEBACK, "M1", contact_id="ADR1")

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from worker.sandbox import CONNECTION_FAULTS, CallKind, Fault, Match, Rule, Script
-from worker.sandbox.script import FaultTarget, ScriptedFaults
+from worker.sandbox.faults.script import FaultTarget, ScriptedFaults
 
 COMEBACK = FaultTarget(CallKind.COMEBACK, "M1", "/Meeting/Comeback/M1/ADR1")
 NOTIFICATION = FaultTarget(CallKind.NOTIFICATION, "M2", "/User/Notify/M2")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.sandbox.client import BODIES, LOGIN, MEETINGS, PARTICIPANTS, PATHS, ask, call, get
 from worker.sandbox import CallKind, Latency, Sandbox, running_sandbox
-from worker.sandbox.times import STOCKHOLM
+from worker.sandbox.api.times import STOCKHOLM
 
 
 @pytest.mark.parametrize("kind", [CallKind.APPOINTMENT, CallKind.COMEBACK])

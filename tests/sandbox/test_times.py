@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from worker.sandbox.times import as_wall_clock, format_time, read_time, round_as_stored
+from worker.sandbox.api.times import as_wall_clock, format_time, read_time, round_as_stored
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 
 from tests.sandbox.client import MEETINGS, PATHS, call, get
 from worker.sandbox import CallKind, Fault, FaultStage, Sandbox
-from worker.sandbox.wire import WIRE_FAULTS
-from worker.sandbox.wrong_answers import BOMB, HUGE
+from worker.sandbox.faults.wire import WIRE_FAULTS
+from worker.sandbox.faults.wrong_answers import BOMB, HUGE
 
 STATUSES = {
     Fault.BAD_REQUEST: (400, False),

@@ -3,13 +3,13 @@
 It shares no code with the worker, as a foreign server would not.
 """
 
-from worker.sandbox.access import CLOSED, EXPIRED, FULL, PASSWORD, UNKNOWN, USER, AccessRules
-from worker.sandbox.calls import CallKind
-from worker.sandbox.faults import CONNECTION_FAULTS, Fault, FaultStage
+from worker.sandbox.api.access import CLOSED, EXPIRED, FULL, PASSWORD, UNKNOWN, USER, AccessRules
+from worker.sandbox.api.calls import CallKind
+from worker.sandbox.faults.fault import CONNECTION_FAULTS, Fault, FaultStage
+from worker.sandbox.faults.script import Match, Rule, Script
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import CreatedThing, Ledger, LedgerEntry
 from worker.sandbox.running import Sandbox, SandboxOptions, run_sandbox, running_sandbox
-from worker.sandbox.script import Match, Rule, Script
 from worker.sandbox.server import Certificate
 
 __all__ = [

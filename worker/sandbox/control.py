@@ -7,12 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from worker.sandbox.answers import HTML, HttpAnswer, json_answer
-from worker.sandbox.faults import CONNECTION_FAULTS, Fault
-from worker.sandbox.judging import ReceivedRequest
+from worker.sandbox.api.answers import HTML, HttpAnswer, json_answer
+from worker.sandbox.api.judging import ReceivedRequest
+from worker.sandbox.faults.fault import CONNECTION_FAULTS, Fault
+from worker.sandbox.faults.script import Script
 from worker.sandbox.ledger import Ledger
 from worker.sandbox.page import render_page
-from worker.sandbox.script import Script
 
 _PREFIX: Final = "/-/"
 _HOSTS: Final = frozenset({"127.0.0.1", "localhost"})

@@ -11,9 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
-from worker.sandbox.calls import ApiCall, CallKind
-from worker.sandbox.judging import Effect, ReceivedRequest
-from worker.sandbox.times import as_utc_text, as_wall_clock, round_as_stored
+from worker.sandbox.api.calls import ApiCall, CallKind
+from worker.sandbox.api.judging import Effect, ReceivedRequest
+from worker.sandbox.api.times import as_utc_text, as_wall_clock, round_as_stored
 
 IN_MEMORY: Final = ":memory:"
 

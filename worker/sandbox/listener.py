@@ -9,8 +9,8 @@ from typing import Any, Final
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import add_accept_handler
 
-from worker.sandbox.faults import Fault
-from worker.sandbox.wire import hang, reset
+from worker.sandbox.faults.fault import Fault
+from worker.sandbox.faults.wire import hang, reset
 
 LOOPBACK: Final = "127.0.0.1"
 _BACKLOG: Final = 1024

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from worker.sandbox.access import AccessRules
-from worker.sandbox.faults import Fault
+from worker.sandbox.api.access import AccessRules
+from worker.sandbox.faults.fault import Fault
+from worker.sandbox.faults.script import Script, ScriptedFaults, ScriptSource
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import IN_MEMORY, Ledger
 from worker.sandbox.listener import LOOPBACK, bind_loopback
-from worker.sandbox.script import Script, ScriptedFaults, ScriptSource
 from worker.sandbox.server import Certificate, Server
 from worker.sandbox.service import Service
 

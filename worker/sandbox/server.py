@@ -22,16 +22,16 @@ from tornado.httputil import (
 )
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
-from worker.sandbox.answers import HttpAnswer
+from worker.sandbox.api.answers import HttpAnswer
+from worker.sandbox.api.judging import ReceivedRequest
 from worker.sandbox.control import control, is_control
-from worker.sandbox.faults import Fault, FaultStage
-from worker.sandbox.judging import ReceivedRequest
+from worker.sandbox.faults.fault import Fault, FaultStage
+from worker.sandbox.faults.script import ActiveFault, Script, ScriptedFaults
+from worker.sandbox.faults.wire import WIRE_FAULTS, Sleep, act_out, reset
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import Ledger
 from worker.sandbox.listener import Listener
-from worker.sandbox.script import ActiveFault, Script, ScriptedFaults
 from worker.sandbox.service import Service
-from worker.sandbox.wire import WIRE_FAULTS, Sleep, act_out, reset
 from worker.tls import Socket
 
 _LARGEST_BODY: Final = 16 * 1024 * 1024

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from worker.sandbox.access import AccessRules
-from worker.sandbox.answers import HttpAnswer, json_answer
-from worker.sandbox.calls import READ_BACK_OF, ApiCall, CallKind, route
-from worker.sandbox.faults import Fault
-from worker.sandbox.judging import Effect, Judgement, ReadBack, ReceivedRequest, judge
+from worker.sandbox.api.access import AccessRules
+from worker.sandbox.api.answers import HttpAnswer, json_answer
+from worker.sandbox.api.calls import READ_BACK_OF, ApiCall, CallKind, route
+from worker.sandbox.api.judging import Effect, Judgement, ReadBack, ReceivedRequest, judge
+from worker.sandbox.api.times import format_time
+from worker.sandbox.faults.fault import Fault
+from worker.sandbox.faults.script import ActiveFault, FaultTarget, Script, ScriptedFaults
+from worker.sandbox.faults.wrong_answers import answer_under_fault
 from worker.sandbox.ledger import CreatedThing, Ledger
-from worker.sandbox.script import ActiveFault, FaultTarget, Script, ScriptedFaults
-from worker.sandbox.times import format_time
-from worker.sandbox.wrong_answers import answer_under_fault
 
 _UNANSWERED = frozenset(
     {

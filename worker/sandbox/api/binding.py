@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
-from worker.sandbox.answers import Complaint
-from worker.sandbox.calls import CallKind
-from worker.sandbox.times import read_time
+from worker.sandbox.api.answers import Complaint
+from worker.sandbox.api.calls import CallKind
+from worker.sandbox.api.times import read_time
 
 Values = Mapping[str, Any]
 _LARGEST_INTEGER: Final = 2**31 - 1

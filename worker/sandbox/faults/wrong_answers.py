@@ -9,9 +9,9 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from worker.sandbox.answers import JSON, HttpAnswer, html_answer, login_refused, message_answer
-from worker.sandbox.faults import Fault
-from worker.sandbox.script import ActiveFault
+from worker.sandbox.api.answers import JSON, HttpAnswer, html_answer, login_refused, message_answer
+from worker.sandbox.faults.fault import Fault
+from worker.sandbox.faults.script import ActiveFault
 
 HUGE: Final = 2 * 1024 * 1024
 BOMB: Final = 32 * 1024 * 1024

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from worker.sandbox.answers import Complaint
-from worker.sandbox.binding import Values
-from worker.sandbox.calls import CallKind
+from worker.sandbox.api.answers import Complaint
+from worker.sandbox.api.binding import Values
+from worker.sandbox.api.calls import CallKind
 
 PATTERNS: Final = ("Daily", "Weekly", "Monthly", "Yearly")
 DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")

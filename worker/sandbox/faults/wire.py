@@ -9,9 +9,9 @@ from typing import Final
 
 from tornado.iostream import IOStream, StreamClosedError
 
-from worker.sandbox.answers import JSON, HttpAnswer
-from worker.sandbox.faults import Fault
-from worker.sandbox.script import ActiveFault
+from worker.sandbox.api.answers import JSON, HttpAnswer
+from worker.sandbox.faults.fault import Fault
+from worker.sandbox.faults.script import ActiveFault
 
 Sleep = Callable[[float], Awaitable[None]]
 

@@ -7,11 +7,18 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
-from worker.sandbox.access import CLOSED, EXPIRED, FULL, AccessRules, id_exists
-from worker.sandbox.answers import Complaint, HttpAnswer, json_answer, login_refused, message_answer, validation_refused
-from worker.sandbox.binding import UnreadableBody, Values, bind_fields, parse_body
-from worker.sandbox.calls import ApiCall, CallKind, NoSuchPath, WrongMethod, route
-from worker.sandbox.validation import find_complaints
+from worker.sandbox.api.access import CLOSED, EXPIRED, FULL, AccessRules, id_exists
+from worker.sandbox.api.answers import (
+    Complaint,
+    HttpAnswer,
+    json_answer,
+    login_refused,
+    message_answer,
+    validation_refused,
+)
+from worker.sandbox.api.binding import UnreadableBody, Values, bind_fields, parse_body
+from worker.sandbox.api.calls import ApiCall, CallKind, NoSuchPath, WrongMethod, route
+from worker.sandbox.api.validation import find_complaints
 
 #: The beginning of the id that a call's new thing is given. An order's ticket is found, not made: its token is its id.
 _PREFIXES: Final = MappingProxyType(

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from worker.sandbox.calls import CallKind
-from worker.sandbox.faults import Fault, FaultStage
+from worker.sandbox.api.calls import CallKind
+from worker.sandbox.faults.fault import Fault, FaultStage
 
 _LONGEST: Final = 3600.0
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from worker.sandbox.calls import ApiCall
+from worker.sandbox.api.calls import ApiCall
 
 #: A login that opens nothing anywhere else, and says so.
 USER: Final = "sandbox-user"
