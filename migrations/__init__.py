@@ -21,7 +21,7 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Bring the database at `url` down to `revision` (`base`: no tables at all). What only newer columns held is lost."""
+    """Bring the database at `url` down to `revision` (`base`: no tables at all). The content of newer columns is lost."""
     from alembic import command
 
     command.downgrade(_config(url), revision)

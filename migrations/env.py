@@ -1,4 +1,4 @@
-"""Runs the revisions: in a transaction that waits for nobody long, one program at a time, on PostgreSQL and SQLite."""
+"""Runs the revisions: in a transaction that waits for no other one long, one program at a time, on PostgreSQL and SQLite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models import Base
 from worker import settings
 from worker.outbox import connect
 
-# Any number will do, as long as nobody else in this database uses it.
+# Any number will do, as long as no other program in this database uses it.
 _LOCK = 8_243_014_377
 
 

@@ -46,10 +46,10 @@ def _environments() -> None:
         "environments",
         sa.Column("id", sa.SmallInteger(), server_default="1", autoincrement=False, nullable=False),
         sa.Column("base_url", sa.String(200), nullable=False),
-        _moment("next_slot_at", now=True),
+        _moment("next_slot_at", default_now=True),
         _count("failures_in_row"),
         _moment("dispatched_at"),
-        _moment("created_at", now=True),
+        _moment("created_at", default_now=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_environments_only_one")),
         sa.CheckConstraint("failures_in_row >= 0", name=op.f("ck_environments_counts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_environments")),
@@ -67,7 +67,7 @@ def _feed_files() -> None:
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("rows_done", sa.BigInteger(), server_default="0", nullable=False),
         *(_count(name) for name in ("recorded", "revised", "requeued", "unchanged", "rejected")),
-        _moment("started_at", now=True),
+        _moment("started_at", default_now=True),
         _moment("finished_at"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_files")),
     )
@@ -87,7 +87,7 @@ def _rejected_rows() -> None:
         sa.Column("code", sa.String(40), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("remedy", sa.Text(), nullable=False),
-        _moment("created_at", now=True),
+        _moment("created_at", default_now=True),
         _moment("reported_at"),
         sa.ForeignKeyConstraint(["feed_file_id"], ["feed_files.id"], name=op.f("fk_rejected_rows_feed_file_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rejected_rows")),
@@ -106,7 +106,7 @@ def _holds() -> None:
         sa.Column("function_group", sa.String(40), server_default="", nullable=False),
         sa.Column("kind", sa.String(40), server_default="", nullable=False),
         _word("reason", "ck_holds_reason", _REASONS),
-        _moment("since", now=True),
+        _moment("since", default_now=True),
         _moment("until"),
         sa.Column("strikes", sa.Integer(), server_default="1", nullable=False),
         sa.Column("by", sa.String(100)),
@@ -159,7 +159,7 @@ def _what_is_wanted() -> list[sa.Column[object]]:
         _count("attempt"),
         _count("failures"),
         sa.Column("max_failures", sa.Integer(), server_default="12", nullable=False),
-        _moment("next_attempt_at", now=True),
+        _moment("next_attempt_at", default_now=True),
         _moment("send_after"),
         _moment("expires_at"),
         sa.Column("after_kind", sa.String(40)),
@@ -187,7 +187,7 @@ def _what_became_of_it() -> list[sa.Column[object]]:
         _moment("first_claimed_at"),
         _flag("cancel_asked"),
         _flag("needs_person"),
-        _moment("created_at", now=True),
+        _moment("created_at", default_now=True),
         _moment("finalized_at"),
         _moment("reported_at"),
     ]
@@ -252,7 +252,7 @@ def _attempts() -> None:
         sa.Column("operation_id", _ROW_ID, nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         _word("event", "ck_attempts_event", _EVENTS),
-        _moment("at", now=True),
+        _moment("at", default_now=True),
         sa.Column("seconds", sa.Float()),
         sa.Column("tries", sa.Integer()),
         sa.Column("written", sa.Boolean()),
@@ -271,8 +271,8 @@ def _attempts() -> None:
     _index("uq_attempts_sent", "attempts", "operation_id", "attempt", unique=True, where="event = 'sent'")
 
 
-def _moment(name: str, *, now: bool = False) -> sa.Column[object]:
-    return sa.Column(name, _MOMENT, server_default=sa.func.now() if now else None, nullable=not now)
+def _moment(name: str, *, default_now: bool = False) -> sa.Column[object]:
+    return sa.Column(name, _MOMENT, server_default=sa.func.now() if default_now else None, nullable=not default_now)
 
 
 def _count(name: str) -> sa.Column[object]:

@@ -93,7 +93,7 @@ ready = and_(
     not_expired,
     or_(Operation.send_again_until.is_(None), Operation.send_again_until > current_time),
 )
-"""The operation itself could be claimed: state, time, expiry, parent and fresh evidence allow it."""
+"""The operation itself could be claimed: its state, time, expiry, parent and permission allow it."""
 
 can_be_looked_up = and_(in_doubt, Operation.needs_person.is_(False))
 """The operation is in doubt, and Vitec can be asked about it."""
@@ -158,7 +158,7 @@ half_open_probe = (
     .where(_probed_lane.customer_id == bindparam("lane_customer"), _probed_lane.kind == bindparam("lane_kind"))
     .limit(1)
 )
-"""The operation sent or looked up in a scope that comes out of a hold and covers the lane: all others wait for it."""
+"""The operation sent or looked up in a scope that comes out of a hold and covers the lane: every other operation there waits."""
 
 look_ups_of_doubt: ScalarSelect[int] = (
     select(func.count(Attempt.id))

@@ -54,7 +54,7 @@ class SqlClock:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database, whose clock decides, and its sending hours. Passed first to every function of the outbox."""
+    """A database and its sending hours. Passed first to every function of the outbox that opens a transaction."""
 
     engine: Engine
     hours: SendingHours = field(default_factory=SendingHours)
@@ -72,7 +72,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One transaction that only reads, and holds nobody up."""
+        """One transaction that only reads, and lets no other one wait."""
         with self.engine.connect() as plain:
             connection = plain.execution_options(sqlite_begin="DEFERRED")
             with connection.begin():
@@ -108,7 +108,7 @@ def connect(url: str, *, pool_size: int = 5, lock_timeout: float = 5.0) -> Engin
 
 
 def _ask_the_rested(engine: Engine) -> None:
-    """What the pool's own ping does, but only for connections that have rested: it costs a round trip each time."""
+    """Ping as the pool itself would, but only connections that have rested: a ping costs a round trip each time."""
 
     @event.listens_for(engine, "checkin")
     def note(connection: Any, record: ConnectionPoolEntry) -> None:

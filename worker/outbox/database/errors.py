@@ -1,6 +1,6 @@
-"""Transactions that are run again: those that lost to another one, and those whose database is away.
+"""Transactions that are run again: after losing to another one, or while the database is unavailable.
 
-A transaction that lost has been rolled back, surely. One whose database went away may have been committed: its caller
+A transaction that lost has been rolled back, surely. If the database went away, it may have been committed: its caller
 must allow for both.
 """
 

@@ -21,9 +21,9 @@ class Window:
     @classmethod
     def of(cls, written: str) -> Self:
         """Read `08:00-20:00`. Raises ValueError with the remedy."""
-        found = _WRITTEN.fullmatch(written)
+        matched = _WRITTEN.fullmatch(written)
         try:
-            first, second, third, fourth = (int(number) for number in found.groups()) if found else (0, 0, 0, 0)
+            first, second, third, fourth = (int(number) for number in matched.groups()) if matched else (0, 0, 0, 0)
             window = cls(time(first, second), time(third, fourth))
         except ValueError:
             window = cls(time(0), time(0))

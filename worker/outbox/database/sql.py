@@ -123,29 +123,29 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def as_json_parameter(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The parameter that carries the rows."""
+    """Put the rows into the parameter that `json_table` reads."""
     return {DOCUMENT: to_json(list(rows)).decode()}
 
 
 def as_ids_parameter(ids: Iterable[int]) -> dict[str, str]:
-    """The parameter that names rows, for `also_among`."""
+    """Put the ids into the parameter that `with_ids` reads."""
     return {IDS: to_json(list(ids)).decode()}
 
 
 def json_table(dialect: str, name: str, columns: Mapping[str, TypeEngine[Any]]) -> FromClause:
-    """The document as a table with the given columns; a key that a row lacks is NULL."""
+    """Read the document as a table with the given columns; a key that a row lacks is NULL."""
     if dialect == "postgresql":
         # As JSONB it is made into a document of another form first: 22 settlements take half as long again.
         document = func.json_to_recordset(bindparam(DOCUMENT, type_=Text).cast(JSON))
         typed = [column(key, kind) for key, kind in columns.items()]
         return document.table_valued(*typed, name=name).render_derived(name=name, with_types=True)
-    each = func.json_each(bindparam(DOCUMENT, type_=Text)).table_valued("value", name="each_row")
-    picked = [func.json_extract(each.c.value, f"$.{key}", type_=kind).label(key) for key, kind in columns.items()]
-    return select(*picked).select_from(each).subquery(name)
+    row = func.json_each(bindparam(DOCUMENT, type_=Text)).table_valued("value", name="each_row")
+    values = [func.json_extract(row.c.value, f"$.{key}", type_=kind).label(key) for key, kind in columns.items()]
+    return select(*values).select_from(row).subquery(name)
 
 
 def with_ids(dialect: str, id_: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """That the row's id is one of those that are named, beside a join with the document by that id.
+    """The row's id is among the ids of the parameter; a condition beside a join with the document by that id.
 
     As an array, for PostgreSQL: it then can do nothing but find the rows by their ids, in their order. Joined with the
     document only, it reads a table that it takes for small from end to end, and goes on doing so for as long as it keeps
@@ -192,7 +192,7 @@ def cached_statement(compose: Callable[P, S]) -> Callable[P, S]:
 
 
 def pick_unlocked(ids: Select[Any]) -> Select[Any]:
-    """Lock the operations whose ids the query gives, pass over those that another transaction has locked.
+    """Lock the operations with the ids that the query gives; pass over those that another transaction has locked.
 
     The ids come from a materialized expression: as a subquery with a limit, another plan may run it once per row.
     """
@@ -205,14 +205,14 @@ def pick_unlocked(ids: Select[Any]) -> Select[Any]:
 
 
 def without_index(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """That it holds, for rows that have been picked: said so that no partial index can be chosen by it.
+    """The condition itself, for rows that have been picked: worded so that no partial index can be chosen by it.
 
     Where nothing had been waiting when PostgreSQL last counted, it believes that the index of all that waits holds one
-    row. It then read the whole of it for each claim, 20,000 rows for 25, to find those whose ids it had been given.
+    row. It then read the whole of it for each claim, 20,000 rows for 25, to find those with the ids that it had been given.
     """
     return case((condition, true()), else_=false())
 
 
 def insert_if_new(dialect: str, table: Any, key: Sequence[str] | None = None) -> Any:
-    """An INSERT that leaves out rows whose key (None: any unique key) is there already."""
+    """Compose an INSERT that leaves out a row if its key (None: any unique key) is there already."""
     return _INSERT[dialect](table).on_conflict_do_nothing(index_elements=key)

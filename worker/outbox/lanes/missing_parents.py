@@ -36,7 +36,7 @@ without_parent_code = func.nullif(func.nullif(Operation.error_code, MISSING), CI
 def report_missing(db: Database, older_than: float) -> int:
     """Report rows in the results that have waited in vain for more than `older_than` seconds. Returns how many are new.
 
-    A row whose parent has come is no longer called missing. 0 seconds: nothing is ever reported.
+    Once a row's parent has come, it is no longer called missing. 0 seconds: nothing is ever reported.
     """
     if older_than <= 0:
         return 0

@@ -173,7 +173,7 @@ def give_back_lane(connection: Connection, customer_id: str, kind: str, raised: 
 def release_turn(db: Database, turn: Turn) -> None:
     """Give the turn back, unless another worker has taken it over.
 
-    The lane is locked first: every row is then visible whose enqueuer has not yet woken the lane.
+    The lane is locked first: every row is then visible if its enqueuer has not yet woken the lane.
     """
     with db.write() as connection:
         if lock_lane(connection, turn):

@@ -63,7 +63,7 @@ class OperationFacts:
     look_ups: int
     """Look-ups of the present doubt."""
     look_up_detail: str | None
-    """What the latest look-up of the present attempt found."""
+    """The finding of the latest look-up of the present attempt."""
     parent_id: int | None
     """The operation it comes after; None: it has ended, comes after none, or after one that is not known."""
     parent: "OperationFacts | None"

@@ -17,7 +17,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class OperationFilter:
-    """Which operations. An empty part does not narrow; several values of one part are alternatives."""
+    """Narrows a list of operations. An empty part lets all through; several values of one part are alternatives."""
 
     states: frozenset[State] = frozenset()
     kinds: frozenset[str] = frozenset()
@@ -29,7 +29,7 @@ class OperationFilter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it lets everything through."""
+        """Tell whether it lets everything through."""
         return self == OperationFilter()
 
 
@@ -53,16 +53,19 @@ def parse_reference(text: str) -> Reference | None:
 
 def find_ids(db: Database, references: Sequence[Reference], feed: str = "crm") -> list[int | None]:
     """Give the operations' ids in the order of the references; None for one that names none."""
-    numbers = {one.id for one in references if one.id is not None}
-    keys = {(one.kind, one.source_id) for one in references if one.id is None}
+    numbers = {reference.id for reference in references if reference.id is not None}
+    keys = {(reference.kind, reference.source_id) for reference in references if reference.id is None}
     by_number, by_key = Operation.id.in_(numbers), tuple_(Operation.kind, Operation.source_id).in_(keys)
     columns = select(Operation.id, Operation.kind, Operation.source_id)
     with db.read() as connection:
-        known = set(connection.scalars(select(Operation.id).where(by_number))) if numbers else set()
-        named = connection.execute(columns.where(Operation.feed == feed, by_key)).all() if keys else []
-    ids: dict[int | tuple[str, str], int] = {(row.kind, row.source_id): row.id for row in named}
-    ids |= {id_: id_ for id_ in known}
-    return [ids.get((one.kind, one.source_id) if one.id is None else one.id) for one in references]
+        valid_numbers = connection.scalars(select(Operation.id).where(by_number)).all() if numbers else []
+        rows = connection.execute(columns.where(Operation.feed == feed, by_key)).all() if keys else []
+    id_by_key = {(row.kind, row.source_id): row.id for row in rows}
+    id_by_number = {number: number for number in valid_numbers}
+    return [
+        id_by_key.get((reference.kind, reference.source_id)) if reference.id is None else id_by_number.get(reference.id)
+        for reference in references
+    ]
 
 
 _LISTED = (
@@ -170,8 +173,8 @@ def read_operation(db: Database, operation_id: int) -> OperationDetails | None:
 
 def _holds_over(connection: Connection, row: RowMapping) -> Sequence[RowMapping]:
     lane = and_(Lane.customer_id == row["customer_id"], Lane.kind == row["kind"])
-    held = select(Hold.__table__).join(Lane, and_(lane, covers(Hold, Lane))).order_by(Hold.since)
-    return connection.execute(held).mappings().all()
+    holds = select(Hold.__table__).join(Lane, and_(lane, covers(Hold, Lane))).order_by(Hold.since)
+    return connection.execute(holds).mappings().all()
 
 
 def _parent(connection: Connection, row: RowMapping) -> RowMapping | None:

@@ -1,4 +1,4 @@
-"""How the whole stands, at a glance: what waits, what is in doubt, what is held, who is at work, what came in."""
+"""The state of the whole at a glance: operations by state, lanes that wait, holds, living turns, the latest files."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Overview:
     turns: Sequence[RowMapping]
     files: Sequence[RowMapping]
     unreported: int
-    """Operations whose present verdict the CRM has not been told."""
+    """Operations with a verdict that the CRM has not been told."""
     unreported_rejected: int
 
 
@@ -60,7 +60,7 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
         due = connection.execute(
             select(func.min(Lane.due_at).label("since"), func.count().label("lanes")).where(lane_is_due)
         ).one()
-        lost, lost_since_ = count_in_vain(connection)
+        lost, lost_since = count_in_vain(connection)
         return Overview(
             at=read_current_time(connection),
             base_url=environment.base_url if environment else None,
@@ -71,7 +71,7 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             held=_held(connection),
             need_person=_count(connection, needs_person),
             lost=lost,
-            lost_since=lost_since_,
+            lost_since=lost_since,
             holds=_holds(connection),
             turns=_turns(connection),
             files=_files(connection),

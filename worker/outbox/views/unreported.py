@@ -14,7 +14,7 @@ PAGE = 1_000
 
 
 def unreported_operations(db: Database, *, feed: str | None = None, everything: bool = False) -> Iterator[Row[Any]]:
-    """Operations whose verdict is new to the CRM, in doubt and waiting in vain included; or all, in whatever state."""
+    """Read operations with a verdict that is new to the CRM, in doubt and in vain waiting included; or all, in any state."""
     query = (
         select(
             Operation.id,
@@ -46,7 +46,7 @@ def unreported_operations(db: Database, *, feed: str | None = None, everything: 
 def unreported_rejections(
     db: Database, *, feed: str | None = None, file: str | None = None, everything: bool = False
 ) -> Iterator[Row[Any]]:
-    """Rows that could not be recorded, of which the CRM has not been told; or all of them."""
+    """Read rejected rows of which the CRM has not been told; or all of them."""
     query = (
         select(
             RejectedRow.id,
