@@ -12,8 +12,7 @@ from bench.backlog import KIND
 from models import State
 from worker.decide import Settlement
 from worker.outbox.exchange import rescue
-from worker.outbox.exchange.capacity import TurnPolicy
-from worker.outbox.exchange.claim import FROM_START
+from worker.outbox.exchange.claim import FROM_START, TurnPolicy
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.exchange.settle import Finished
 from worker.outbox.lanes import turns
@@ -73,7 +72,7 @@ def serve_turn(db: Database, turn: Turn, limit: int) -> int:
     finished: list[Finished] = []
     cursor = FROM_START
     while True:
-        exchanged = exchange(db, turn, finished, BATCH if settled < limit else 0, policy, place=cursor)
+        exchanged = exchange(db, turn, finished, BATCH if settled < limit else 0, policy, cursor=cursor)
         settled, cursor = settled + len(exchanged.claimed), exchanged.cursor
         finished = [_as_succeeded(claimed.id, claimed.attempt) for claimed in exchanged.claimed]
         if not finished:

@@ -19,7 +19,7 @@ UNCLEAR = LookUpResult(Presence.UNCLEAR, "several are there")
 
 
 def states(sighting: LookUpResult, doubt: Doubt, *, answered: bool = True) -> tuple[State, bool, bool]:
-    conclusion = conclude(sighting, doubt, answered=answered, patience=Patience(unclear=3, all=12))
+    conclusion = conclude(sighting, doubt, answered=answered, patience=Patience(unclear=3, look_ups=12))
     return conclusion.state, conclusion.absent, conclusion.needs_person
 
 

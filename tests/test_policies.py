@@ -27,7 +27,7 @@ def test_every_number_about_holds_reaches_its_own_ladder() -> None:
             breaker_failures=7,
             vitec_in_flight=8,
         )
-    ).ladders
+    ).hold_policy
     pairs = [(ladder.first, ladder.cap) for ladder in (ladders.barred, ladders.throttled, ladders.unavailable)]
     assert (pairs, ladders.breaker_failures) == ([(1, 2), (3, 4), (5, 6)], 7)
 

@@ -64,7 +64,7 @@ def decide(db: Database, id_: int, wish: Wish) -> DecisionReport:
 
 def why(report: DecisionReport) -> str:
     """Give the only refusal's reason; nothing was done."""
-    assert report.done == ()
+    assert report.carried_out == ()
     (refusal,) = report.refused
     return refusal.why
 
@@ -99,7 +99,7 @@ def test_each_decision_in_each_state_is_carried_out_or_refused(db: Database, wis
         assert why(report)
         assert row(db, id_) == before
     else:
-        assert [(one.id, one.was, one.state) for one in report.done] == [(id_, state, expected)]
+        assert [(one.id, one.was, one.state) for one in report.carried_out] == [(id_, state, expected)]
         assert row(db, id_).state is expected
 
 
@@ -165,7 +165,7 @@ def test_an_expired_operation_needs_a_new_expiry(db: Database, wish: type[Requeu
     for expiry, expected in ((Expiry(until=LATER), LATER), (Expiry(never=True), None)):
         id_ = made(db, state, expires_at=MOMENT)
         assert "expire at once" in why(decide(db, id_, wish()))
-        assert decide(db, id_, wish(expiry)).done
+        assert decide(db, id_, wish(expiry)).carried_out
         assert row(db, id_).expires_at == expected
 
 
@@ -180,7 +180,7 @@ def test_a_child_is_requeued_after_its_parent(db: Database) -> None:
     child = made(db, State.FAILED, after_kind="comeback", after_source_id="P")
     assert "comes after is failed" in why(decide(db, child, Requeue()))
     decide(db, parent, Requeue())
-    assert decide(db, child, Requeue()).done
+    assert decide(db, child, Requeue()).carried_out
 
 
 def test_a_cancel_in_flight_is_asked_once(db: Database) -> None:
@@ -249,7 +249,7 @@ def test_rows_decided_in_batches_are_judged_one_by_one(db: Database, monkeypatch
     monkeypatch.setattr(reconciling, "BATCH", 2)
     ids = [made(db, state) for state in (State.FAILED, State.PENDING, State.CANCELLED, State.SUCCEEDED, State.FAILED)]
     report = reconciling.carry_out(db, ids, Requeue(), ANNA)
-    assert [one.id for one in report.done] == [ids[0], ids[2], ids[4]]
+    assert [one.id for one in report.carried_out] == [ids[0], ids[2], ids[4]]
     assert [one.id for one in report.refused] == [ids[1], ids[3]]
 
 

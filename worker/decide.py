@@ -57,14 +57,14 @@ def full_jitter(seconds: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """How long to wait after the n-th failure: `first` s, doubling up to `cap` s, then fully jittered."""
+    """How long to wait after the n-th failure, or for the n-th hold in a row: `first` s, doubling up to `cap` s."""
 
     first: float = 30.0
     cap: float = 6 * 3600.0
 
-    def after(self, failures: int, jitter: Jitter = full_jitter) -> float:
-        """Seconds to wait after so many failures (1 or more)."""
-        return jitter(min(self.cap, self.first * 2.0 ** min(failures - 1, 40)))
+    def seconds(self, count: int) -> float:
+        """Give the whole waiting time after so many (1 or more)."""
+        return min(self.cap, self.first * 2.0 ** min(count - 1, 40))
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ def _retry_or_exhaust(
     return Settlement(
         State.RETRYABLE,
         attempt_state,
-        delay=facts.backoff.after(failures, jitter) if counts else SOON,
+        delay=jitter(facts.backoff.seconds(failures)) if counts else SOON,
         failures=int(counts),
         code=outcome.code,
         detail=outcome.detail,

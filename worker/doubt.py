@@ -12,7 +12,7 @@ class Patience:
     """How often to ask before a person must: `unclear` answers that prove nothing, and `all` look-ups of one doubt."""
 
     unclear: int = 3
-    all: int = 12
+    look_ups: int = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Conclusion:
 def conclude(sighting: LookUpResult, doubt: Doubt, *, answered: bool, patience: Patience) -> Conclusion:
     """Draw the conclusion. `answered`: Vitec gave an answer at all; a look-up that failed says nothing of the doubt."""
     if doubt.contested:
-        return _still(doubt, "another operation like it is under way: nothing can be concluded", patience.all)
+        return _still(doubt, "another operation like it is under way: nothing can be concluded", patience.look_ups)
     match sighting.presence:
         case Presence.PRESENT if doubt.claimed_by_another:
             why = "it is there, but may be what another operation made"
@@ -60,7 +60,7 @@ def conclude(sighting: LookUpResult, doubt: Doubt, *, answered: bool, patience: 
         case Presence.ABSENT:
             return Conclusion(State.IN_DOUBT, sighting.why, absent=True)
         case Presence.UNCLEAR:
-            return _still(doubt, sighting.why, patience.unclear if answered else patience.all)
+            return _still(doubt, sighting.why, patience.unclear if answered else patience.look_ups)
         case _:
             assert_never(sighting.presence)
 

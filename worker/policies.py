@@ -4,8 +4,8 @@ from worker.decide import Backoff, RetryPolicy, Settlement, decide
 from worker.doubt import Patience
 from worker.kind import OnDoubt
 from worker.kinds import KIND_BY_NAME
-from worker.outbox.exchange.capacity import TurnPolicy
-from worker.outbox.exchange.holds import HoldPolicy, Ladder
+from worker.outbox.exchange.claim import TurnPolicy
+from worker.outbox.exchange.holds import HoldPolicy
 from worker.outbox.exchange.late_answers import WORKER_DIED
 from worker.outbox.exchange.look_ups import LookUpPolicy
 from worker.outbox.exchange.rescue import DeadWorkerPolicy
@@ -30,14 +30,14 @@ def turn_policy(settings: Settings) -> TurnPolicy:
         lease=settings.vitec_timeout + settings.lease_margin,
         outlast=settings.vitec_timeout + settings.claim_margin,
         in_flight=settings.vitec_in_flight,
-        ladders=HoldPolicy(
-            barred=Ladder(settings.hold_barred, settings.hold_barred_cap),
-            throttled=Ladder(settings.hold_throttled, settings.hold_throttled_cap),
-            unavailable=Ladder(settings.hold_unavailable, settings.hold_unavailable_cap),
+        hold_policy=HoldPolicy(
+            barred=Backoff(settings.hold_barred, settings.hold_barred_cap),
+            throttled=Backoff(settings.hold_throttled, settings.hold_throttled_cap),
+            unavailable=Backoff(settings.hold_unavailable, settings.hold_unavailable_cap),
             breaker_failures=settings.breaker_failures,
         ),
         look_ups=LookUpPolicy(
-            settings.look_up_gap, Patience(unclear=settings.look_up_unclear, all=settings.look_up_tries)
+            settings.look_up_gap, Patience(unclear=settings.look_up_unclear, look_ups=settings.look_up_tries)
         ),
     )
 

@@ -101,17 +101,17 @@ class Refusal:
 class DecisionReport:
     """What became of the decisions, and the kinds to ring for."""
 
-    done: tuple[Done, ...] = ()
+    carried_out: tuple[Done, ...] = ()
     refused: tuple[Refusal, ...] = ()
 
     @property
     def kinds(self) -> frozenset[str]:
         """The kinds with something new to do."""
-        return frozenset(one.kind for one in self.done if one.state in WAITING)
+        return frozenset(one.kind for one in self.carried_out if one.state in WAITING)
 
     def __add__(self, other: "DecisionReport") -> "DecisionReport":
         """Both, in this order."""
-        return DecisionReport(self.done + other.done, self.refused + other.refused)
+        return DecisionReport(self.carried_out + other.carried_out, self.refused + other.refused)
 
 
 _Judged = tuple[OperationStatus, Decision | Refusal]
@@ -134,7 +134,7 @@ def _decide_batch(db: Database, ids: Sequence[int], wish: Wish, who: Decider) ->
         return DecisionReport(refused=tuple(_taken(id_, None) for id_ in ids))
     customers = {one.id: one.customer_id for one, _ in judged}
     report = _report(ids, judged, moved)
-    turns.wake_lanes(db, {(customers[one.id], one.kind) for one in report.done if one.state in WAITING} | freed)
+    turns.wake_lanes(db, {(customers[one.id], one.kind) for one in report.carried_out if one.state in WAITING} | freed)
     return report
 
 
@@ -142,9 +142,9 @@ def _decide_once(
     db: Database, ids: Sequence[int], wish: Wish, who: Decider
 ) -> tuple[list[_Judged], frozenset[int], frozenset[LaneKey]]:
     """One whole transaction: what was judged of each, which were moved, and the lanes of what came after them."""
-    now = db.clock.now()
+    at = db.clock.now()
     with db.write() as connection:
-        standing = decisions.lock_operations(connection, now, ids)
+        standing = decisions.lock_operations(connection, at, ids)
         owners = {
             one.id: decisions.owner_of(connection, one, wish.remote_id)
             for one in standing
@@ -152,7 +152,7 @@ def _decide_once(
         }
         judged = [(one, judge(wish, one, who, owners.get(one.id))) for one in standing]
         decided = [(one, verdict) for one, verdict in judged if isinstance(verdict, Decision)]
-        moved = decisions.write_decisions(connection, now, decided)
+        moved = decisions.write_decisions(connection, at, decided)
         revised = [one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)]
         if revised:
             apply_revisions(connection, revised)

@@ -15,7 +15,7 @@ from worker.explaining import Limits
 from worker.outbox import Database
 from worker.outbox.database.sending_hours import SendingHours
 from worker.outbox.exchange import rate_limit
-from worker.outbox.exchange.capacity import TurnPolicy
+from worker.outbox.exchange.claim import TurnPolicy
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.lanes import environments, turns
 from worker.outbox.lanes.turns import Turn

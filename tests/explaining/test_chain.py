@@ -277,6 +277,6 @@ def test_every_command_that_is_offered_is_accepted(db: Database, state: State, o
     for arguments, wish in WISHES.items():
         command = f"vitec-sync {arguments.format(operation_id)}"
         if command in offered:
-            assert reconciling.carry_out(db, [make(db, state, **overrides)], wish, Decider("anna")).done
+            assert reconciling.carry_out(db, [make(db, state, **overrides)], wish, Decider("anna")).carried_out
             offered.remove(command)
     assert offered == []

@@ -1,12 +1,10 @@
-"""The guards of rules 8 to 17: the exchange."""
+"""The guards of rules 8 to 17, but for 11: the exchange and the database under it."""
 
 from tests.guards.guard import Guard
 
 EXCHANGE = "worker/outbox/exchange/exchange.py"
-ROOM = "worker/outbox/exchange/capacity.py"
 LANES = "worker/outbox/lanes/turns.py"
 TURN = "worker/delivery/turn.py"
-ENDING = "worker/delivery/ending.py"
 LIMITS = "worker/delivery/start_limits.py"
 IN_HAND = "worker/delivery/in_hand.py"
 ERRORS = "worker/outbox/database/errors.py"
@@ -15,8 +13,6 @@ _LOCKS_TEST = "tests/outbox/exchange/test_locks.py::"
 _EXCHANGE_TEST = "tests/outbox/exchange/test_exchange.py::"
 _DATABASE_TEST = "tests/outbox/database/test_database.py::"
 _SETTLING_TEST = "tests/outbox/exchange/test_settle.py::"
-_PACE_TEST = "tests/outbox/exchange/test_rate_limit.py::"
-_ROOM_TEST = "tests/outbox/exchange/test_look_up_capacity.py::"
 
 GUARDS = (
     Guard(
@@ -55,7 +51,7 @@ GUARDS = (
         8,
         "an ended lease claims nothing",
         EXCHANGE,
-        "    if not room.alive:\n        return ExchangeResult(owns_lane=False, moved=moved)\n",
+        "    if not capacity.lease_stands:\n        return ExchangeResult(owns_lane=False, moved=moved)\n",
         "",
         f"{_EXCHANGE_TEST}test_an_ended_lease_claims_nothing",
     ),
@@ -71,8 +67,8 @@ GUARDS = (
         8,
         "finished attempts are settled even if the lane is lost",
         EXCHANGE,
-        "moved = _settle(connection, now, finished, looked_up, terms)",
-        "moved = _settle(connection, now, finished, looked_up, terms) if mine else {}",
+        "if finished or looked_up else {}",
+        "if owns_lane and (finished or looked_up) else {}",
         f"{_EXCHANGE_TEST}test_a_lost_lane_is_settled_but_not_claimed_from",
     ),
     Guard(
@@ -87,8 +83,8 @@ GUARDS = (
         10,
         "a lease too short for the request is renewed first",
         EXCHANGE,
-        "    if not room.lasts:\n",
-        "    if not room.alive:\n",
+        "    if not capacity.lease_suffices:\n",
+        "    if not capacity.lease_stands:\n",
         f"{_EXCHANGE_TEST}test_a_short_lease_is_renewed_before_the_claim",
     ),
     Guard(
@@ -98,118 +94,6 @@ GUARDS = (
         "if self.claim_margin >= self.lease_margin:",
         "if self.claim_margin >= self.lease_margin + 1000:",
         "tests/test_settings.py::test_settings_that_would_break_a_promise_are_refused",
-    ),
-    Guard(
-        11,
-        "the environment limits the rows in flight",
-        ROOM,
-        "min(terms.in_flight - row.in_flight, share -",
-        "min(terms.in_flight, share -",
-        f"{_EXCHANGE_TEST}test_the_in_flight_limit_holds_for_all_lanes_together",
-    ),
-    Guard(
-        11,
-        "living turns share that limit",
-        ROOM,
-        "share - row.own",
-        "terms.in_flight",
-        "tests/outbox/exchange/test_capacity.py::test_living_turns_share_the_environments_limit",
-    ),
-    Guard(
-        11,
-        "no more turns than shares",
-        "worker/outbox/lanes/turns.py",
-        ', _living_turns < bindparam("at_most", type_=Integer))',
-        ")",
-        "tests/outbox/exchange/test_capacity.py::test_no_more_turns_live_than_requests_are_allowed_at_once",
-    ),
-    Guard(
-        11,
-        "a turn without a share ends",
-        ENDING,
-        "result.share == 0 and not in_flight",
-        "False",
-        "tests/delivery/test_ending.py::test_a_turn_without_a_share_ends_at_once",
-    ),
-    Guard(
-        11,
-        "turns are counted under the environment's lock",
-        EXCHANGE,
-        "of=(Environment, Lane)",
-        "of=Lane",
-        f"{_LOCKS_TEST}test_two_exchanges_at_once_share_the_environments_limit",
-    ),
-    Guard(
-        11,
-        "after a hold a single probe goes first",
-        ROOM,
-        "    if row.holds and most > 0:\n        most = min(most, _first_goes(connection, turn))\n",
-        "",
-        "tests/outbox/exchange/test_holds.py::test_after_a_hold_one_probe_is_sent_until_a_success",
-    ),
-    Guard(
-        11,
-        "a look-up under way takes capacity",
-        ROOM,
-        '(sent + asked).label("in_flight")',
-        'sent.label("in_flight")',
-        f"{_ROOM_TEST}test_look_ups_of_all_lanes_keep_the_environments_limit",
-    ),
-    Guard(
-        11,
-        "a look-up may be the probe after a hold",
-        "worker/outbox/predicates.py",
-        "union_all(_operations.where(in_flight), _operations.where(look_up_running))",
-        "_operations.where(in_flight)",
-        f"{_ROOM_TEST}test_after_a_hold_sends_wait_for_the_probing_look_up",
-    ),
-    Guard(
-        11,
-        "no slot is given twice",
-        "worker/outbox/exchange/rate_limit.py",
-        ".where(Environment.id == 1).with_for_update(key_share=True)",
-        ".where(Environment.id == 1)",
-        f"{_PACE_TEST}test_two_workers_never_get_the_same_slot",
-    ),
-    Guard(
-        11,
-        "no slot is reserved long before its time",
-        "worker/outbox/exchange/rate_limit.py",
-        "count = min(most, 1 + floor((HORIZON - start) * rate + 1e-6))",
-        "count = most",
-        f"{_PACE_TEST}test_no_slot_is_reserved_long_before_its_time",
-    ),
-    Guard(
-        11,
-        "without a pace no slot is touched",
-        LIMITS,
-        "        if not self.rate:\n            return free\n",
-        "",
-        "tests/delivery/test_ending.py::test_without_a_pace_no_slot_is_touched",
-    ),
-    Guard(
-        11,
-        "a paced turn settles its results before it ends",
-        LIMITS,
-        "if slots is None and not hand.has_results:",
-        "if slots is None:",
-        "tests/delivery/test_start_limits.py::test_a_turn_settles_everything_before_it_reports_nothing_left",
-    ),
-    Guard(
-        11,
-        "no slot is asked for beyond the turn's share",
-        LIMITS,
-        "usable = min(free, max(1, self.share - len(hand.in_flight)))",
-        "usable = free",
-        "tests/delivery/test_start_limits.py::test_a_turn_reserves_no_more_slots_than_its_share",
-    ),
-    Guard(
-        11,
-        "no slot is reserved for a row that is not there",
-        LIMITS,
-        "useful = min(free, rate_limit.count_ready(self.db, self.turn, free, cursor))",
-        "useful = free",
-        "tests/delivery/test_start_limits.py::test_a_turn_reserves_as_many_slots_as_it_sends_requests",
     ),
     Guard(
         12,

@@ -10,8 +10,7 @@ from tests.clock import FixedClock
 from worker.decide import Settlement
 from worker.kind import LookUpResult, Presence
 from worker.outbox import Database
-from worker.outbox.exchange.capacity import TurnPolicy
-from worker.outbox.exchange.claim import Claimed
+from worker.outbox.exchange.claim import Claimed, TurnPolicy
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished

@@ -9,8 +9,7 @@ from models import Hold, Lane, Operation, State
 from tests import factory
 from worker.decide import Settlement
 from worker.outbox import Database
-from worker.outbox.exchange.capacity import TurnPolicy
-from worker.outbox.exchange.claim import Claimed
+from worker.outbox.exchange.claim import Claimed, TurnPolicy
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.settle import Finished
 from worker.outbox.lanes import turns

@@ -18,7 +18,7 @@ from tests.properties.workers import Job, Violation, Worker, World
 from worker.decide import Backoff, RetryPolicy
 from worker.doubt import Patience
 from worker.outbox import Database
-from worker.outbox.exchange.capacity import TurnPolicy
+from worker.outbox.exchange.claim import TurnPolicy
 from worker.outbox.exchange.look_ups import LookUpPolicy
 from worker.reconciling import Cancel, Delivered, Expiry, GiveUp, Requeue, SendAgain, Wish
 
@@ -64,7 +64,7 @@ class Histories(RuleBasedStateMachine):
         conditions = self.conditions
         clock = FixedClock()
         policy = RetryPolicy(Backoff(30.0, 300.0), quiet=conditions.quiet)
-        terms = TurnPolicy(in_flight=3, look_ups=LookUpPolicy(conditions.gap, Patience(unclear=3, all=6)))
+        terms = TurnPolicy(in_flight=3, look_ups=LookUpPolicy(conditions.gap, Patience(unclear=3, look_ups=6)))
         self.office = Office(World(Database(clock.rule(self.engine)), clock, Vitec(), policy, terms, conditions.switch))
         self.office.clear_database()
         self.standing: dict[int, Any] = {}

@@ -122,7 +122,7 @@ class Office:
             GiveUp: vitec.will_act(operation),
             Delivered: vitec.times_acted(operation, current_time) == 0,
         }
-        if report.done and wrong.get(type(wish), False):
+        if report.carried_out and wrong.get(type(wish), False):
             self._excuse(operation)
 
     def _excuse(self, operation: int) -> None:

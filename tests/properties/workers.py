@@ -21,8 +21,7 @@ from worker.kind import LookUpResult, Presence
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.exchange import rescue
-from worker.outbox.exchange.capacity import TurnPolicy
-from worker.outbox.exchange.claim import Claimed
+from worker.outbox.exchange.claim import Claimed, TurnPolicy
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished

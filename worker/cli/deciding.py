@@ -212,15 +212,15 @@ def _print_report(report: DecisionReport, *, as_json: bool) -> None:
     ring_workers(report.kinds)
     if as_json:
         terminal.as_json(_as_data(report))
-    elif len(report.done) > 20:
-        terminal.line(f"{terminal.count(len(report.done), 'operation')} {_DONE[report.done[0].verb]}.")
+    elif len(report.carried_out) > 20:
+        terminal.line(f"{terminal.count(len(report.carried_out), 'operation')} {_DONE[report.carried_out[0].verb]}.")
     else:
-        for decision in report.done:
+        for decision in report.carried_out:
             terminal.line(f"{decision.id} ({decision.kind}:{decision.source_id}) {_DONE[decision.verb]}.")
     for refusal in report.refused:
         terminal.error(f"{refusal.id}: {refusal.why} {refusal.remedy.replace('ID', str(refusal.id))}")
     if report.refused:
-        raise typer.Exit(3 if report.done else 1)
+        raise typer.Exit(3 if report.carried_out else 1)
 
 
 def _as_data(report: DecisionReport) -> dict[str, object]:
@@ -234,7 +234,7 @@ def _as_data(report: DecisionReport) -> dict[str, object]:
                 "was": decision.was,
                 "state": decision.state,
             }
-            for decision in report.done
+            for decision in report.carried_out
         ],
         "refused": [{"id": refusal.id, "why": refusal.why, "remedy": refusal.remedy} for refusal in report.refused],
     }

@@ -44,8 +44,7 @@ from worker.kinds import KINDS
 from worker.outbox.database.database import Database
 from worker.outbox.database.errors import is_database_unavailable, retry_until_available
 from worker.outbox.exchange import rescue
-from worker.outbox.exchange.capacity import TurnPolicy
-from worker.outbox.exchange.claim import Claimed
+from worker.outbox.exchange.claim import Claimed, TurnPolicy
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
@@ -202,7 +201,7 @@ class TurnLoop:
                     self.policy,
                     hand.looked_up,
                     self.limits.cursor,
-                    leave=not hand.in_flight,
+                    release_if_idle=not hand.in_flight,
                 )
                 if result.renewed:
                     self.switch.start_lease(reading, self.policy.lease)

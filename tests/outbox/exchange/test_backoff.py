@@ -9,7 +9,7 @@ HOUR, DAY = 3600.0, 86400.0
 
 
 @pytest.mark.parametrize(
-    ("reason", "rungs"),
+    ("reason", "seconds"),
     [
         (HoldReason.UNAUTHORIZED, [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY, DAY]),
         (HoldReason.FORBIDDEN, [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, DAY, DAY]),
@@ -18,10 +18,10 @@ HOUR, DAY = 3600.0, 86400.0
         (HoldReason.REDIRECTED, [HOUR, 2 * HOUR]),
     ],
 )
-def test_a_hold_doubles_up_to_its_cap(reason: HoldReason, rungs: list[float]) -> None:
-    ladder = HoldPolicy().of(reason)
-    assert [ladder.rung(strikes) for strikes in range(1, len(rungs) + 1)] == rungs
-    assert ladder.rung(10_000) == ladder.cap
+def test_a_hold_doubles_up_to_its_cap(reason: HoldReason, seconds: list[float]) -> None:
+    backoff = HoldPolicy().of(reason)
+    assert [backoff.seconds(strikes) for strikes in range(1, len(seconds) + 1)] == seconds
+    assert backoff.seconds(10_000) == backoff.cap
 
 
 def test_five_failures_in_a_row_are_one_too_many() -> None:

@@ -84,6 +84,6 @@ def test_the_place_is_kept_while_there_is_no_room(db: Database) -> None:
     turn = begin(db)
     first = claim(db, turn)
     assert first.cursor.id != 0
-    again = exchange(db, turn, [], 5, TERMS, place=first.cursor)
+    again = exchange(db, turn, [], 5, TERMS, cursor=first.cursor)
     assert (again.capacity, again.cursor) == (0, first.cursor)
-    assert exchange(db, turn, [], 0, TERMS, place=first.cursor).cursor == first.cursor
+    assert exchange(db, turn, [], 0, TERMS, cursor=first.cursor).cursor == first.cursor

@@ -22,7 +22,7 @@ def test_a_claim_goes_on_from_the_last_cursor(db: Database) -> None:
     first = claim(db, turn, want=1)
     assert (first.cursor.due, first.cursor.id) == (MOMENT - timedelta(minutes=9), ids[0])
     earlier = make(db, next_attempt_at=MOMENT - timedelta(minutes=30))
-    second = exchange(db, turn, [], 1, TERMS, place=first.cursor)
+    second = exchange(db, turn, [], 1, TERMS, cursor=first.cursor)
     assert [one.id for one in second.claimed] == [ids[1]]
     assert [one.id for one in claim(db, turn, want=1).claimed] == [earlier]
 
@@ -33,7 +33,7 @@ def test_a_claim_at_the_end_starts_over(db: Database) -> None:
     first = claim(db, turn, want=1)
     earlier = make(db, next_attempt_at=MOMENT - timedelta(minutes=30))
     latest = make(db, next_attempt_at=MOMENT)
-    second = exchange(db, turn, [], 4, TERMS, place=first.cursor)
+    second = exchange(db, turn, [], 4, TERMS, cursor=first.cursor)
     assert [one.id for one in first.claimed + second.claimed] == [last, latest, earlier]
     assert (second.cursor.due, second.cursor.id) == (FROM_START.due, FROM_START.id)
 
@@ -46,11 +46,11 @@ def test_rows_in_flight_are_counted_from_their_oldest_on(db: Database, clock: Fi
     first = claim(db, turn, want=2)
     assert first.cursor.since == MOMENT
     clock.advance(5)
-    second = exchange(db, turn, [], 2, TERMS, place=first.cursor)
+    second = exchange(db, turn, [], 2, TERMS, cursor=first.cursor)
     assert second.cursor.since == MOMENT
     clock.advance(5)
     settled = [done(one, RETRY) for one in first.claimed]
-    third = exchange(db, turn, settled, 9, TERMS, place=second.cursor)
+    third = exchange(db, turn, settled, 9, TERMS, cursor=second.cursor)
     assert third.cursor.since == MOMENT + timedelta(seconds=5)
     assert len(third.claimed) == 3
 

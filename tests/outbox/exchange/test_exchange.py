@@ -254,7 +254,7 @@ def test_the_claim_asks_the_database_by_its_partial_index(pg_db: Database) -> No
 
 def leave(db: Database, turn: turns.Turn, *finished: Finished, want: int = 5) -> ExchangeResult:
     """An exchange of a turn that has nothing else in flight."""
-    return exchange(db, turn, finished, want, TERMS, leave=True)
+    return exchange(db, turn, finished, want, TERMS, release_if_idle=True)
 
 
 def test_an_empty_lane_is_released_in_the_same_transaction(db: Database) -> None:
@@ -283,7 +283,7 @@ def test_a_lane_with_work_to_come_is_kept(db: Database) -> None:
     make(db, customer_id="M2")
     begin(db)
     # One of two in flight is the other turn's share; there may be more to claim, and no room to see it.
-    assert not exchange(db, turn, [], 5, replace(TERMS, in_flight=2), leave=True).released
+    assert not exchange(db, turn, [], 5, replace(TERMS, in_flight=2), release_if_idle=True).released
     with db.write() as connection:
         factory.make_hold(connection, Scope.LANE, customer_id=turn.customer_id)
     assert not leave(db, turn).released

@@ -81,7 +81,7 @@ def in_doubt(scene: Scene) -> int:
 
 def by_a_person(scene: Scene, clock: FixedClock) -> None:
     id_ = in_doubt(scene)
-    assert reconciling.carry_out(scene.db, [id_], Delivered("R"), ANNA).done
+    assert reconciling.carry_out(scene.db, [id_], Delivered("R"), ANNA).carried_out
 
 
 WAYS: tuple[Callable[[Scene, FixedClock], None], ...] = (
@@ -156,13 +156,13 @@ def test_expired_resend_permission_waits_for_the_parent(db: Database) -> None:
 def test_a_requeued_child_learns_its_parents_end(db: Database) -> None:
     make(db, State.SUCCEEDED, source_id="P")
     id_ = child(db, state=State.FAILED, finalized_at=MOMENT, parent_done=False)
-    assert reconciling.carry_out(db, [id_], Requeue(), ANNA).done
+    assert reconciling.carry_out(db, [id_], Requeue(), ANNA).carried_out
     assert read(db, id_).parent_done
 
 
 def test_a_child_waits_for_a_requeued_parent(db: Database) -> None:
     parent = make(db, State.FAILED, source_id="P")
-    assert reconciling.carry_out(db, [parent], Requeue(), ANNA).done
+    assert reconciling.carry_out(db, [parent], Requeue(), ANNA).carried_out
     id_ = child(db)
     assert housekeeping.expire(db)["orphaned"] == 0
     assert not read(db, id_).parent_done

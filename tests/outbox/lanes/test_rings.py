@@ -29,7 +29,7 @@ def in_flight(db: Database) -> int:
 
 def give_up(db: Database, turn: Turn) -> None:
     """The turn's last exchange: it finds nothing to claim, and gives the lane back at once."""
-    exchange(db, turn, [], 5, TERMS, leave=True)
+    exchange(db, turn, [], 5, TERMS, release_if_idle=True)
 
 
 WAYS = pytest.mark.parametrize(("way", "steps"), [(turns.release_turn, 4), (give_up, 7)])

@@ -53,7 +53,7 @@ def test_a_decision_that_lost_a_race_is_repeated(db: Database, database_url: str
     report = carry_out(hasty, [id_], Requeue(), ANNA)
     other.close()
     hasty.engine.dispose()
-    assert [(one.id, one.state) for one in report.done] == [(id_, State.PENDING)]
+    assert [(one.id, one.state) for one in report.carried_out] == [(id_, State.PENDING)]
     assert len(lost) == 1
     assert [entry.event for entry in entries(db, id_)].count(Event.DECIDED) == 1
 

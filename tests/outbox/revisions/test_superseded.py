@@ -137,7 +137,7 @@ def test_a_person_can_clear_the_question(db: Database, clock: FixedClock) -> Non
     turn, claimed = overtaken(db, clock)
     export(db, "new")
     settle(db, turn, [done(claimed, SUCCESS)])
-    assert reconciling.carry_out(db, [claimed.id], Delivered(), ANNA).done
+    assert reconciling.carry_out(db, [claimed.id], Delivered(), ANNA).carried_out
     row = read(db, claimed.id)
     assert (row.needs_person, row.error_code) == (False, None)
 

@@ -1,27 +1,68 @@
-"""The claim: up to so many ready operations of a lane are put in flight, oldest due first."""
+"""The claim: how many more requests a turn may have under way, and the operations of its lane that it puts in flight."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    Row,
+    and_,
+    bindparam,
+    func,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.orm import aliased
 
-from models import Operation, UtcDateTime
+from models import Hold, Lane, Operation, UtcDateTime
 from models.base import RowId
 from worker.outbox import moves
-from worker.outbox.database.sql import cached_statement, pick_unlocked, without_index
-from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, in_named_lane, not_expired, ready, sendable
+from worker.outbox.database.sql import cached_statement, later, pick_unlocked, without_index
+from worker.outbox.exchange.holds import HoldPolicy
+from worker.outbox.exchange.look_ups import LookUpPolicy
+from worker.outbox.lanes.turns import Turn, is_own_lane
+from worker.outbox.predicates import (
+    Now,
+    covers,
+    half_open_probe,
+    in_flight,
+    in_lane,
+    in_named_lane,
+    lane_has_look_up_due,
+    lane_is_held,
+    look_up_running,
+    not_expired,
+    ready,
+    sendable,
+)
 
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPolicy:
+    """The numbers of a turn. Durations in seconds."""
+
+    lease: float = 45.0
+    outlast: float = 35.0
+    """By how much the lease must outlast a claim: the request's whole deadline and a margin."""
+    in_flight: int = 5
+    """How many requests the environment allows at once, all workers together."""
+    hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
+    look_ups: LookUpPolicy = field(default_factory=LookUpPolicy)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimCursor:
     """How far the claims of a turn have come: the last row, and since when what is in flight was claimed.
 
-    While somebody holds an old snapshot, the indexes keep an entry of every row that was claimed since. To begin each
-    time at the start would be to step over all of them, so that claims become slower and slower.
+    While an old snapshot is held, the indexes keep an entry of every row that was claimed since. To begin each time at
+    the start would be to step over all of them, so that claims become slower and slower.
     """
 
     due: datetime = EARLIEST
@@ -29,8 +70,8 @@ class ClaimCursor:
     since: datetime = EARLIEST
 
     @property
-    def values(self) -> dict[str, Any]:
-        """The values of `after_place`."""
+    def parameters(self) -> dict[str, Any]:
+        """The values of `after_cursor`."""
         return {"due": self.due, "after": self.id}
 
 
@@ -39,7 +80,77 @@ FROM_START = ClaimCursor()
 after_cursor: ColumnElement[bool] = tuple_(Operation.next_attempt_at, Operation.id) > tuple_(
     bindparam("due", type_=UtcDateTime), bindparam("after", type_=RowId)
 )
-"""The operation comes after the place, in the order of claims."""
+"""The operation comes after the cursor, in the order of claims."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many more requests a turn may have under way now, and how it stands to its lane."""
+
+    free: int
+    held: bool
+    """A hold covers the lane."""
+    lease_stands: bool
+    lease_suffices: bool
+    """The lease outlasts a request that is claimed now."""
+    look_up_due: bool
+    since: datetime
+    """When the oldest operation in flight was claimed."""
+    share: int
+    """How many the turn may have under way, if the other turns leave it capacity."""
+
+
+def capacity_of(connection: Connection, at: Now, turn: Turn, policy: TurnPolicy, cursor: ClaimCursor) -> Capacity:
+    """Read how many more requests the turn may have under way; its lane is locked.
+
+    Living turns share the environment's limit, the first of them its remainder: without shares the first turn would keep
+    all of it, since it claims again in the transaction in which it settles.
+    """
+    parameters = {**turn.parameters, "outlast": policy.outlast, "since": cursor.since}
+    row = connection.execute(_load(at), parameters).one()
+    quotient, remainder = divmod(policy.in_flight, max(1, row.turns))
+    share = quotient + int(row.turns_before < remainder)
+    free = 0 if row.held else min(policy.in_flight - row.in_flight, share - row.own)
+    if row.covered and free > 0:
+        # After a hold has ended, and until something succeeds, a single request of its scope may be under way.
+        free = int(connection.scalar(half_open_probe, turn.parameters) is None)
+    return Capacity(
+        free, bool(row.held), bool(row.lease_stands), bool(row.lease_suffices), bool(row.look_up_due), row.since, share
+    )
+
+
+@cached_statement
+def _load(at: Now) -> Any:
+    """The requests and turns under way, by which the capacity of the turn's lane is reckoned."""
+    # Counted singly: each has a partial index of its own.
+    flying = and_(in_flight, Operation.claimed_at >= bindparam("since", type_=UtcDateTime))
+    sends, look_ups = (
+        select(func.count()).select_from(Operation).where(condition).scalar_subquery()
+        for condition in (flying, look_up_running)
+    )
+    own_sends = (
+        select(func.count()).select_from(Operation).where(in_lane(Lane), flying).correlate(Lane).scalar_subquery()
+    )
+    # Counted among all running look-ups: as a condition the lane leads into whatever index begins with it, which in a
+    # table that PostgreSQL believes to be empty was all of one.
+    count_own = func.count().filter(in_lane(Lane))
+    own_look_ups = select(count_own).select_from(Operation).where(look_up_running).correlate(Lane).scalar_subquery()
+    oldest = select(func.min(Operation.claimed_at)).where(flying).scalar_subquery()
+    other_lane = aliased(Lane, name="other")
+    turns = select(func.count()).select_from(other_lane).where(other_lane.lease_until > at)
+    before = tuple_(other_lane.customer_id, other_lane.kind) < tuple_(Lane.customer_id, Lane.kind)
+    return select(
+        (sends + look_ups).label("in_flight"),
+        (own_sends + own_look_ups).label("own"),
+        turns.scalar_subquery().label("turns"),
+        turns.where(before).correlate(Lane).scalar_subquery().label("turns_before"),
+        func.coalesce(oldest, at, type_=UtcDateTime).label("since"),
+        (Lane.lease_until > at).label("lease_stands"),
+        (Lane.lease_until > later(at, bindparam("outlast", type_=Float))).label("lease_suffices"),
+        lane_is_held.label("held"),
+        lane_has_look_up_due.label("look_up_due"),
+        select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("covered"),
+    ).where(is_own_lane)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,43 +165,42 @@ class Claimed:
 
 
 def claim(
-    connection: Connection, now: Now, turn: Turn, most: int, place: ClaimCursor = FROM_START
+    connection: Connection, at: Now, turn: Turn, wanted: int, cursor: ClaimCursor = FROM_START
 ) -> tuple[tuple[Claimed, ...], ClaimCursor]:
-    """Put up to `most` ready operations of the lane in flight, oldest due first, and say where to go on.
+    """Put up to `wanted` ready operations of the lane in flight, oldest due first, and return where to go on.
 
-    Those from `place` on come first; if there are not enough of them, the others. The lane is locked.
+    Those from `cursor` on come first; if there are not enough of them, those before it. The lane is locked.
     """
-    if most <= 0:
-        return (), place
-    rows = _claimed(connection, now, turn, most, place)
-    if len(rows) == most:
-        return tuple(map(_as_claimed, rows)), replace(place, due=rows[-1].next_attempt_at, id=rows[-1].id)
-    if place.id:
-        rows += _claimed(connection, now, turn, most - len(rows), FROM_START)
-    return tuple(map(_as_claimed, rows)), replace(FROM_START, since=place.since)
+    if wanted <= 0:
+        return (), cursor
+    rows = _put_in_flight(connection, at, turn, wanted, cursor)
+    if len(rows) == wanted:
+        next_cursor = replace(cursor, due=rows[-1].next_attempt_at, id=rows[-1].id)
+    else:
+        next_cursor = replace(FROM_START, since=cursor.since)
+        if cursor.id:
+            rows += _put_in_flight(connection, at, turn, wanted - len(rows), FROM_START)
+    claimed = (Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {}) for row in rows)
+    return tuple(claimed), next_cursor
 
 
-def _claimed(connection: Connection, now: Now, turn: Turn, most: int, place: ClaimCursor) -> list[Row[Any]]:
-    values = {**turn.parameters, **place.values, "most": most}
-    return sorted(connection.execute(_put_in_flight(now), values), key=lambda row: (row.next_attempt_at, row.id))
-
-
-def _as_claimed(row: Row[Any]) -> Claimed:
-    return Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {})
+def _put_in_flight(connection: Connection, at: Now, turn: Turn, wanted: int, cursor: ClaimCursor) -> list[Row[Any]]:
+    parameters = {**turn.parameters, **cursor.parameters, "wanted": wanted}
+    return sorted(connection.execute(_claim(at), parameters), key=lambda row: (row.next_attempt_at, row.id))
 
 
 @cached_statement
-def _put_in_flight(now: Now) -> Any:
+def _claim(at: Now) -> Any:
     next_ready = (
         select(Operation.id)
         .where(in_named_lane, ready, after_cursor)
         .order_by(Operation.next_attempt_at, Operation.id)
-        .limit(bindparam("most", type_=Integer))
+        .limit(bindparam("wanted", type_=Integer))
     )
     return (
         update(Operation)
         .where(Operation.id.in_(pick_unlocked(next_ready)), without_index(and_(sendable, not_expired)))
-        .values(moves.claimed(now, bindparam("lane_token")))
+        .values(moves.claimed(at, bindparam("lane_token")))
         .returning(
             Operation.id,
             Operation.attempt,

@@ -1,4 +1,4 @@
-"""The exchange: the one transaction of a turn's loop. Settle what has finished, claim what there is room for.
+"""The exchange: the one transaction of a turn's loop. Settles finished attempts, and claims as many as there is capacity for.
 
 Locks are taken in one order everywhere: environment, lane, operations.
 """
@@ -13,9 +13,8 @@ from models import Environment, Hold, Lane, State
 from worker import failpoints
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import cached_statement
-from worker.outbox.exchange import holds
-from worker.outbox.exchange.capacity import TurnPolicy, capacity_of
-from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed, claim
+from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed, TurnPolicy, capacity_of, claim
+from worker.outbox.exchange.holds import HealthSignal, update_holds
 from worker.outbox.exchange.late_answers import record_late
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp, claim_look_ups, settle_look_ups
 from worker.outbox.exchange.settle import Finished, Moved, settle, succeeded_ids
@@ -28,10 +27,7 @@ from worker.outcome import Health
 
 @dataclass(frozen=True, slots=True)
 class ExchangeResult:
-    """What an exchange did. `mine`: the turn still owns its lane. `renewed`: the lease began anew.
-
-    `held`: the lane must rest. `room`: how many there was room for, `claimed` being at most as many.
-    """
+    """The claimed operations and look-ups, the rows that moved, and how the turn stands to its lane."""
 
     owns_lane: bool
     moved: dict[int, Moved]
@@ -39,19 +35,24 @@ class ExchangeResult:
     look_ups: tuple[ClaimedLookUp, ...] = ()
     """To be looked up."""
     renewed: bool = False
+    """The lease began anew."""
     held: bool = False
+    """The lane must rest."""
     capacity: int = 0
+    """How many could have been claimed; `claimed` and `look_ups` together are at most as many."""
     cursor: ClaimCursor = FROM_START
     """From where the next claim may go on."""
     share: int | None = None
-    """How many the turn may have under way, if others leave it room. 0: more turns live than there is room for, and this
-    one would only wait. None: nobody looked."""
+    """How many the turn may have under way, if the other turns leave it capacity; None: not read.
+
+    0: more turns live than the environment allows requests, and this one would only wait.
+    """
     released: bool = False
-    """The lane was given back, since nothing was there to be claimed."""
+    """The lane was given back, since nothing could be claimed."""
 
     @property
     def is_idle(self) -> bool:
-        """There was room, and nothing for it."""
+        """There was capacity, and nothing for it."""
         return self.owns_lane and self.capacity > 0 and not self.claimed and not self.look_ups
 
 
@@ -59,74 +60,81 @@ def exchange(
     db: Database,
     turn: Turn,
     finished: Sequence[Finished],
-    want: int,
-    terms: TurnPolicy,
+    wanted: int,
+    policy: TurnPolicy,
     looked_up: Sequence[FinishedLookUp] = (),
-    place: ClaimCursor = FROM_START,
+    cursor: ClaimCursor = FROM_START,
     *,
-    leave: bool = False,
+    release_if_idle: bool = False,
 ) -> ExchangeResult:
-    """Settle `finished` and `looked_up`, then claim at most `want`, from `place` on.
+    """Settle `finished` and `looked_up`, then claim at most `wanted`, from `cursor` on.
 
-    `leave`: where nothing is left to be claimed, give the lane back at once. Only for a turn that has nothing in flight
-    besides.
-
-    What became due before `place` meanwhile is found by a claim from the start, which a turn makes every few seconds.
-    What has finished is settled even if the lane is no longer ours.
+    `release_if_idle`: where nothing can be claimed, give the lane back; only for a turn that has nothing in flight.
+    Finished attempts are settled even if the lane is no longer the turn's. Rows that became due before `cursor` meanwhile
+    are found by a claim from the start, which a turn makes every few seconds.
     """
-    now = db.clock.now()
+    at = db.clock.now()
     with db.write() as connection:
-        locked = connection.execute(_lock(now), turn.parameters).one()
-        mine = bool(locked.mine)
-        moved = _settle(connection, now, finished, looked_up, terms)
-        freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.children else frozenset()
-        news = _news(finished, looked_up)
-        if locked.failures_in_row or locked.ended or not all(map(_is_quiet, news)):
-            holds.update_holds(connection, now, turn, news, terms.ladders, locked.failures_in_row)
-        done = ExchangeResult(owns_lane=mine, moved=moved, cursor=place)
-        if mine and want > 0:
-            done = _claim(connection, now, turn, want, terms, moved, place)
-            if leave and done.is_idle:
+        locked = connection.execute(_lock(at), turn.parameters).one()
+        owns_lane = bool(locked.owns_lane)
+        moved = _settle(connection, at, finished, looked_up, policy) if finished or looked_up else {}
+        freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.child_waits else frozenset()
+        signals = _health_signals(finished, looked_up)
+        bad_news = any(signal.hold or signal.health is Health.ILL for signal in signals)
+        if bad_news or locked.failures_in_row or locked.hold_ended:
+            update_holds(connection, at, turn, signals, policy.hold_policy, locked.failures_in_row)
+        result = ExchangeResult(owns_lane, moved, cursor=cursor)
+        if owns_lane and wanted > 0:
+            result = _claim(connection, at, turn, wanted, policy, moved, cursor)
+            if release_if_idle and result.is_idle:
                 turns.give_back_lane(connection, turn.customer_id, turn.kind)
-                done = replace(done, released=True)
+                result = replace(result, released=True)
         if failpoints.hook:
-            _report_points(failpoints.hook, "before", finished, done)
+            _report_points(failpoints.hook, "before", finished, result)
     if failpoints.hook:
-        _report_points(failpoints.hook, "after", finished, done)
-    _wake_others(db, turn, freed, mine=mine, moved=bool(moved))
-    return done
+        _report_points(failpoints.hook, "after", finished, result)
+    if freed or not owns_lane:
+        _wake_lanes(db, turn, freed, owns_lane=owns_lane, moved=bool(moved))
+    return result
 
 
-def _wake_others(db: Database, turn: Turn, freed: frozenset[turns.LaneKey], *, mine: bool, moved: bool) -> None:
+def _health_signals(finished: Sequence[Finished], looked_up: Sequence[FinishedLookUp]) -> list[HealthSignal]:
+    signals = [HealthSignal(attempt.settlement.hold, attempt.settlement.health) for attempt in finished]
+    return signals + [HealthSignal(look_up.hold, look_up.health) for look_up in looked_up]
+
+
+def _wake_lanes(db: Database, turn: Turn, freed: frozenset[turns.LaneKey], *, owns_lane: bool, moved: bool) -> None:
     own = {(turn.customer_id, turn.kind)}
-    # Its own lane a turn sees to itself. Whoever has a lost one now, or had it since, did not see these move.
-    woken = freed - own if mine else freed | (own if moved else set())
+    # A turn sees to its own lane itself. A lost one has or had another turn since, which did not see these rows move.
+    woken = freed - own if owns_lane else freed | (own if moved else set())
     if woken:
         turns.wake_lanes(db, woken)
 
 
-def _report_points(hook: Callable[[str], None], when: str, finished: Sequence[Finished], done: ExchangeResult) -> None:
+def _report_points(
+    hook: Callable[[str], None], when: str, finished: Sequence[Finished], result: ExchangeResult
+) -> None:
     if finished:
         hook(f"{when}_settle_commit")
-    if done.claimed:
+    if result.claimed:
         hook(f"{when}_claim_commit")
 
 
 @cached_statement
-def _lock(now: Now) -> Any:
-    """The environment, then the lane, in this order and whoever's it is. FOR NO KEY UPDATE: as in `lanes.lock`.
+def _lock(at: Now) -> Any:
+    """Lock the environment, then the lane, in this order, whether or not it is still the turn's.
 
-    `mine` and `failures_in_row` are those of the locked rows; `ended` and `children` may be as old as the statement. Nothing
-    here may be compared with the clock.
+    FOR NO KEY UPDATE: as in `turns.lock_lane`. `owns_lane` and `failures_in_row` are those of the locked rows;
+    `hold_ended` and `child_waits` may be as old as the statement. Nothing of it may be compared with the clock.
     """
-    # Whether any hold has run out, which a good answer would end: one that runs out a moment later, the next one ends.
-    ended = exists().where(Hold.until <= now)
+    # A good answer ends a hold that has run out; one that runs out a moment later is ended by the next answer.
+    hold_ended = exists().where(Hold.until <= at)
     return (
         select(
-            (Lane.token == bindparam("lane_token")).label("mine"),
+            (Lane.token == bindparam("lane_token")).label("owns_lane"),
             Environment.failures_in_row,
-            ended.label("ended"),
-            dependencies.any_child_waits.label("children"),
+            hold_ended.label("hold_ended"),
+            dependencies.any_child_waits.label("child_waits"),
         )
         .join(Lane, turns.is_named_lane)
         .where(Environment.id == 1)
@@ -134,31 +142,23 @@ def _lock(now: Now) -> Any:
     )
 
 
-def _news(finished: Sequence[Finished], looked_up: Sequence[FinishedLookUp]) -> list[holds.HealthSignal]:
-    news = [holds.HealthSignal(one.settlement.hold, one.settlement.health) for one in finished]
-    return news + [holds.HealthSignal(one.hold, one.health) for one in looked_up]
-
-
-def _is_quiet(news: holds.HealthSignal) -> bool:
-    """Nothing follows from it while no failure has been counted and no hold is coming to its end."""
-    return news.hold is None and news.health is not Health.ILL
-
-
 def _settle(
     connection: Connection,
-    now: Now,
+    at: Now,
     finished: Sequence[Finished],
     looked_up: Sequence[FinishedLookUp],
-    terms: TurnPolicy,
+    policy: TurnPolicy,
 ) -> dict[int, Moved]:
-    # By id, as everybody locks operations.
-    finished = sorted(finished, key=lambda one: one.id)
-    looked_up = sorted(looked_up, key=lambda one: one.id)
-    moved = settle(connection, now, finished)
-    overtaken = [one for one in finished if one.id not in moved]
-    moved |= record_late(connection, now, overtaken)
-    moved |= settle_look_ups(connection, now, looked_up, terms.look_ups)
-    revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
+    # By id, as every transaction locks operations.
+    finished = sorted(finished, key=lambda attempt: attempt.id)
+    moved = settle(connection, at, finished)
+    overtaken = [attempt for attempt in finished if attempt.id not in moved]
+    if overtaken:
+        moved |= record_late(connection, at, overtaken)
+    if looked_up:
+        by_id = sorted(looked_up, key=lambda look_up: look_up.id)
+        moved |= settle_look_ups(connection, at, by_id, policy.look_ups)
+    revised = [id_ for id_, row in moved.items() if row.revised and row.state is not State.IN_DOUBT]
     if revised:
         apply_revisions(connection, revised)
     return moved
@@ -166,26 +166,34 @@ def _settle(
 
 def _claim(
     connection: Connection,
-    now: Now,
+    at: Now,
     turn: Turn,
-    want: int,
-    terms: TurnPolicy,
+    wanted: int,
+    policy: TurnPolicy,
     moved: dict[int, Moved],
-    place: ClaimCursor,
+    cursor: ClaimCursor,
 ) -> ExchangeResult:
-    room = capacity_of(connection, now, turn, terms, place)
-    if not room.alive:
+    capacity = capacity_of(connection, at, turn, policy, cursor)
+    if not capacity.lease_stands:
         return ExchangeResult(owns_lane=False, moved=moved)
-    most = min(want, room.most)
-    if most <= 0:
-        return ExchangeResult(
-            owns_lane=True, moved=moved, held=room.held, cursor=replace(place, since=room.since), share=room.share
-        )
-    if not room.lasts:
+    cursor = replace(cursor, since=capacity.since)
+    free = min(wanted, capacity.free)
+    if free <= 0:
+        return ExchangeResult(owns_lane=True, moved=moved, held=capacity.held, cursor=cursor, share=capacity.share)
+    if not capacity.lease_suffices:
         # First the lease, then the claim under it: a request must never outlive the right to send it.
-        turns.renew_lease(connection, turn, terms.lease)
-    asked = claim_look_ups(connection, now, turn, most, terms.look_ups, terms.outlast) if room.to_ask else ()
-    claimed, place = claim(connection, now, turn, most - len(asked), replace(place, since=room.since))
+        turns.renew_lease(connection, turn, policy.lease)
+    look_ups: tuple[ClaimedLookUp, ...] = ()
+    if capacity.look_up_due:
+        look_ups = claim_look_ups(connection, at, turn, free, policy.look_ups, policy.outlast)
+    claimed, cursor = claim(connection, at, turn, free - len(look_ups), cursor)
     return ExchangeResult(
-        True, moved, claimed, asked, renewed=not room.lasts, capacity=most, cursor=place, share=room.share
+        True,
+        moved,
+        claimed,
+        look_ups,
+        renewed=not capacity.lease_suffices,
+        capacity=free,
+        cursor=cursor,
+        share=capacity.share,
     )

@@ -1,4 +1,4 @@
-"""Late answers: what became known of an attempt after its row had been settled without it.
+"""Late answers: they come after the row of their attempt has been settled without them.
 
 Success is evidence for the operation, whichever attempt it belongs to; a certain no is evidence for its own attempt only.
 """
@@ -31,16 +31,16 @@ class Evidence:
     lost_code: str | None = None
 
 
-def record_late(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
-    """Take in answers whose rows had been settled before. Returns the rows that moved because of them.
+def record_late(connection: Connection, at: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+    """Record answers whose rows had been settled before. Returns the rows that moved because of them.
 
     An answer that was written after all (its commit had been reported as failed) is recognised and left alone.
     """
     moved: dict[int, Moved] = {}
-    for one in finished:
-        if not _overtaken(connection, one):
+    for late in finished:
+        if not _is_news(connection, late):
             continue
-        record_attempts(connection, Event.LATE, now, [one])
+        record_attempts(connection, Event.LATE, at, [late])
         row = connection.execute(
             select(
                 Operation.state,
@@ -50,103 +50,106 @@ def record_late(connection: Connection, now: Now, finished: Sequence[Finished]) 
                 Operation.cancel_asked,
                 Operation.revision.is_not(None).label("revised"),
             )
-            .where(Operation.id == one.id)
+            .where(Operation.id == late.id)
             .with_for_update(key_share=True)
         ).one()
-        state = _take_in(connection, now, row, one)
+        state = _apply(connection, at, row, late)
         if state is not None:
-            moved[one.id] = Moved(state, row.revised)
+            moved[late.id] = Moved(state, row.revised)
     return moved
 
 
-def _overtaken(connection: Connection, one: Finished) -> bool:
-    """Whether the attempt was settled by somebody else, as a dead worker's, and this answer is not yet on record."""
-    same = (Attempt.operation_id == one.id, Attempt.attempt == one.attempt)
-    # Whoever settles an attempt of its own knows whether it was written; for a dead worker nobody does.
-    died = exists().where(*same, Attempt.event == Event.SENT, Attempt.written.is_(None))
-    known = exists().where(*same, Attempt.event == Event.LATE)
-    return bool(connection.scalar(select(died & ~known)))
+def _is_news(connection: Connection, late: Finished) -> bool:
+    """Whether the attempt was settled as a dead worker's, and this answer is not yet on record."""
+    of_attempt = (Attempt.operation_id == late.id, Attempt.attempt == late.attempt)
+    # A turn that settles an attempt of its own knows whether it was written; of a dead worker's that is not known.
+    rescued = exists().where(*of_attempt, Attempt.event == Event.SENT, Attempt.written.is_(None))
+    recorded = exists().where(*of_attempt, Attempt.event == Event.LATE)
+    return bool(connection.scalar(select(rescued & ~recorded)))
 
 
-def _take_in(connection: Connection, now: Now, row: Any, one: Finished) -> State | None:
-    argued = one.settlement.attempt_state
+def _apply(connection: Connection, at: Now, row: Any, late: Finished) -> State | None:
+    """Move the row, which is locked, as the answer demands. Returns its new state; None: it stays where it is."""
+    settlement = late.settlement
+    argued = settlement.attempt_state
     in_doubt = row.state is State.IN_DOUBT
-    same_doubt = in_doubt and row.attempt == one.attempt
-    if argued is State.SUCCEEDED or (one.settlement.accepted and not in_doubt):
-        what = one.settlement
-        found = Evidence(one.id, what.remote_id, what.answer, what.code if what.accepted else None)
-        return mark_succeeded(connection, now, row, found, one.attempt)
+    same_doubt = in_doubt and row.attempt == late.attempt
+    if argued is State.SUCCEEDED or (settlement.accepted and not in_doubt):
+        lost_code = settlement.code if settlement.accepted else None
+        evidence = Evidence(late.id, settlement.remote_id, settlement.answer, lost_code)
+        return mark_succeeded(connection, at, row, evidence, late.attempt)
     # An earlier attempt may have been accepted meanwhile: then no later one's refusal lets it be sent again.
     if same_doubt and not row.accepted and argued in (State.RETRYABLE, State.FAILED):
-        return _mark_without_effect(connection, now, one, cancel=row.cancel_asked)
-    if same_doubt or one.settlement.accepted:
-        _doubt_anew(connection, now, one, same=same_doubt)
+        return _mark_without_effect(connection, at, late, cancel=row.cancel_asked)
+    if same_doubt or settlement.accepted:
+        _renew_doubt(connection, at, late, same_doubt=same_doubt)
     return None
 
 
-def _doubt_anew(connection: Connection, now: Now, one: Finished, *, same: bool) -> None:
+def _renew_doubt(connection: Connection, at: Now, late: Finished, *, same_doubt: bool) -> None:
     """The attempt ended only now, and in doubt too: the quiet time before a look-up counts from here.
 
     If it was accepted, so was the operation, whichever attempt the row is in doubt about.
     """
-    what = one.settlement
-    values: dict[str, Any] = {}
-    if same:
-        values |= {"doubt_since": now, "absent_since": None, "next_attempt_at": later(now, what.delay)}
-    if what.accepted:
-        values |= {"accepted": True, "acted_at": now}
-    connection.execute(update(Operation).where(Operation.id == one.id).values(values))
+    columns: dict[str, Any] = {}
+    if same_doubt:
+        delay = late.settlement.delay
+        columns |= {"doubt_since": at, "absent_since": None, "next_attempt_at": later(at, delay)}
+    if late.settlement.accepted:
+        columns |= {"accepted": True, **moves.evidence(at)}
+    connection.execute(update(Operation).where(Operation.id == late.id).values(columns))
 
 
-def mark_succeeded(connection: Connection, now: Now, row: Any, found: Evidence, attempt: int) -> State | None:
+def mark_succeeded(connection: Connection, at: Now, row: Any, evidence: Evidence, attempt: int) -> State | None:
     """There is evidence that Vitec acted on this attempt. The row is locked; `row` has state, attempt and remote_id.
 
     In flight again: noted, and that attempt's settlement becomes a success. Succeeded already by another attempt: both
     acted, which a person has to see. Otherwise the operation has succeeded, also if it had been given up; where the
-    answer was lost, under an id that only a person can find out. If what had been sent is not what stands in the row by
-    now, a person has to see that, too.
+    answer was lost, under an id that only a person can find out. If another content was sent than the row has by now,
+    a person has to see that, too. Returns the new state; None: the row stays where it is.
     """
-    target = update(Operation).where(Operation.id == found.id)
-    sent = content_sent(connection, found.id, attempt)
+    by_id = update(Operation).where(Operation.id == evidence.id)
+    sent = content_sent(connection, evidence.id, attempt)
+    code = evidence.lost_code if sent is None else SENT_BEFORE_CHANGE
     if row.state is State.IN_FLIGHT:
         # The settlement keeps this code, unless both have acted.
-        told = {} if sent is None else {"error_code": SENT_BEFORE_CHANGE}
-        connection.execute(target.values(moves.evidence(now, found.remote_id) | told))
+        note = {} if sent is None else {"error_code": code}
+        connection.execute(by_id.values(moves.evidence(at, evidence.remote_id) | note))
         return None
     if row.state is State.SUCCEEDED:
-        connection.execute(target.values(_once_more(row, found, attempt)))
+        connection.execute(by_id.values(_add_to_success(row, evidence, attempt)))
         return None
-    code = found.lost_code if sent is None else SENT_BEFORE_CHANGE
-    success = moves.succeeded(now, found.remote_id, code=code, needs_person=code is not None)
-    answer = func.coalesce(type_coerce(found.answer, Json), Operation.answer)
-    connection.execute(target.values(success | {"answer": answer}))
+    answer = func.coalesce(type_coerce(evidence.answer, Json), Operation.answer)
+    success = moves.succeeded(at, evidence.remote_id, code=code, needs_person=code is not None)
+    connection.execute(by_id.values(success | {"answer": answer}))
     if sent is not None:
-        refuse_newer_content(connection, now, found.id, sent)
+        refuse_newer_content(connection, at, evidence.id, sent)
     return State.SUCCEEDED
 
 
-def _once_more(row: Any, found: Evidence, attempt: int) -> dict[str, Any]:
-    """What the evidence adds to an operation that has succeeded: an answer it lacked, or that two attempts acted."""
-    values: dict[str, Any] = {
-        "remote_id": func.coalesce(Operation.remote_id, found.remote_id),
-        "answer": func.coalesce(Operation.answer, type_coerce(found.answer, Json)),
+def _add_to_success(row: Any, evidence: Evidence, attempt: int) -> dict[str, Any]:
+    """Give what the evidence adds to an operation that has succeeded: an answer it lacked, or that two attempts acted."""
+    columns: dict[str, Any] = {
+        "remote_id": func.coalesce(Operation.remote_id, evidence.remote_id),
+        "answer": func.coalesce(Operation.answer, type_coerce(evidence.answer, Json)),
     }
-    known = {one for one in (row.remote_id, found.remote_id) if one is not None}
-    if len(known) == 2 or not (row.attempt == attempt or known == {row.remote_id, found.remote_id}):
-        values |= {"needs_person": True, "error_code": "acted_twice", "reported_at": None}
-    return values
+    remote_ids = {row.remote_id, evidence.remote_id}
+    known_ids = remote_ids - {None}
+    if len(known_ids) == 2 or not (row.attempt == attempt or known_ids == remote_ids):
+        columns |= {"needs_person": True, "error_code": "acted_twice", "reported_at": None}
+    return columns
 
 
-def _mark_without_effect(connection: Connection, now: Now, one: Finished, *, cancel: bool) -> State:
-    """The attempt surely had no effect. A wish to cancel, which doubt had put off, is honoured now."""
-    what = one.settlement
-    if what.state is not State.RETRYABLE:
-        columns = moves.failed(now, what.code, what.detail)
+def _mark_without_effect(connection: Connection, at: Now, late: Finished, *, cancel: bool) -> State:
+    """The attempt surely had no effect. A wish to cancel, which the doubt had put off, is honoured now."""
+    settlement = late.settlement
+    if settlement.state is not State.RETRYABLE:
+        columns = moves.failed(at, settlement.code, settlement.detail)
     elif cancel:
-        columns = moves.cancelled(now)
+        columns = moves.cancelled(at)
     else:
-        columns = moves.retryable(later(now, what.delay), what.code, what.detail)
-    columns |= moves.attempt_ended(what.failures, what.remote_id, what.answer)
-    connection.execute(update(Operation).where(Operation.id == one.id).values(columns))
+        columns = moves.retryable(later(at, settlement.delay), settlement.code, settlement.detail)
+    columns |= moves.attempt_ended(settlement.failures, settlement.remote_id, settlement.answer)
+    connection.execute(update(Operation).where(Operation.id == late.id).values(columns))
     state: State = columns["state"]
     return state

@@ -1,6 +1,6 @@
-"""Look-ups: work of the lane that asks Vitec about an operation in doubt, and what its answer moves.
+"""Look-ups: the lane's questions to Vitec about its operations in doubt, and the moves that follow from the answers.
 
-A look-up is claimed as a send is, by compare-and-set on (state, attempt, look_ups); asking changes nothing at Vitec, so
+A look-up is claimed as a send is, by compare-and-set on (state, attempt, look_ups). A question changes nothing at Vitec:
 a worker that dies with one under way leaves no more than a look-up to be made again.
 """
 
@@ -37,7 +37,7 @@ from worker.outcome import Health, HoldWanted
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLookUp:
-    """An operation in doubt that is being looked up. `known_ids`: what is at Vitec under others' names."""
+    """An operation in doubt that is being looked up. `known_ids`: remote ids of operations that could be confused with it."""
 
     id: int
     attempt: int
@@ -65,26 +65,26 @@ class FinishedLookUp:
 
 @dataclass(frozen=True, slots=True)
 class LookUpPolicy:
-    """`gap`: seconds between two look-ups, and how long leave to send again lasts."""
+    """`gap`: seconds between two look-ups, and how long a resend permission lasts."""
 
     gap: float = 300.0
     patience: Patience = field(default_factory=Patience)
 
 
 def claim_look_ups(
-    connection: Connection, now: Now, turn: Turn, most: int, terms: LookUpPolicy, outlast: float
+    connection: Connection, at: Now, turn: Turn, wanted: int, policy: LookUpPolicy, outlast: float
 ) -> tuple[ClaimedLookUp, ...]:
-    """Begin up to `most` look-ups that are due in the lane, which is locked; none is under way for over `outlast` s."""
+    """Begin up to `wanted` look-ups that are due in the lane, which is locked; none is under way for over `outlast` s."""
     begun = {
         # If this process dies, the look-up is simply made again after the gap.
-        "next_attempt_at": later(now, terms.gap),
+        "next_attempt_at": later(at, policy.gap),
         "look_ups": Operation.look_ups + 1,
-        "looked_up_at": now,
-        "look_up_until": later(now, outlast),
+        "looked_up_at": at,
+        "look_up_until": later(at, outlast),
     }
-    rows = _begin(connection, turn, most, begun, look_up_due)
-    if len(rows) < most:
-        rows += _begin(connection, turn, most - len(rows), begun, permission_expired)
+    rows = _begin(connection, turn, wanted, begun, look_up_due)
+    if len(rows) < wanted:
+        rows += _begin(connection, turn, wanted - len(rows), begun, permission_expired)
     return tuple(
         ClaimedLookUp(
             row.id, row.attempt, row.look_ups, row.sent_at, row.payload or {}, _known_ids(connection, turn, row)
@@ -94,19 +94,19 @@ def claim_look_ups(
 
 
 def _begin(
-    connection: Connection, turn: Turn, most: int, begun: dict[str, Any], which: ColumnElement[bool]
+    connection: Connection, turn: Turn, wanted: int, begun: dict[str, Any], condition: ColumnElement[bool]
 ) -> list[Row[*tuple[Any, ...]]]:
     due = (
         select(Operation.id)
-        .where(Operation.customer_id == turn.customer_id, Operation.kind == turn.kind, which)
+        .where(Operation.customer_id == turn.customer_id, Operation.kind == turn.kind, condition)
         .order_by(Operation.next_attempt_at, Operation.id)
-        .limit(most)
+        .limit(wanted)
     )
     since = func.coalesce(Operation.first_claimed_at, Operation.created_at, type_=UtcDateTime())
     return list(
         connection.execute(
             update(Operation)
-            .where(Operation.id.in_(pick_unlocked(due)), without_index(which))
+            .where(Operation.id.in_(pick_unlocked(due)), without_index(condition))
             .values(begun)
             .returning(
                 Operation.id,
@@ -122,7 +122,7 @@ def _begin(
 
 
 def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -> frozenset[str]:
-    others = connection.scalars(
+    remote_ids = connection.scalars(
         select(Operation.remote_id).where(
             Operation.customer_id == turn.customer_id,
             Operation.kind == turn.kind,
@@ -130,117 +130,117 @@ def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -
             Operation.id != row.id,
         )
     )
-    return frozenset(remote_id for remote_id in others if remote_id is not None)
+    return frozenset(remote_id for remote_id in remote_ids if remote_id is not None)
 
 
 def settle_look_ups(
-    connection: Connection, now: Now, looked_up: Sequence[FinishedLookUp], terms: LookUpPolicy
+    connection: Connection, at: Now, looked_up: Sequence[FinishedLookUp], policy: LookUpPolicy
 ) -> dict[int, Moved]:
-    """Write what look-ups brought. One whose row has moved on in the meantime changes nothing."""
+    """Draw the conclusions from look-ups. One whose row has moved on in the meantime changes nothing."""
     moved: dict[int, Moved] = {}
-    for one in looked_up:
-        row = _locked(connection, now, one, terms.gap)
-        if not row.same:
-            _take_off(connection, one)
-            if _came_too_late(connection, now, one, row):
-                moved[one.id] = Moved(State.SUCCEEDED, row.revised)
+    for look_up in looked_up:
+        row = _lock_row(connection, at, look_up, policy.gap)
+        if not row.unchanged:
+            _end(connection, look_up)
+            if _proves_success(connection, at, look_up, row):
+                moved[look_up.id] = Moved(State.SUCCEEDED, row.revised)
             continue
         doubt = Doubt(
             state=row.state,
             accepted=row.accepted,
-            look_ups=row.asked + 1,
+            look_ups=row.look_ups_before + 1,
             absent_before=bool(row.absent_before),
             contested=row.contested,
             claimed_by_another=row.claimed_by_another,
         )
-        conclusion = conclude(one.sighting, doubt, answered=one.answered, patience=terms.patience)
+        conclusion = conclude(look_up.sighting, doubt, answered=look_up.answered, patience=policy.patience)
         if conclusion.state is State.RETRYABLE and row.cancel_asked:
             conclusion = replace(conclusion, state=State.CANCELLED)
-        values = {**_move(now, conclusion, terms.gap), "look_up_until": None}
-        connection.execute(update(Operation).where(Operation.id == one.id).values(values))
-        connection.execute(insert(Attempt).values(_entry(now, one, conclusion)))
+        values = {**_move(at, conclusion, policy.gap), "look_up_until": None}
+        connection.execute(update(Operation).where(Operation.id == look_up.id).values(values))
+        connection.execute(insert(Attempt).values(_entry(at, look_up, conclusion)))
         if conclusion.state is not row.state:
-            moved[one.id] = Moved(conclusion.state, row.revised)
+            moved[look_up.id] = Moved(conclusion.state, row.revised)
     return moved
 
 
-def _take_off(connection: Connection, one: FinishedLookUp) -> None:
+def _end(connection: Connection, look_up: FinishedLookUp) -> None:
     """The look-up is no longer under way; one that has been begun since still is."""
-    same = (Operation.id == one.id, Operation.attempt == one.attempt, Operation.look_ups == one.look_ups)
-    connection.execute(update(Operation).where(*same).values(look_up_until=None))
+    is_latest = and_(Operation.attempt == look_up.attempt, Operation.look_ups == look_up.look_ups)
+    connection.execute(update(Operation).where(Operation.id == look_up.id, is_latest).values(look_up_until=None))
 
 
-def _came_too_late(connection: Connection, now: Now, one: FinishedLookUp, row: Any) -> bool:
-    """The row has moved on since. What proves nothing changes nothing; that it is there is evidence all the same."""
-    if one.sighting.presence is not Presence.PRESENT or row.state is State.SUCCEEDED:
+def _proves_success(connection: Connection, at: Now, look_up: FinishedLookUp, row: Any) -> bool:
+    """Whether a look-up whose row has moved on since made it succeed: that it is there is evidence all the same."""
+    if look_up.sighting.presence is not Presence.PRESENT or row.state is State.SUCCEEDED:
         return False
-    sent = content_sent(connection, one.id, one.attempt)
+    sent = content_sent(connection, look_up.id, look_up.attempt)
     rivals = row
     if sent is not None:
-        # What was asked about is what was sent, and so is what it may be confused with.
-        of_sent = select(*rivals_of(literal(sent.match_key))).where(Operation.id == one.id)
+        # Vitec was asked about the content that was sent; its rivals are those of that content.
+        of_sent = select(*rivals_of(literal(sent.match_key))).where(Operation.id == look_up.id)
         rivals = connection.execute(of_sent).one()
     if rivals.contested or rivals.claimed_by_another:
         return False
-    conclusion = Conclusion(State.SUCCEEDED, one.sighting.why, one.sighting.remote_id)
-    connection.execute(insert(Attempt).values(_entry(now, one, conclusion)))
-    found = Evidence(one.id, one.sighting.remote_id)
-    return mark_succeeded(connection, now, row, found, one.attempt) is not None
+    conclusion = Conclusion(State.SUCCEEDED, look_up.sighting.why, look_up.sighting.remote_id)
+    connection.execute(insert(Attempt).values(_entry(at, look_up, conclusion)))
+    evidence = Evidence(look_up.id, look_up.sighting.remote_id)
+    return mark_succeeded(connection, at, row, evidence, look_up.attempt) is not None
 
 
-def _locked(connection: Connection, now: Now, one: FinishedLookUp, gap: float) -> Any:
-    """Lock the row. `same`: it still stands as it did when the look-up began. Beside it, what it must be held against."""
+def _lock_row(connection: Connection, at: Now, look_up: FinishedLookUp, gap: float) -> Any:
+    """Lock the row and read the facts of its doubt. `unchanged`: it stands as it did when the look-up began."""
     # "At least the gap ago", less a second for the rounding of moments.
-    long_ago = and_(Operation.absent_since.is_not(None), Operation.absent_since <= later(now, 1.0 - gap))
-    has_leave = and_(Operation.send_again_until.is_not(None), Operation.state.in_(WAITING))
-    same = and_(
-        Operation.attempt == one.attempt,
-        Operation.look_ups == one.look_ups,
-        or_(Operation.state == State.IN_DOUBT, has_leave),
+    long_ago = and_(Operation.absent_since.is_not(None), Operation.absent_since <= later(at, 1.0 - gap))
+    has_permission = and_(Operation.send_again_until.is_not(None), Operation.state.in_(WAITING))
+    unchanged = and_(
+        Operation.attempt == look_up.attempt,
+        Operation.look_ups == look_up.look_ups,
+        or_(Operation.state == State.IN_DOUBT, has_permission),
     )
     return connection.execute(
         select(
-            same.label("same"),
+            unchanged.label("unchanged"),
             Operation.state,
             Operation.attempt,
             Operation.remote_id,
             Operation.accepted,
-            look_ups_of_doubt.label("asked"),
+            look_ups_of_doubt.label("look_ups_before"),
             Operation.cancel_asked,
             Operation.revision.is_not(None).label("revised"),
             or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),
             *rivals_of(Operation.match_key),
         )
-        .where(Operation.id == one.id)
+        .where(Operation.id == look_up.id)
         .with_for_update(key_share=True, of=Operation)
     ).one()
 
 
-def _move(now: Now, conclusion: Conclusion, gap: float) -> moves.Columns:
+def _move(at: Now, conclusion: Conclusion, gap: float) -> moves.Columns:
     match conclusion.state:
         case State.SUCCEEDED:
-            return moves.succeeded(now, conclusion.remote_id)
+            return moves.succeeded(at, conclusion.remote_id)
         case State.CANCELLED:
-            return moves.cancelled(now)
+            return moves.cancelled(at)
         case State.RETRYABLE:
-            return moves.permitted(now, later(now, gap), conclusion.why)
+            return moves.permitted(at, later(at, gap), conclusion.why)
         case _:
             return moves.still_in_doubt(
-                now, conclusion.why, absent=conclusion.absent, needs_person=conclusion.needs_person
+                at, conclusion.why, absent=conclusion.absent, needs_person=conclusion.needs_person
             )
 
 
-def _entry(now: Now, one: FinishedLookUp, conclusion: Conclusion) -> dict[str, Any]:
+def _entry(at: Now, look_up: FinishedLookUp, conclusion: Conclusion) -> dict[str, Any]:
     return {
-        "operation_id": one.id,
-        "attempt": one.attempt,
+        "operation_id": look_up.id,
+        "attempt": look_up.attempt,
         "event": Event.LOOKED_UP,
-        "at": now,
-        "seconds": one.seconds,
-        "http_status": one.http_status,
+        "at": at,
+        "seconds": look_up.seconds,
+        "http_status": look_up.http_status,
         "outcome": conclusion.state.value,
-        "code": one.sighting.presence.value,
+        "code": look_up.sighting.presence.value,
         "detail": conclusion.why,
         "remote_id": conclusion.remote_id,
-        "by": one.by,
+        "by": look_up.by,
     }

@@ -1,10 +1,10 @@
-"""The pace: requests per second of the whole environment, as slots that workers reserve in blocks."""
+"""The rate limit: requests per second of the whole environment, as slots that workers reserve in blocks."""
 
 from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-from sqlalchemy import Connection, Float, Integer, bindparam, func, select, update
+from sqlalchemy import Float, Integer, bindparam, func, select, update
 
 from models import Environment, Operation
 from worker.outbox.database.database import Database
@@ -25,58 +25,55 @@ class Slots:
     wait: float
 
 
-def reserve_slots(db: Database, rate: float, most: int) -> Slots:
-    """Reserve up to `most` slots due within the horizon, in a short transaction of its own. `rate` per second, > 0."""
-    now = db.clock.now()
+def reserve_slots(db: Database, rate: float, wanted: int) -> Slots:
+    """Reserve up to `wanted` slots due within the horizon, in a short transaction of its own. `rate` per second, > 0."""
+    at = db.clock.now()
     with db.write() as connection:
-        row = connection.execute(_lock(now)).one()
-        start = max(0.0, (row.next_slot_at - row.now).total_seconds())
+        row = connection.execute(_lock(at)).one()
+        start = max(0.0, (row.next_slot_at - row.current_time).total_seconds())
         if start > HORIZON:
             return Slots((), start - HORIZON)
-        count = min(most, 1 + floor((HORIZON - start) * rate + 1e-6))
-        connection.execute(_take(now, late=start == 0.0), {"taken": count / rate})
+        count = min(wanted, 1 + floor((HORIZON - start) * rate + 1e-6))
+        connection.execute(_move_on(at, late=start == 0.0), {"seconds": count / rate})
     return Slots(tuple(start + n / rate for n in range(count)), max(0.0, start + count / rate - HORIZON))
 
 
 @cached_statement
-def _lock(now: Now) -> Any:
-    slot = select(Environment.next_slot_at, now.label("now"))
+def _lock(at: Now) -> Any:
+    slot = select(Environment.next_slot_at, at.label("current_time"))
     return slot.where(Environment.id == 1).with_for_update(key_share=True)
 
 
 @cached_statement
-def _take(now: Now, *, late: bool) -> Any:
-    """The next slot is so many seconds further on; slots that nobody took in time are lost."""
-    from_here = now if late else Environment.next_slot_at
-    taken = later(from_here, bindparam("taken", type_=Float))
-    return update(Environment).where(Environment.id == 1).values(next_slot_at=taken)
+def _move_on(at: Now, *, late: bool) -> Any:
+    """Let the next slot be so many seconds further on; slots that no turn took in time are lost."""
+    start = at if late else Environment.next_slot_at
+    next_slot_at = later(start, bindparam("seconds", type_=Float))
+    return update(Environment).where(Environment.id == 1).values(next_slot_at=next_slot_at)
 
 
-def count_ready(db: Database, turn: Turn, most: int, place: ClaimCursor = FROM_START) -> int:
-    """How many slots the turn's lane has a use for: of its operations that are ready to be sent or looked up.
+def count_ready(db: Database, turn: Turn, at_most: int, cursor: ClaimCursor = FROM_START) -> int:
+    """Count the slots that the turn's lane has a use for: its operations that are ready to be sent or looked up.
 
-    `most` of each is as good as more. Those from `place` on are counted first, as they are claimed first; if there are
-    not enough of them, all. What is reserved and not used is lost to everybody.
+    `at_most` of each is as good as more. Those from `cursor` on are counted first, as they are claimed first; if there
+    are not enough of them, all. Slots that are reserved and not used are lost to every turn.
     """
+    count = 0
     with db.read() as connection:
-        found = _counted(connection, turn, most, place)
-        return found if found >= most or not place.id else _counted(connection, turn, most, FROM_START)
-
-
-def _counted(connection: Connection, turn: Turn, most: int, place: ClaimCursor) -> int:
-    values = {**turn.parameters, **place.values, "most": most}
-    return int(connection.scalar(_useful(), values) or 0)
+        for start in (cursor, FROM_START) if cursor.id else (cursor,):
+            if count < at_most:
+                values = {**turn.parameters, **start.parameters, "at_most": at_most}
+                count = int(connection.scalar(_count(), values) or 0)
+    return count
 
 
 @cached_statement
-def _useful() -> Any:
+def _count() -> Any:
     # Each way to be ready has a partial index of its own.
-    counts = [
-        select(func.count())
-        .select_from(
-            select(Operation.id).where(in_named_lane, *which).limit(bindparam("most", type_=Integer)).subquery()
-        )
-        .scalar_subquery()
-        for which in ((ready, after_cursor), (look_up_due,), (permission_expired,))
-    ]
-    return select(counts[0] + counts[1] + counts[2])
+    conditions = ((ready, after_cursor), (look_up_due,), (permission_expired,))
+    limit = bindparam("at_most", type_=Integer)
+    operations = (select(Operation.id).where(in_named_lane, *condition).limit(limit) for condition in conditions)
+    sends, look_ups, renewals = (
+        select(func.count()).select_from(ids.subquery()).scalar_subquery() for ids in operations
+    )
+    return select(sends + look_ups + renewals)

@@ -1,4 +1,4 @@
-"""What a dead turn left in flight: put in doubt, or where twice is harmless, sent again.
+"""The rescue of operations that a dead turn left in flight: put in doubt, or where twice is harmless, sent again.
 
 A worker that died and a call that was not answered are the same event and take the same path.
 """
@@ -19,14 +19,14 @@ from worker.outbox.predicates import Now, abandoned, in_flight, in_named_lane, l
 from worker.outbox.revisions.apply import apply_revisions
 
 DeadWorkerPolicy = Callable[[str, int, int], Settlement]
-"""What becomes of a row of this kind, with so many failures of so many, whose worker died."""
+"""Settles a row of this kind, with so many failures of so many, whose worker died."""
 
 
-def rescue_lanes(db: Database, verdict: DeadWorkerPolicy, by: str) -> int:
-    """Settle what dead turns left, in every lane, held and paused ones too. Returns how many rows.
+def rescue_lanes(db: Database, policy: DeadWorkerPolicy, by: str) -> int:
+    """Settle the rows that dead turns left in flight, in every lane, held and paused ones too. Returns how many.
 
-    The lane's token rises in the same transaction: whoever was only paused learns that the lane is no longer its own.
-    What the database refuses of one lane is raised when all the others have had their turn.
+    The lane's token rises in the same transaction: a turn that was only paused learns that the lane is no longer its own.
+    An error of one lane is raised when all other lanes have been rescued.
     """
     with db.read() as connection:
         keys = connection.execute(
@@ -35,7 +35,7 @@ def rescue_lanes(db: Database, verdict: DeadWorkerPolicy, by: str) -> int:
     count, refused = 0, None
     for row in keys:
         try:
-            count += _rescue_lane(db, row.customer_id, row.kind, verdict, by)
+            count += _rescue_lane(db, row.customer_id, row.kind, policy, by)
         except DBAPIError as error:
             # One lane that is locked, or that holds a row which cannot be written, must not leave the others alone.
             refused = refused or error
@@ -44,43 +44,43 @@ def rescue_lanes(db: Database, verdict: DeadWorkerPolicy, by: str) -> int:
     return count
 
 
-def _rescue_lane(db: Database, customer_id: str, kind: str, verdict: DeadWorkerPolicy, by: str) -> int:
-    now = db.clock.now()
+def _rescue_lane(db: Database, customer_id: str, kind: str, policy: DeadWorkerPolicy, by: str) -> int:
+    at = db.clock.now()
     own = (Lane.customer_id == customer_id, Lane.kind == kind)
     with db.write() as connection:
         if connection.scalar(select(Lane.token).where(*own, lane_is_free).with_for_update(key_share=True)) is None:
             return 0
-        count = _settle_left(connection, now, customer_id, kind, verdict, by)
+        count = _settle_in_flight(connection, at, customer_id, kind, policy, by)
         turns.give_back_lane(connection, customer_id, kind, raised=1)
         return count
 
 
-def settle_leftovers(db: Database, turn: Turn, verdict: DeadWorkerPolicy, by: str) -> int:
+def settle_leftovers(db: Database, turn: Turn, policy: DeadWorkerPolicy, by: str) -> int:
     """At the start of a turn every row in flight is a leftover, whichever token claimed it. Returns how many."""
     if not turn.leftovers:
         return 0
-    now = db.clock.now()
+    at = db.clock.now()
     with db.write() as connection:
         if not turns.lock_lane(connection, turn):
             return 0
-        return _settle_left(connection, now, turn.customer_id, turn.kind, verdict, by)
+        return _settle_in_flight(connection, at, turn.customer_id, turn.kind, policy, by)
 
 
-def _settle_left(
-    connection: Connection, now: Now, customer_id: str, kind: str, verdict: DeadWorkerPolicy, by: str
+def _settle_in_flight(
+    connection: Connection, at: Now, customer_id: str, kind: str, policy: DeadWorkerPolicy, by: str
 ) -> int:
-    rows = connection.execute(_LEFT, {"lane_customer": customer_id, "lane_kind": kind}).all()
-    left = [Finished(row.id, row.attempt, verdict(kind, row.failures, row.max_failures), by) for row in rows]
-    moved = settle(connection, now, left)
-    # Evidence may have come while it was in flight. The children's lanes are woken by housekeeping.
+    rows = connection.execute(_IN_FLIGHT, {"lane_customer": customer_id, "lane_kind": kind}).all()
+    died = [Finished(row.id, row.attempt, policy(kind, row.failures, row.max_failures), by) for row in rows]
+    moved = settle(connection, at, died)
+    # Evidence of success may have come while they were in flight. The children's lanes are woken by housekeeping.
     dependencies.release_children(connection, succeeded_ids(moved))
-    revised = [id_ for id_, what in moved.items() if what.revised and what.state is not State.IN_DOUBT]
+    revised = [id_ for id_, row in moved.items() if row.revised and row.state is not State.IN_DOUBT]
     if revised:
         apply_revisions(connection, revised)
     return len(moved)
 
 
-_LEFT = (
+_IN_FLIGHT = (
     select(Operation.id, Operation.attempt, Operation.failures, Operation.max_failures)
     .where(in_named_lane, in_flight)
     .order_by(Operation.id)
@@ -88,8 +88,10 @@ _LEFT = (
 
 
 def not_handed_over(db: Database, turn: Turn, busy: frozenset[int]) -> list[tuple[int, int]]:
-    """After a claim whose commit reported an error: what is in flight by this turn without having been handed to a
-    thread, as (id, attempt). `busy` are the ids that were."""
+    """Find the operations, as (id, attempt), that this turn has in flight without having handed them to a thread.
+
+    Asked after a claim whose commit reported an error. `busy` are the ids that were handed over.
+    """
     with db.read() as connection:
         rows = connection.execute(
             select(Operation.id, Operation.attempt).where(

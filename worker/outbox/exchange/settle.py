@@ -1,4 +1,4 @@
-"""What has finished is written: the row's move, guarded by state and attempt, and the attempt beside it."""
+"""Settles finished attempts: moves each row, guarded by its state and attempt, and adds the attempt to the history."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An attempt that has ended, and what is to become of its row."""
+    """An attempt that has ended, and the settlement of its row."""
 
     id: int
     attempt: int
@@ -65,8 +65,8 @@ class Moved:
 
 
 def succeeded_ids(moved: Mapping[int, Moved]) -> list[int]:
-    """Those that have succeeded."""
-    return [id_ for id_, what in moved.items() if what.state is State.SUCCEEDED]
+    """The operations that have succeeded."""
+    return [id_ for id_, row in moved.items() if row.state is State.SUCCEEDED]
 
 
 _COLUMNS: dict[str, TypeEngine[Any]] = {
@@ -91,20 +91,20 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
 
 
 def _as_row(finished: Finished) -> dict[str, Any]:
-    what = finished.settlement
+    settlement = finished.settlement
     row = {
         "id": finished.id,
         "attempt": finished.attempt,
-        "state": what.state.value,
-        "argued": what.attempt_state.value,
-        "delay": what.delay,
-        "failures": what.failures,
-        "remote_id": what.remote_id,
-        "answer": to_json_text(what.answer),
-        "code": what.code,
-        "detail": what.detail,
-        "accepted": what.accepted,
-        "needs_person": what.needs_person,
+        "state": settlement.state.value,
+        "argued": settlement.attempt_state.value,
+        "delay": settlement.delay,
+        "failures": settlement.failures,
+        "remote_id": settlement.remote_id,
+        "answer": to_json_text(settlement.answer),
+        "code": settlement.code,
+        "detail": settlement.detail,
+        "accepted": settlement.accepted,
+        "needs_person": settlement.needs_person,
         "by": finished.by,
         "seconds": finished.seconds,
         "tries": finished.tries,
@@ -114,28 +114,28 @@ def _as_row(finished: Finished) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value is not None}
 
 
-def settle(connection: Connection, now: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+def settle(connection: Connection, at: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
     """Move the rows that are still in flight with this very attempt; returns those that moved, by id.
 
-    A row that did not move was settled before: by us, in a commit that was reported as failed, or as in doubt by
-    whoever believed us dead. `late` sorts those out.
+    A row that did not move was settled before: by this turn, in a commit that was reported as failed, or as in doubt by
+    a rescue that believed this turn dead. `late_answers` tells the two apart.
     """
     if not finished:
         return {}
     dialect = connection.dialect.name
     document = as_json_parameter(map(_as_row, finished))
-    ids = as_ids_parameter(one.id for one in finished)
-    rows = connection.execute(_move(dialect, now), {**document, **ids}).all()
+    ids = as_ids_parameter(attempt.id for attempt in finished)
+    rows = connection.execute(_move(dialect, at), {**document, **ids}).all()
     by_id = {row.id: Moved(row.state, row.revision is not None) for row in rows}
     if by_id:
         if len(by_id) < len(finished):
-            document = as_json_parameter(_as_row(one) for one in finished if one.id in by_id)
-        connection.execute(_record(dialect, Event.SENT, now), document)
+            document = as_json_parameter(_as_row(attempt) for attempt in finished if attempt.id in by_id)
+        connection.execute(_record(dialect, Event.SENT, at), document)
     return by_id
 
 
 def _word(word: str) -> ColumnElement[str]:
-    """Written out, not bound: a statement of more than 4,096 characters the driver would take apart each time anew."""
+    """The word written out, not bound: a statement of more than 4,096 characters the driver would take apart each time anew."""
     return literal_column(f"'{word}'", String)
 
 
@@ -145,7 +145,7 @@ def _settled(dialect: str) -> FromClause:
 
 
 @cached_statement
-def _move(dialect: str, now: Now) -> Any:
+def _move(dialect: str, at: Now) -> Any:
     settled = _settled(dialect).c
     acted_before = Operation.acted_at.is_not(None)
     target = case(
@@ -157,19 +157,19 @@ def _move(dialect: str, now: Now) -> Any:
     acted_twice = settled.state == _word(State.SUCCEEDED)
     superseded = func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE
     odd = case((acted_twice, _word("acted_twice")), (superseded, _word(SENT_BEFORE_CHANGE)))
-    due = later(now, settled.delay)
+    due = later(at, settled.delay)
     ends = (
         moves.succeeded(
-            now,
+            at,
             code=case((acted_before, odd)),
             needs_person=and_(acted_before, or_(acted_twice, superseded)),
         ),
         moves.retryable(due, settled.code, settled.detail),
         moves.in_doubt(
-            now, due, settled.code, settled.detail, accepted=settled.accepted, needs_person=settled.needs_person
+            at, due, settled.code, settled.detail, accepted=settled.accepted, needs_person=settled.needs_person
         ),
-        moves.failed(now, settled.code, settled.detail),
-        moves.cancelled(now),
+        moves.failed(at, settled.code, settled.detail),
+        moves.cancelled(at),
     )
     brought = moves.attempt_ended(settled.failures, settled.remote_id, as_json(settled.answer))
     return (
@@ -188,14 +188,14 @@ def _move(dialect: str, now: Now) -> Any:
 
 
 @cached_statement
-def _record(dialect: str, event: Event, now: Now) -> Any:
+def _record(dialect: str, event: Event, at: Now) -> Any:
     table = _settled(dialect)
     settled = table.c
-    picked = {
+    entry = {
         "operation_id": settled.id,
         "attempt": settled.attempt,
         "event": _word(event),
-        "at": now,
+        "at": at,
         "seconds": settled.seconds,
         "tries": settled.tries,
         "written": settled.written,
@@ -207,11 +207,9 @@ def _record(dialect: str, event: Event, now: Now) -> Any:
         "answer": as_json(settled.answer),
         "by": settled.by,
     }
-    return insert(Attempt).from_select(
-        list(picked), select(*picked.values()).select_from(table), include_defaults=False
-    )
+    return insert(Attempt).from_select(list(entry), select(*entry.values()).select_from(table), include_defaults=False)
 
 
-def record_attempts(connection: Connection, event: Event, now: Now, finished: Iterable[Finished]) -> None:
+def record_attempts(connection: Connection, event: Event, at: Now, finished: Iterable[Finished]) -> None:
     """Add history entries without moving anything."""
-    connection.execute(_record(connection.dialect.name, event, now), as_json_parameter(map(_as_row, finished)))
+    connection.execute(_record(connection.dialect.name, event, at), as_json_parameter(map(_as_row, finished)))

@@ -43,29 +43,29 @@ def apply_revisions(connection: Connection, ids: Iterable[int]) -> None:
     ).all()
     if not locked:
         return
-    now = read_current_time(connection)
+    at = read_current_time(connection)
     changes: dict[State, list[Change]] = defaultdict(list)
     for found in locked:
         content = Content.from_revision(found.revision)
-        since = found.next_attempt_at if found.state in WAITING else now
+        since = found.next_attempt_at if found.state in WAITING else at
         changes[found.state].append(Change(found.id, found.attempt, found.state, content, since))
-    replace_content(connection, now, [one for state in WAITING for one in changes[state]])
-    requeue_with_content(connection, now, [one for state in FINAL - {State.SUCCEEDED} for one in changes[state]])
-    _refuse(connection, now, [found for found in locked if found.state is State.SUCCEEDED])
+    replace_content(connection, at, [one for state in WAITING for one in changes[state]])
+    requeue_with_content(connection, at, [one for state in FINAL - {State.SUCCEEDED} for one in changes[state]])
+    _refuse(connection, at, [found for found in locked if found.state is State.SUCCEEDED])
 
 
-def _refuse(connection: Connection, now: datetime, locked: Sequence[Row[Any]]) -> None:
+def _refuse(connection: Connection, at: datetime, locked: Sequence[Row[Any]]) -> None:
     """What waited came too late. What came from a file is told among its rejected rows, the rest in the history."""
     drop_revisions(connection, [found.id for found in locked])
-    rows = [_rejected(found, now) for found in locked if found.revision["feed_file_id"] is not None]
+    rows = [_rejected(found, at) for found in locked if found.revision["feed_file_id"] is not None]
     if rows:
         connection.execute(insert(RejectedRow), rows)
-    entries = [_entry(found, now) for found in locked if found.revision["feed_file_id"] is None]
+    entries = [_entry(found, at) for found in locked if found.revision["feed_file_id"] is None]
     if entries:
         connection.execute(insert(Attempt), entries)
 
 
-def _rejected(found: Row[Any], now: datetime) -> dict[str, Any]:
+def _rejected(found: Row[Any], at: datetime) -> dict[str, Any]:
     code, reason, remedy = ALREADY_SENT
     return {
         "feed_file_id": found.revision["feed_file_id"],
@@ -76,16 +76,16 @@ def _rejected(found: Row[Any], now: datetime) -> dict[str, Any]:
         "code": code,
         "reason": reason,
         "remedy": remedy,
-        "created_at": now,
+        "created_at": at,
     }
 
 
-def _entry(found: Row[Any], now: datetime) -> dict[str, Any]:
+def _entry(found: Row[Any], at: datetime) -> dict[str, Any]:
     return {
         "operation_id": found.id,
         "attempt": found.attempt,
         "event": Event.DECIDED,
-        "at": now,
+        "at": at,
         "outcome": found.state.value,
         "code": ALREADY_SENT[0],
         "by": THE_CRM,

@@ -37,11 +37,11 @@ class Content:
     line: int | None
 
     @classmethod
-    def of(cls, row: NewOperation, now: datetime, feed_file_id: int | None) -> Self:
+    def of(cls, row: NewOperation, at: datetime, feed_file_id: int | None) -> Self:
         """The content of a row taken in at `now`, from which its time to expiry counts."""
         expires_at = row.expires_at
         if expires_at is None and row.expires_after is not None:
-            expires_at = now + timedelta(seconds=row.expires_after)
+            expires_at = at + timedelta(seconds=row.expires_after)
         return cls(
             payload=json.loads(row.payload),
             payload_hash=row.payload_hash,
@@ -94,10 +94,10 @@ def store_revisions(connection: Connection, changes: Sequence[Change]) -> None:
         )
 
 
-def replace_content(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:
+def replace_content(connection: Connection, at: datetime, changes: Sequence[Change]) -> None:
     """New content for rows that wait: what was tried before stays counted."""
     if changes:
-        record_changes(connection, now, changes)
+        record_changes(connection, at, changes)
         # Leave to send again was got for what was sent; a look-up for something else would prove nothing of it.
         other = _OPERATIONS.c.match_key.is_distinct_from(bindparam("the_match_key", type_=String))
         leave = case((other, null()), else_=_OPERATIONS.c.send_again_until)
@@ -107,10 +107,10 @@ def replace_content(connection: Connection, now: datetime, changes: Sequence[Cha
         )
 
 
-def requeue_with_content(connection: Connection, now: datetime, changes: Sequence[Change]) -> None:
+def requeue_with_content(connection: Connection, at: datetime, changes: Sequence[Change]) -> None:
     """New content for rows that had ended without success: they begin anew, but for the fence."""
     if changes:
-        record_changes(connection, now, changes)
+        record_changes(connection, at, changes)
         columns = _new_content()
         move = moves.mended(columns["next_attempt_at"], columns["parent_done"])
         connection.execute(_BY_ID.values(columns | move), [_parameters(one) for one in changes])
@@ -146,7 +146,7 @@ def _parameters(change: Change) -> dict[str, Any]:
     }
 
 
-def record_changes(connection: Connection, now: datetime, changes: Iterable[Change]) -> None:
+def record_changes(connection: Connection, at: datetime, changes: Iterable[Change]) -> None:
     """Write into the history that the CRM has changed its mind, and what about; before it takes effect."""
     changes = list(changes)
     stands = select(_OPERATIONS.c.id, _OPERATIONS.c.payload_hash, _OPERATIONS.c.match_key)
@@ -159,7 +159,7 @@ def record_changes(connection: Connection, now: datetime, changes: Iterable[Chan
             "operation_id": one.id,
             "attempt": one.attempt,
             "event": Event.DECIDED,
-            "at": now,
+            "at": at,
             "outcome": (one.state if one.state in WAITING else State.PENDING).value,
             "code": "new_content",
             "replaced": replaced[one.id],

@@ -139,18 +139,18 @@ def _write(
     by_key: Mapping[RowKey, NewOperation],
     feed_file_id: int | None,
 ) -> dict[RowKey, IntakeResult]:
-    now = read_current_time(connection)
+    at = read_current_time(connection)
     verdicts: dict[RowKey, IntakeResult] = {}
     changes: dict[IntakeResult, list[Change]] = defaultdict(list)
     for found in locked:
         row = by_key[found.kind, found.source_id]
         verdicts[found.kind, found.source_id] = verdict = _judge(found, row)
         if verdict in _WRITTEN:
-            content = Content.of(row, now, feed_file_id)
-            changes[verdict].append(Change(found.id, found.attempt, found.state, content, now))
+            content = Content.of(row, at, feed_file_id)
+            changes[verdict].append(Change(found.id, found.attempt, found.state, content, at))
     back = [found.id for found in locked if by_key[found.kind, found.source_id].payload_hash == found.payload_hash]
     drop_revisions(connection, back)
-    replace_content(connection, now, changes[IntakeResult.REVISED])
-    requeue_with_content(connection, now, changes[IntakeResult.REQUEUED])
+    replace_content(connection, at, changes[IntakeResult.REVISED])
+    requeue_with_content(connection, at, changes[IntakeResult.REQUEUED])
     store_revisions(connection, changes[IntakeResult.DEFERRED])
     return verdicts

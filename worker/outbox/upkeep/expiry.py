@@ -27,10 +27,10 @@ class _Ending:
 
 def expire_overdue(db: Database) -> int:
     """End waiting operations whose time has run out. Returns how many."""
-    now = db.clock.now()
+    at = db.clock.now()
     # In the index's own order, since any other lets the database walk the whole table for the first few that match.
     run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= current_time_once)
-    return _end_all(db, now, _Ending(run_out, (Operation.expires_at,), moves.expired(now)))
+    return _end_all(db, at, _Ending(run_out, (Operation.expires_at,), moves.expired(at)))
 
 
 def fail_orphans(db: Database) -> int:
@@ -41,21 +41,21 @@ def fail_orphans(db: Database) -> int:
     state = select(parent.state).where(same).correlate(Operation).scalar_subquery()
     ended = and_(awaiting_parent, state.in_([State.FAILED, State.CANCELLED, State.EXPIRED]))
     order = (Operation.feed, Operation.after_kind, Operation.after_source_id)
-    now = db.clock.now()
-    return _end_all(db, now, _Ending(ended, order, moves.orphaned(now)))
+    at = db.clock.now()
+    return _end_all(db, at, _Ending(ended, order, moves.orphaned(at)))
 
 
-def _end_all(db: Database, now: Now, ending: _Ending) -> int:
+def _end_all(db: Database, at: Now, ending: _Ending) -> int:
     total = 0
     while True:
         with db.write() as connection:
-            count = _end_some(connection, now, ending)
+            count = _end_some(connection, at, ending)
         total += count
         if count < BATCH:
             return total
 
 
-def _end_some(connection: Connection, now: Now, ending: _Ending) -> int:
+def _end_some(connection: Connection, at: Now, ending: _Ending) -> int:
     chosen = select(Operation.id).where(waiting, ending.condition).order_by(*ending.order).limit(BATCH)
     ended = (
         connection.execute(
@@ -69,16 +69,16 @@ def _end_some(connection: Connection, now: Now, ending: _Ending) -> int:
         .all()
     )
     if ended:
-        connection.execute(_entries(now, ended, ending))
+        connection.execute(_entries(at, ended, ending))
     return len(ended)
 
 
-def _entries(now: Now, ids: Any, ending: _Ending) -> Any:
+def _entries(at: Now, ids: Any, ending: _Ending) -> Any:
     picked = {
         "operation_id": Operation.id,
         "attempt": Operation.attempt,
         "event": literal_column(f"'{Event.CLOSED.value}'"),
-        "at": now,
+        "at": at,
         "outcome": literal(ending.columns["state"].value),
         "code": literal(ending.columns["error_code"]),
     }

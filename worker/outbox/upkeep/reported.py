@@ -36,7 +36,7 @@ def mark_operations_reported(db: Database, reported: Iterable[ReportedState]) ->
 
 
 @cached_statement
-def _mark(dialect: str, now: ColumnElement[datetime]) -> Any:
+def _mark(dialect: str, at: ColumnElement[datetime]) -> Any:
     """Mark those of the document that still stand as they were reported."""
     reported = json_table(dialect, "reported", {"id": BigInteger(), "attempt": Integer(), "state": Text()}).c
     return (
@@ -48,7 +48,7 @@ def _mark(dialect: str, now: ColumnElement[datetime]) -> Any:
             cast(Operation.state, Text) == reported.state,
             Operation.reported_at.is_(None),
         )
-        .values(reported_at=now)
+        .values(reported_at=at)
         .execution_options(synchronize_session=False)
     )
 
