@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.vitec.wire import AUTHORITY, Line, Wire
+from tests.vitec.server import AUTHORITY, Connection, Server
 from worker.kind import Call
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials, Login
@@ -24,7 +24,7 @@ GET = Call("GET", "ViewingParticipant/M1/ADR1/OBJ1", None, "M1", "Viewing", "17.
 LOGIN = Login("partner", "canary-password")
 
 
-def ended(client: Client, call: Call = POST, *, within: float = 10.0, permit: Permit | None = None) -> Any:
+def send_call(client: Client, call: Call = POST, *, within: float = 10.0, permit: Permit | None = None) -> Any:
     """Send one call, and give its answer or its error."""
     return client.send(call, permit or Permit(time.monotonic() + within))
 
@@ -39,71 +39,71 @@ def bound_to_thread(method: str = "POST", within: float = 60.0) -> Iterator[Http
 
 
 @dataclass(eq=False)
-class House:
+class Network:
     """Starts servers and clients, and ends them with the test."""
 
     stack: ExitStack
-    wires: list[Wire] = field(default_factory=list)
+    servers: list[Server] = field(default_factory=list)
 
-    def wire(self, script: Callable[[Line], object], certificate: str | None = None) -> Wire:
+    def server(self, script: Callable[[Connection], object], certificate: str | None = None) -> Server:
         """A server with that script."""
-        wire = self.stack.enter_context(Wire(script, certificate))
-        self.wires.append(wire)
-        return wire
+        server = self.stack.enter_context(Server(script, certificate))
+        self.servers.append(server)
+        return server
 
-    def answering(self, *answers: bytes, certificate: str | None = None, close: bool = False) -> Wire:
+    def answering(self, *answers: bytes, certificate: str | None = None, close: bool = False) -> Server:
         """A server that gives these answers in turn, the last one for ever; each connection begins anew if `close`."""
         remaining = list(answers)
         lock = threading.Lock()
 
-        def script(line: Line) -> None:
+        def script(connection: Connection) -> None:
             while True:
-                wire.heard(line)
+                server.receive(connection)
                 with lock:
                     answer = remaining.pop(0) if len(remaining) > 1 else remaining[0]
-                line.send(answer)
+                connection.send(answer)
                 if close:
                     return
 
-        wire = self.wire(script, certificate)
-        return wire
+        server = self.server(script, certificate)
+        return server
 
-    def dripping(self, answer: bytes, first: int, certificate: str | None = None) -> Wire:
+    def dripping(self, answer: bytes, first: int, certificate: str | None = None) -> Server:
         """A server that gives its answer's first bytes at once, and one more every 20 ms for as long as it may."""
 
-        def script(line: Line) -> None:
-            line.request()
-            line.sock.sendall(answer[:first])
+        def script(connection: Connection) -> None:
+            connection.request()
+            connection.sock.sendall(answer[:first])
             for byte in answer[first:]:
                 time.sleep(0.02)
-                line.sock.sendall(bytes([byte]))
+                connection.sock.sendall(bytes([byte]))
 
-        return self.wire(script, certificate)
+        return self.server(script, certificate)
 
-    def hanging(self, answer: bytes, certificate: str | None = None) -> Wire:
+    def hanging(self, answer: bytes, certificate: str | None = None) -> Server:
         """A server that gives only so much of an answer, and then nothing more."""
 
-        def script(line: Line) -> None:
-            line.request()
-            line.send(answer)
-            line.wait_gone()
+        def script(connection: Connection) -> None:
+            connection.request()
+            connection.send(answer)
+            connection.wait_gone()
 
-        return self.wire(script, certificate)
+        return self.server(script, certificate)
 
-    def client(self, wire: Wire | str, **options: Any) -> Client:
+    def client(self, server: Server | str, **options: Any) -> Client:
         """A client of it."""
-        url = wire if isinstance(wire, str) else wire.url
+        url = server if isinstance(server, str) else server.url
         client = Client(url, Credentials(LOGIN), **{"timeout": 20.0, "ca_bundle": AUTHORITY, **options})
         self.stack.callback(client.close)
         return client
 
     def outcome(self, answer: bytes, call: Call = POST, *, within: float = 10.0, **options: Any) -> Any:
         """Send a call to a server that gives this answer and closes the connection, and return the outcome."""
-        return ended(self.client(self.answering(answer, close=True), **options), call, within=within)
+        return send_call(self.client(self.answering(answer, close=True), **options), call, within=within)
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def network() -> Iterator[Network]:
     """The servers and clients of one test."""
     with ExitStack() as stack:
-        yield House(stack)
+        yield Network(stack)

@@ -8,8 +8,8 @@ import zlib
 
 import pytest
 
-from tests.vitec.conftest import GET, House, bound_to_thread, ended
-from tests.vitec.wire import http
+from tests.vitec.conftest import GET, Network, bound_to_thread, send_call
+from tests.vitec.server import http
 from worker.errors import (
     Barred,
     Conflict,
@@ -47,53 +47,53 @@ GZIPPED = gzip.compress(b"true", mtime=0)
         (http("200 OK", b"x" * AT_MOST), Answer(200, b"x" * AT_MOST)),
     ],
 )
-def test_a_complete_2xx_is_an_answer(house: House, answer: bytes, expected: Answer) -> None:
-    assert house.outcome(answer) == expected
+def test_a_complete_2xx_is_an_answer(network: Network, answer: bytes, expected: Answer) -> None:
+    assert network.outcome(answer) == expected
 
 
-def test_a_look_up_is_answered_as_well(house: House) -> None:
-    assert house.outcome(http("200 OK", b"[]"), GET) == Answer(200, b"[]")
+def test_a_look_up_is_answered_as_well(network: Network) -> None:
+    assert network.outcome(http("200 OK", b"[]"), GET) == Answer(200, b"[]")
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 405, 406, 410, 412, 413, 414, 415, 418, 422, 431, 451])
-def test_another_4xx_is_a_refusal_whatever_the_body(house: House, status: int) -> None:
+def test_another_4xx_is_a_refusal_whatever_the_body(network: Network, status: int) -> None:
     for body in (b'{"message": "Fel"}', b"", b"<html>", b"\xff\xfe"):
-        error = house.outcome(http(f"{status} No", body))
+        error = network.outcome(http(f"{status} No", body))
         assert (type(error), error.status) == (Refused, status)
 
 
 @pytest.mark.parametrize("status", [408, 425, 499])
-def test_a_4xx_of_a_server_giving_up_is_no_refusal(house: House, status: int) -> None:
-    error = house.outcome(http(f"{status} Gave up"))
+def test_a_4xx_of_a_server_giving_up_is_no_refusal(network: Network, status: int) -> None:
+    error = network.outcome(http(f"{status} Gave up"))
     assert (type(error), error.status) == (ServerError, status)
 
 
 @pytest.mark.parametrize(("status", "forbidden"), [(401, False), (403, True)])
-def test_401_and_403_are_the_logins_fault(house: House, status: int, forbidden: bool) -> None:
+def test_401_and_403_are_the_logins_fault(network: Network, status: int, forbidden: bool) -> None:
     for body in (b"", b"<html>no</html>"):
-        error = house.outcome(http(f"{status} No", body))
+        error = network.outcome(http(f"{status} No", body))
         assert type(error) is Barred
         assert error.status == status
         assert error.forbidden == forbidden
 
 
-def test_409_is_unclear(house: House) -> None:
-    assert type(house.outcome(http("409 Conflict"))) is Conflict
+def test_409_is_unclear(network: Network) -> None:
+    assert type(network.outcome(http("409 Conflict"))) is Conflict
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
-def test_a_redirect_is_never_followed(house: House, status: int) -> None:
-    elsewhere = house.answering(http("200 OK", b"true"))
-    wire = house.answering(http(f"{status} Moved", b"", f"Location: {elsewhere.url}/stolen"), close=True)
-    assert type(ended(house.client(wire))) is Redirected
+def test_a_redirect_is_never_followed(network: Network, status: int) -> None:
+    elsewhere = network.answering(http("200 OK", b"true"))
+    server = network.answering(http(f"{status} Moved", b"", f"Location: {elsewhere.url}/stolen"), close=True)
+    assert type(send_call(network.client(server))) is Redirected
     assert elsewhere.connections == 0
-    assert len(wire.requests) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 505, 599, 600, 999, 101])
-def test_5xx_and_unknown_statuses_are_unclear(house: House, status: int) -> None:
+def test_5xx_and_unknown_statuses_are_unclear(network: Network, status: int) -> None:
     for body in (b"", b"<html>Bad gateway</html>"):
-        error = house.outcome(http(f"{status} Oops", body))
+        error = network.outcome(http(f"{status} Oops", body))
         assert (type(error), error.status) == (ServerError, status)
 
 
@@ -109,23 +109,23 @@ def test_5xx_and_unknown_statuses_are_unclear(house: House, status: int) -> None
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_vitec_may_say_when_to_come_back(house: House, status: int, header: str, seconds: float | None) -> None:
-    error = house.outcome(http(f"{status} Later", b"", header))
+def test_vitec_may_say_when_to_come_back(network: Network, status: int, header: str, seconds: float | None) -> None:
+    error = network.outcome(http(f"{status} Later", b"", header))
     assert type(error) is Throttled
     assert error.status == status
     assert error.retry_after == seconds
 
 
 @pytest.mark.parametrize("header", ["X: y", "Retry-After: soon", "Retry-After: -5", "Retry-After: 1.5"])
-def test_garbage_is_as_no_retry_after(house: House, header: str) -> None:
-    too_many = house.outcome(http("429 Later", b"", header))
+def test_garbage_is_as_no_retry_after(network: Network, header: str) -> None:
+    too_many = network.outcome(http("429 Later", b"", header))
     assert (type(too_many), too_many.retry_after) == (Throttled, None)
-    assert type(house.outcome(http("503 Down", b"", header))) is ServerError
+    assert type(network.outcome(http("503 Down", b"", header))) is ServerError
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_setting_can_say_that_throttling_proves_nothing(house: House, status: int) -> None:
-    error = house.outcome(http(f"{status} Later", b"", "Retry-After: 7"), throttled_is_certain=False)
+def test_a_setting_can_say_that_throttling_proves_nothing(network: Network, status: int) -> None:
+    error = network.outcome(http(f"{status} Later", b"", "Retry-After: 7"), throttled_is_certain=False)
     assert (type(error), error.status) == (ServerError, status)
 
 
@@ -160,17 +160,17 @@ def test_a_setting_can_say_that_throttling_proves_nothing(house: House, status: 
         http("200 OK", b"?", "Content-Encoding: br"),
     ],
 )
-def test_an_incomplete_2xx_was_accepted_and_is_unreadable(house: House, answer: bytes) -> None:
-    error = house.outcome(answer)
+def test_an_incomplete_2xx_was_accepted_and_is_unreadable(network: Network, answer: bytes) -> None:
+    error = network.outcome(answer)
     assert type(error) is Unreadable
     assert error.status in {200, 201}
 
 
-def test_a_body_that_ends_too_early_is_noticed_without_urllib3(house: House) -> None:
+def test_a_body_that_ends_too_early_is_noticed_without_urllib3(network: Network) -> None:
     """`http.client` lets it pass, and urllib3 notices only if it reads the length in the same way."""
-    wire = house.answering(http("200 OK", b"tr", length=4), close=True)
+    server = network.answering(http("200 OK", b"tr", length=4), close=True)
     with bound_to_thread("GET") as attempt:
-        connection = PlainConnection("localhost", wire.port, timeout=10)
+        connection = PlainConnection("localhost", server.port, timeout=10)
         connection.request("GET", "/", preload_content=False)
         response = connection.getresponse()
         answer = response._original_response
@@ -183,13 +183,13 @@ def test_a_body_that_ends_too_early_is_noticed_without_urllib3(house: House) -> 
     assert framed == [True, False]
 
 
-def test_a_gzip_bomb_stays_small(house: House) -> None:
+def test_a_gzip_bomb_stays_small(network: Network) -> None:
     packer = zlib.compressobj(wbits=31)
     bomb = b"".join([packer.compress(bytes(1 << 20)) for _ in range(200)] + [packer.flush()])
     assert len(bomb) < AT_MOST
     tracemalloc.start()
     try:
-        error = house.outcome(http("200 OK", bomb, "Content-Encoding: gzip"))
+        error = network.outcome(http("200 OK", bomb, "Content-Encoding: gzip"))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -213,8 +213,8 @@ def test_a_gzip_bomb_stays_small(house: House) -> None:
         b"\r\n\r\n",
     ],
 )
-def test_no_answer_after_the_first_byte_is_unanswered(house: House, answer: bytes) -> None:
-    error = house.outcome(answer)
+def test_no_answer_after_the_first_byte_is_unanswered(network: Network, answer: bytes) -> None:
+    error = network.outcome(answer)
     assert type(error) is Unanswered
     assert error.status is None
 
@@ -232,13 +232,13 @@ def test_no_answer_after_the_first_byte_is_unanswered(house: House, answer: byte
     ],
 )
 def test_an_error_that_is_not_complete_counts_by_its_status(
-    house: House, answer: bytes, expected: type[VitecError]
+    network: Network, answer: bytes, expected: type[VitecError]
 ) -> None:
-    assert type(house.outcome(answer)) is expected
+    assert type(network.outcome(answer)) is expected
 
 
-def test_vitecs_words_are_not_in_the_error_text(house: House) -> None:
+def test_vitecs_words_are_not_in_the_error_text(network: Network) -> None:
     body = '{"Message": "Anna Andersson\\u0000 är\\u001b[31m redan bokad"}'.encode()
-    error = house.outcome(http("400 Bad", body))
+    error = network.outcome(http("400 Bad", body))
     assert error.words == "Anna Andersson är [31m redan bokad"
     assert "Anna" not in f"{error} {error!r} {error.args}"

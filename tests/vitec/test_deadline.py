@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vitec.conftest import POST, House, ended
-from tests.vitec.wire import PATIENCE, Line, http
+from tests.vitec.conftest import POST, Network, send_call
+from tests.vitec.server import PATIENCE, Connection, http
 from worker.errors import Refused, Unanswered, Unreadable
 from worker.vitec.http_attempt import HttpAttempt, Permit, Watchdog, current_attempt
 from worker.vitec.response import Stream, read_body
@@ -25,69 +25,69 @@ LONG = 8.0
 
 
 @pytest.mark.parametrize("certificate", [None, "good"])
-def test_waiting_for_the_status_ends_at_the_deadline(house: House, certificate: str | None) -> None:
-    wire = house.hanging(b"", certificate)
+def test_waiting_for_the_status_ends_at_the_deadline(network: Network, certificate: str | None) -> None:
+    server = network.hanging(b"", certificate)
     permit = Permit(time.monotonic() + SHORT)
     began = time.monotonic()
-    error = ended(house.client(wire), permit=permit)
+    error = send_call(network.client(server), permit=permit)
     assert (type(error), permit.written) == (Unanswered, True)
     assert SHORT * 0.9 < time.monotonic() - began < LONG
 
 
 @pytest.mark.parametrize("certificate", [None, "good"])
-def test_a_status_line_that_drips_ends_at_the_deadline(house: House, certificate: str | None) -> None:
+def test_a_status_line_that_drips_ends_at_the_deadline(network: Network, certificate: str | None) -> None:
     """No timeout of requests sees it: each single read is quick."""
-    wire = house.dripping(http("200 " + "K" * 5000, b"true"), 12, certificate)
+    server = network.dripping(http("200 " + "K" * 5000, b"true"), 12, certificate)
     began = time.monotonic()
-    assert type(ended(house.client(wire), within=SHORT)) is Unanswered
+    assert type(send_call(network.client(server), within=SHORT)) is Unanswered
     assert time.monotonic() - began < LONG
 
 
-def test_a_dripping_head_ends_at_the_deadline(house: House) -> None:
-    wire = house.dripping(http("200 OK", b"true", "X: " + "y" * 5000), 20)
+def test_a_dripping_head_ends_at_the_deadline(network: Network) -> None:
+    server = network.dripping(http("200 OK", b"true", "X: " + "y" * 5000), 20)
     began = time.monotonic()
-    assert type(ended(house.client(wire), within=SHORT)) is Unreadable
+    assert type(send_call(network.client(server), within=SHORT)) is Unreadable
     assert time.monotonic() - began < LONG
 
 
 @pytest.mark.parametrize("certificate", [None, "good"])
-def test_a_dripping_body_ends_at_the_deadline(house: House, certificate: str | None) -> None:
+def test_a_dripping_body_ends_at_the_deadline(network: Network, certificate: str | None) -> None:
     answer = http("200 OK", b"y" * 5000)
-    wire = house.dripping(answer, len(answer) - 4990, certificate)
+    server = network.dripping(answer, len(answer) - 4990, certificate)
     began = time.monotonic()
-    error = ended(house.client(wire), within=SHORT)
+    error = send_call(network.client(server), within=SHORT)
     assert (type(error), error.status) == (Unreadable, 200)
     assert time.monotonic() - began < LONG
 
 
-def test_a_dripping_body_of_unknown_length_ends_at_the_deadline(house: House) -> None:
+def test_a_dripping_body_of_unknown_length_ends_at_the_deadline(network: Network) -> None:
     """`Connection: close` makes http.client let go of the socket while the body is still to be read."""
     answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5000\r\n\r\n" + b"y" * 5000
-    wire = house.dripping(answer, 80)
+    server = network.dripping(answer, 80)
     began = time.monotonic()
-    assert type(ended(house.client(wire), within=SHORT)) is Unreadable
+    assert type(send_call(network.client(server), within=SHORT)) is Unreadable
     assert time.monotonic() - began < LONG
 
 
-def test_a_refusal_with_a_hanging_body_counts_by_its_status(house: House) -> None:
-    wire = house.hanging(http("400 Bad", b"{", length=9))
-    assert type(ended(house.client(wire), within=SHORT)) is Refused
+def test_a_refusal_with_a_hanging_body_counts_by_its_status(network: Network) -> None:
+    server = network.hanging(http("400 Bad", b"{", length=9))
+    assert type(send_call(network.client(server), within=SHORT)) is Refused
 
 
 @pytest.mark.parametrize("certificate", [None, "good"])
-def test_an_upload_that_is_blocked_ends_at_the_deadline(house: House, certificate: str | None) -> None:
+def test_an_upload_that_is_blocked_ends_at_the_deadline(network: Network, certificate: str | None) -> None:
     go_on = threading.Event()
     ends: list[tuple[int, bool]] = []
 
-    def script(line: Line) -> None:
+    def script(connection: Connection) -> None:
         assert go_on.wait(PATIENCE)
-        ends.append(line.drain())
+        ends.append(connection.drain())
 
-    wire = house.wire(script, certificate)
+    server = network.server(script, certificate)
     call = replace(POST, body=b"x" * (48 << 20))
     permit = Permit(time.monotonic() + SHORT)
     began = time.monotonic()
-    error = ended(house.client(wire), call, permit=permit)
+    error = send_call(network.client(server), call, permit=permit)
     took = time.monotonic() - began
     go_on.set()
     _until(lambda: bool(ends))
@@ -100,14 +100,14 @@ def test_an_upload_that_is_blocked_ends_at_the_deadline(house: House, certificat
     assert count < len(call.body or b"")
 
 
-def test_a_cut_answer_that_looks_clean_is_still_unknown(house: House) -> None:
+def test_a_cut_answer_that_looks_clean_is_still_unknown(network: Network) -> None:
     """After a shutdown http.client finds an end of file in the head, and makes a 201 with an empty body of it."""
-    wire = house.hanging(b"HTTP/1.1 201 Created\r\nX: y")
-    error = ended(house.client(wire), within=SHORT)
+    server = network.hanging(b"HTTP/1.1 201 Created\r\nX: y")
+    error = send_call(network.client(server), within=SHORT)
     assert (type(error), error.status) == (Unreadable, 201)
 
 
-def test_a_whole_answer_after_the_cut_stays_unknown(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_whole_answer_after_the_cut_stays_unknown(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its body lay in a buffer already when the deadline came."""
 
     def late(stream: Stream, encoding: str | None) -> bytes:
@@ -115,11 +115,11 @@ def test_a_whole_answer_after_the_cut_stays_unknown(house: House, monkeypatch: p
         return read_body(stream, encoding)
 
     monkeypatch.setattr("worker.vitec.client.read_body", late)
-    error = ended(house.client(house.answering(OK)))
+    error = send_call(network.client(network.answering(OK)))
     assert (type(error), error.status) == (Unreadable, 200)
 
 
-def test_a_connection_back_in_the_pool_is_not_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_back_in_the_pool_is_not_cut(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline comes when all has been read: the next request may be on that connection by now."""
 
     def early(stream: Stream, encoding: str | None) -> bytes:
@@ -128,30 +128,30 @@ def test_a_connection_back_in_the_pool_is_not_cut(house: House, monkeypatch: pyt
         return data
 
     monkeypatch.setattr("worker.vitec.client.read_body", early)
-    wire = house.answering(OK)
-    client = house.client(wire)
-    assert [ended(client).status for _ in range(3)] == [200] * 3
-    assert wire.connections == 1
+    server = network.answering(OK)
+    client = network.client(server)
+    assert [send_call(client).status for _ in range(3)] == [200] * 3
+    assert server.connections == 1
 
 
-def test_the_clients_own_timeout_bounds_a_longer_permit(house: House) -> None:
-    wire = house.hanging(b"")
+def test_the_clients_own_timeout_bounds_a_longer_permit(network: Network) -> None:
+    server = network.hanging(b"")
     began = time.monotonic()
-    assert type(ended(house.client(wire, timeout=SHORT), within=60)) is Unanswered
+    assert type(send_call(network.client(server, timeout=SHORT), within=60)) is Unanswered
     assert time.monotonic() - began < LONG
 
 
-def test_a_cut_request_does_not_touch_the_others(house: House) -> None:
+def test_a_cut_request_does_not_touch_the_others(network: Network) -> None:
     """Many requests side by side: those that hang are cut, those that are answered are answered."""
 
-    def script(line: Line) -> None:
+    def script(connection: Connection) -> None:
         while True:
-            if b"hang" in line.request():
-                line.wait_gone()
+            if b"hang" in connection.request():
+                connection.wait_gone()
                 return
-            line.send(http("200 OK", b"true"))
+            connection.send(http("200 OK", b"true"))
 
-    client = house.client(house.wire(script))
+    client = network.client(network.server(script))
     outcomes: dict[int, type] = {}
 
     def one(number: int) -> None:
@@ -159,7 +159,7 @@ def test_a_cut_request_does_not_touch_the_others(house: House) -> None:
         call = replace(POST, path=path)
         within = SHORT if number % 4 == 0 else PATIENCE
         for _ in range(5):
-            outcomes[number] = type(ended(client, call, within=within))
+            outcomes[number] = type(send_call(client, call, within=within))
             if number % 4 == 0:
                 return
 

@@ -10,8 +10,8 @@ import struct
 
 import pytest
 
-from tests.vitec.conftest import House, ended
-from tests.vitec.wire import PATIENCE, Line
+from tests.vitec.conftest import Network, send_call
+from tests.vitec.server import PATIENCE, Connection
 from worker.errors import Unreachable
 from worker.sandbox.server import Certificate
 from worker.tls import Socket
@@ -47,9 +47,9 @@ def test_a_connection_lost_before_tls_is_closed(server_side: bool) -> None:
     gc.collect()
 
 
-def test_the_client_leaves_nothing_open(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_leaves_nothing_open(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = TlsConnection._new_conn
     monkeypatch.setattr(TlsConnection, "_new_conn", lambda self: once_abandoned(connect(self)))
-    error = ended(house.client(house.wire(Line.reset).url.replace("http:", "https:")))
+    error = send_call(network.client(network.server(Connection.reset).url.replace("http:", "https:")))
     assert (type(error), error.tries) == (Unreachable, 3)
     gc.collect()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.vitec.conftest import POST, House, ended
-from tests.vitec.wire import PATIENCE, Line, http
+from tests.vitec.conftest import POST, Network, send_call
+from tests.vitec.server import PATIENCE, Connection, http
 from worker.errors import Barred, Revoked, Unreachable
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials
@@ -30,33 +30,33 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_refused_connection_is_unreachable(house: House) -> None:
+def test_a_refused_connection_is_unreachable(network: Network) -> None:
     permit = Permit(time.monotonic() + 10)
-    error = ended(house.client(f"http://localhost:{free_port()}"), permit=permit)
+    error = send_call(network.client(f"http://localhost:{free_port()}"), permit=permit)
     assert type(error) is Unreachable
     assert str(error) == "the connection was refused"
     assert error.tries == 3
     assert not permit.written
 
 
-def test_a_name_that_cannot_be_resolved_is_unreachable(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_cannot_be_resolved_is_unreachable(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    error = ended(house.client("https://connect.example"))
+    error = send_call(network.client("https://connect.example"))
     assert (type(error), str(error)) == (Unreachable, "the name of the host cannot be resolved")
 
 
-def test_a_host_that_is_no_name_is_unreachable(house: House) -> None:
-    assert type(ended(house.client(f"https://{'a' * 70}.example"))) is Unreachable
+def test_a_host_that_is_no_name_is_unreachable(network: Network) -> None:
+    assert type(send_call(network.client(f"https://{'a' * 70}.example"))) is Unreachable
 
 
-def test_the_next_address_is_tried_when_the_first_is_dead(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = house.answering(http("200 OK", b"true"))
-    dead, alive = (*HERE, ("127.0.0.1", free_port())), (*HERE, ("127.0.0.1", wire.port))
+def test_the_next_address_is_tried_when_the_first_is_dead(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = network.answering(http("200 OK", b"true"))
+    dead, alive = (*HERE, ("127.0.0.1", free_port())), (*HERE, ("127.0.0.1", server.port))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [dead, alive])
-    assert ended(house.client(wire)).status == 200
+    assert send_call(network.client(server)).status == 200
 
 
 @pytest.fixture
@@ -71,128 +71,128 @@ def black_hole() -> Iterator[tuple[str, int]]:
         yield listener.getsockname()
 
 
-def test_a_connect_that_hangs_is_unreachable_at_the_deadline(house: House, black_hole: tuple[str, int]) -> None:
+def test_a_connect_that_hangs_is_unreachable_at_the_deadline(network: Network, black_hole: tuple[str, int]) -> None:
     permit = Permit(time.monotonic() + 0.5)
-    error = ended(house.client(f"http://127.0.0.1:{black_hole[1]}"), permit=permit)
+    error = send_call(network.client(f"http://127.0.0.1:{black_hole[1]}"), permit=permit)
     assert (type(error), str(error)) == (Unreachable, "connecting took too long")
     assert not permit.written
 
 
 def test_an_address_that_hangs_leaves_time_for_the_next(
-    house: House, monkeypatch: pytest.MonkeyPatch, black_hole: tuple[str, int]
+    network: Network, monkeypatch: pytest.MonkeyPatch, black_hole: tuple[str, int]
 ) -> None:
-    wire = house.answering(http("200 OK", b"true"))
-    addresses = [(*HERE, black_hole), (*HERE, ("127.0.0.1", wire.port))]
+    server = network.answering(http("200 OK", b"true"))
+    addresses = [(*HERE, black_hole), (*HERE, ("127.0.0.1", server.port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-    answer = ended(house.client(wire), within=2.0)
+    answer = send_call(network.client(server), within=2.0)
     assert (answer.status, answer.tries) == (200, 1)
 
 
 @pytest.mark.parametrize("certificate", ["self_signed", "elsewhere", "expired"])
-def test_a_bad_certificate_is_unreachable_and_nothing_is_written(house: House, certificate: str) -> None:
-    wire = house.answering(http("200 OK", b"true"), certificate=certificate)
+def test_a_bad_certificate_is_unreachable_and_nothing_is_written(network: Network, certificate: str) -> None:
+    server = network.answering(http("200 OK", b"true"), certificate=certificate)
     permit = Permit(time.monotonic() + 10)
-    error = ended(house.client(wire), permit=permit)
+    error = send_call(network.client(server), permit=permit)
     assert type(error) is Unreachable
     assert str(error).startswith("Vitec's certificate is not accepted: ")
     assert not permit.written
-    assert wire.requests == []
+    assert server.requests == []
 
 
-def test_the_usual_authorities_do_not_vouch_for_our_own(house: House) -> None:
-    wire = house.answering(http("200 OK", b"true"), certificate="good")
-    assert type(ended(house.client(wire, ca_bundle=None))) is Unreachable
+def test_the_usual_authorities_do_not_vouch_for_our_own(network: Network) -> None:
+    server = network.answering(http("200 OK", b"true"), certificate="good")
+    assert type(send_call(network.client(server, ca_bundle=None))) is Unreachable
 
 
-def test_a_good_certificate_is_accepted(house: House) -> None:
-    wire = house.answering(http("200 OK", b"true"), certificate="good")
-    assert ended(house.client(wire)).body == b"true"
+def test_a_good_certificate_is_accepted(network: Network) -> None:
+    server = network.answering(http("200 OK", b"true"), certificate="good")
+    assert send_call(network.client(server)).body == b"true"
 
 
-def test_tls_below_1_2_is_not_spoken(house: House) -> None:
+def test_tls_below_1_2_is_not_spoken(network: Network) -> None:
     hello = threading.Event()
     versions: list[int] = []
 
-    def script(line: Line) -> None:
-        versions.append(int.from_bytes(line.sock.recv(11)[9:11], "big"))
+    def script(connection: Connection) -> None:
+        versions.append(int.from_bytes(connection.sock.recv(11)[9:11], "big"))
         hello.set()
         # A server that insists on TLS 1.1.
-        line.send(bytes.fromhex("160302002a020000260302") + bytes(32) + bytes.fromhex("00c01300"))
-        line.wait_gone()
+        connection.send(bytes.fromhex("160302002a020000260302") + bytes(32) + bytes.fromhex("00c01300"))
+        connection.wait_gone()
 
-    wire = house.wire(script)
+    server = network.server(script)
     permit = Permit(time.monotonic() + 10)
-    error = ended(house.client(wire.url.replace("http:", "https:")), permit=permit)
+    error = send_call(network.client(server.url.replace("http:", "https:")), permit=permit)
     assert hello.wait(PATIENCE)
     assert (type(error), str(error)) == (Unreachable, "the TLS handshake failed")
     assert min(versions) >= ssl.TLSVersion.TLSv1_2
 
 
-def test_a_server_that_speaks_no_tls_is_unreachable(house: House) -> None:
-    wire = house.answering(http("200 OK", b"true"))
-    wire_url = wire.url.replace("http:", "https:")
-    wire.__exit__()
-    plain_server = house.wire(lambda line: line.send(b"HTTP/1.1 400 Bad\r\n\r\n"))
-    error = ended(house.client(wire_url.replace(str(wire.port), str(plain_server.port))))
+def test_a_server_that_speaks_no_tls_is_unreachable(network: Network) -> None:
+    server = network.answering(http("200 OK", b"true"))
+    server_url = server.url.replace("http:", "https:")
+    server.__exit__()
+    plain_server = network.server(lambda connection: connection.send(b"HTTP/1.1 400 Bad\r\n\r\n"))
+    error = send_call(network.client(server_url.replace(str(server.port), str(plain_server.port))))
     assert type(error) is Unreachable
 
 
-def test_a_reset_during_the_tls_handshake_is_unreachable(house: House) -> None:
-    def script(line: Line) -> None:
-        line.sock.recv(1)
-        line.reset()
+def test_a_reset_during_the_tls_handshake_is_unreachable(network: Network) -> None:
+    def script(connection: Connection) -> None:
+        connection.sock.recv(1)
+        connection.reset()
 
-    error = ended(house.client(house.wire(script).url.replace("http:", "https:")))
+    error = send_call(network.client(network.server(script).url.replace("http:", "https:")))
     assert type(error) is Unreachable
 
 
-def test_a_tls_handshake_that_hangs_is_unreachable(house: House) -> None:
+def test_a_tls_handshake_that_hangs_is_unreachable(network: Network) -> None:
     """Requests calls it a ReadTimeout, as if something had been read for."""
-    wire = house.wire(lambda line: line.wait_gone())
+    server = network.server(lambda connection: connection.wait_gone())
     permit = Permit(time.monotonic() + 0.4)
-    error = ended(house.client(wire.url.replace("http:", "https:")), permit=permit)
+    error = send_call(network.client(server.url.replace("http:", "https:")), permit=permit)
     assert (type(error), str(error)) == (Unreachable, "the TLS handshake took too long")
     assert not permit.written
 
 
-def test_an_unwritten_request_is_tried_again_at_once(house: House) -> None:
-    lines = []
+def test_an_unwritten_request_is_tried_again_at_once(network: Network) -> None:
+    connections = []
 
-    def script(line: Line) -> None:
-        lines.append(line)
-        if len(lines) == 1:
-            line.reset()
+    def script(connection: Connection) -> None:
+        connections.append(connection)
+        if len(connections) == 1:
+            connection.reset()
             return
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain("tests/vitec/tls/good.pem")
-        line.sock = context.wrap_socket(line.sock, server_side=True)
-        wire.heard(line)
-        line.send(http("200 OK", b"true"))
+        connection.sock = context.wrap_socket(connection.sock, server_side=True)
+        server.receive(connection)
+        connection.send(http("200 OK", b"true"))
 
-    wire = house.wire(script)
-    answer = ended(house.client(wire.url.replace("http:", "https:")))
+    server = network.server(script)
+    answer = send_call(network.client(server.url.replace("http:", "https:")))
     assert (answer.status, answer.tries) == (200, 2)
 
 
-def test_a_permit_withdrawn_beforehand_opens_no_connection(house: House) -> None:
-    wire = house.answering(http("200 OK", b"true"))
+def test_a_permit_withdrawn_beforehand_opens_no_connection(network: Network) -> None:
+    server = network.answering(http("200 OK", b"true"))
     permit = Permit(time.monotonic() + 10)
     assert permit.revoke()
-    assert type(ended(house.client(wire), permit=permit)) is Revoked
-    assert wire.connections == 0
+    assert type(send_call(network.client(server), permit=permit)) is Revoked
+    assert server.connections == 0
 
 
-def test_a_deadline_that_has_passed_opens_no_connection(house: House) -> None:
-    wire = house.answering(http("200 OK", b"true"))
-    assert type(ended(house.client(wire), within=-1)) is Revoked
-    assert wire.connections == 0
+def test_a_deadline_that_has_passed_opens_no_connection(network: Network) -> None:
+    server = network.answering(http("200 OK", b"true"))
+    assert type(send_call(network.client(server), within=-1)) is Revoked
+    assert server.connections == 0
 
 
 def test_a_permit_withdrawn_while_connecting_keeps_the_first_byte_back(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread sits in name look-up, is declared unsent, and comes back."""
-    wire = house.answering(http("200 OK", b"true"))
+    server = network.answering(http("200 OK", b"true"))
     permit = Permit(time.monotonic() + 10)
     resolve = socket.getaddrinfo
 
@@ -201,13 +201,13 @@ def test_a_permit_withdrawn_while_connecting_keeps_the_first_byte_back(
         return resolve(*arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    error = ended(house.client(wire), permit=permit)
+    error = send_call(network.client(server), permit=permit)
     assert (type(error), permit.written) == (Revoked, False)
-    assert wire.requests == []
+    assert server.requests == []
 
 
-def test_name_resolution_past_the_deadline_writes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    wire = house.answering(http("200 OK", b"true"))
+def test_name_resolution_past_the_deadline_writes_nothing(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = network.answering(http("200 OK", b"true"))
     permit = Permit(time.monotonic() + 0.3)
     resolve = socket.getaddrinfo
 
@@ -219,27 +219,27 @@ def test_name_resolution_past_the_deadline_writes_nothing(house: House, monkeypa
         return resolve(*arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    error = ended(house.client(wire), permit=permit)
+    error = send_call(network.client(server), permit=permit)
     assert isinstance(error, Revoked | Unreachable)
     assert not permit.written
-    assert wire.requests == []
+    assert server.requests == []
 
 
-def test_the_lease_is_asked_last_before_the_first_byte(house: House) -> None:
-    wire = house.answering(http("200 OK", b"true"))
+def test_the_lease_is_asked_last_before_the_first_byte(network: Network) -> None:
+    server = network.answering(http("200 OK", b"true"))
     connections = []
 
     def may_write() -> bool:
-        connections.append(wire.connections)
+        connections.append(server.connections)
         return False
 
     permit = Permit(time.monotonic() + 10, may_write)
-    error = ended(house.client(wire), permit=permit)
+    error = send_call(network.client(server), permit=permit)
     assert type(error) is Revoked
     assert permit.written is False
     assert permit.revoked is True
     assert len(connections) == 1
-    assert wire.requests == []
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -265,19 +265,19 @@ def test_the_lease_is_asked_last_before_the_first_byte(house: House) -> None:
     ]
     + [{"request_id": "1\r\nX: y"}, {"request_id": ""}, {"request_id": "1\0"}, {"method": "PUT"}, {"method": "GET /"}],
 )
-def test_a_call_that_would_change_the_request_is_not_sent(house: House, change: dict[str, str]) -> None:
-    wire = house.answering(http("200 OK", b"true"))
-    error = ended(house.client(wire), dataclasses.replace(POST, **change))  # type: ignore[arg-type]
+def test_a_call_that_would_change_the_request_is_not_sent(network: Network, change: dict[str, str]) -> None:
+    server = network.answering(http("200 OK", b"true"))
+    error = send_call(network.client(server), dataclasses.replace(POST, **change))  # type: ignore[arg-type]
     assert type(error) is Unreachable
-    assert wire.connections == 0
+    assert server.connections == 0
 
 
-def test_without_a_login_the_customer_is_held(house: House) -> None:
-    wire = house.answering(http("200 OK", b"true"))
-    client = Client(wire.url, Credentials())
-    house.stack.callback(client.close)
-    assert type(ended(client)) is Barred
-    assert wire.connections == 0
+def test_without_a_login_the_customer_is_held(network: Network) -> None:
+    server = network.answering(http("200 OK", b"true"))
+    client = Client(server.url, Credentials())
+    network.stack.callback(client.close)
+    assert type(send_call(client)) is Barred
+    assert server.connections == 0
 
 
 @pytest.mark.parametrize("url", ["http://connect.example", "ftp://localhost", "localhost", "", "https://"])

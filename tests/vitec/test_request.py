@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vitec.conftest import GET, POST, House, bound_to_thread, ended
-from tests.vitec.wire import PATIENCE, Line, http
+from tests.vitec.conftest import GET, POST, Network, bound_to_thread, send_call
+from tests.vitec.server import PATIENCE, Connection, http
 from worker.vitec.connection import PlainConnection
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 OK = http("200 OK", b"true")
 
 
-def test_the_request_is_as_vitec_documents_it(house: House) -> None:
-    wire = house.answering(OK)
-    ended(house.client(wire))
-    head, _, body = wire.requests[0].partition(b"\r\n\r\n")
+def test_the_request_is_as_vitec_documents_it(network: Network) -> None:
+    server = network.answering(OK)
+    send_call(network.client(server))
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
     first, *field_lines = head.decode().split("\r\n")
     assert first == "POST /api/Appointment/M1/HAN1 HTTP/1.1"
     assert dict(line.split(": ", 1) for line in field_lines) == {
-        "Host": f"localhost:{wire.port}",
+        "Host": f"localhost:{server.port}",
         "Accept": "application/json",
         "Accept-Encoding": "identity",
         "Authorization": "Basic " + base64.b64encode(b"partner:canary-password").decode(),
@@ -43,25 +43,25 @@ def test_the_request_is_as_vitec_documents_it(house: House) -> None:
     assert body == POST.body
 
 
-def test_a_look_up_has_no_body(house: House) -> None:
-    wire = house.answering(OK)
-    ended(house.client(wire), GET)
-    assert wire.requests[0].startswith(b"GET /api/ViewingParticipant/M1/ADR1/OBJ1 HTTP/1.1\r\n")
-    assert b"content-" not in wire.requests[0].lower()
+def test_a_look_up_has_no_body(network: Network) -> None:
+    server = network.answering(OK)
+    send_call(network.client(server), GET)
+    assert server.requests[0].startswith(b"GET /api/ViewingParticipant/M1/ADR1/OBJ1 HTTP/1.1\r\n")
+    assert b"content-" not in server.requests[0].lower()
 
 
 @pytest.mark.parametrize("base", ["", "/", "/api", "/api/", "/a/b/"])
-def test_base_url_and_path_are_joined_by_one_slash(house: House, base: str) -> None:
-    wire = house.answering(OK)
-    ended(house.client(wire.url.removesuffix("/api") + base))
+def test_base_url_and_path_are_joined_by_one_slash(network: Network, base: str) -> None:
+    server = network.answering(OK)
+    send_call(network.client(server.url.removesuffix("/api") + base))
     path = base.rstrip("/") + "/Appointment/M1/HAN1"
-    assert wire.requests[0].startswith(f"POST {path} HTTP/1.1\r\n".encode())
+    assert server.requests[0].startswith(f"POST {path} HTTP/1.1\r\n".encode())
 
 
-def test_head_and_body_leave_in_one_write(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_head_and_body_leave_in_one_write(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     writes: list[int] = []
-    wire = house.answering(OK)
-    client = house.client(wire)
+    server = network.answering(OK)
+    client = network.client(server)
 
     class Counted(socket.socket):
         def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]
@@ -70,14 +70,14 @@ def test_head_and_body_leave_in_one_write(house: House, monkeypatch: pytest.Monk
             super().sendall(data, flags)
 
     monkeypatch.setattr(socket, "socket", Counted)
-    assert ended(client).status == 200
-    assert writes == [len(wire.requests[0])]
+    assert send_call(client).status == 200
+    assert writes == [len(server.requests[0])]
 
 
 def test_no_proxy_or_login_of_the_environment_is_used(
-    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    network: Network, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    proxy = house.answering(OK)
+    proxy = network.answering(OK)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, proxy.url)
         monkeypatch.setenv(name.lower(), proxy.url)
@@ -86,24 +86,24 @@ def test_no_proxy_or_login_of_the_environment_is_used(
     netrc.write_text("machine localhost login other password stolen\n")
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
-    wire = house.answering(OK, certificate="good")
-    assert ended(house.client(wire)).status == 200
+    server = network.answering(OK, certificate="good")
+    assert send_call(network.client(server)).status == 200
     assert proxy.connections == 0
-    assert base64.b64encode(b"partner:canary-password") in wire.requests[0]
+    assert base64.b64encode(b"partner:canary-password") in server.requests[0]
 
 
-def test_cookies_are_neither_kept_nor_sent(house: House) -> None:
-    wire = house.answering(http("200 OK", b"true", "Set-Cookie: session=1; Path=/"))
-    client = house.client(wire)
-    ended(client)
-    ended(client)
-    assert b"cookie" not in wire.requests[1].lower()
+def test_cookies_are_neither_kept_nor_sent(network: Network) -> None:
+    server = network.answering(http("200 OK", b"true", "Set-Cookie: session=1; Path=/"))
+    client = network.client(server)
+    send_call(client)
+    send_call(client)
+    assert b"cookie" not in server.requests[1].lower()
 
 
-def test_the_sockets_options_are_set_before_the_first_byte(house: House) -> None:
-    wire = house.answering(OK)
+def test_the_sockets_options_are_set_before_the_first_byte(network: Network) -> None:
+    server = network.answering(OK)
     with bound_to_thread(within=60):
-        connection = PlainConnection("localhost", wire.port)
+        connection = PlainConnection("localhost", server.port)
         connection.request("POST", "/", b"{}", {"Content-Length": "2"})
         linger = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
         no_delay = connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -115,19 +115,19 @@ def test_the_sockets_options_are_set_before_the_first_byte(house: House) -> None
     assert 50_000 < patience <= 60_000
 
 
-def test_a_killed_process_delivers_nothing_late(house: House) -> None:
+def test_a_killed_process_delivers_nothing_late(network: Network) -> None:
     """Without the linger the kernel goes on sending megabytes for a process that is no more."""
     connected, killed = threading.Event(), threading.Event()
     ends: list[tuple[int, bool]] = []
 
-    def script(line: Line) -> None:
-        assert line.sock.recv(1, socket.MSG_PEEK)
+    def script(connection: Connection) -> None:
+        assert connection.sock.recv(1, socket.MSG_PEEK)
         connected.set()
         assert killed.wait(PATIENCE)
-        ends.append(line.drain())
+        ends.append(connection.drain())
 
-    wire = house.wire(script)
-    process = subprocess.Popen([sys.executable, "-c", UPLOAD, wire.url])
+    server = network.server(script)
+    process = subprocess.Popen([sys.executable, "-c", UPLOAD, server.url])
     try:
         assert connected.wait(PATIENCE)
     finally:
@@ -154,11 +154,11 @@ client.send(Call("POST", "a/b", b"x" * (48 << 20), "M1", "g", "1.1"), Permit(tim
 """
 
 
-def test_a_client_from_before_the_fork_is_refused(house: House) -> None:
+def test_a_client_from_before_the_fork_is_refused(network: Network) -> None:
     """Its watchdog's thread does not exist in the child: nothing would keep the deadline."""
-    wire = house.answering(OK)
-    client = house.client(wire)
+    server = network.answering(OK)
+    client = network.client(server)
     client._pid -= 1
     with pytest.raises(RuntimeError, match="after the fork"):
-        ended(client)
-    assert wire.connections == 0
+        send_call(client)
+    assert server.connections == 0

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.vitec.conftest import bound_to_thread, ended
-from tests.vitec.wire import http as made
+from tests.vitec.conftest import bound_to_thread, send_call
+from tests.vitec.server import http as made
 from worker.errors import Unanswered, Unreadable
 from worker.vitec.response import MarkedResponse
 
 if TYPE_CHECKING:
-    from tests.vitec.conftest import House
+    from tests.vitec.conftest import Network
     from worker.vitec.http_attempt import HttpAttempt
 
 NAMES = st.sampled_from(["Content-Length", "content-length", "Transfer-Encoding", "Connection", "Date", "X-A", "x-a"])
@@ -34,7 +34,7 @@ HEADS = st.builds(
 )
 
 
-class Wire:
+class FakeSocket:
     """As much of a socket as `http.client` reads an answer by."""
 
     def __init__(self, sent: bytes) -> None:
@@ -47,7 +47,7 @@ class Wire:
 
 def read(how: type[http.client.HTTPResponse], sent: bytes) -> tuple[http.client.HTTPResponse, HttpAttempt]:
     with bound_to_thread() as attempt:
-        answer = how(cast("Any", Wire(sent)), method="POST")
+        answer = how(cast("Any", FakeSocket(sent)), method="POST")
         answer.begin()
     return answer, attempt
 
@@ -75,9 +75,9 @@ def test_a_cut_head_is_never_taken_for_whole(head: bytes, at: int) -> None:
     assert not attempt.head_complete
 
 
-def test_a_value_over_two_lines_is_one_value(house: House) -> None:
+def test_a_value_over_two_lines_is_one_value(network: Network) -> None:
     answer = b"HTTP/1.1 200 OK\r\nX-Long: a\r\n b\r\nContent-Length: 4\r\n\r\ntrue"
-    assert house.outcome(answer).body == b"true"
+    assert network.outcome(answer).body == b"true"
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_a_value_over_two_lines_is_one_value(house: House) -> None:
         "Content-Length : 4",
     ],
 )
-def test_a_body_with_doubtful_length_is_not_taken_for_whole(house: House, framing: str) -> None:
-    assert type(house.outcome(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\ntrue".encode())) is Unreadable
+def test_a_body_with_doubtful_length_is_not_taken_for_whole(network: Network, framing: str) -> None:
+    assert type(network.outcome(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\ntrue".encode())) is Unreadable
 
 
 def test_blanks_within_a_value_cost_no_more_than_other_signs() -> None:
@@ -107,18 +107,18 @@ def test_blanks_within_a_value_cost_no_more_than_other_signs() -> None:
     "fields",
     ["X: " + "x" * 70_000, "\r\n".join(f"X-{n}: y" for n in range(200)), "X: y" + "\r\n y" * 200],
 )
-def test_an_oversized_head_is_not_read_to_its_end(house: House, fields: str) -> None:
-    outcome = house.outcome(made("200 OK", b"true", fields))
+def test_an_oversized_head_is_not_read_to_its_end(network: Network, fields: str) -> None:
+    outcome = network.outcome(made("200 OK", b"true", fields))
     assert type(outcome) is Unreadable
-    assert type(house.outcome(f"HTTP/1.1 100 Continue\r\n{fields}\r\n\r\n".encode())) is Unanswered
+    assert type(network.outcome(f"HTTP/1.1 100 Continue\r\n{fields}\r\n\r\n".encode())) is Unanswered
 
 
-def test_a_forbidden_header_field_is_found_before_the_first_byte(house: House) -> None:
-    wire = house.answering(made("200 OK", b"true"))
-    client = house.client(wire)
+def test_a_forbidden_header_field_is_found_before_the_first_byte(network: Network) -> None:
+    server = network.answering(made("200 OK", b"true"))
+    client = network.client(server)
     client._prepare = _with_a_line_break(client._prepare)  # type: ignore[method-assign]
-    assert type(ended(client)).__name__ == "Unreachable"
-    assert wire.requests == []
+    assert type(send_call(client)).__name__ == "Unreachable"
+    assert server.requests == []
 
 
 def _with_a_line_break(prepare: Any) -> Any:

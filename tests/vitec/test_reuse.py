@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vitec.conftest import GET, POST, House, ended
-from tests.vitec.wire import PATIENCE, Line, http
+from tests.vitec.conftest import GET, POST, Network, send_call
+from tests.vitec.server import PATIENCE, Connection, http
 from worker.errors import Refused, ServerError, Unanswered, Unreadable
 from worker.vitec import connection
 
@@ -22,76 +22,76 @@ OK = http("200 OK", b"true")
 
 
 @pytest.mark.parametrize("certificate", [None, "good"])
-def test_a_connection_is_used_again(house: House, certificate: str | None) -> None:
-    wire = house.answering(OK, certificate=certificate)
-    client = house.client(wire)
-    assert [ended(client).status for _ in range(5)] == [200] * 5
-    assert wire.connections == 1
+def test_a_connection_is_used_again(network: Network, certificate: str | None) -> None:
+    server = network.answering(OK, certificate=certificate)
+    client = network.client(server)
+    assert [send_call(client).status for _ in range(5)] == [200] * 5
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize("answer", [http("204 No Content"), http("400 Bad", b'{"message": "Fel"}'), http("404 No")])
-def test_an_answer_read_to_its_end_leaves_the_connection_usable(house: House, answer: bytes) -> None:
-    wire = house.answering(answer, OK)
-    client = house.client(wire)
-    ended(client)
-    assert ended(client).status == 200
-    assert wire.connections == 1
+def test_an_answer_read_to_its_end_leaves_the_connection_usable(network: Network, answer: bytes) -> None:
+    server = network.answering(answer, OK)
+    client = network.client(server)
+    send_call(client)
+    assert send_call(client).status == 200
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize("certificate", [None, "good"])
 def test_a_long_idle_connection_carries_no_post(
-    house: House, monkeypatch: pytest.MonkeyPatch, certificate: str | None
+    network: Network, monkeypatch: pytest.MonkeyPatch, certificate: str | None
 ) -> None:
-    wire = house.answering(OK, certificate=certificate)
-    client = house.client(wire)
-    assert ended(client).status == 200
+    server = network.answering(OK, certificate=certificate)
+    client = network.client(server)
+    assert send_call(client).status == 200
     monkeypatch.setattr(connection, "IDLE_LIMIT", 0.0)
-    assert ended(client, GET).status == 200
-    assert wire.connections == 1
-    assert ended(client, POST).status == 200
-    assert wire.connections == 2
+    assert send_call(client, GET).status == 200
+    assert server.connections == 1
+    assert send_call(client, POST).status == 200
+    assert server.connections == 2
 
 
 def test_two_seconds_are_too_long() -> None:
     assert connection.IDLE_LIMIT == 2.0
 
 
-def test_a_closed_connection_is_replaced_before_the_first_byte(house: House) -> None:
+def test_a_closed_connection_is_replaced_before_the_first_byte(network: Network) -> None:
     closed = threading.Event()
 
-    def script(line: Line) -> None:
-        wire.heard(line)
-        line.send(OK)
-        line.sock.shutdown(socket.SHUT_RDWR)
+    def script(connection: Connection) -> None:
+        server.receive(connection)
+        connection.send(OK)
+        connection.sock.shutdown(socket.SHUT_RDWR)
         closed.set()
 
-    wire = house.wire(script)
-    client = house.client(wire)
-    assert ended(client).tries == 1
+    server = network.server(script)
+    client = network.client(server)
+    assert send_call(client).tries == 1
     assert closed.wait(PATIENCE)
-    assert ended(client).tries == 1
-    assert wire.connections == 2
+    assert send_call(client).tries == 1
+    assert server.connections == 2
 
 
-@pytest.mark.parametrize("end", [Line.reset, lambda line: None])
+@pytest.mark.parametrize("end", [Connection.reset, lambda connection: None])
 @pytest.mark.parametrize("call", [POST, GET])
 def test_a_request_on_a_dying_connection_is_not_repeated(
-    house: House, end: Callable[[Line], object], call: object
+    network: Network, end: Callable[[Connection], object], call: object
 ) -> None:
     """`requests` or urllib3 must not send it anew by themselves: the server may have acted before it died."""
 
-    def script(line: Line) -> None:
-        wire.heard(line)
-        line.send(OK)
-        wire.heard(line)
-        end(line)
+    def script(connection: Connection) -> None:
+        server.receive(connection)
+        connection.send(OK)
+        server.receive(connection)
+        end(connection)
 
-    wire = house.wire(script)
-    client = house.client(wire)
-    assert ended(client).status == 200
-    error = ended(client, call)  # type: ignore[arg-type]
+    server = network.server(script)
+    client = network.client(server)
+    assert send_call(client).status == 200
+    error = send_call(client, call)  # type: ignore[arg-type]
     assert (type(error), error.tries) == (Unanswered, 1)
-    assert (len(wire.requests), wire.connections) == (2, 1)
+    assert (len(server.requests), server.connections) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -104,41 +104,41 @@ def test_a_request_on_a_dying_connection_is_not_repeated(
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", ServerError),
     ],
 )
-def test_a_connection_with_something_left_on_it_is_thrown_away(house: House, answer: bytes, expected: type) -> None:
+def test_a_connection_with_something_left_on_it_is_thrown_away(network: Network, answer: bytes, expected: type) -> None:
     """Its rest would be taken for the answer to the next request."""
 
-    def script(line: Line) -> None:
-        wire.heard(line)
-        line.send(answer if wire.connections == 1 else OK)
-        line.wait_gone()
+    def script(connection: Connection) -> None:
+        server.receive(connection)
+        connection.send(answer if server.connections == 1 else OK)
+        connection.wait_gone()
 
-    wire = house.wire(script)
-    client = house.client(wire)
-    assert type(ended(client, within=1.0 if expected is Unreadable else 10)) is expected
-    assert ended(client).status == 200
-    assert wire.connections == 2
-
-
-def test_bytes_after_an_answer_never_begin_the_next(house: House) -> None:
-    wire = house.answering(OK + http("200 OK", b'"not yours"'), OK)
-    client = house.client(wire)
-    assert ended(client).body == b"true"
-    assert ended(client).body == b"true"
+    server = network.server(script)
+    client = network.client(server)
+    assert type(send_call(client, within=1.0 if expected is Unreadable else 10)) is expected
+    assert send_call(client).status == 200
+    assert server.connections == 2
 
 
-def test_many_threads_each_get_their_own_answer(house: House) -> None:
-    def script(line: Line) -> None:
+def test_bytes_after_an_answer_never_begin_the_next(network: Network) -> None:
+    server = network.answering(OK + http("200 OK", b'"not yours"'), OK)
+    client = network.client(server)
+    assert send_call(client).body == b"true"
+    assert send_call(client).body == b"true"
+
+
+def test_many_threads_each_get_their_own_answer(network: Network) -> None:
+    def script(connection: Connection) -> None:
         while True:
-            request = line.request()
-            line.send(http("200 OK", request.split(b"\r\n")[0]))
+            request = connection.request()
+            connection.send(http("200 OK", request.split(b"\r\n")[0]))
 
-    wire = house.wire(script)
-    client = house.client(wire, pool_size=8)
+    server = network.server(script)
+    client = network.client(server, pool_size=8)
 
     def one(number: int) -> bool:
         path = f"User/Notify/M{number}"
-        return bool(ended(client, replace(POST, path=path)).body == f"POST /api/{path} HTTP/1.1".encode())
+        return bool(send_call(client, replace(POST, path=path)).body == f"POST /api/{path} HTTP/1.1".encode())
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(one, range(400)))
-    assert wire.connections <= 8
+    assert server.connections <= 8

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vitec.conftest import LOGIN, POST, House
-from tests.vitec.wire import http
+from tests.vitec.conftest import LOGIN, POST, Network
+from tests.vitec.server import http
 from worker.errors import VitecError
 from worker.vitec.credentials import Credentials
 from worker.vitec.http_attempt import Permit
@@ -46,9 +46,9 @@ def chained(error: BaseException | None) -> Iterator[BaseException]:
     ],
 )
 def test_no_error_and_no_log_line_betrays_anything(
-    house: House, caplog: pytest.LogCaptureFixture, answer: bytes
+    network: Network, caplog: pytest.LogCaptureFixture, answer: bytes
 ) -> None:
-    client = house.client(house.answering(answer, close=True))
+    client = network.client(network.answering(answer, close=True))
     with caplog.at_level(logging.DEBUG):
         error = client.send(dataclasses.replace(POST, request_id="canary-id"), Permit(time.monotonic() + 10))
     assert isinstance(error, VitecError)
@@ -59,9 +59,9 @@ def test_no_error_and_no_log_line_betrays_anything(
 
 
 def test_a_successful_call_is_not_logged_by_the_libraries_either(
-    house: House, caplog: pytest.LogCaptureFixture
+    network: Network, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = house.client(house.answering(http("200 OK", BODY), certificate="good"))
+    client = network.client(network.answering(http("200 OK", BODY), certificate="good"))
     with caplog.at_level(logging.DEBUG):
         client.send(POST, Permit(time.monotonic() + 10))
     assert caplog.text == ""

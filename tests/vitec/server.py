@@ -25,7 +25,7 @@ class GoneError(Exception):
     """The client has closed or reset the connection."""
 
 
-class Line:
+class Connection:
     """One accepted connection."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -82,10 +82,10 @@ class Line:
         self._buffer += data
 
 
-class Wire:
+class Server:
     """The server. `script` is called with each connection, in a thread of its own; its result is ignored."""
 
-    def __init__(self, script: Callable[[Line], object], certificate: str | None = None) -> None:
+    def __init__(self, script: Callable[[Connection], object], certificate: str | None = None) -> None:
         self._script = script
         self._tls = None
         if certificate is not None:
@@ -122,9 +122,9 @@ class Wire:
             thread.join(PATIENCE)
             assert not thread.is_alive()
 
-    def heard(self, line: Line) -> bytes:
-        """The next request on this line, remembered."""
-        request = line.request()
+    def receive(self, connection: Connection) -> bytes:
+        """Read the next request on this connection, and remember it."""
+        request = connection.request()
         with self._lock:
             self.requests.append(request)
         return request
@@ -152,12 +152,12 @@ class Wire:
                 sock = self._tls.wrap_socket(sock, server_side=True)
                 with self._lock:
                     self._socks.append(sock)
-            line = Line(sock)
+            connection = Connection(sock)
             try:
-                self._script(line)
+                self._script(connection)
             finally:
                 # A script may have put TLS on it.
-                socket.socket.close(line.sock)
+                socket.socket.close(connection.sock)
         except (GoneError, OSError):
             pass
         finally:
