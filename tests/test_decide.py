@@ -41,15 +41,23 @@ def facts(on_doubt: OnDoubt = OnDoubt.HOLD, failures: int = 0, max_failures: int
 def test_a_success_is_a_success(on_doubt: OnDoubt) -> None:
     settlement = decide(Succeeded("R1", {"a": 1}), facts(on_doubt), most)
     assert (settlement.state, settlement.attempt_state) == (State.SUCCEEDED, State.SUCCEEDED)
-    assert (settlement.remote_id, settlement.answer, settlement.health) == ("R1", {"a": 1}, Health.WELL)
-    assert (settlement.failures, settlement.code, settlement.needs_person) == (0, None, False)
+    assert settlement.remote_id == "R1"
+    assert settlement.answer == {"a": 1}
+    assert settlement.health is Health.WELL
+    assert settlement.failures == 0
+    assert settlement.code is None
+    assert settlement.needs_person is False
 
 
 @pytest.mark.parametrize("on_doubt", list(OnDoubt))
 def test_a_refusal_is_final_whatever_the_budget(on_doubt: OnDoubt) -> None:
     settlement = decide(Failed("refused", "Nej", {"x": 1}), facts(on_doubt), most)
-    assert (settlement.state, settlement.attempt_state, settlement.code) == (State.FAILED, State.FAILED, "refused")
-    assert (settlement.detail, settlement.answer, settlement.health) == ("Nej", {"x": 1}, Health.WELL)
+    assert settlement.state is State.FAILED
+    assert settlement.attempt_state is State.FAILED
+    assert settlement.code == "refused"
+    assert settlement.detail == "Nej"
+    assert settlement.answer == {"x": 1}
+    assert settlement.health is Health.WELL
 
 
 @pytest.mark.parametrize("on_doubt", list(OnDoubt))
@@ -64,14 +72,18 @@ def test_attempts_without_effect_are_retried_later_and_later(on_doubt: OnDoubt, 
 @pytest.mark.parametrize("failures", [0, 11, 500])
 def test_uncounted_failures_never_exhaust_the_budget(failures: int) -> None:
     settlement = decide(Retryable("unauthorized", counts=False, hold=HOLD), facts(failures=failures), most)
-    assert (settlement.state, settlement.failures, settlement.delay) == (State.RETRYABLE, 0, SOON)
+    assert settlement.state is State.RETRYABLE
+    assert settlement.failures == 0
+    assert settlement.delay == SOON
     assert settlement.hold == HOLD
 
 
 def test_the_last_try_of_the_budget_fails_and_says_why() -> None:
     assert decide(Retryable("unreachable"), facts(failures=10), most).state is State.RETRYABLE
     settlement = decide(Retryable("unreachable", health=Health.ILL), facts(failures=11), most)
-    assert (settlement.state, settlement.attempt_state, settlement.code) == (State.FAILED, State.RETRYABLE, "exhausted")
+    assert settlement.state is State.FAILED
+    assert settlement.attempt_state is State.RETRYABLE
+    assert settlement.code == "exhausted"
     assert settlement.detail == "12 tries without effect, the last one: unreachable"
     assert (settlement.failures, settlement.health) == (1, Health.ILL)
 
@@ -84,7 +96,9 @@ def test_a_doubt_stays_one_however_often_it_was_tried(on_doubt: OnDoubt, failure
     settlement = decide(outcome, facts(on_doubt, failures), most)
     assert (settlement.state, settlement.attempt_state) == (State.IN_DOUBT, State.IN_DOUBT)
     assert (settlement.failures, settlement.accepted) == (0, accepted)
-    assert (settlement.hold, settlement.health, settlement.code) == (HOLD, Health.ILL, "unanswered")
+    assert settlement.hold == HOLD
+    assert settlement.health is Health.ILL
+    assert settlement.code == "unanswered"
     assert settlement.needs_person is (on_doubt is OnDoubt.HOLD)
 
 
@@ -96,7 +110,9 @@ def test_a_look_up_waits_for_the_quiet_time() -> None:
 def test_a_doubt_of_a_repeatable_kind_is_resent_within_budget() -> None:
     settlement = decide(InDoubt("unanswered", hold=HOLD, health=Health.ILL), facts(OnDoubt.RESEND), most)
     assert (settlement.state, settlement.attempt_state) == (State.RETRYABLE, State.IN_DOUBT)
-    assert (settlement.failures, settlement.delay, settlement.hold) == (1, 30, HOLD)
+    assert settlement.failures == 1
+    assert settlement.delay == 30
+    assert settlement.hold == HOLD
     last = decide(InDoubt("unanswered"), facts(OnDoubt.RESEND, failures=11), most)
     assert (last.state, last.code) == (State.FAILED, "exhausted")
 
@@ -178,27 +194,46 @@ def test_a_kind_sets_backoff_and_the_office_its_doubt() -> None:
 def test_without_rules_a_possible_effect_waits_for_a_person() -> None:
     for written in (True, False):
         done = fallback_settlement(Succeeded("R1", {"a": 1}), "RuntimeError", written=written, last=True)
-        assert (done.state, done.attempt_state, done.needs_person) == (State.IN_DOUBT, State.IN_DOUBT, True)
-        assert (done.accepted, done.remote_id, done.answer, done.health) == (True, "R1", {"a": 1}, Health.WELL)
+        assert done.state is State.IN_DOUBT
+        assert done.attempt_state is State.IN_DOUBT
+        assert done.needs_person is True
+        assert done.accepted is True
+        assert done.remote_id == "R1"
+        assert done.answer == {"a": 1}
+        assert done.health is Health.WELL
         assert (done.code, done.detail) == ("unforeseen", "RuntimeError")
         doubt = fallback_settlement(
             InDoubt("x", accepted=True, hold=HOLD, health=Health.ILL), "E", written=written, last=True
         )
-        assert (doubt.state, doubt.accepted, doubt.hold, doubt.health) == (State.IN_DOUBT, True, HOLD, Health.ILL)
+        assert doubt.state is State.IN_DOUBT
+        assert doubt.accepted is True
+        assert doubt.hold == HOLD
+        assert doubt.health is Health.ILL
     refused = fallback_settlement(Failed("refused", answer={"x": 1}), "E", written=True, last=False)
-    assert (refused.state, refused.accepted, refused.needs_person) == (State.IN_DOUBT, False, True)
+    assert refused.state is State.IN_DOUBT
+    assert refused.accepted is False
+    assert refused.needs_person is True
     assert (refused.detail, refused.answer) == ("E; the outcome was refused", {"x": 1})
     throttled = fallback_settlement(Retryable("throttled", counts=False, hold=HOLD), "E", written=True, last=False)
-    assert (throttled.state, throttled.needs_person, throttled.hold) == (State.IN_DOUBT, True, HOLD)
+    assert throttled.state is State.IN_DOUBT
+    assert throttled.needs_person is True
+    assert throttled.hold == HOLD
 
 
 def test_without_rules_unsent_rows_are_retried_within_budget() -> None:
     outcome = Retryable("unreachable", hold=HOLD, health=Health.ILL)
     again = fallback_settlement(outcome, "E", written=False, last=False)
-    assert (again.state, again.delay, again.failures) == (State.RETRYABLE, FALLBACK_DELAY, 1)
-    assert (again.hold, again.health, again.needs_person) == (HOLD, Health.ILL, False)
+    assert again.state is State.RETRYABLE
+    assert again.delay == FALLBACK_DELAY
+    assert again.failures == 1
+    assert again.hold == HOLD
+    assert again.health is Health.ILL
+    assert again.needs_person is False
     last = fallback_settlement(outcome, "E", written=False, last=True)
-    assert (last.state, last.attempt_state, last.failures, last.hold) == (State.FAILED, State.RETRYABLE, 1, HOLD)
+    assert last.state is State.FAILED
+    assert last.attempt_state is State.RETRYABLE
+    assert last.failures == 1
+    assert last.hold == HOLD
     costless = fallback_settlement(Retryable("unauthorized", counts=False), "E", written=False, last=True)
     assert (costless.state, costless.failures) == (State.RETRYABLE, 0)
 
@@ -207,4 +242,6 @@ def test_without_rules_no_outcome_raises() -> None:
     """It would take along the answers of the other rows of its turn."""
     nothing: Any = None
     lost = fallback_settlement(nothing, "AssertionError", written=True, last=False)
-    assert (lost.state, lost.needs_person, lost.code) == (State.IN_DOUBT, True, "unforeseen")
+    assert lost.state is State.IN_DOUBT
+    assert lost.needs_person is True
+    assert lost.code == "unforeseen"

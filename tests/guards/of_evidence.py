@@ -145,7 +145,7 @@ GUARDS = (
         MOVES,
         '"doubt_since": at,',
         '"doubt_since": at, "cancel_asked": _NO,',
-        f"{_EVIDENCE_TEST}test_a_wish_to_cancel_outlives_the_doubt",
+        "tests/outbox/exchange/test_rescue.py::test_a_wish_to_cancel_outlives_the_doubt",
     ),
     Guard(26, "a new verdict is unreported", MOVES, '{"reported_at": _NULL}', "{}", _NEWS_TEST),
     Guard(

@@ -54,7 +54,6 @@ CEILINGS: Mapping[tuple[str, str], float] = {
     ("tests", "relative opener"): 5,
     ("tests", "missing subject"): 4,
     ("tests", "long file"): 3,
-    ("tests", "tuple assert"): 120,
 }
 
 

@@ -3,9 +3,9 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from models import State
+from models import Operation, State
 from tests.clock import FixedClock
 from tests.factory import MOMENT, make_operation
 from tests.outbox.plans import explained
@@ -118,3 +118,27 @@ def test_a_claim_reads_no_entries_of_rows_due_later(pg_db: Database, pg_url: str
     (plan,) = plans
     (entered,) = [line for line in plan.splitlines() if "Index Cond" in line and "next_attempt_at" in line]
     assert "next_attempt_at <=" in entered
+
+
+def test_a_claim_takes_no_more_than_wanted(db: Database) -> None:
+    for _ in range(40):
+        make(db)
+    turn = begin(db)
+    assert len(claim(db, turn, want=3).claimed) == 3
+    with db.read() as connection:
+        in_flight = connection.execute(select(Operation.id).where(Operation.state == State.IN_FLIGHT)).all()
+    assert len(in_flight) == 3
+
+
+def test_the_claim_asks_the_database_by_its_partial_index(pg_db: Database) -> None:
+    make(pg_db)
+    with pg_db.write() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = connection.execute(
+            text(
+                "EXPLAIN SELECT id FROM operations WHERE customer_id = 'M' AND kind = 'k'"
+                " AND state IN ('pending', 'retryable') AND parent_done AND next_attempt_at <= now()"
+                " ORDER BY next_attempt_at, id LIMIT 5"
+            )
+        ).scalars()
+        assert any("ix_operations_due" in line for line in plan)

@@ -79,9 +79,13 @@ def test_a_late_success_proves_the_operation_wherever_it_stands(db: Database, st
     result = settle(db, turn, [done(claimed, SUCCESS)])
     assert result.moved[claimed.id].state is State.SUCCEEDED
     row = read(db, claimed.id)
-    assert (row.state, row.remote_id, row.answer) == (State.SUCCEEDED, "R1", "R1")
+    assert row.state is State.SUCCEEDED
+    assert row.remote_id == "R1"
+    assert row.answer == "R1"
     assert (row.acted_at, row.finalized_at) == (clock.moment, clock.moment)
-    assert (row.needs_person, row.error_code, row.doubt_since) == (False, None, None)
+    assert row.needs_person is False
+    assert row.error_code is None
+    assert row.doubt_since is None
     # The CRM was told otherwise, so it has to be told again.
     assert row.reported_at is None
     assert [(entry.event, entry.outcome) for entry in entries(db, claimed.id)] == [
@@ -95,8 +99,12 @@ def test_a_late_refusal_settles_its_own_attempts_doubt(db: Database, late: Settl
     turn, claimed = overtaken(db, clock)
     assert settle(db, turn, [done(claimed, late)]).moved[claimed.id].state is late.state
     row = read(db, claimed.id)
-    assert (row.state, row.error_code, row.needs_person) == (late.state, late.code, False)
-    assert (row.doubt_since, row.reported_at, row.failures) == (None, None, late.failures)
+    assert row.state == late.state
+    assert row.error_code == late.code
+    assert row.needs_person is False
+    assert row.doubt_since is None
+    assert row.reported_at is None
+    assert row.failures == late.failures
     assert (row.finalized_at is not None) is (late.state is State.FAILED)
 
 
@@ -118,14 +126,18 @@ def test_a_late_doubt_restarts_the_quiet_time(db: Database, clock: FixedClock) -
     clock.advance(20)
     assert settle(db, turn, [done(claimed, DOUBT)]).moved == {}
     row = read(db, claimed.id)
-    assert (row.state, row.doubt_since, row.accepted) == (State.IN_DOUBT, clock.moment, False)
+    assert row.state is State.IN_DOUBT
+    assert row.doubt_since == clock.moment
+    assert row.accepted is False
 
 
 def test_a_late_acceptance_is_never_sent_again(db: Database, clock: FixedClock) -> None:
     turn, claimed = overtaken(db, clock)
     settle(db, turn, [done(claimed, ACCEPTED)])
     row = read(db, claimed.id)
-    assert (row.state, row.accepted, row.acted_at) == (State.IN_DOUBT, True, clock.moment)
+    assert row.state is State.IN_DOUBT
+    assert row.accepted is True
+    assert row.acted_at == clock.moment
 
 
 @pytest.mark.parametrize("brings", [RETRY, REFUSAL, DOUBT], ids=["nothing written", "refused", "unanswered"])
@@ -134,10 +146,15 @@ def test_a_late_success_outweighs_the_attempt_in_flight(db: Database, brings: Se
     second_turn, second = again_in_flight(db, first, clock)
     assert settle(db, turn, [done(first, SUCCESS)]).moved == {}
     row = read(db, first.id)
-    assert (row.state, row.acted_at, row.remote_id) == (State.IN_FLIGHT, clock.moment, "R1")
+    assert row.state is State.IN_FLIGHT
+    assert row.acted_at == clock.moment
+    assert row.remote_id == "R1"
     settle(db, second_turn, [done(second, brings)])
     row = read(db, first.id)
-    assert (row.state, row.remote_id, row.needs_person, row.error_code) == (State.SUCCEEDED, "R1", False, None)
+    assert row.state is State.SUCCEEDED
+    assert row.remote_id == "R1"
+    assert row.needs_person is False
+    assert row.error_code is None
 
 
 def test_two_acting_attempts_are_shown_with_both_ids(db: Database, clock: FixedClock) -> None:
@@ -147,7 +164,9 @@ def test_two_acting_attempts_are_shown_with_both_ids(db: Database, clock: FixedC
     settle(db, turn, [done(first, SUCCESS)])
     settle(db, second_turn, [done(second, other)])
     row = read(db, first.id)
-    assert (row.state, row.error_code, row.needs_person) == (State.SUCCEEDED, "acted_twice", True)
+    assert row.state is State.SUCCEEDED
+    assert row.error_code == "acted_twice"
+    assert row.needs_person is True
     assert {entry.remote_id for entry in entries(db, first.id)} == {None, "R1", "R2"}
 
 
@@ -159,12 +178,10 @@ def test_a_second_late_success_is_shown_to_a_person(db: Database, clock: FixedCl
     change(db, first.id, reported_at=clock.moment)
     settle(db, turn, [done(first, SUCCESS)])
     row = read(db, first.id)
-    assert (row.state, row.remote_id, row.error_code, row.needs_person) == (
-        State.SUCCEEDED,
-        "R2",
-        "acted_twice",
-        True,
-    )
+    assert row.state is State.SUCCEEDED
+    assert row.remote_id == "R2"
+    assert row.error_code == "acted_twice"
+    assert row.needs_person is True
     assert row.reported_at is None
 
 
@@ -216,7 +233,9 @@ def test_a_late_acceptance_succeeds_without_its_id(db: Database, state: str, clo
     move_on(db, claimed, state, clock)
     assert settle(db, turn, [done(claimed, ACCEPTED)]).moved[claimed.id].state is State.SUCCEEDED
     row = read(db, claimed.id)
-    assert (row.remote_id, row.error_code, row.needs_person) == (None, "unreadable_answer", True)
+    assert row.remote_id is None
+    assert row.error_code == "unreadable_answer"
+    assert row.needs_person is True
 
 
 def test_a_late_acceptance_outweighs_the_attempt_in_flight(db: Database, clock: FixedClock) -> None:
@@ -247,40 +266,16 @@ def test_evidence_is_dated_from_when_it_was_first_seen(db: Database, clock: Fixe
     assert read(db, first.id).acted_at == MOMENT
 
 
-def test_a_wish_to_cancel_outlives_the_doubt(db: Database, clock: FixedClock) -> None:
-    make(db)
-    turn = begin(db)
-    (claimed,) = claim(db, turn).claimed
-    change(db, claimed.id, cancel_asked=True)
-    clock.advance(45)
-    rescue.rescue_lanes(db, lambda *_: DIED, "there:2")
-    assert read(db, claimed.id).cancel_asked
-    assert settle(db, turn, [done(claimed, RETRY)]).moved[claimed.id].state is State.CANCELLED
-    row = read(db, claimed.id)
-    assert row.state is State.CANCELLED
-    assert row.error_code is None
-    assert not row.cancel_asked
-    assert row.finalized_at == clock.moment
-
-
 def test_a_late_answer_adds_the_id_of_its_success(db: Database, clock: FixedClock) -> None:
     """A look-up, or a person, was quicker: it is there once, and nobody need look."""
     turn, claimed = overtaken(db, clock)
     change(db, claimed.id, state=State.SUCCEEDED, finalized_at=clock.moment, needs_person=False, error_code=None)
     settle(db, turn, [done(claimed, SUCCESS)])
     row = read(db, claimed.id)
-    assert (row.remote_id, row.answer, row.needs_person, row.error_code) == ("R1", "R1", False, None)
-
-
-def test_a_late_success_mends_a_dead_workers_last_attempt(db: Database, clock: FixedClock) -> None:
-    exhausted = Settlement(State.FAILED, State.IN_DOUBT, failures=1, code="exhausted")
-    make(db)
-    turn = begin(db)
-    (claimed,) = claim(db, turn).claimed
-    clock.advance(45)
-    rescue.rescue_lanes(db, lambda *_: exhausted, "there:2")
-    settle(db, turn, [done(claimed, SUCCESS)])
-    assert read(db, claimed.id).state is State.SUCCEEDED
+    assert row.remote_id == "R1"
+    assert row.answer == "R1"
+    assert row.needs_person is False
+    assert row.error_code is None
 
 
 def test_a_late_refusal_that_settles_doubt_wakes_the_lane(db: Database, clock: FixedClock) -> None:

@@ -152,4 +152,6 @@ def test_a_settlement_and_a_claim_are_one_transaction(pg_db: Database) -> None:
     commits: list[str] = []
     event.listen(pg_db.engine, "commit", lambda connection: commits.append(COMMIT))
     result = exchange(pg_db, turn, [done(claimed, SUCCESS)], 5, TERMS)
-    assert (len(result.moved), len(result.claimed), commits) == (1, 1, [COMMIT])
+    assert len(result.moved) == 1
+    assert len(result.claimed) == 1
+    assert commits == [COMMIT]

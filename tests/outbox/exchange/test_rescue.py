@@ -11,7 +11,21 @@ from tests import factory
 from tests.clock import FixedClock
 from tests.factory import MOMENT
 from tests.outbox.gates import Actor
-from tests.outbox.steps import DIED, SUCCESS, TERMS, begin, claim, done, entries, lane, make, read
+from tests.outbox.steps import (
+    DIED,
+    RETRY,
+    SUCCESS,
+    TERMS,
+    begin,
+    change,
+    claim,
+    done,
+    entries,
+    lane,
+    make,
+    read,
+    settle,
+)
 from worker.decide import Settlement
 from worker.outbox import Database
 from worker.outbox.exchange import rescue
@@ -44,10 +58,18 @@ def test_rescue_puts_rows_in_doubt_and_raises_the_token(db: Database, clock: Fix
     clock.advance(45)
     assert run(db) == 1
     row, left = read(db, id_), lane(db)
-    assert (row.state, row.needs_person, row.claimed_by) == (State.IN_DOUBT, True, None)
-    assert (left.token, left.lease_until, left.worker, left.due_at) == (turn.token + 1, None, None, clock.moment)
+    assert row.state is State.IN_DOUBT
+    assert row.needs_person is True
+    assert row.claimed_by is None
+    assert left.token == turn.token + 1
+    assert left.lease_until is None
+    assert left.worker is None
+    assert left.due_at == clock.moment
     (entry,) = entries(db, id_)
-    assert (entry.event, entry.code, entry.written, entry.by) == (Event.SENT, "worker_died", None, "there:2")
+    assert entry.event is Event.SENT
+    assert entry.code == "worker_died"
+    assert entry.written is None
+    assert entry.by == "there:2"
     assert read(db, waiting).state is State.PENDING
     assert run(db) == 0
 
@@ -163,3 +185,30 @@ def test_a_failed_rescue_does_not_stop_the_others(pg_db: Database, clock: FixedC
     with pytest.raises(DBAPIError):
         run(pg_db)
     assert [read(pg_db, id_).state for id_ in (refused, other)] == [State.IN_FLIGHT, State.IN_DOUBT]
+
+
+def test_a_wish_to_cancel_outlives_the_doubt(db: Database, clock: FixedClock) -> None:
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    change(db, claimed.id, cancel_asked=True)
+    clock.advance(45)
+    rescue.rescue_lanes(db, lambda *_: DIED, "there:2")
+    assert read(db, claimed.id).cancel_asked
+    assert settle(db, turn, [done(claimed, RETRY)]).moved[claimed.id].state is State.CANCELLED
+    row = read(db, claimed.id)
+    assert row.state is State.CANCELLED
+    assert row.error_code is None
+    assert not row.cancel_asked
+    assert row.finalized_at == clock.moment
+
+
+def test_a_late_success_mends_a_dead_workers_last_attempt(db: Database, clock: FixedClock) -> None:
+    exhausted = Settlement(State.FAILED, State.IN_DOUBT, failures=1, code="exhausted")
+    make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn).claimed
+    clock.advance(45)
+    rescue.rescue_lanes(db, lambda *_: exhausted, "there:2")
+    settle(db, turn, [done(claimed, SUCCESS)])
+    assert read(db, claimed.id).state is State.SUCCEEDED

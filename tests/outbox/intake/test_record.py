@@ -63,14 +63,14 @@ def test_new_content_of_a_waiting_row_keeps_its_attempt(db: Database, state: Sta
     assert record(db, row(expires_after=60.0, send_after=later), file=(file := a_file(db))) == [IntakeResult.REVISED]
     after = operation(db, id_)
     assert after.payload["note"] == "new"
-    assert (after.payload_hash, after.match_key, after.line, after.feed_file_id) == (
-        "hash of new",
-        "key of new",
-        5,
-        file,
-    )
+    assert after.payload_hash == "hash of new"
+    assert after.match_key == "key of new"
+    assert after.line == 5
+    assert after.feed_file_id == file
     assert (after.next_attempt_at, after.expires_at) == (later, clock.moment + timedelta(seconds=60))
-    assert (after.state, after.attempt, after.failures) == (before.state, before.attempt, before.failures)
+    assert after.state == before.state
+    assert after.attempt == before.attempt
+    assert after.failures == before.failures
     assert last_entry(db, id_) == (Event.DECIDED, state.value, "new_content", THE_CRM, before.attempt)
 
 
@@ -81,9 +81,16 @@ def test_new_content_revives_a_row_ended_without_success(db: Database, state: St
     clock.advance(60)
     assert record(db, row()) == [IntakeResult.REQUEUED]
     after = operation(db, id_)
-    assert (after.state, after.attempt, after.failures) == (State.PENDING, 4, 0)
-    assert (after.error_code, after.error_detail, after.finalized_at, after.reported_at) == (None,) * 4
-    assert (after.look_ups, after.needs_person, after.next_attempt_at) == (0, False, clock.moment)
+    assert after.state is State.PENDING
+    assert after.attempt == 4
+    assert after.failures == 0
+    assert after.error_code is None
+    assert after.error_detail is None
+    assert after.finalized_at is None
+    assert after.reported_at is None
+    assert after.look_ups == 0
+    assert after.needs_person is False
+    assert after.next_attempt_at == clock.moment
     assert after.payload["note"] == "new"
     assert last_entry(db, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 4)
 
@@ -95,7 +102,9 @@ def test_new_content_waits_for_the_verdict_in_flight(db: Database, state: State)
     assert record(db, row()) == [IntakeResult.DEFERRED]
     after = operation(db, id_)
     assert after.revision["payload"]["note"] == "new"
-    assert (after.payload, after.payload_hash, after.state) == (before.payload, before.payload_hash, state)
+    assert after.payload == before.payload
+    assert after.payload_hash == before.payload_hash
+    assert after.state == state
     assert record(db, row()) == [IntakeResult.UNCHANGED]
     assert record(db, row("newer")) == [IntakeResult.DEFERRED]
     assert operation(db, id_).revision["payload"]["note"] == "newer"
@@ -185,7 +194,9 @@ def test_texts_are_stored_unchanged(db: Database, note: str) -> None:
     record(db, row(note, source_id="C\\1", send_after=factory.MOMENT, **plain))
     with db.read() as connection:
         (found,) = connection.execute(select(Operation.source_id, Operation.payload, Operation.send_after)).all()
-    assert (found.source_id, found.payload["note"], found.send_after) == ("C\\1", note, factory.MOMENT)
+    assert found.source_id == "C\\1"
+    assert found.payload["note"] == note
+    assert found.send_after == factory.MOMENT
 
 
 def test_rows_are_recorded_alike_by_whichever_way_they_come(

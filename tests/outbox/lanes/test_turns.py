@@ -40,7 +40,9 @@ def test_a_turn_is_signed_leased_and_numbered(db: Database) -> None:
     make(db)
     turn = begin(db)
     row = lane(db)
-    assert (turn.token, row.token, row.worker) == (1, 1, "here:1")
+    assert turn.token == 1
+    assert row.token == 1
+    assert row.worker == "here:1"
     assert row.lease_until == MOMENT + timedelta(seconds=45)
     assert turn.function_group == row.function_group
 
@@ -99,7 +101,9 @@ def test_a_lane_with_more_to_do_goes_to_the_back(db: Database, clock: FixedClock
     settle(db, turn, [done(claimed, SUCCESS)])
     assert release(db, turn)
     row = lane(db)
-    assert (row.due_at, row.lease_until, row.worker) == (clock.moment, None, None)
+    assert row.due_at == clock.moment
+    assert row.lease_until is None
+    assert row.worker is None
 
 
 def test_a_lane_at_the_back_stays_there_whatever_is_enqueued(db: Database, clock: FixedClock) -> None:

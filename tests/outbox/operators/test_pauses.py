@@ -55,13 +55,11 @@ def test_a_paused_scope_is_not_served_until_it_is_resumed(db: Database, clock: F
 def test_a_pause_records_its_author_and_reason(db: Database) -> None:
     pauses.pause(db, [GROUP], by="anna", note="stängt")
     (hold,) = holds(db)
-    assert (hold.reason, hold.by, hold.note, hold.until, hold.since) == (
-        HoldReason.PAUSED,
-        "anna",
-        "stängt",
-        None,
-        MOMENT,
-    )
+    assert hold.reason is HoldReason.PAUSED
+    assert hold.by == "anna"
+    assert hold.note == "stängt"
+    assert hold.until is None
+    assert hold.since == MOMENT
 
 
 def test_a_second_pause_changes_nothing(db: Database) -> None:

@@ -37,8 +37,12 @@ def test_new_content_replaces_content_without_effect(db: Database, state: State,
     due = clock.moment + timedelta(seconds=30)
     settle(db, id_, State.RETRYABLE, next_attempt_at=due, failures=1)
     after = operation(db, id_)
-    assert (after.state, after.payload["note"], after.revision) == (State.RETRYABLE, "new", None)
-    assert (after.payload_hash, after.match_key, after.line) == ("hash of new", "key of new", 5)
+    assert after.state is State.RETRYABLE
+    assert after.payload["note"] == "new"
+    assert after.revision is None
+    assert after.payload_hash == "hash of new"
+    assert after.match_key == "key of new"
+    assert after.line == 5
     assert (after.next_attempt_at, after.failures) == (due, 1)
     assert after.expires_at == taken_in + timedelta(hours=1)
 
@@ -49,8 +53,13 @@ def test_after_an_end_without_success_new_content_starts_over(db: Database, stat
     record(db, row())
     settle(db, id_, state, failures=12, error_code="exhausted")
     after = operation(db, id_)
-    assert (after.state, after.failures, after.finalized_at, after.error_code) == (State.PENDING, 0, None, None)
-    assert (after.payload["note"], after.revision, after.attempt) == ("new", None, 1)
+    assert after.state is State.PENDING
+    assert after.failures == 0
+    assert after.finalized_at is None
+    assert after.error_code is None
+    assert after.payload["note"] == "new"
+    assert after.revision is None
+    assert after.attempt == 1
     assert last_entry(db, id_) == (Event.DECIDED, "pending", "new_content", THE_CRM, 1)
 
 
@@ -59,10 +68,15 @@ def test_after_success_new_content_is_rejected(db: Database) -> None:
     record(db, row(), file=(file := a_file(db)))
     settle(db, id_, State.SUCCEEDED)
     after = operation(db, id_)
-    assert (after.state, after.revision, after.payload_hash) == (State.SUCCEEDED, None, "hash of old")
+    assert after.state is State.SUCCEEDED
+    assert after.revision is None
+    assert after.payload_hash == "hash of old"
     with db.read() as connection:
         (told,) = connection.execute(select(RejectedRow.__table__)).all()
-    assert (told.feed_file_id, told.line, told.code, told.source_id) == (file, 5, "already_sent", "C-1")
+    assert told.feed_file_id == file
+    assert told.line == 5
+    assert told.code == "already_sent"
+    assert told.source_id == "C-1"
     assert told.reported_at is None
 
 

@@ -63,7 +63,9 @@ def test_late_success_of_older_content_needs_a_person(db: Database, clock: Fixed
         change(db, claimed.id, state=state, finalized_at=clock.moment)
     settle(db, turn, [done(claimed, SUCCESS)])
     row = read(db, claimed.id)
-    assert (row.state, row.remote_id, row.needs_person) == (State.SUCCEEDED, "R1", True)
+    assert row.state is State.SUCCEEDED
+    assert row.remote_id == "R1"
+    assert row.needs_person is True
     assert (row.error_code, row.reported_at) == (SENT_BEFORE_CHANGE, None)
 
 
@@ -73,7 +75,10 @@ def test_the_crm_learns_that_its_change_was_late(db: Database, clock: FixedClock
     export(db, "new", file)
     settle(db, turn, [done(claimed, SUCCESS)])
     (told,) = rejected(db)
-    assert (told.feed_file_id, told.line, told.code, told.source_id) == (file, 7, "already_sent", "C")
+    assert told.feed_file_id == file
+    assert told.line == 7
+    assert told.code == "already_sent"
+    assert told.source_id == "C"
     assert told.reported_at is None
 
 
@@ -83,7 +88,9 @@ def test_a_program_s_change_is_answered_in_the_history(db: Database, clock: Fixe
     settle(db, turn, [done(claimed, SUCCESS)])
     assert rejected(db) == []
     last = entries(db, claimed.id)[-1]
-    assert (last.event, last.code, last.by) == (Event.DECIDED, "already_sent", "crm")
+    assert last.event is Event.DECIDED
+    assert last.code == "already_sent"
+    assert last.by == "crm"
 
 
 def test_later_exports_are_compared_with_the_content_sent(db: Database, clock: FixedClock) -> None:
@@ -101,7 +108,9 @@ def test_a_change_that_was_taken_back_leaves_nothing_to_ask(db: Database, clock:
     export(db, "old")
     settle(db, turn, [done(claimed, SUCCESS)])
     row = read(db, claimed.id)
-    assert (row.state, row.needs_person, row.error_code) == (State.SUCCEEDED, False, None)
+    assert row.state is State.SUCCEEDED
+    assert row.needs_person is False
+    assert row.error_code is None
 
 
 def test_a_success_of_present_content_needs_no_person(db: Database, clock: FixedClock) -> None:
@@ -113,7 +122,9 @@ def test_a_success_of_present_content_needs_no_person(db: Database, clock: Fixed
     rescue.rescue_lanes(db, lambda *_: DIED, "there:3")
     settle(db, second_turn, [done(second, SUCCESS)])
     row = read(db, claimed.id)
-    assert (row.state, row.needs_person, row.payload_hash) == (State.SUCCEEDED, False, "new")
+    assert row.state is State.SUCCEEDED
+    assert row.needs_person is False
+    assert row.payload_hash == "new"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +141,9 @@ def test_superseded_content_in_flight_is_shown_at_its_settlement(
     assert not read(db, claimed.id).needs_person
     settle(db, second_turn, [done(second, brings)])
     row = read(db, claimed.id)
-    assert (row.state, row.error_code, row.needs_person) == (State.SUCCEEDED, code, True)
+    assert row.state is State.SUCCEEDED
+    assert row.error_code == code
+    assert row.needs_person is True
 
 
 def test_a_person_can_clear_the_question(db: Database, clock: FixedClock) -> None:
@@ -157,7 +170,9 @@ def seen_too_late(scene: Scene, clock: FixedClock, other_key: str | None = None)
 
 def test_older_content_found_by_look_up_needs_a_person(scene: Scene, clock: FixedClock) -> None:
     row = scene.row(seen_too_late(scene, clock))
-    assert (row.state, row.error_code, row.needs_person) == (State.SUCCEEDED, SENT_BEFORE_CHANGE, True)
+    assert row.state is State.SUCCEEDED
+    assert row.error_code == SENT_BEFORE_CHANGE
+    assert row.needs_person is True
 
 
 @pytest.mark.parametrize(

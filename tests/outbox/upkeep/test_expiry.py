@@ -27,8 +27,12 @@ def test_an_overdue_row_expires_and_is_reported_again(db: Database, state: State
     clock.advance(0.001)
     assert expiry.expire_overdue(db) == 1
     row, entry = read(db, id_), entries(db, id_)[-1]
-    assert (row.state, row.finalized_at, row.reported_at) == (State.EXPIRED, clock.moment, None)
-    assert (entry.event, entry.outcome, entry.attempt) == (Event.CLOSED, "expired", row.attempt)
+    assert row.state is State.EXPIRED
+    assert row.finalized_at == clock.moment
+    assert row.reported_at is None
+    assert entry.event is Event.CLOSED
+    assert entry.outcome == "expired"
+    assert entry.attempt == row.attempt
     assert expiry.expire_overdue(db) == 0
 
 
@@ -46,7 +50,9 @@ def test_a_child_fails_with_its_parent(db: Database, end: State) -> None:
     child = make(db, after_kind="appointment", after_source_id="P")
     assert expiry.fail_orphans(db) == 1
     row = read(db, child)
-    assert (row.state, row.error_code, row.finalized_at) == (State.FAILED, "parent_failed", MOMENT)
+    assert row.state is State.FAILED
+    assert row.error_code == "parent_failed"
+    assert row.finalized_at == MOMENT
     assert entries(db, child)[-1].code == "parent_failed"
 
 

@@ -101,7 +101,9 @@ def test_an_operation_is_shown_with_its_surroundings(db: Database) -> None:
         make_hold(connection, Scope.GROUP, customer_id="M30002")
     shown = operations.read_operation(db, child)
     assert shown is not None
-    assert (shown.row["id"], shown.row["line"], shown.file) == (child, 7, "a.csv")
+    assert shown.row["id"] == child
+    assert shown.row["line"] == 7
+    assert shown.file == "a.csv"
     assert [entry["code"] for entry in shown.history] == ["unreachable"]
     assert [hold["customer_id"] for hold in shown.holds] == ["M30001"]
     assert shown.parent is not None
