@@ -14,11 +14,11 @@ SUMMER = datetime(2026, 7, 1, 22, 30, 15, tzinfo=UTC)
 
 
 def test_a_moment_is_printed_in_stockholm_time() -> None:
-    assert terminal.moment(SUMMER) == "2026-07-02 00:30:15"
-    assert terminal.moment(SUMMER, seconds=False) == "2026-07-02 00:30"
-    assert terminal.moment(SUMMER, at=SUMMER + timedelta(hours=1)) == "00:30:15"
-    assert terminal.moment(SUMMER, at=SUMMER - timedelta(hours=1)) == "2026-07-02 00:30:15"
-    assert terminal.moment(None) == ""
+    assert terminal.format_moment(SUMMER) == "2026-07-02 00:30:15"
+    assert terminal.format_moment(SUMMER, seconds=False) == "2026-07-02 00:30"
+    assert terminal.format_moment(SUMMER, at=SUMMER + timedelta(hours=1)) == "00:30:15"
+    assert terminal.format_moment(SUMMER, at=SUMMER - timedelta(hours=1)) == "2026-07-02 00:30:15"
+    assert terminal.format_moment(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -26,35 +26,35 @@ def test_a_moment_is_printed_in_stockholm_time() -> None:
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172_800, "2 days"), (-5, "0 s")],
 )
 def test_a_duration_is_written_in_its_largest_fitting_unit(seconds: int, expected: str) -> None:
-    assert terminal.span(timedelta(seconds=seconds)) == expected
+    assert terminal.format_duration(timedelta(seconds=seconds)) == expected
 
 
 def test_a_number_comes_with_its_noun() -> None:
-    assert terminal.count(1, "row") == "1 row"
-    assert terminal.count(12_000, "row") == "12\N{NO-BREAK SPACE}000 rows"
-    assert terminal.count(2, "operation needs", "operations need") == "2 operations need"
+    assert terminal.count_noun(1, "row") == "1 row"
+    assert terminal.count_noun(12_000, "row") == "12\N{NO-BREAK SPACE}000 rows"
+    assert terminal.count_noun(2, "operation needs", "operations need") == "2 operations need"
 
 
 def test_control_characters_are_shown_as_escapes() -> None:
-    assert terminal.clean("\x1b[2Ja\x9b1m\x7f\r\u202eb") == "\\x1b[2Ja\\x9b1m\\x7f\\x0d\\x202eb"
-    assert terminal.clean("å\tä\nö") == "å\tä\nö"
+    assert terminal.make_visible("\x1b[2Ja\x9b1m\x7f\r\u202eb") == "\\x1b[2Ja\\x9b1m\\x7f\\x0d\\x202eb"
+    assert terminal.make_visible("å\tä\nö") == "å\tä\nö"
 
 
 def test_a_table_in_a_pipe_is_lines_with_tabs(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.table(("a", "b"), [("1\t2\n3", terminal.state("in_doubt")), ("x", None)])
+    terminal.print_table(("a", "b"), [("1\t2\n3", terminal.style_state("in_doubt")), ("x", None)])
     assert capsys.readouterr().out == "a\tb\n1 2 3\tin doubt\nx\tNone\n"
 
 
 def test_markup_in_data_is_only_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "on_terminal", lambda: True)
-    terminal.table(("a",), [("[red]x[/red]",)])
-    terminal.line("[bold]y")
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    terminal.print_table(("a",), [("[red]x[/red]",)])
+    terminal.print_line("[bold]y")
     assert "[red]x[/red]" in (shown := capsys.readouterr().out)
     assert "[bold]y" in shown
 
 
 def test_json_keeps_moments_words_and_letters(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.as_json({"at": SUMMER, "state": State.IN_DOUBT, "name": "Å\x9b\x1b", "kinds": frozenset({"a"})})
+    terminal.print_json({"at": SUMMER, "state": State.IN_DOUBT, "name": "Å\x9b\x1b", "kinds": frozenset({"a"})})
     out = capsys.readouterr().out
     assert "\x9b" not in out
     assert json.loads(out) == {
@@ -66,5 +66,5 @@ def test_json_keeps_moments_words_and_letters(capsys: pytest.CaptureFixture[str]
 
 
 def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    terminal.error("first\n  second\x1b[0m")
+    terminal.print_error("first\n  second\x1b[0m")
     assert capsys.readouterr().err == "first second\\x1b[0m\n"

@@ -12,8 +12,8 @@ from tests.explaining.facts import SOON, TOMORROW, make_child, make_environment,
 from tests.factory import MOMENT
 from worker.explaining import Limits, reasons
 from worker.explaining.chain import find_notes, find_reasons
-from worker.explaining.next_step import NextAction, next_step
-from worker.explaining.wording import clock
+from worker.explaining.next_step import NextAction, find_next_step
+from worker.explaining.wording import format_moment
 from worker.outbox.database.sending_hours import SendingHours
 from worker.outbox.exchange.rate_limit import HORIZON
 from worker.outbox.views.explain import EnvironmentFacts, OperationFacts
@@ -248,7 +248,7 @@ STEPS: list[tuple[str, OperationFacts, str]] = [
 
 @pytest.mark.parametrize(("action", "facts", "text"), STEPS)
 def test_the_next_step_is_a_sentence(action: str, facts: OperationFacts, text: str) -> None:
-    step = next_step(facts, find_reasons(facts, Limits()), SendingHours())
+    step = find_next_step(facts, find_reasons(facts, Limits()), SendingHours())
     assert step.action == action
     assert text in step.text
 
@@ -258,4 +258,4 @@ def test_no_next_step_is_without_a_sentence() -> None:
 
 
 def test_times_are_stockholms_in_summer_too() -> None:
-    assert clock(MOMENT.replace(month=7), MOMENT) == "2026-07-01 11:00:00"
+    assert format_moment(MOMENT.replace(month=7), MOMENT) == "2026-07-01 11:00:00"

@@ -75,7 +75,7 @@ class LazyGroup(TyperGroup):
             text = failures.describe_failure(error)
             if text is None:
                 raise
-            terminal.error(text)
+            terminal.print_error(text)
             raise typer.Exit(1) from None
 
 

@@ -20,11 +20,11 @@ def migrate(
     migrations.upgrade(url)
     after = migrations.head()
     if as_json:
-        terminal.as_json({"before": before, "after": after})
+        terminal.print_json({"before": before, "after": after})
     elif before == after:
-        terminal.line(f"The database is up to date (revision {after}).")
+        terminal.print_line(f"The database is up to date (revision {after}).")
     else:
-        terminal.line(f"The database is now at revision {after}{f', it was at {before}' if before else ''}.")
+        terminal.print_line(f"The database is now at revision {after}{f', it was at {before}' if before else ''}.")
 
 
 def _url(url: str) -> str:

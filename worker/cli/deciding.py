@@ -97,7 +97,7 @@ def _decide(
         operation_ids = list(iterate_ids(db, _narrow_filter(operation_filter, states, feed)))
         if not operation_ids:
             raise CannotBeDone("No operation is to be decided: none is found by that filter.")
-        _confirm(f"{type(wish).__name__} {terminal.count(len(operation_ids), 'operation')}?", yes=yes)
+        _confirm(f"{type(wish).__name__} {terminal.count_noun(len(operation_ids), 'operation')}?", yes=yes)
     _print_report(reconciling.carry_out(db, operation_ids, wish, decider), as_json=as_json)
 
 
@@ -167,7 +167,9 @@ def _show_evidence(db: Database, operation_id: int) -> None:
         status = f", HTTP {entry['http_status']}" if entry["http_status"] is not None else ""
         wrote = {True: "written", False: "nothing written", None: "not known whether written"}[entry["written"]]
         text = f"{entry['event']}{status}, {wrote}, {entry['outcome'] or ''} {entry['code'] or ''}"
-        terminal.error(f"  {terminal.moment(entry['at'])}  attempt {entry['attempt']}: {terminal.words(text)}")
+        terminal.print_error(
+            f"  {terminal.format_moment(entry['at'])}  attempt {entry['attempt']}: {terminal.as_words(text)}"
+        )
 
 
 def _confirm(question: str, *, yes: bool) -> None:
@@ -185,7 +187,9 @@ def make_decider(by: str | None, reason: str | None) -> Decider:
         name = by or getpass.getuser()
     except (OSError, KeyError):
         raise typer.BadParameter("your login has no name here: say who decides", param_hint="--by") from None
-    return Decider(terminal.clean(name).strip()[:100], terminal.clean(reason).strip() or None if reason else None)
+    return Decider(
+        terminal.make_visible(name).strip()[:100], terminal.make_visible(reason).strip() or None if reason else None
+    )
 
 
 def _read_expiry(text: str | None) -> Expiry:
@@ -211,14 +215,16 @@ def ring_workers(kinds: Iterable[str]) -> None:
 def _print_report(report: DecisionReport, *, as_json: bool) -> None:
     ring_workers(report.kinds)
     if as_json:
-        terminal.as_json(_as_data(report))
+        terminal.print_json(_as_data(report))
     elif len(report.carried_out) > 20:
-        terminal.line(f"{terminal.count(len(report.carried_out), 'operation')} {_DONE[report.carried_out[0].verb]}.")
+        terminal.print_line(
+            f"{terminal.count_noun(len(report.carried_out), 'operation')} {_DONE[report.carried_out[0].verb]}."
+        )
     else:
         for decision in report.carried_out:
-            terminal.line(f"{decision.id} ({decision.kind}:{decision.source_id}) {_DONE[decision.verb]}.")
+            terminal.print_line(f"{decision.id} ({decision.kind}:{decision.source_id}) {_DONE[decision.verb]}.")
     for refusal in report.refused:
-        terminal.error(f"{refusal.id}: {refusal.why} {refusal.remedy.replace('ID', str(refusal.id))}")
+        terminal.print_error(f"{refusal.id}: {refusal.why} {refusal.remedy.replace('ID', str(refusal.id))}")
     if report.refused:
         raise typer.Exit(3 if report.carried_out else 1)
 

@@ -29,35 +29,35 @@ def explain_(
     if explanation is None:
         raise terminal.CannotBeDone(f"There is no operation {operation}: `vitec-sync list` shows those there are.")
     if as_json:
-        terminal.as_json(_as_data(explanation))
+        terminal.print_json(_as_data(explanation))
     else:
         _print(explanation)
 
 
 def _print(explanation: Explanation) -> None:
     operation = explanation.operation
-    terminal.line(f"Operation {operation.id}, {operation.kind}:{operation.source_id}", "bold")
-    terminal.pairs([("State", terminal.state(operation.state.value)), ("Customer", operation.customer_id)])
-    terminal.heading("Why it has not been sent" if operation.state in WAITING else "How it stands")
+    terminal.print_line(f"Operation {operation.id}, {operation.kind}:{operation.source_id}", "bold")
+    terminal.print_pairs([("State", terminal.style_state(operation.state.value)), ("Customer", operation.customer_id)])
+    terminal.print_heading("Why it has not been sent" if operation.state in WAITING else "How it stands")
     if explanation.reasons:
-        terminal.pairs(_numbered(explanation.reasons))
+        terminal.print_pairs(_numbered(explanation.reasons))
     else:
-        terminal.line("Nothing is in the way: it is due now, and the next in line.", "green")
+        terminal.print_line("Nothing is in the way: it is due now, and the next in line.", "green")
     if explanation.notes:
-        terminal.heading("Good to know")
+        terminal.print_heading("Good to know")
         for note in explanation.notes:
-            terminal.line(note.text)
-    terminal.heading("What happens next")
-    terminal.line(explanation.next.text)
+            terminal.print_line(note.text)
+    terminal.print_heading("What happens next")
+    terminal.print_line(explanation.next.text)
     if explanation.commands:
-        terminal.heading("What you can do")
-        terminal.pairs((command.command, command.does) for command in explanation.commands)
+        terminal.print_heading("What you can do")
+        terminal.print_pairs((command.command, command.does) for command in explanation.commands)
 
 
 def _numbered(reasons: tuple[Reason, ...], prefix: str = "") -> Iterator[tuple[str, object]]:
     for number, reason in enumerate(reasons, 1):
-        remedy = Text(f"\n{terminal.clean(reason.remedy)}" if reason.remedy else "", style="cyan")
-        yield f"{prefix}{number}", Text(terminal.clean(reason.text)).append_text(remedy)
+        remedy = Text(f"\n{terminal.make_visible(reason.remedy)}" if reason.remedy else "", style="cyan")
+        yield f"{prefix}{number}", Text(terminal.make_visible(reason.text)).append_text(remedy)
         yield from _numbered(reason.parent_reasons, f"{prefix}{number}.")
 
 

@@ -9,7 +9,7 @@ from models import HoldReason, Scope
 from worker import bootstrap
 from worker.cli import options, terminal
 from worker.cli.deciding import AsJson, make_decider, ring_workers
-from worker.explaining.wording import scope_name
+from worker.explaining.wording import name_scope
 from worker.kinds import KINDS
 from worker.outbox.operators import pauses
 from worker.outbox.operators.pauses import HoldScope
@@ -36,10 +36,10 @@ def pause(
     decider = make_decider(by, note)
     paused = pauses.pause(bootstrap.database(), scopes, by=decider.by, note=decider.reason)
     if as_json:
-        terminal.as_json({"paused": [asdict(span) for span in paused]})
+        terminal.print_json({"paused": [asdict(span) for span in paused]})
         return
     for scope in scopes:
-        terminal.line(f"{_name_scope(scope)} is paused{'' if scope in paused else ' already'}.")
+        terminal.print_line(f"{_scope_subject(scope)} is paused{'' if scope in paused else ' already'}.")
 
 
 def resume(
@@ -58,14 +58,14 @@ def resume(
     ended = pauses.resume(db, scopes, reason)
     ring_workers(pauses.kinds_under(db, ended) if ended else ())
     if as_json:
-        terminal.as_json({"resumed": [asdict(span) for span in ended]})
+        terminal.print_json({"resumed": [asdict(span) for span in ended]})
     elif not ended:
         raise terminal.CannotBeDone("Nothing of that is held for this reason: `vitec-sync status` shows what is.")
     for scope in () if as_json else ended:
         ends = (
             "goes on" if reason is HoldReason.PAUSED else f"is held no more as {reason.value}: one operation goes first"
         )
-        terminal.line(f"{_name_scope(scope)} {ends}.")
+        terminal.print_line(f"{_scope_subject(scope)} {ends}.")
 
 
 def read_scopes(customer: str | None, kind: str | None, group: str | None, *, everything: bool) -> list[HoldScope]:
@@ -86,5 +86,5 @@ def read_scopes(customer: str | None, kind: str | None, group: str | None, *, ev
     return [HoldScope(Scope.GROUP, customer_id, function_group=name) for name in groups if group in {None, name}]
 
 
-def _name_scope(scope: HoldScope) -> str:
-    return "Everything" if scope.scope is Scope.ENVIRONMENT else scope_name(asdict(scope))
+def _scope_subject(scope: HoldScope) -> str:
+    return "Everything" if scope.scope is Scope.ENVIRONMENT else name_scope(asdict(scope))

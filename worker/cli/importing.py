@@ -59,7 +59,7 @@ def import_(
     with _Ringer(is_silent=dry_run) as ringer:
         reports = [_import_file(path, request, ringer) for path in files]
     if as_json:
-        terminal.as_json([report.as_data(request) for report in reports])
+        terminal.print_json([report.as_data(request) for report in reports])
     raise typer.Exit(max((report.status for report in reports), key=(0, 3, 1).index))
 
 
@@ -160,12 +160,12 @@ class _Ringer:
 @contextmanager
 def _progress_bar(path: Path, request: _ImportRequest) -> Iterator[ProgressCallback]:
     """Show a progress bar on a terminal; nothing in a pipe."""
-    if request.as_json or not terminal.on_terminal():
+    if request.as_json or not terminal.is_terminal():
         yield lambda completed, total: None  # noqa: ARG005 (there is no bar to move)
         return
-    name = terminal.clean(path.name)
+    name = terminal.make_visible(path.name)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal.console(), transient=True) as bar:
+    with Progress(*columns, console=terminal.make_console(), transient=True) as bar:
         task = bar.add_task(name, total=None)
         yield lambda completed, total: bar.update(task, completed=completed, total=total)
 
@@ -175,20 +175,20 @@ _COUNTED = ("recorded", "revised", "requeued", "unchanged", "rejected")
 
 def _print_report(report: _FileReport, request: _ImportRequest) -> None:
     if report.summary is None:
-        terminal.error(report.refused or "")
+        terminal.print_error(report.refused or "")
         return
     summary = report.summary
     counts = asdict(summary.counts)
     counted = ", ".join(f"{counts[name]} {name}" for name in _COUNTED if counts[name] or name == "recorded")
-    kind = f" ({terminal.words(summary.kind)}, by its headings)" if summary.kind_was_inferred else ""
+    kind = f" ({terminal.as_words(summary.kind)}, by its headings)" if summary.kind_was_inferred else ""
     resumed = f"; went on after row {summary.resumed_at}" if summary.resumed_at else ""
     trial = " Dry run: nothing was recorded." if request.dry_run else ""
-    terminal.line(f"{summary.name}{kind}: {counted}{resumed}.{trial}")
+    terminal.print_line(f"{summary.name}{kind}: {counted}{resumed}.{trial}")
     for row in report.rejected[:SHOWN]:
-        terminal.line(f"  {_describe_rejection(asdict(row))}")
+        terminal.print_line(f"  {_describe_rejection(asdict(row))}")
     if (hidden := summary.counts.rejected - SHOWN) > 0:
         where = "" if request.dry_run else ": `vitec-sync rejected` lists all"
-        terminal.line(f"  … and {terminal.count(hidden, 'rejected row')} more{where}.")
+        terminal.print_line(f"  … and {terminal.count_noun(hidden, 'rejected row')} more{where}.")
 
 
 def _describe_rejection(row: dict[str, Any]) -> str:
@@ -207,12 +207,12 @@ def rejected(
     """List rows that could not be taken in: where each stands, what is wrong, and what helps. Exit status 0 or 3."""
     name = None if file is None else Path(file).name
     rejections = unreported.unreported_rejections(bootstrap.database(), feed=feed, file=name, everything=True)
-    rows = [terminal.row(row._mapping, without=("id",)) for row in islice(rejections, limit)]  # noqa: SLF001 (public there)
+    rows = [terminal.as_plain_row(row._mapping, without=("id",)) for row in islice(rejections, limit)]  # noqa: SLF001 (public there)
     if as_json:
-        terminal.as_json(rows)
+        terminal.print_json(rows)
     elif not rows:
-        terminal.line("There are no rejected rows.")
+        terminal.print_line("There are no rejected rows.")
     for row in () if as_json else rows:
-        terminal.line(f"{row['file']}, {_describe_rejection(row)}")
+        terminal.print_line(f"{row['file']}, {_describe_rejection(row)}")
     if rows:
         raise typer.Exit(3)

@@ -46,7 +46,7 @@ def results(
             write_stream(db, _open_stdout(), form=file_format, feed=feed, everything=everything)
         else:
             written = write_file(db, output, form=file_format, feed=feed, everything=everything)
-            terminal.line(_describe_results(output, written))
+            terminal.print_line(_describe_results(output, written))
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -78,6 +78,6 @@ def _open_stdout() -> TextIO:
 
 
 def _describe_results(output: Path, written: Written) -> str:
-    operations = terminal.count(written.operations, "operation")
-    rejected = terminal.count(written.rejected, "rejected row")
+    operations = terminal.count_noun(written.operations, "operation")
+    rejected = terminal.count_noun(written.rejected, "rejected row")
     return f"{output}: {operations}, {rejected}."

@@ -33,25 +33,30 @@ def list_(
     )
     rows = list_operations(bootstrap.database(), operation_filter, limit=limit, before=before)
     if as_json:
-        terminal.as_json([terminal.row(row) for row in rows])
+        terminal.print_json([terminal.as_plain_row(row) for row in rows])
         return
     if not rows:
-        terminal.line("There is no such operation.")
+        terminal.print_line("There is no such operation.")
         return
     current_time = datetime.now(UTC)
-    terminal.table(
+    terminal.print_table(
         ("id", "kind", "source id", "customer", "state", "code", "when"),
         [_list_cells(row, current_time) for row in rows],
     )
-    if len(rows) == limit and terminal.on_terminal():
-        terminal.line(f"There may be more: --before {rows[-1]['id']}", "dim")
+    if len(rows) == limit and terminal.is_terminal():
+        terminal.print_line(f"There may be more: --before {rows[-1]['id']}", "dim")
 
 
 def _list_cells(row: RowMapping, current_time: datetime) -> tuple[object, ...]:
     flag = " !" if row["needs_person"] else ""
-    state = terminal.state(row["state"].value).append(flag)
+    state = terminal.style_state(row["state"].value).append(flag)
     named = (str(row["id"]), row["kind"], row["source_id"], row["customer_id"])
-    return *named, state, row["error_code"] or "", terminal.moment(_pick_moment(row), at=current_time, seconds=False)
+    return (
+        *named,
+        state,
+        row["error_code"] or "",
+        terminal.format_moment(_pick_moment(row), at=current_time, seconds=False),
+    )
 
 
 def _pick_moment(row: RowMapping) -> Any:
@@ -76,32 +81,32 @@ def show(
     if details is None:
         raise terminal.CannotBeDone(f"There is no operation {operation}: `vitec-sync list` shows those there are.")
     if as_json:
-        terminal.as_json(_as_data(details, reveal=reveal))
+        terminal.print_json(_as_data(details, reveal=reveal))
     else:
         _print_details(details, reveal=reveal)
 
 
 def _print_details(details: OperationDetails, *, reveal: bool) -> None:
     row = details.row
-    terminal.line(f"Operation {row['id']}, {row['kind']}:{row['source_id']}", "bold")
-    terminal.pairs(_detail_pairs(details))
-    terminal.heading("Content")
+    terminal.print_line(f"Operation {row['id']}, {row['kind']}:{row['source_id']}", "bold")
+    terminal.print_pairs(_detail_pairs(details))
+    terminal.print_heading("Content")
     if row["payload"] is None:
-        terminal.line("Blanked: its time of keeping is over.", "dim")
-    terminal.pairs(_payload_pairs(row["payload"], reveal=reveal))
+        terminal.print_line("Blanked: its time of keeping is over.", "dim")
+    terminal.print_pairs(_payload_pairs(row["payload"], reveal=reveal))
     if row["revision"] is not None:
-        terminal.heading("New content from the CRM, which waits for the verdict")
-        terminal.pairs(_payload_pairs(row["revision"].get("payload"), reveal=reveal))
+        terminal.print_heading("New content from the CRM, which waits for the verdict")
+        terminal.print_pairs(_payload_pairs(row["revision"].get("payload"), reveal=reveal))
     if row["answer"] is not None:
-        terminal.heading("Vitec's answer")
+        terminal.print_heading("Vitec's answer")
         answer = row["answer"]
-        terminal.pairs(answer.items() if isinstance(answer, dict) else [("answer", answer)])
+        terminal.print_pairs(answer.items() if isinstance(answer, dict) else [("answer", answer)])
     _print_history(details)
 
 
 def _detail_pairs(details: OperationDetails) -> Iterator[tuple[str, object]]:
     row = details.row
-    yield "State", terminal.state(row["state"].value).append(", needs a person" if row["needs_person"] else "")
+    yield "State", terminal.style_state(row["state"].value).append(", needs a person" if row["needs_person"] else "")
     yield "Code", row["error_code"]
     yield "Vitec's words", row["error_detail"]
     yield "Remote id", row["remote_id"]
@@ -111,24 +116,24 @@ def _detail_pairs(details: OperationDetails) -> Iterator[tuple[str, object]]:
     yield "Attempts", f"{row['attempt']}, {row['failures']} of {row['max_failures']} failures"
     yield from _time_pairs(row)
     yield "Comes after", _describe_parent(details)
-    yield "Waited for by", terminal.count(details.children, "operation") if details.children else None
+    yield "Waited for by", terminal.count_noun(details.children, "operation") if details.children else None
     for hold in details.holds:
-        until = "somebody resumes it" if hold["until"] is None else terminal.moment(hold["until"])
+        until = "somebody resumes it" if hold["until"] is None else terminal.format_moment(hold["until"])
         yield "Held", f"{hold['reason']} ({hold['scope']}) until {until}"
     yield "Cancel asked", "yes" if row["cancel_asked"] else None
     yield "Accepted", "yes: Vitec said so, only its answer is lost" if row["accepted"] else None
 
 
 def _time_pairs(row: RowMapping) -> Iterator[tuple[str, object]]:
-    yield "Recorded", terminal.moment(row["created_at"])
-    yield "Not before", terminal.moment(row["send_after"])
+    yield "Recorded", terminal.format_moment(row["created_at"])
+    yield "Not before", terminal.format_moment(row["send_after"])
     if row["state"] in {State.PENDING, State.RETRYABLE}:
-        yield "Next attempt", terminal.moment(row["next_attempt_at"])
-    yield "Too late from", terminal.moment(row["expires_at"])
-    yield "In doubt since", terminal.moment(row["doubt_since"])
-    yield "Ended", terminal.moment(row["finalized_at"])
+        yield "Next attempt", terminal.format_moment(row["next_attempt_at"])
+    yield "Too late from", terminal.format_moment(row["expires_at"])
+    yield "In doubt since", terminal.format_moment(row["doubt_since"])
+    yield "Ended", terminal.format_moment(row["finalized_at"])
     if row["state"] in FINAL | {State.IN_DOUBT}:
-        yield "Told to the CRM", terminal.moment(row["reported_at"]) or "not yet"
+        yield "Told to the CRM", terminal.format_moment(row["reported_at"]) or "not yet"
 
 
 def _describe_parent(details: OperationDetails) -> str | None:
@@ -137,23 +142,25 @@ def _describe_parent(details: OperationDetails) -> str | None:
         return None
     named = f"{row['after_kind']}:{row['after_source_id']}"
     return (
-        f"{named}, not known yet" if parent is None else f"{named} ({parent['id']}, {terminal.words(parent['state'])})"
+        f"{named}, not known yet"
+        if parent is None
+        else f"{named} ({parent['id']}, {terminal.as_words(parent['state'])})"
     )
 
 
 def _print_history(details: OperationDetails) -> None:
-    terminal.heading("History")
+    terminal.print_heading("History")
     if not details.history:
-        terminal.line("Nothing has been tried yet.", "dim")
+        terminal.print_line("Nothing has been tried yet.", "dim")
         return
-    terminal.table(
+    terminal.print_table(
         ("when", "try", "what", "outcome", "code", "words"),
         [
             (
-                terminal.moment(entry["at"]),
+                terminal.format_moment(entry["at"]),
                 str(entry["attempt"]),
                 _describe_event(entry),
-                terminal.state(entry["outcome"] or ""),
+                terminal.style_state(entry["outcome"] or ""),
                 entry["code"] or "",
                 entry["detail"] or entry["remote_id"] or "",
             )
@@ -163,7 +170,7 @@ def _print_history(details: OperationDetails) -> None:
 
 
 def _describe_event(entry: RowMapping) -> str:
-    event = terminal.words(entry["event"])
+    event = terminal.as_words(entry["event"])
     if entry["http_status"] is not None:
         return f"{event}, HTTP {entry['http_status']}"
     return f"{event} by {entry['by']}" if entry["event"] == "decided" and entry["by"] else event
@@ -187,7 +194,7 @@ def _payload_pairs(payload: dict[str, Any] | None, *, reveal: bool) -> Iterator[
 
 
 def _as_data(details: OperationDetails, *, reveal: bool) -> dict[str, Any]:
-    data = terminal.row(details.row)
+    data = terminal.as_plain_row(details.row)
     if not reveal:
         data["payload"] = None if data["payload"] is None else mask_payload(data["payload"])
         if data["revision"] is not None:
@@ -195,8 +202,8 @@ def _as_data(details: OperationDetails, *, reveal: bool) -> dict[str, Any]:
     return {
         **data,
         "file": details.file,
-        "parent": None if details.parent is None else terminal.row(details.parent),
+        "parent": None if details.parent is None else terminal.as_plain_row(details.parent),
         "children": details.children,
-        "holds": [terminal.row(hold) for hold in details.holds],
-        "history": [terminal.row(entry, without=["operation_id"]) for entry in details.history],
+        "holds": [terminal.as_plain_row(hold) for hold in details.holds],
+        "history": [terminal.as_plain_row(entry, without=["operation_id"]) for entry in details.history],
     }

@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 from models import WAITING, HoldReason, State
 from worker import bootstrap
 from worker.cli import terminal
-from worker.explaining.wording import scope_name, scope_options
+from worker.explaining.wording import name_scope, write_scope_options
 from worker.outbox.views.overview import Overview, read_overview
 
 SILENT = timedelta(seconds=60)
@@ -50,7 +50,7 @@ def status(
     overview = read_overview(bootstrap.database(), finals=not live)
     concerns = list(find_concerns(overview))
     if as_json:
-        terminal.as_json(_as_data(overview, concerns))
+        terminal.print_json(_as_data(overview, concerns))
     else:
         _print_overview(overview, concerns)
     if concerns:
@@ -60,12 +60,12 @@ def status(
 def find_concerns(overview: Overview) -> Iterator[Concern]:
     """Find the concerns that need a person, the most pressing first."""
     if overview.need_person:
-        operations = terminal.count(overview.need_person, "operation needs", "operations need")
+        operations = terminal.count_noun(overview.need_person, "operation needs", "operations need")
         yield Concern(f"{operations} a person.", "vitec-sync list --needs-person")
     for hold in overview.holds:
         if hold["reason"] in _FOR_A_PERSON:
-            again = f" {scope_options(hold)} --reason {hold['reason']}"
-            text = f"{_FOR_A_PERSON[hold['reason']]}: {scope_name(hold)}."
+            again = f" {write_scope_options(hold)} --reason {hold['reason']}"
+            text = f"{_FOR_A_PERSON[hold['reason']]}: {name_scope(hold)}."
             yield Concern(text, f"Put it right, then vitec-sync resume{again}")
     if overview.due_since is None:
         return
@@ -73,21 +73,23 @@ def find_concerns(overview: Overview) -> Iterator[Concern]:
     if waited > SILENT and (overview.dispatched_at is None or overview.at - overview.dispatched_at > SILENT):
         yield Concern("Work is due, and no worker calls for it.", "Start celery -A worker worker and beat")
     elif waited > SLOW:
-        yield Concern(f"A lane has been due for {terminal.span(waited)}.", "Are workers running, and enough of them?")
+        yield Concern(
+            f"A lane has been due for {terminal.format_duration(waited)}.", "Are workers running, and enough of them?"
+        )
 
 
 def _print_overview(overview: Overview, concerns: list[Concern]) -> None:
     if concerns:
         for concern in concerns:
-            terminal.line(concern.text, "bold yellow")
-            terminal.line(f"  {concern.remedy}", "dim")
+            terminal.print_line(concern.text, "bold yellow")
+            terminal.print_line(f"  {concern.remedy}", "dim")
     else:
-        terminal.line("All is well.", "bold green")
-    terminal.line()
-    terminal.pairs(_overview_pairs(overview))
+        terminal.print_line("All is well.", "bold green")
+    terminal.print_line()
+    terminal.print_pairs(_overview_pairs(overview))
     if overview.counts:
-        terminal.line()
-        terminal.table(*_count_table(overview.counts), numbers=range(1, 100))
+        terminal.print_line()
+        terminal.print_table(*_count_table(overview.counts), numbers=range(1, 100))
     _print_holds(overview)
     _print_turns(overview)
     _print_files(overview)
@@ -100,20 +102,20 @@ def _overview_pairs(overview: Overview) -> Iterator[tuple[str, object]]:
     held = f", {_format_number(overview.held)} of them held" if overview.held else ""
     yield "Waiting", f"{_format_number(waiting)}{held}"
     if overview.lost:
-        since = terminal.moment(overview.lost_since, at=overview.at, seconds=False)
+        since = terminal.format_moment(overview.lost_since, at=overview.at, seconds=False)
         lost = f"{_format_number(overview.lost)}, the oldest since {since} (vitec-sync list --parent-missing)"
         yield "Waiting for a parent that is not there", lost
     if overview.due_since is not None:
-        lanes = terminal.count(overview.due_lanes, "lane")
-        since = terminal.moment(overview.due_since, at=overview.at, seconds=False)
+        lanes = terminal.count_noun(overview.due_lanes, "lane")
+        since = terminal.format_moment(overview.due_since, at=overview.at, seconds=False)
         yield "Due now", f"{lanes}, the first since {since}"
     if overview.unreported or overview.unreported_rejected:
         rejected = (
-            f" and {terminal.count(overview.unreported_rejected, 'rejected row')}"
+            f" and {terminal.count_noun(overview.unreported_rejected, 'rejected row')}"
             if overview.unreported_rejected
             else ""
         )
-        yield "Not yet told", f"{terminal.count(overview.unreported, 'operation')}{rejected} (vitec-sync results)"
+        yield "Not yet told", f"{terminal.count_noun(overview.unreported, 'operation')}{rejected} (vitec-sync results)"
 
 
 def _count_table(counts: dict[tuple[str, State], int]) -> tuple[list[str], list[list[object]]]:
@@ -125,12 +127,12 @@ def _count_table(counts: dict[tuple[str, State], int]) -> tuple[list[str], list[
         numbers = [counts.get((kind, state), 0) for kind in kinds]
         rows.append(
             [
-                terminal.state(state.value),
+                terminal.style_state(state.value),
                 *(_format_number(number) if number else "-" for number in numbers),
                 _format_number(sum(numbers)),
             ]
         )
-    return ["", *(terminal.words(kind).replace(" ", "\n") for kind in kinds), "all"], rows
+    return ["", *(terminal.as_words(kind).replace(" ", "\n") for kind in kinds), "all"], rows
 
 
 def _format_number(number: int) -> str:
@@ -140,14 +142,14 @@ def _format_number(number: int) -> str:
 def _print_holds(overview: Overview) -> None:
     if not overview.holds:
         return
-    terminal.heading("Held")
-    terminal.table(
+    terminal.print_heading("Held")
+    terminal.print_table(
         ("what", "why", "since", "until", "who and why"),
         [
             (
-                scope_name(hold),
-                Text(terminal.words(hold["reason"]), style="yellow"),
-                terminal.moment(hold["since"], at=overview.at, seconds=False),
+                name_scope(hold),
+                Text(terminal.as_words(hold["reason"]), style="yellow"),
+                terminal.format_moment(hold["since"], at=overview.at, seconds=False),
                 _describe_end(hold, overview.at),
                 ": ".join(filter(None, (hold["by"], hold["note"]))),
             )
@@ -159,29 +161,29 @@ def _print_holds(overview: Overview) -> None:
 def _describe_end(hold: RowMapping, at: datetime) -> str:
     if hold["until"] is None:
         return "resumed"
-    return terminal.moment(hold["until"], at=at, seconds=False) if hold["holds"] else "one goes first"
+    return terminal.format_moment(hold["until"], at=at, seconds=False) if hold["holds"] else "one goes first"
 
 
 def _print_turns(overview: Overview) -> None:
     if not overview.turns:
         return
-    terminal.heading("At work")
-    rows = [(turn["customer_id"], terminal.words(turn["kind"]), turn["worker"] or "") for turn in overview.turns]
-    terminal.table(("customer", "kind", "worker"), rows[:MAX_LINES])
+    terminal.print_heading("At work")
+    rows = [(turn["customer_id"], terminal.as_words(turn["kind"]), turn["worker"] or "") for turn in overview.turns]
+    terminal.print_table(("customer", "kind", "worker"), rows[:MAX_LINES])
     if len(rows) > MAX_LINES:
-        terminal.line(f"and {terminal.count(len(rows) - MAX_LINES, 'more lane')}", "dim")
+        terminal.print_line(f"and {terminal.count_noun(len(rows) - MAX_LINES, 'more lane')}", "dim")
 
 
 def _print_files(overview: Overview) -> None:
     if not overview.files:
         return
-    terminal.heading("Latest files")
-    terminal.table(
+    terminal.print_heading("Latest files")
+    terminal.print_table(
         ("file", "taken in", "recorded", "changed", "unchanged", "rejected"),
         [
             (
                 file["name"],
-                terminal.moment(file["finished_at"], at=overview.at, seconds=False) or "not finished",
+                terminal.format_moment(file["finished_at"], at=overview.at, seconds=False) or "not finished",
                 *map(_format_number, (file["recorded"], file["revised"] + file["requeued"])),
                 *map(_format_number, (file["unchanged"], file["rejected"])),
             )
@@ -192,7 +194,7 @@ def _print_files(overview: Overview) -> None:
 
 
 def _format_age(moment: datetime | None, at: datetime) -> str:
-    return "" if moment is None else f"{terminal.span(at - moment)} ago"
+    return "" if moment is None else f"{terminal.format_duration(at - moment)} ago"
 
 
 def _as_data(overview: Overview, concerns: list[Concern]) -> dict[str, Any]:
@@ -212,9 +214,9 @@ def _as_data(overview: Overview, concerns: list[Concern]) -> dict[str, Any]:
         "parent_missing_since": overview.lost_since,
         "due_lanes": overview.due_lanes,
         "due_since": overview.due_since,
-        "holds": [terminal.row(hold, without=["id"]) for hold in overview.holds],
-        "turns": [terminal.row(turn, without=["due_at"]) for turn in overview.turns],
-        "files": [terminal.row(file, without=["content_hash"]) for file in overview.files],
+        "holds": [terminal.as_plain_row(hold, without=["id"]) for hold in overview.holds],
+        "turns": [terminal.as_plain_row(turn, without=["due_at"]) for turn in overview.turns],
+        "files": [terminal.as_plain_row(file, without=["content_hash"]) for file in overview.files],
         "unreported": overview.unreported,
         "unreported_rejected": overview.unreported_rejected,
     }

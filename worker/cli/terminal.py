@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-STOCKHOLM = ZoneInfo("Europe/Stockholm")
+from worker.stockholm import STOCKHOLM
 
 STYLES = {
     "pending": "",
@@ -36,12 +35,12 @@ class CannotBeDone(Exception):  # noqa: N818 (a fact)
     """A wish of the person that is not possible. The text is the line to show, with the remedy."""
 
 
-def console(*, stderr: bool = False) -> Console:
+def make_console(*, stderr: bool = False) -> Console:
     """Give the console of the terminal, or of the pipe in its place, in the width that the person sees."""
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
 
 
-def on_terminal() -> bool:
+def is_terminal() -> bool:
     """Check whether a person reads the output directly."""
     return sys.stdout.isatty()
 
@@ -51,22 +50,22 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def clean(value: object) -> str:
+def make_visible(value: object) -> str:
     """Make a text safe to show on a terminal: control characters become visible."""
     return _CONTROL_CHARACTERS.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value))
 
 
-def words(value: object) -> str:
+def as_words(value: object) -> str:
     """Write one of our words (`in_flight`) as people say it; empty for None."""
-    return "" if value is None else clean(value).replace("_", " ")
+    return "" if value is None else make_visible(value).replace("_", " ")
 
 
-def state(value: str) -> Text:
+def style_state(value: str) -> Text:
     """Write a state's word in its look."""
-    return Text(words(value), style=STYLES.get(value, ""))
+    return Text(as_words(value), style=STYLES.get(value, ""))
 
 
-def moment(value: datetime | None, *, at: datetime | None = None, seconds: bool = True) -> str:
+def format_moment(value: datetime | None, *, at: datetime | None = None, seconds: bool = True) -> str:
     """Write a moment by Stockholm's clock, without its date if that is the date of `at`. Empty for None."""
     if value is None:
         return ""
@@ -76,7 +75,7 @@ def moment(value: datetime | None, *, at: datetime | None = None, seconds: bool 
     return time if today else f"{local:%Y-%m-%d} {time}"
 
 
-def span(duration: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """Write a length of time in its largest fitting unit: 40 s, 12 min, 5 h, 3 days."""
     seconds = max(0, round(duration.total_seconds()))
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
@@ -85,26 +84,26 @@ def span(duration: timedelta) -> str:
     return f"{seconds} s"
 
 
-def count(number: int, singular: str, plural: str | None = None) -> str:
+def count_noun(number: int, singular: str, plural: str | None = None) -> str:
     """Write a number with its noun."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}".replace(",", "\N{NO-BREAK SPACE}")
 
 
-def line(text: str = "", style: str = "") -> None:
+def print_line(text: str = "", style: str = "") -> None:
     """Print one line of text, wrapped on a terminal only."""
-    if on_terminal():
-        console().print(Text(clean(text), style=style))
+    if is_terminal():
+        make_console().print(Text(make_visible(text), style=style))
     else:
-        sys.stdout.write(clean(text) + "\n")
+        sys.stdout.write(make_visible(text) + "\n")
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Iterable[int] = ()) -> None:
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Iterable[int] = ()) -> None:
     """Print rows under headings. In a pipe: a line each, cells parted by tabs. `numbers`: columns set to the right."""
-    if on_terminal():
-        console().print(_draw_table(headings, rows, frozenset(numbers)))
+    if is_terminal():
+        make_console().print(_draw_table(headings, rows, frozenset(numbers)))
         return
     for row in (headings, *rows):
-        cells = (clean(cell.plain if isinstance(cell, Text) else cell) for cell in row)
+        cells = (make_visible(cell.plain if isinstance(cell, Text) else cell) for cell in row)
         sys.stdout.write("\t".join(re.sub(r"[\t\n]+", " ", cell) for cell in cells) + "\n")
 
 
@@ -113,39 +112,39 @@ def _draw_table(headings: Sequence[str], rows: Iterable[Sequence[object]], numbe
     for number, heading in enumerate(headings):
         drawn.add_column(heading, justify="right" if number in numbers else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(make_visible(cell)) for cell in row))
     return drawn
 
 
-def pairs(rows: Iterable[tuple[str, object]]) -> None:
+def print_pairs(rows: Iterable[tuple[str, object]]) -> None:
     """Print names with their values, one below the other; those without a value are left out."""
     filled = [(name, value) for name, value in rows if value is not None and value != ""]
-    if not on_terminal():
-        table(("name", "value"), filled)
+    if not is_terminal():
+        print_table(("name", "value"), filled)
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in filled:
-        shown: RenderableType = value if isinstance(value, Text) else Text(clean(value))
+        shown: RenderableType = value if isinstance(value, Text) else Text(make_visible(value))
         grid.add_row(name, shown)
-    console().print(grid)
+    make_console().print(grid)
 
 
-def heading(text: str) -> None:
+def print_heading(text: str) -> None:
     """Print a heading with a line of air above it."""
-    line()
-    line(text, "bold")
+    print_line()
+    print_line(text, "bold")
 
 
-def as_json(value: object) -> None:
+def print_json(value: object) -> None:
     """Print data for a program, on standard output: times with Stockholm's offset, control characters escaped."""
-    indent = 2 if on_terminal() else None
+    indent = 2 if is_terminal() else None
     text = json.dumps(value, default=_as_plain, ensure_ascii=False, indent=indent, allow_nan=False)
     sys.stdout.write(re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
 
-def row(mapping: Mapping[Any, Any], *, without: Iterable[str] = ()) -> dict[str, Any]:
+def as_plain_row(mapping: Mapping[Any, Any], *, without: Iterable[str] = ()) -> dict[str, Any]:
     """Make a dictionary of a database row, for `as_json`."""
     left_out = frozenset(without)
     return {str(key): value for key, value in mapping.items() if str(key) not in left_out}
@@ -163,6 +162,6 @@ def _as_plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-def error(text: str) -> None:
+def print_error(text: str) -> None:
     """Print one line about an error, on standard error."""
-    sys.stderr.write(re.sub(r"\s*\n\s*", " ", clean(text)) + "\n")
+    sys.stderr.write(re.sub(r"\s*\n\s*", " ", make_visible(text)) + "\n")

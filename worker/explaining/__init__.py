@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from worker.explaining.available_commands import Command, available_commands
+from worker.explaining.available_commands import Command, find_commands
 from worker.explaining.chain import find_notes, find_reasons
 from worker.explaining.lane_reasons import Limits
-from worker.explaining.next_step import NextStep, next_step
+from worker.explaining.next_step import NextStep, find_next_step
 from worker.explaining.reasons import Note, Reason
 from worker.outbox import Database
 from worker.outbox.views.explain import read_facts
@@ -41,6 +41,6 @@ def explain(db: Database, operation_id: int, limits: Limits) -> Explanation | No
         at=facts.environment.at,
         reasons=reasons,
         notes=tuple(find_notes(facts)),
-        next=next_step(facts, reasons, db.hours),
-        commands=tuple(available_commands(facts.status)),
+        next=find_next_step(facts, reasons, db.hours),
+        commands=tuple(find_commands(facts.status)),
     )

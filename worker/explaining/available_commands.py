@@ -20,7 +20,7 @@ class Command:
     does: str
 
 
-def available_commands(status: OperationStatus) -> Iterator[Command]:
+def find_commands(status: OperationStatus) -> Iterator[Command]:
     """Give the commands that `worker.reconciling` allows for an operation that stands so."""
     if _is_allowed(Cancel(), status):
         in_flight = status.state is State.IN_FLIGHT
@@ -30,14 +30,16 @@ def available_commands(status: OperationStatus) -> Iterator[Command]:
     if was_tried and _is_allowed(Delivered(), status):
         yield Command(f"vitec-sync resolve {status.id} --delivered", "it is there at Vitec")
     send_again, does = f"vitec-sync resolve {status.id} --send-again", "it is not there: it is sent again"
-    yield from _sending(status, SendAgain(), SendAgain(Expiry(never=True)), Command(send_again, does))
+    yield from _find_sending_command(status, SendAgain(), SendAgain(Expiry(never=True)), Command(send_again, does))
     requeue = Command(f"vitec-sync requeue {status.id}", "it is sent after all")
-    yield from _sending(status, Requeue(), Requeue(Expiry(never=True)), requeue)
+    yield from _find_sending_command(status, Requeue(), Requeue(Expiry(never=True)), requeue)
     if _is_allowed(GiveUp(), status):
         yield Command(f"vitec-sync resolve {status.id} --give-up", "it is neither there nor wanted")
 
 
-def _sending(status: OperationStatus, wish: Wish, without_expiry: Wish, command: Command) -> Iterator[Command]:
+def _find_sending_command(
+    status: OperationStatus, wish: Wish, without_expiry: Wish, command: Command
+) -> Iterator[Command]:
     if _is_allowed(wish, status):
         yield command
     elif _is_allowed(without_expiry, status):

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping
 
 from models import HoldReason, Scope
 from worker.explaining.reasons import Reason
-from worker.explaining.wording import clock, number, scope_name, scope_options, words
+from worker.explaining.wording import as_words, count_noun, format_moment, name_scope, write_scope_options
 from worker.outbox.exchange.rate_limit import HORIZON
 from worker.outbox.views.explain import OperationFacts
 
@@ -39,7 +39,7 @@ class Limits:
     """Seconds without a call for work after which no worker can be running."""
 
 
-def closed_lane(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:
+def find_lane_reasons(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:
     """Give the reasons for which nothing at all is sent from the operation's lane."""
     environment, at = facts.environment.row, facts.environment.at
     if environment is None:
@@ -51,27 +51,27 @@ def closed_lane(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:
             yield Reason("silent", "No worker has ever called for work.", _START, data={"since": None})
         elif at - since > timedelta(seconds=limits.silent):
             yield Reason(
-                "silent", f"Nobody has called for work since {clock(since, at)}.", _START, data={"since": since}
+                "silent", f"Nobody has called for work since {format_moment(since, at)}.", _START, data={"since": since}
             )
     for hold in facts.holds:
         if hold["holds"]:
-            yield _held(hold, at)
+            yield _hold_reason(hold, at)
     if facts.opens_at is not None:
         kind, until = facts.row["kind"], facts.opens_at
-        text = f"It is outside the sending hours of {words(kind)}, until {clock(until, at)}."
+        text = f"It is outside the sending hours of {as_words(kind)}, until {format_moment(until, at)}."
         remedy = "The setting SENDING_HOURS says when it may be sent."
         yield Reason("outside_hours", text, remedy, until, {"kind": kind, "until": until})
 
 
-def _held(hold: RowMapping, at: datetime) -> Reason:
+def _hold_reason(hold: RowMapping, at: datetime) -> Reason:
     because, until = hold["reason"], hold["until"]
     paused = because is HoldReason.PAUSED
-    scope = "Everything" if hold["scope"] is Scope.ENVIRONMENT else f"{scope_name(hold)},"
+    scope = "Everything" if hold["scope"] is Scope.ENVIRONMENT else f"{name_scope(hold)},"
     by = f" by {hold['by']}" if hold["by"] else ""
-    end = "somebody resumes it" if until is None else clock(until, at)
+    end = "somebody resumes it" if until is None else format_moment(until, at)
     why = "; ".join(part for part in (_HOLD_TEXTS.get(because), hold["note"]) if part)
-    text = f"{scope} is {'paused' if paused else 'held'} since {clock(hold['since'], at)}{by} until {end}"
-    resume = f"vitec-sync resume {scope_options(hold)}{'' if paused else f' --reason {because.value}'}"
+    text = f"{scope} is {'paused' if paused else 'held'} since {format_moment(hold['since'], at)}{by} until {end}"
+    resume = f"vitec-sync resume {write_scope_options(hold)}{'' if paused else f' --reason {because.value}'}"
     return Reason(
         "held",
         f"{text}: {why}." if why else f"{text}.",
@@ -81,7 +81,7 @@ def _held(hold: RowMapping, at: datetime) -> Reason:
     )
 
 
-def queue(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:
+def find_queue_reasons(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:
     """Give the reasons that keep an operation which is due, for a moment: others are served first."""
     environment, at, lane = facts.environment, facts.environment.at, facts.lane
     if facts.probe_id is not None:
@@ -89,20 +89,22 @@ def queue(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:
         text = f"A hold has just ended, and operation {facts.probe_id} goes first: its answer decides."
         yield Reason("one_goes_first", text, data={"id": facts.probe_id})
     if environment.in_flight >= limits.in_flight:
-        text = f"{number(environment.in_flight, 'request')} in flight already, of {limits.in_flight} allowed at once."
+        text = (
+            f"{count_noun(environment.in_flight, 'request')} in flight already, of {limits.in_flight} allowed at once."
+        )
         data = {"in_flight": environment.in_flight, "limit": limits.in_flight}
         yield Reason("limit_reached", text, "The setting VITEC_IN_FLIGHT says how many.", data=data)
     if environment.row is not None and limits.rate > 0:
         free_at = environment.row["next_slot_at"] - timedelta(seconds=HORIZON)
         if free_at > at:
-            text = f"The pace of {limits.rate:g} requests a second is used up until {clock(free_at, at)}."
+            text = f"The pace of {limits.rate:g} requests a second is used up until {format_moment(free_at, at)}."
             remedy = "The setting VITEC_REQUESTS_PER_SECOND says how many."
             yield Reason("pace_used_up", text, remedy, free_at, {"rate": limits.rate, "until": free_at})
     if lane["free"] and (lane["due_at"] is None or lane["due_at"] > at):
         yield Reason("not_woken", "Its lane does not know of it yet: housekeeping sees to that within a minute.")
     if facts.lanes_ahead:
-        text = f"{number(facts.lanes_ahead, 'lane')} of its kind waited longer for a worker."
+        text = f"{count_noun(facts.lanes_ahead, 'lane')} of its kind waited longer for a worker."
         yield Reason("lanes_before", text, "More workers serve more lanes.", data={"count": facts.lanes_ahead})
     if facts.operations_ahead:
-        text = f"It is behind about {number(facts.operations_ahead, 'operation')} of its lane."
+        text = f"It is behind about {count_noun(facts.operations_ahead, 'operation')} of its lane."
         yield Reason("behind", text, data={"count": facts.operations_ahead})

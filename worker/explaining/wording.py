@@ -11,19 +11,19 @@ from worker.results import explain_code
 from worker.stockholm import STOCKHOLM
 
 
-def clock(moment: datetime, at: datetime) -> str:
+def format_moment(moment: datetime, at: datetime) -> str:
     """Write a moment by Stockholm's clock, with its date unless that is the date of `at`."""
     local = moment.astimezone(STOCKHOLM)
     today = local.date() == at.astimezone(STOCKHOLM).date()
     return f"{local:%H:%M:%S}" if today else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
-def words(value: object) -> str:
+def as_words(value: object) -> str:
     """Write one of our words (`in_flight`) as people say it."""
     return str(value).replace("_", " ")
 
 
-def number(count: int, noun: str) -> str:
+def count_noun(count: int, noun: str) -> str:
     """Write a number with its noun."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
@@ -33,7 +33,7 @@ def explain_error(code: str | None) -> str:
     return f"{explain_code(code).text.removesuffix('.')} ({code})." if code else "no reason was noted."
 
 
-def scope_name(hold: Mapping[str, Any] | RowMapping) -> str:
+def name_scope(hold: Mapping[str, Any] | RowMapping) -> str:
     """Name the scope of a hold, given its columns: `everything`, `M30001, viewing` or `M30001, order token`."""
     match hold["scope"]:
         case Scope.ENVIRONMENT:
@@ -41,10 +41,10 @@ def scope_name(hold: Mapping[str, Any] | RowMapping) -> str:
         case Scope.GROUP:
             return f"{hold['customer_id']}, {hold['function_group']}"
         case _:
-            return f"{hold['customer_id']}, {words(hold['kind'])}"
+            return f"{hold['customer_id']}, {as_words(hold['kind'])}"
 
 
-def scope_options(hold: Mapping[str, Any] | RowMapping) -> str:
+def write_scope_options(hold: Mapping[str, Any] | RowMapping) -> str:
     """Write the options with which `vitec-sync pause` and `resume` name the scope of a hold."""
     match hold["scope"]:
         case Scope.ENVIRONMENT:

@@ -73,14 +73,14 @@ def demo(
         is_fine = _play(folder)
         keep = keep or not is_fine
     except DemoFailed as error:
-        terminal.line(f"The demo broke off: {error}", "bold red")
+        terminal.print_line(f"The demo broke off: {error}", "bold red")
         keep = True
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
     if keep:
-        terminal.line(f"\nKept: {folder}. To look at it with the usual commands:")
-        terminal.line(f"  export DATABASE_URL=sqlite:///{folder}/vitec-sync.db")
+        terminal.print_line(f"\nKept: {folder}. To look at it with the usual commands:")
+        terminal.print_line(f"  export DATABASE_URL=sqlite:///{folder}/vitec-sync.db")
     raise typer.Exit(0 if is_fine else 1)
 
 
@@ -89,7 +89,7 @@ def _stop(*_: object) -> None:
 
 
 def _play(folder: Path) -> bool:
-    terminal.line("The main job, from a CRM's export to Vitec and back, against a stand-in for Vitec.", "bold")
+    terminal.print_line("The main job, from a CRM's export to Vitec and back, against a stand-in for Vitec.", "bold")
     with DemoProcesses(folder, clean_environment(os.environ)) as processes:
         try:
             with _prepared_database(processes) as db:
@@ -97,8 +97,8 @@ def _play(folder: Path) -> bool:
                 return _print_outcome(db, audit(db, folder / "ledger.db"))
         except DemoFailed:
             for child in processes.children:
-                terminal.heading(f"The last of {child.name}'s log")
-                terminal.line(child.tail())
+                terminal.print_heading(f"The last of {child.name}'s log")
+                terminal.print_line(child.tail())
             raise
 
 
@@ -127,7 +127,9 @@ def _prepared_database(processes: DemoProcesses) -> Iterator[Database]:
         "the sandbox", lambda: (ready_file.exists() and ready_file.read_text()) or None, seconds=20
     )
     processes.environment |= {"VITEC_BASE_URL": url, "VITEC_USERNAME": USER, "VITEC_PASSWORD": PASSWORD, **PACE}
-    terminal.line(f"Broker: Valkey on 127.0.0.1:{port}. Vitec: the sandbox at {url}, told to fail {len(FAULTS)} times.")
+    terminal.print_line(
+        f"Broker: Valkey on 127.0.0.1:{port}. Vitec: the sandbox at {url}, told to fail {len(FAULTS)} times."
+    )
     engine = connect(database)
     try:
         yield Database(engine)
@@ -145,9 +147,13 @@ def _send_export(processes: DemoProcesses, db: Database) -> None:
     with db.read() as connection:
         recorded = connection.execute(select(func.count()).select_from(Operation)).scalar_one()
         rejected = connection.execute(select(func.count()).select_from(RejectedRow)).scalar_one()
-    terminal.line(f"Taken in: {len(files)} files, {recorded} rows recorded, {rejected} rejected. Now they are sent.")
+    terminal.print_line(
+        f"Taken in: {len(files)} files, {recorded} rows recorded, {rejected} rejected. Now they are sent."
+    )
     columns = (TextColumn("Sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=terminal.console(), transient=True, disable=not terminal.on_terminal()) as progress:
+    with Progress(
+        *columns, console=terminal.make_console(), transient=True, disable=not terminal.is_terminal()
+    ) as progress:
         bar = progress.add_task("sending", total=recorded)
 
         def look() -> bool | None:
@@ -177,32 +183,32 @@ def _print_outcome(db: Database, ledger_audit: Audit) -> bool:
     _print_counts(counts)
     _print_ends(db)
     _print_rejected(db)
-    terminal.heading("Does the stand-in's ledger agree?")
+    terminal.print_heading("Does the stand-in's ledger agree?")
     for problem in ledger_audit.problems[:SHOWN]:
-        terminal.line(f"No: {problem}", "bold red")
+        terminal.print_line(f"No: {problem}", "bold red")
     doubts = sum(count for (_, state), count in counts.items() if state is State.IN_DOUBT)
     sent = sum(count for (_, state), count in counts.items() if state is State.SUCCEEDED)
     is_fine = bool(sent) and not ledger_audit.problems and doubts == LOST_ANSWERS
     if not ledger_audit.problems:
-        terminal.line(
+        terminal.print_line(
             f"Yes, one to one: {ledger_audit.calls} calls carried out for {ledger_audit.operations} operations. "
             f"None twice, none without an operation."
         )
     if doubts != LOST_ANSWERS:
-        terminal.line(f"{doubts} operations are in doubt; {LOST_ANSWERS} answer was lost.", "bold red")
+        terminal.print_line(f"{doubts} operations are in doubt; {LOST_ANSWERS} answer was lost.", "bold red")
     _print_where_next()
     return is_fine
 
 
 def _print_counts(counts: Counter[tuple[str, State]]) -> None:
-    terminal.heading("What became of the rows")
+    terminal.print_heading("What became of the rows")
     columns = (State.SUCCEEDED, State.FAILED, State.IN_DOUBT)
     rows = []
     for kind in sorted({kind for kind, _ in counts}):
         of_kind = {state: counts[kind, state] for state in State}
         named = [of_kind[state] for state in columns]
         rows.append((kind, sum(of_kind.values()), *named, sum(of_kind.values()) - sum(named)))
-    terminal.table(("kind", "recorded", "sent", "refused", "in doubt", "not sent"), rows, numbers=range(1, 6))
+    terminal.print_table(("kind", "recorded", "sent", "refused", "in doubt", "not sent"), rows, numbers=range(1, 6))
 
 
 def _print_ends(db: Database) -> None:
@@ -215,13 +221,13 @@ def _print_ends(db: Database) -> None:
     with db.read() as connection:
         ids = connection.execute(select(few.c.kind, few.c.source_id, few.c.remote_id).where(few.c.nth <= 2)).all()
         unsuccessful = connection.execute(ended.order_by(Operation.id).limit(3 * SHOWN)).all()
-    terminal.heading("Vitec's ids, as the CRM gets them back (all: vitec-sync results)")
-    terminal.table(("kind", "the CRM's id", "Vitec's id"), ids)
-    terminal.heading("Not sent, and why (more: vitec-sync list, vitec-sync show)")
-    terminal.table(
+    terminal.print_heading("Vitec's ids, as the CRM gets them back (all: vitec-sync results)")
+    terminal.print_table(("kind", "the CRM's id", "Vitec's id"), ids)
+    terminal.print_heading("Not sent, and why (more: vitec-sync list, vitec-sync show)")
+    terminal.print_table(
         ("kind", "the CRM's id", "state", "why"),
         [
-            (row.kind, row.source_id, terminal.state(row.state.value), terminal.words(row.error_code))
+            (row.kind, row.source_id, terminal.style_state(row.state.value), terminal.as_words(row.error_code))
             for row in unsuccessful
         ],
     )
@@ -236,11 +242,13 @@ def _print_rejected(db: Database) -> None:
     )
     with db.read() as connection:
         rejected = connection.execute(rows).all()
-    terminal.heading("Rows that could not be taken in (all: vitec-sync rejected)")
-    terminal.table(("file", "line", "what is wrong", "what helps"), rejected, numbers=(1,))
+    terminal.print_heading("Rows that could not be taken in (all: vitec-sync rejected)")
+    terminal.print_table(("file", "line", "what is wrong", "what helps"), rejected, numbers=(1,))
 
 
 def _print_where_next() -> None:
-    terminal.heading("Where to look next")
-    terminal.line("README.md: how to point it at Vitec. docs/: states, words, and what to do when.")
-    terminal.line("vitec-sync --help lists the commands; vitec-sync demo --keep leaves a database to try them on.")
+    terminal.print_heading("Where to look next")
+    terminal.print_line("README.md: how to point it at Vitec. docs/: states, words, and what to do when.")
+    terminal.print_line(
+        "vitec-sync --help lists the commands; vitec-sync demo --keep leaves a database to try them on."
+    )
