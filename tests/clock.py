@@ -35,7 +35,7 @@ _clocks: WeakKeyDictionary[Engine, FixedClock] = WeakKeyDictionary()
 
 
 def _replace_current_time(connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
-    asked = str(current_time.compile(dialect=connection.dialect))
+    expression = str(current_time.compile(dialect=connection.dialect))
     moment = f"'{_clocks[connection.engine].moment:%Y-%m-%d %H:%M:%S.%f}"
     fixed = f"{moment}+00'::timestamptz" if connection.dialect.name == "postgresql" else f"{moment}'"
-    return statement.replace(asked, fixed), parameters
+    return statement.replace(expression, fixed), parameters

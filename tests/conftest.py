@@ -1,4 +1,4 @@
-"""What tests are given: real servers, one of each for a pytest process, and a fresh database for each test."""
+"""The fixtures of all tests: real servers, one of each for a pytest process, and a fresh database for each test."""
 
 from __future__ import annotations
 

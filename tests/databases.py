@@ -26,7 +26,7 @@ def migrate(url: str, revision: str = "head") -> None:
 
 
 def sqlite_copy(template: Path, folder: Path) -> str:
-    """Copy a migrated SQLite file that nobody has open, and return the copy's URL."""
+    """Copy a migrated SQLite file that is not open, and return the copy's URL."""
     return f"sqlite:///{shutil.copy(template, folder / 'vitec-sync.sqlite3')}"
 
 

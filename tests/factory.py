@@ -1,7 +1,8 @@
 """Makes rows in any state, each with what that state implies: lane, claim, history, times.
 
-Everything can be overridden by column name; what the database would refuse is refused here too, since nothing is
-bypassed. Rows made without `now` stand at `MOMENT`, the moment at which a `FixedClock` starts.
+Everything can be overridden by column name; the database refuses a wrong row here too, since nothing is bypassed. Rows
+made without `now` stand at `MOMENT`, the moment at which a `FixedClock` starts. Steps of a turn at such rows are in
+`tests/outbox/steps.py`, rows as the CRM exports them in `tests/outbox/exported.py`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from models import Attempt, Environment, Event, FeedFile, Hold, HoldReason, Lane, Operation, RejectedRow, Scope, State
-from tests.clock import FixedClock
+from tests import clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOMENT = FixedClock().moment
+MOMENT = clock.MOMENT
 CUSTOMER = "M30001"
 BASE_URL = "http://127.0.0.1:9"
 WORKER = "host:4711"
@@ -130,11 +131,11 @@ def _entry(values: Mapping[str, Any]) -> dict[str, Any] | None:
     state: State = values["state"]
     argued = {"outcome": state.value, "code": values.get("error_code"), "detail": values.get("error_detail")}
     sent = {"event": Event.SENT, "by": WORKER, "seconds": 0.2, "tries": 1, **argued}
-    done = {"remote_id": values.get("remote_id"), "answer": values.get("answer")}
+    result = {"remote_id": values.get("remote_id"), "answer": values.get("answer")}
     entries: dict[State, dict[str, Any]] = {
         State.RETRYABLE: {**sent, "written": False},
         State.IN_DOUBT: {**sent, "written": True},
-        State.SUCCEEDED: {**sent, "written": True, "http_status": 200, **done},
+        State.SUCCEEDED: {**sent, "written": True, "http_status": 200, **result},
         State.FAILED: {**sent, "written": True, "http_status": 400},
         State.CANCELLED: {"event": Event.DECIDED, "by": "somebody", **argued},
         State.EXPIRED: {"event": Event.CLOSED, **argued},
@@ -143,21 +144,21 @@ def _entry(values: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _lane_of(connection: Connection, customer_id: str, kind: str, now: datetime, *, leased: bool) -> int:
-    """Find or make the lane; with `leased`, somebody has a turn there. Returns the lane's token."""
-    here = (Lane.customer_id == customer_id, Lane.kind == kind)
-    token = connection.execute(select(Lane.token).where(*here)).scalar_one_or_none()
+    """Find or make the lane; with `leased`, a turn has it. Returns the lane's token."""
+    is_lane = (Lane.customer_id == customer_id, Lane.kind == kind)
+    token = connection.execute(select(Lane.token).where(*is_lane)).scalar_one_or_none()
     if token is None:
         make_lane(connection, customer_id, kind)
         token = 0
     if leased:
         token += 1
         turn = {"token": token, "lease_until": now + timedelta(seconds=45), "worker": WORKER}
-        connection.execute(update(Lane).where(*here).values(turn))
+        connection.execute(update(Lane).where(*is_lane).values(turn))
     return token
 
 
 def make_lane(connection: Connection, customer_id: str = CUSTOMER, kind: str = "comeback", **overrides: Any) -> None:
-    """Make a lane that has nothing to do and nobody at work."""
+    """Make a lane that has nothing to do and no turn."""
     group = GROUPS.get(kind, "crm-contact")
     values = {"customer_id": customer_id, "kind": kind, "function_group": group, **overrides}
     connection.execute(insert(Lane).values(values))
@@ -176,7 +177,7 @@ def make_hold(connection: Connection, scope: Scope = Scope.GROUP, *, now: dateti
 
 
 def make_environment(connection: Connection, *, now: datetime = MOMENT, **overrides: Any) -> None:
-    """Make the environment, whose next request may start at once."""
+    """Make the environment; its next request may start at once."""
     values = {"base_url": BASE_URL, "next_slot_at": now, "created_at": now, **overrides}
     connection.execute(insert(Environment).values(values))
 
@@ -193,9 +194,9 @@ def make_feed_file(connection: Connection, *, now: datetime = MOMENT, **override
 def make_rejected_row(connection: Connection, *, now: datetime = MOMENT, **overrides: Any) -> int:
     """Make a rejected row, and its file unless one is given. Returns its id."""
     file_id = overrides.pop("feed_file_id", None) or make_feed_file(connection, now=now)
-    what = {"line": 3, "kind": "comeback", "source_id": "CRM-BAD", "column": "Datum", "code": "bad_time"}
+    facts = {"line": 3, "kind": "comeback", "source_id": "CRM-BAD", "column": "Datum", "code": "bad_time"}
     words = {"reason": "The time does not exist.", "remedy": "Write another time.", "created_at": now}
-    values = {"feed_file_id": file_id, **what, **words, **overrides}
+    values = {"feed_file_id": file_id, **facts, **words, **overrides}
     return connection.execute(insert(RejectedRow).values(values).returning(RejectedRow.id)).scalar_one()
 
 
@@ -206,8 +207,8 @@ def operation(connection: Connection, operation_id: int) -> Row[Any]:
 
 def lane(connection: Connection, customer_id: str = CUSTOMER, kind: str = "comeback") -> Row[Any]:
     """Read a lane's row, all columns."""
-    here = (Lane.customer_id == customer_id, Lane.kind == kind)
-    return connection.execute(select(Lane.__table__).where(*here)).one()
+    is_lane = (Lane.customer_id == customer_id, Lane.kind == kind)
+    return connection.execute(select(Lane.__table__).where(*is_lane)).one()
 
 
 def history(connection: Connection, operation_id: int) -> list[Row[Any]]:

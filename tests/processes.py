@@ -106,7 +106,7 @@ class Process:
             raise Late(self.told(why)) from None
 
     def told(self, why: str) -> str:
-        """What is to be said of it, with its last words."""
+        """Describe it, with its last words."""
         return f"{why}\n--- {self.name}:\n{self.output[-3000:]}"
 
     def __enter__(self) -> Self:

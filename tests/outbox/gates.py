@@ -143,16 +143,16 @@ def interleavings(first: int, second: int) -> Iterator[str]:
 
 
 def play(order: str, a: Actor, b: Actor) -> None:
-    """Let the two go on in this order; whoever waits for a lock misses its step. Then both come to their end."""
+    """Let the two go on in this order; an actor that waits for a lock misses its step. Then both come to their end."""
     actors = {"A": a, "B": b}
     for name in order:
         if not actors[name].finished:
             actors[name].go_on()
-    rest: Sequence[Actor] = (a, b)
+    remaining: Sequence[Actor] = (a, b)
     end = time.monotonic() + PATIENCE
-    while not all(actor.finished for actor in rest):
+    while not all(actor.finished for actor in remaining):
         if time.monotonic() > end:
             raise TimeoutError("the two did not come to their end")
-        for actor in rest:
+        for actor in remaining:
             if not actor.finished:
                 actor.go_on()

@@ -17,15 +17,15 @@ def explained(engine: Engine, *beginnings: str, freely: bool = True) -> list[str
     @event.listens_for(engine, "before_cursor_execute")
     def explain(connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
         if "operations" in statement and statement.startswith(beginnings):
-            asked = connection.connection.cursor()
-            asked.execute(f"SET LOCAL enable_seqscan = {'on' if freely else 'off'}")
+            cursor = connection.connection.cursor()
+            cursor.execute(f"SET LOCAL enable_seqscan = {'on' if freely else 'off'}")
             text, names = _numbered(statement)
-            asked.execute(f"PREPARE explained AS {text}")
+            cursor.execute(f"PREPARE explained AS {text}")
             literals = sql.SQL(", ").join([sql.Literal(values[name]) for name in names])
-            asked.execute(sql.SQL("EXPLAIN EXECUTE explained ({})").format(literals))
-            plans.append("\n".join(line for (line,) in asked.fetchall()))
-            asked.execute("DEALLOCATE explained")
-            asked.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(sql.SQL("EXPLAIN EXECUTE explained ({})").format(literals))
+            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+            cursor.execute("DEALLOCATE explained")
+            cursor.execute("SET LOCAL enable_seqscan = off")
 
     return plans
 

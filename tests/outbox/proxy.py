@@ -65,18 +65,18 @@ class Wire:
                 self._begin(self._down, server, client, cutting)
 
     def _up(self, client: socket.socket, server: socket.socket, cutting: threading.Event) -> None:
-        said = b""
+        sent = b""
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
-                said += data
+                sent += data
                 if COMMIT in data:
-                    if self._cut is not None and self._after in said:
+                    if self._cut is not None and self._after in sent:
                         cut, self._cut = self._cut, None
                         cutting.set()
                         self.cuts += 1
                         if cut is Cut.NOT_APPLIED:
                             break
-                    said = b""
+                    sent = b""
                 server.sendall(data)
         _shut(server)
 

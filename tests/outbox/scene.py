@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
-
-from models import Lane, Operation, State
-from tests import factory
+from models import State
 from tests.clock import FixedClock
+from tests.outbox.steps import begin, change, entries, make, read
 from worker.decide import Settlement
 from worker.kind import LookUpResult, Presence
 from worker.outbox import Database
@@ -14,7 +12,6 @@ from worker.outbox.exchange.claim import Claimed, TurnPolicy
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
-from worker.outbox.lanes import turns
 from worker.outcome import Health
 
 if TYPE_CHECKING:
@@ -37,11 +34,10 @@ class Scene:
         self.turn: Turn | None = None
 
     def make(self, state: State = State.PENDING, **overrides: Any) -> int:
-        with self.db.write() as connection:
-            return factory.make_operation(connection, state, now=self.clock.moment, **overrides)
+        return make(self.db, state, now=self.clock.moment, **overrides)
 
     def doubtful(self, **overrides: Any) -> int:
-        """An operation whose attempt has just ended in doubt."""
+        """Make an operation and let its attempt end in doubt."""
         id_ = self.make(**overrides)
         (claimed,) = self.exchange(want=1).claimed
         assert claimed.id == id_
@@ -49,16 +45,12 @@ class Scene:
         return id_
 
     def unanswered(self, claimed: Claimed) -> None:
-        """Its request was written, and no answer came."""
+        """End the attempt: its request was written, and no answer came."""
         self.exchange([Finished(claimed.id, claimed.attempt, DOUBT, "here:1", written=True)])
 
     def exchange(self, finished: Any = (), want: int = 0, looked_up: Any = ()) -> ExchangeResult:
         if self.turn is None:
-            with self.db.read() as connection:
-                keys = [(row.customer_id, row.kind) for row in connection.execute(select(Lane.customer_id, Lane.kind))]
-            turns.wake_lanes(self.db, keys)
-            self.turn = turns.take_turn(self.db, "comeback", lease=TERMS.lease, worker="here:1")
-            assert self.turn is not None
+            self.turn = begin(self.db, lease=TERMS.lease)
         return exchange(self.db, self.turn, finished, want, TERMS, looked_up)
 
     def look_up(self, sighting: LookUpResult, *, answered: bool = True) -> ClaimedLookUp:
@@ -68,21 +60,17 @@ class Scene:
         return doubtful
 
     def bring(self, doubtful: ClaimedLookUp, sighting: LookUpResult, *, answered: bool = True) -> ExchangeResult:
-        asked = FinishedLookUp(
+        finished = FinishedLookUp(
             doubtful.id, doubtful.attempt, doubtful.look_ups, sighting, answered, "here:1", 0.1, http_status=200
         )
-        return self.exchange(looked_up=[asked])
+        return self.exchange(looked_up=[finished])
 
     def end(self, id_: int, state: State) -> None:
-        """Somebody ended the operation meanwhile."""
-        with self.db.write() as connection:
-            values = {"state": state, "finalized_at": self.clock.moment, "reported_at": self.clock.moment}
-            connection.execute(update(Operation).where(Operation.id == id_).values(values))
+        """End the operation, as another transaction might meanwhile."""
+        change(self.db, id_, state=state, finalized_at=self.clock.moment, reported_at=self.clock.moment)
 
     def row(self, id_: int) -> Any:
-        with self.db.read() as connection:
-            return factory.operation(connection, id_)
+        return read(self.db, id_)
 
     def history(self, id_: int) -> list[Any]:
-        with self.db.read() as connection:
-            return factory.history(connection, id_)
+        return entries(self.db, id_)

@@ -50,7 +50,7 @@ def begin(db: Database, kind: str = "comeback", lease: float = 45) -> Turn:
 
 
 def turn_on_an_empty_lane(db: Database) -> Turn:
-    """Take the turn at a lane whose one operation has succeeded."""
+    """Take the turn at a lane with one operation, which has succeeded."""
     make(db)
     turn = begin(db)
     (claimed,) = claim(db, turn).claimed
@@ -59,7 +59,7 @@ def turn_on_an_empty_lane(db: Database) -> Turn:
 
 
 def release(db: Database, turn: Turn, *kinds: str) -> str | None:
-    """Give the turn back and look once more: the kind, of these or its own, whose lane is due longest."""
+    """Give the turn back and look once more: of these kinds and its own, the one with the lane that is due longest."""
     turns.release_turn(db, turn)
     return turns.longest_due_kind(db, {turn.kind, *kinds})
 
@@ -96,15 +96,15 @@ def change(db: Database, operation_id: int | None = None, **values: Any) -> None
 
 
 def claim(db: Database, turn: Turn, want: int = 5, terms: TurnPolicy = TERMS) -> ExchangeResult:
-    """An exchange that only claims."""
+    """Run an exchange that only claims."""
     return exchange(db, turn, [], want, terms)
 
 
 def settle(db: Database, turn: Turn, finished: Iterable[Finished]) -> ExchangeResult:
-    """An exchange that only settles."""
+    """Run an exchange that only settles."""
     return exchange(db, turn, list(finished), 0, TERMS)
 
 
 def done(claimed: Claimed, settlement: Settlement) -> Finished:
-    """What a thread puts down."""
+    """Make the finished attempt that a thread would hand back."""
     return Finished(claimed.id, claimed.attempt, settlement, "here:1", seconds=0.1, tries=1, written=True)

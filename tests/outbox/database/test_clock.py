@@ -52,8 +52,8 @@ def test_the_databases_clock_gives_the_time(real_time_db: Database) -> None:
 @pytest.mark.parametrize("seconds", [0.0, 0.25, -3.5, 86_400.0, 0.001])
 def test_later_is_later_by_fractions_of_seconds_too(db: Database, seconds: float) -> None:
     with db.read() as connection:
-        told = connection.execute(select(later(literal(MOMENT, UtcDateTime()), seconds))).scalar_one()
-    assert told == MOMENT + timedelta(seconds=seconds)
+        moment = connection.execute(select(later(literal(MOMENT, UtcDateTime()), seconds))).scalar_one()
+    assert moment == MOMENT + timedelta(seconds=seconds)
 
 
 def test_moments_of_the_clock_compare_with_bound_ones(real_time_db: Database) -> None:

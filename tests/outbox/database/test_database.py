@@ -37,12 +37,12 @@ def test_every_connection_bounds_its_waits_and_its_plans(pg_db: Database, name: 
 def test_the_link_to_the_database_notices_a_dead_peer(pg_db: Database) -> None:
     with pg_db.read() as connection:
         driver: Any = connection.connection.dbapi_connection
-        told = driver.info.get_parameters()
-    assert {"keepalives_idle": "10", "tcp_user_timeout": "20000", "connect_timeout": "5"}.items() <= told.items()
+        parameters = driver.info.get_parameters()
+    assert {"keepalives_idle": "10", "tcp_user_timeout": "20000", "connect_timeout": "5"}.items() <= parameters.items()
 
 
 def test_a_worker_stopped_in_mid_transaction_blocks_no_other(pg_db: Database) -> None:
-    """Whoever waits for its lock is told so after 2 s; the server ends the idle transaction itself after 5 s."""
+    """A wait for its lock fails after 2 s; the server ends the idle transaction itself after 5 s."""
     id_ = make(pg_db)
     with pytest.raises(DBAPIError) as idle, pg_db.write() as stopped:  # noqa: PT012 (one transaction)
         stopped.execute(text("UPDATE operations SET line = 1"))
@@ -107,12 +107,12 @@ def test_no_error_shows_a_value(db: Database) -> None:
 
 
 def test_a_locked_sqlite_counts_as_away(sqlite_url: str) -> None:
-    db, other = (Database(connect(sqlite_url, lock_timeout=0.05)) for _ in range(2))
-    with db.write(), pytest.raises(OperationalError, match="locked") as caught, other.write():
+    db, second = (Database(connect(sqlite_url, lock_timeout=0.05)) for _ in range(2))
+    with db.write(), pytest.raises(OperationalError, match="locked") as caught, second.write():
         pass
     assert is_database_unavailable(caught.value)
     db.engine.dispose()
-    other.engine.dispose()
+    second.engine.dispose()
 
 
 def test_malformed_input_to_sqlite_is_no_absent_database(sqlite_url: str) -> None:
@@ -126,21 +126,23 @@ def test_malformed_input_to_sqlite_is_no_absent_database(sqlite_url: str) -> Non
 
 def test_a_reader_of_sqlite_does_not_wait_for_the_writer(sqlite_url: str) -> None:
     db = Database(connect(sqlite_url, lock_timeout=0.05))
-    other = Database(connect(sqlite_url, lock_timeout=0.05))
+    second = Database(connect(sqlite_url, lock_timeout=0.05))
     with db.write() as connection:
         factory.make_environment(connection)
-        with other.read() as reading:
+        with second.read() as reading:
             assert reading.execute(text("SELECT count(*) FROM environments")).scalar_one() == 0
     db.engine.dispose()
-    other.engine.dispose()
+    second.engine.dispose()
 
 
 def test_sqlite_commits_durably_and_knows_its_foreign_keys(sqlite_url: str) -> None:
     engine = connect(sqlite_url)
     with engine.connect() as connection:
-        told = [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("synchronous", "foreign_keys")]
+        pragmas = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("synchronous", "foreign_keys")
+        ]
         journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-    assert (told, journal) == ([2, 1], "wal")
+    assert (pragmas, journal) == ([2, 1], "wal")
     engine.dispose()
 
 
@@ -165,21 +167,21 @@ def test_two_processes_lose_no_update_on_sqlite(sqlite_url: str, tmp_path: Path)
     with db.write() as connection:
         factory.make_environment(connection)
     command = [sys.executable, "-c", COUNTING, sqlite_url]
-    both = [
+    processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path.cwd())
         for _ in range(2)
     ]
     try:
-        for process in both:
+        for process in processes:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-        for process in both:
+        for process in processes:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        assert [process.wait(60) for process in both] == [0, 0]
+        assert [process.wait(60) for process in processes] == [0, 0]
     finally:
-        for process in both:
+        for process in processes:
             process.kill()
             process.communicate()
     with db.read() as connection:
@@ -205,7 +207,7 @@ def test_an_idle_connection_is_tested_and_replaced(pg_db: Database, monkeypatch:
 
 
 def test_a_busy_connection_is_not_asked(pg_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What its first statement then meets is the database being away, which every user of it must expect anyway."""
+    """Its first statement then finds the database away, which every caller must expect anyway."""
     monkeypatch.setattr(database, "IDLE_AT_MOST", 3600.0)
     _ended_by_the_server(pg_db)
     with pytest.raises(DBAPIError) as met, pg_db.read() as connection:

@@ -24,8 +24,8 @@ ROWS: list[dict[str, Any]] = [
 def test_rows_come_out_as_they_went_in(db: Database) -> None:
     with db.read() as connection:
         table = json_table(connection.dialect.name, "given", COLUMNS)
-        found = connection.execute(select(table).order_by(table.c.id), as_json_parameter(ROWS)).mappings().all()
-    assert [dict(row) for row in found] == [{**dict.fromkeys(COLUMNS), **row} for row in ROWS]
+        rows = connection.execute(select(table).order_by(table.c.id), as_json_parameter(ROWS)).mappings().all()
+    assert [dict(row) for row in rows] == [{**dict.fromkeys(COLUMNS), **row} for row in ROWS]
 
 
 def test_one_row_and_fifty_are_the_same_statement(db: Database) -> None:
@@ -41,11 +41,11 @@ def test_an_answer_is_kept_as_the_json_it_was(db: Database, value: Any) -> None:
         table = json_table(connection.dialect.name, "given", {"answer": Text()})
         row = {"answer": to_json_text(value)}
         document = as_json_parameter([{key: text for key, text in row.items() if text is not None}])
-        found = connection.execute(select(as_json(table.c.answer)), document)
-        assert found.scalar_one() == value
+        result = connection.execute(select(as_json(table.c.answer)), document)
+        assert result.scalar_one() == value
 
 
 def test_sqlite_goes_through_a_document_once() -> None:
     """Named a second time beside the join, it is read from end to end for each of its rows."""
-    composed = (_move("sqlite", current_time), _mark("sqlite", current_time))
-    assert [str(one.compile(dialect=sqlite.dialect())).count("json_each") for one in composed] == [1, 1]
+    statements = (_move("sqlite", current_time), _mark("sqlite", current_time))
+    assert [str(statement.compile(dialect=sqlite.dialect())).count("json_each") for statement in statements] == [1, 1]

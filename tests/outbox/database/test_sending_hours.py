@@ -41,7 +41,7 @@ def test_the_clock_in_stockholm_decides(window: Window, clock: str, *, holds: bo
 
 
 @pytest.mark.parametrize(
-    ("window", "now", "opens"),
+    ("window", "moment", "opens"),
     [
         (DAY, "2026-12-01T03:00", "2026-12-01T08:00"),
         (DAY, "2026-12-01T21:00", "2026-12-02T08:00"),
@@ -50,19 +50,19 @@ def test_the_clock_in_stockholm_decides(window: Window, clock: str, *, holds: bo
         (DAY, "2027-03-27T21:00", "2027-03-28T08:00"),
     ],
 )
-def test_a_window_opens_at_its_next_beginning(window: Window, now: str, opens: str) -> None:
-    assert window.opens(at(now).astimezone(UTC)) == at(opens)
+def test_a_window_opens_at_its_next_beginning(window: Window, moment: str, opens: str) -> None:
+    assert window.opens(at(moment).astimezone(UTC)) == at(opens)
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1)), st.times(), st.times())  # noqa: DTZ001
 def test_a_window_is_open_when_it_opens(moment: datetime, begins: time, ends: time) -> None:
     if begins != ends:
         window = Window(begins, ends)
-        then = window.opens(moment.replace(tzinfo=UTC))
+        opening = window.opens(moment.replace(tzinfo=UTC))
         # In the hour that summer time skips no clock shows the beginning: it opens with the next one that is shown.
         assert (
-            window.holds(then)
-            or then.astimezone(STOCKHOLM).utcoffset() != moment.replace(tzinfo=UTC).astimezone(STOCKHOLM).utcoffset()
+            window.holds(opening)
+            or opening.astimezone(STOCKHOLM).utcoffset() != moment.replace(tzinfo=UTC).astimezone(STOCKHOLM).utcoffset()
         )
 
 

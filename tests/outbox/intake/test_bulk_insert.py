@@ -28,13 +28,13 @@ def rows(**more: str) -> list[NewOperation]:
 
 
 def test_new_rows_are_copied_in_their_order(pg_db: Database) -> None:
-    said: list[str] = []
-    event.listen(pg_db.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+    statements: list[str] = []
+    event.listen(pg_db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     assert record(pg_db, *rows(), known=KnownShare.NONE) == [IntakeResult.RECORDED] * MANY
-    assert not [one for one in said if "INSERT INTO operations" in one]
+    assert not [statement for statement in statements if "INSERT INTO operations" in statement]
     with pg_db.read() as connection:
-        found = connection.scalars(select(Operation.source_id).order_by(Operation.id)).all()
-    assert found == [one.source_id for one in rows()]
+        source_ids = connection.scalars(select(Operation.source_id).order_by(Operation.id)).all()
+    assert source_ids == [row.source_id for row in rows()]
 
 
 def test_a_known_row_costs_none_of_the_new_ones(pg_db: Database) -> None:

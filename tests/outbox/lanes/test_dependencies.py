@@ -67,9 +67,9 @@ def by_a_look_up(scene: Scene, clock: FixedClock) -> None:
 def by_a_look_up_that_came_too_late(scene: Scene, clock: FixedClock) -> None:
     id_ = in_doubt(scene)
     clock.advance(QUIET)
-    (asked,) = scene.exchange(want=5).look_ups
+    (look_up,) = scene.exchange(want=5).look_ups
     change(scene.db, id_, state=State.FAILED, finalized_at=clock.moment)
-    scene.bring(asked, THERE)
+    scene.bring(look_up, THERE)
 
 
 def in_doubt(scene: Scene) -> int:
@@ -100,10 +100,10 @@ def test_a_parents_success_releases_its_child(
 ) -> None:
     parent = make(scene.db, source_id="P")
     id_ = child(scene.db)
-    other = child(scene.db, after_source_id="Q")
+    unrelated_child = child(scene.db, after_source_id="Q")
     way(scene, clock)
     assert read(scene.db, parent).state is State.SUCCEEDED
-    assert (read(scene.db, id_).parent_done, read(scene.db, other).parent_done) == (True, False)
+    assert (read(scene.db, id_).parent_done, read(scene.db, unrelated_child).parent_done) == (True, False)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -150,7 +150,7 @@ def test_expired_resend_permission_waits_for_the_parent(db: Database) -> None:
     turn = begin(db, "appointment")
     assert claim(db, turn).look_ups == ()
     change(db, id_, parent_done=True)
-    assert [one.id for one in claim(db, turn).look_ups] == [id_]
+    assert [look_up.id for look_up in claim(db, turn).look_ups] == [id_]
 
 
 def test_a_requeued_child_learns_its_parents_end(db: Database) -> None:
@@ -173,13 +173,13 @@ def test_a_child_waits_for_a_requeued_parent(db: Database) -> None:
 
 
 def test_a_child_locked_elsewhere_is_not_waited_for(pg_db: Database) -> None:
-    """Who locks by ids, as a person's decision does, would wait for the parent in its turn."""
+    """A transaction that locks by ids, as a person's decision does, would wait for the parent in its turn."""
     make(pg_db, source_id="P")
     id_ = child(pg_db)
     turn = begin(pg_db)
     (claimed,) = claim(pg_db, turn).claimed
-    with pg_db.write() as other:
-        other.execute(text(f"SELECT 1 FROM operations WHERE id = {id_} FOR NO KEY UPDATE"))
+    with pg_db.write() as locking:
+        locking.execute(text(f"SELECT 1 FROM operations WHERE id = {id_} FOR NO KEY UPDATE"))
         settle(pg_db, turn, [done(claimed, SUCCESS)])
         assert dependencies.release_missed(pg_db) == 0
     assert not read(pg_db, id_).parent_done
@@ -200,21 +200,21 @@ def test_a_turn_releases_one_batch_and_housekeeping_the_others(db: Database, mon
 
 
 def test_a_success_looks_for_children_only_if_any_wait(db: Database) -> None:
-    asked: list[str] = []
+    statements: list[str] = []
     make(db, source_id="P")
     turn = begin(db)
     (claimed,) = claim(db, turn).claimed
 
     @event.listens_for(db.engine, "before_cursor_execute")
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.append(statement)
+        statements.append(statement)
 
     settle(db, turn, [done(claimed, SUCCESS)])
-    assert not any("child.feed" in statement for statement in asked)
+    assert not any("child.feed" in statement for statement in statements)
 
 
 def test_an_ended_child_is_not_released(db: Database) -> None:
-    """Its history would say otherwise; whoever brings it back asks anew."""
+    """Its history would say otherwise; a requeue asks again."""
     make(db, source_id="P")
     id_ = child(db, state=State.CANCELLED, finalized_at=MOMENT)
     turn = begin(db)

@@ -1,4 +1,4 @@
-"""Who waits for a parent that is not there is counted and told once, and waits on; so are those in a circle."""
+"""A row that waits for a missing parent is counted and reported once, and waits on; so is one in a circle."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def child(db: Database, after: str, source_id: str | None = None, **overrides: A
 
 
 def told(db: Database) -> list[tuple[int, str | None]]:
-    """What the CRM hears of now, and is then marked as told."""
+    """Read the unreported operations, and mark them as reported."""
     rows = list(unreported.unreported_operations(db))
     reported.mark_operations_reported(db, [ReportedState(row.id, row.attempt, row.state) for row in rows])
     return [(row.id, row.error_code) for row in rows]

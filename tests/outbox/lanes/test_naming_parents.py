@@ -1,4 +1,4 @@
-"""What a row knows of its parent when it is recorded, changed, or recorded at the moment of the parent's success."""
+"""A row knows of its parent's success, recorded after it, changed after it, or recorded at the same moment."""
 
 import pytest
 from sqlalchemy import text
@@ -29,10 +29,10 @@ def record(db: Database, *rows: NewOperation) -> list[IntakeResult]:
 
 
 def standing(db: Database) -> dict[str, bool]:
-    """Which appointments wait for no parent any more, by their source ids."""
+    """Tell of each appointment, by its source id, whether it waits for no parent any more."""
     with db.read() as connection:
-        told = connection.execute(text("SELECT source_id, parent_done FROM operations WHERE kind = 'appointment'"))
-        return {source_id: bool(done) for source_id, done in told}
+        rows = connection.execute(text("SELECT source_id, parent_done FROM operations WHERE kind = 'appointment'"))
+        return {row.source_id: bool(row.parent_done) for row in rows}
 
 
 def test_a_new_row_knows_whether_its_parent_has_succeeded(db: Database) -> None:

@@ -40,7 +40,7 @@ WAYS = pytest.mark.parametrize(("way", "steps"), [(turns.release_turn, 4), (give
 def test_no_order_of_enqueuing_and_releasing_loses_a_ring(
     pg_db: Database, pg_url: str, clock: FixedClock, way: Way, steps: int
 ) -> None:
-    """Enqueue: commit, wake, ring. Turn: give back, commit, look, ring. After every order somebody has the lane."""
+    """Enqueue: commit, wake, ring. Turn: give back, commit, look, ring. After every order one of the two has the lane."""
     lost = [order for order in interleavings(3, steps) if not _is_served(order, way, pg_db, pg_url, clock)]
     assert lost == []
 
@@ -53,7 +53,7 @@ def _is_served(order: str, way: Way, db: Database, url: str, clock: FixedClock) 
     releaser.go_on()
     play(order, enqueuer, releaser)
     assert [enqueuer.finish(), releaser.finish()].count(True) <= 1
-    # What the last claim found is the turn's own, which then goes on.
+    # The turn goes on with the row that its last claim found.
     served = lane(db).token > turn.token or in_flight(db) == 1
     _empty(db)
     return bool(served)
@@ -71,16 +71,16 @@ def _enqueue(actor: Actor) -> bool:
 
 def _give_back(actor: Actor, turn: Turn, way: Way, at_most: int = 1000) -> bool:
     way(actor.db, turn)
-    more = turns.longest_due_kind(actor.db, ["comeback"])
+    next_kind = turns.longest_due_kind(actor.db, ["comeback"])
     actor.stops = lambda what: False
-    return more is not None and take(actor.db, at_most=at_most) is not None
+    return next_kind is not None and take(actor.db, at_most=at_most) is not None
 
 
 @WAYS
 def test_a_ring_that_is_heard_in_vain_is_not_lost(
     pg_db: Database, pg_url: str, clock: FixedClock, way: Way, steps: int
 ) -> None:
-    """Only one turn may live: whoever hears the ring for the other lane meanwhile finds it taken up by the first."""
+    """Only one turn may live: a worker that hears the ring for the other lane meanwhile is refused, and the first takes it up."""
     lost = [order for order in interleavings(2, steps) if not _is_heard(order, way, pg_db, pg_url, clock)]
     assert lost == []
 

@@ -43,8 +43,8 @@ def test_a_reported_row_is_unreported_after_a_new_verdict(db: Database) -> None:
     assert reported.mark_operations_reported(db, [told_as(db, id_)]) == 1
     assert untold(db) == []
     with db.write() as connection:
-        done = {"state": State.SUCCEEDED, "finalized_at": factory.MOMENT, "reported_at": None}
-        connection.execute(update(Operation).values(done))
+        values = {"state": State.SUCCEEDED, "finalized_at": factory.MOMENT, "reported_at": None}
+        connection.execute(update(Operation).values(values))
     assert untold(db) == [id_]
 
 
@@ -52,10 +52,10 @@ def test_a_reported_row_is_unreported_after_a_new_verdict(db: Database) -> None:
 def test_an_operation_that_moved_since_it_was_read_stays_untold(db: Database, moved: dict[str, object]) -> None:
     with db.write() as connection:
         id_ = factory.make_operation(connection, State.IN_DOUBT)
-    told = told_as(db, id_)
+    reported_state = told_as(db, id_)
     with db.write() as connection:
         connection.execute(update(Operation).values(moved))
-    assert reported.mark_operations_reported(db, [told]) == 0
+    assert reported.mark_operations_reported(db, [reported_state]) == 0
     assert untold(db) == [id_]
 
 
