@@ -62,6 +62,7 @@ def resolve_columns(feed: Feed, kind_name: str | None) -> Columns:
 
 
 def _fields_of(headings: Iterable[str], kind_headings: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return the field of each heading: of every row, and of a kind if its headings are given. Others stand for themselves."""
     field_of = ROW_HEADINGS if kind_headings is None else {**kind_headings, **ROW_HEADINGS}
     return tuple(field_of.get(fold(heading), heading) for heading in headings)
 
