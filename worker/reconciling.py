@@ -142,9 +142,8 @@ def _decide_once(
     db: Database, ids: Sequence[int], wish: Wish, who: Decider
 ) -> tuple[list[_Judged], frozenset[int], frozenset[LaneKey]]:
     """One whole transaction: what was judged of each, which were moved, and the lanes of what came after them."""
-    at = db.clock.now()
     with db.write() as connection:
-        standing = decisions.lock_operations(connection, at, ids)
+        standing = decisions.lock_operations(connection, ids)
         owners = {
             one.id: decisions.owner_of(connection, one, wish.remote_id)
             for one in standing
@@ -152,7 +151,7 @@ def _decide_once(
         }
         judged = [(one, judge(wish, one, who, owners.get(one.id))) for one in standing]
         decided = [(one, verdict) for one, verdict in judged if isinstance(verdict, Decision)]
-        moved = decisions.write_decisions(connection, at, decided)
+        moved = decisions.write_decisions(connection, decided)
         revised = [one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)]
         if revised:
             apply_revisions(connection, revised)

@@ -5,8 +5,8 @@ from tests.guards.guard import Guard
 EVIDENCE = "worker/outbox/exchange/late_answers.py"
 SETTLING = "worker/outbox/exchange/settle.py"
 MOVES = "worker/outbox/moves.py"
-_END = '        "finalized_at": at,\n        **_NEWS,\n'
-_UNTOLD_END = '        "finalized_at": at,\n'
+_END = '        "finalized_at": current_time,\n        **_NEWS,\n'
+_UNTOLD_END = '        "finalized_at": current_time,\n'
 _EVIDENCE_TEST = "tests/outbox/exchange/test_late_answers.py::"
 _NEWS_TEST = "tests/outbox/exchange/test_settle.py::test_every_new_verdict_is_news_for_the_crm"
 
@@ -15,15 +15,15 @@ GUARDS = (
         22,
         "the quiet time counts from the rescue",
         MOVES,
-        '"doubt_since": at,',
-        '"doubt_since": Operation.claimed_at,',
+        '"doubt_since": current_time,\n        "absent',
+        '"doubt_since": Operation.claimed_at,\n        "absent',
         "tests/outbox/exchange/test_rescue.py::test_the_quiet_time_counts_from_the_rescue",
     ),
     Guard(
         22,
         "the quiet time counts from a later end of the attempt",
         EVIDENCE,
-        '{"doubt_since": at, ',
+        '{"doubt_since": current_time, ',
         "{",
         f"{_EVIDENCE_TEST}test_a_late_doubt_restarts_the_quiet_time",
     ),
@@ -39,7 +39,7 @@ GUARDS = (
         23,
         "a late refusal settles the doubt",
         EVIDENCE,
-        "        return _mark_without_effect(connection, at, late, cancel=row.cancel_asked)\n",
+        "        return _mark_without_effect(connection, late, cancel=row.cancel_asked)\n",
         "        return None\n",
         f"{_EVIDENCE_TEST}test_a_late_refusal_settles_its_own_attempts_doubt",
     ),
@@ -63,7 +63,7 @@ GUARDS = (
         23,
         "every late answer is on the history",
         EVIDENCE,
-        "        record_attempts(connection, Event.LATE, at, [late])\n",
+        "        record_attempts(connection, Event.LATE, [late])\n",
         "",
         f"{_EVIDENCE_TEST}test_a_late_success_proves_the_operation_wherever_it_stands",
     ),
@@ -87,7 +87,7 @@ GUARDS = (
         23,
         "evidence outweighs the attempt in flight",
         SETTLING,
-        "        (acted_before, _word(State.SUCCEEDED)),\n",
+        "    (_acted_before, _word(State.SUCCEEDED)),\n",
         "",
         f"{_EVIDENCE_TEST}test_a_late_success_outweighs_the_attempt_in_flight",
     ),
@@ -95,8 +95,8 @@ GUARDS = (
         23,
         "two acting attempts are shown to a person",
         SETTLING,
-        "needs_person=and_(acted_before, or_(acted_twice, superseded))",
-        "needs_person=and_(acted_before, superseded)",
+        "needs_person=and_(_acted_before, or_(_acted_twice, _superseded))",
+        "needs_person=and_(_acted_before, _superseded)",
         f"{_EVIDENCE_TEST}test_two_acting_attempts_are_shown_with_both_ids",
     ),
     Guard(
@@ -119,7 +119,7 @@ GUARDS = (
         25,
         "a cancel is honoured when nothing was written",
         SETTLING,
-        "        (and_(settled.state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),\n",
+        "    (and_(_state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),\n",
         "",
         "tests/outbox/exchange/test_settle.py::test_cancel_is_honoured_when_nothing_was_written",
     ),
@@ -127,7 +127,7 @@ GUARDS = (
         25,
         "a cancel is not honoured otherwise",
         SETTLING,
-        "and_(settled.state == _word(State.RETRYABLE), Operation.cancel_asked)",
+        "and_(_state == _word(State.RETRYABLE), Operation.cancel_asked)",
         "Operation.cancel_asked",
         "tests/outbox/exchange/test_settle.py::test_cancel_is_honoured_when_nothing_was_written",
     ),
@@ -143,8 +143,8 @@ GUARDS = (
         25,
         "a wish to cancel outlives a doubt",
         MOVES,
-        '"doubt_since": at,',
-        '"doubt_since": at, "cancel_asked": _NO,',
+        '"doubt_since": current_time,\n        "absent',
+        '"doubt_since": current_time,\n        "cancel_asked": _NO,\n        "absent',
         "tests/outbox/exchange/test_rescue.py::test_a_wish_to_cancel_outlives_the_doubt",
     ),
     Guard(26, "a new verdict is unreported", MOVES, '{"reported_at": _NULL}', "{}", _NEWS_TEST),

@@ -28,8 +28,8 @@ GUARDS = (
         24,
         "two look-ups are at least the gap apart",
         LOOKING_UP,
-        '"next_attempt_at": later(at, policy.gap),',
-        '"next_attempt_at": at,',
+        '"next_attempt_at": later(current_time, policy.gap),',
+        '"next_attempt_at": current_time,',
         f"{_LOOKING_TEST}test_a_dead_workers_look_up_is_repeated_after_the_gap",
     ),
     Guard(

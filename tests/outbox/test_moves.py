@@ -20,28 +20,27 @@ if TYPE_CHECKING:
 
     from worker.outbox import Database
 
-AT = MOMENT + timedelta(hours=1)
-LATER = MOMENT + timedelta(hours=2)
+AT, EARLIER, LATER = MOMENT, MOMENT - timedelta(hours=1), MOMENT + timedelta(hours=1)
 
 # A row that has been through everything, so that each column which a move must reset is seen to be reset.
 WORN: dict[str, Any] = {
     "attempt": 2,
     "failures": 3,
-    "next_attempt_at": MOMENT,
-    "first_claimed_at": MOMENT,
+    "next_attempt_at": EARLIER,
+    "first_claimed_at": EARLIER,
     "answer": "old",
     "error_code": "unanswered",
     "error_detail": "old",
     "look_ups": 4,
-    "looked_up_at": MOMENT,
-    "doubt_since": MOMENT,
-    "absent_since": MOMENT,
-    "send_again_until": MOMENT,
+    "looked_up_at": EARLIER,
+    "doubt_since": EARLIER,
+    "absent_since": EARLIER,
+    "send_again_until": EARLIER,
     "accepted": True,
     "cancel_asked": True,
     "needs_person": True,
     "revision": {"payload_hash": "new"},
-    "reported_at": MOMENT,
+    "reported_at": EARLIER,
 }
 UNREPORTED = {"reported_at": None}
 CLEAN = UNREPORTED | {
@@ -65,19 +64,19 @@ BEGUN_AGAIN = CLEAN | {
 }
 EXAMPLES: dict[str, tuple[moves.Columns, dict[str, Any]]] = {
     "claimed": (
-        moves.claimed(AT, 7),
+        moves.claimed(7),
         {
             "state": State.IN_FLIGHT,
             "attempt": 3,
             "claimed_by": 7,
             "claimed_at": AT,
-            "first_claimed_at": MOMENT,
+            "first_claimed_at": EARLIER,
             "absent_since": None,
             "send_again_until": None,
         },
     ),
     "succeeded": (
-        moves.succeeded(AT, "R1", code="acted_twice", needs_person=True),
+        moves.succeeded("R1", code="acted_twice", needs_person=True),
         CLEAN
         | {
             "state": State.SUCCEEDED,
@@ -99,7 +98,7 @@ EXAMPLES: dict[str, tuple[moves.Columns, dict[str, Any]]] = {
         },
     ),
     "permitted": (
-        moves.permitted(AT, LATER, "absent"),
+        moves.permitted(LATER, "absent"),
         UNREPORTED
         | {
             "state": State.RETRYABLE,
@@ -111,7 +110,7 @@ EXAMPLES: dict[str, tuple[moves.Columns, dict[str, Any]]] = {
     ),
     "sent_again": (moves.sent_again(LATER, true()), BEGUN_AGAIN | {"state": State.RETRYABLE}),
     "in_doubt": (
-        moves.in_doubt(AT, LATER, "unreadable_answer", "cut", accepted=true(), needs_person=False),
+        moves.in_doubt(LATER, "unreadable_answer", "cut", accepted=true(), needs_person=False),
         UNREPORTED
         | {
             "state": State.IN_DOUBT,
@@ -127,28 +126,28 @@ EXAMPLES: dict[str, tuple[moves.Columns, dict[str, Any]]] = {
         },
     ),
     "still_in_doubt": (
-        moves.still_in_doubt(AT, "unclear", absent=False, needs_person=True),
+        moves.still_in_doubt("unclear", absent=False, needs_person=True),
         UNREPORTED
         | {
             "state": State.IN_DOUBT,
             "error_detail": "unclear",
-            "doubt_since": MOMENT,
+            "doubt_since": EARLIER,
             "absent_since": None,
             "send_again_until": None,
             "needs_person": True,
         },
     ),
     "failed": (
-        moves.failed(AT, "refused", "no"),
+        moves.failed("refused", "no"),
         CLEAN | {"state": State.FAILED, "error_code": "refused", "error_detail": "no", "finalized_at": AT},
     ),
     "orphaned": (
-        moves.orphaned(AT),
+        moves.orphaned(),
         CLEAN | {"state": State.FAILED, "error_code": "parent_failed", "finalized_at": AT},
     ),
-    "cancelled": (moves.cancelled(AT), CLEAN | {"state": State.CANCELLED, "finalized_at": AT}),
-    "called_off": (moves.called_off(AT), CLEAN | {"state": State.CANCELLED, "finalized_at": AT, "revision": None}),
-    "expired": (moves.expired(AT), CLEAN | {"state": State.EXPIRED, "error_code": "expired", "finalized_at": AT}),
+    "cancelled": (moves.cancelled(), CLEAN | {"state": State.CANCELLED, "finalized_at": AT}),
+    "called_off": (moves.called_off(), CLEAN | {"state": State.CANCELLED, "finalized_at": AT, "revision": None}),
+    "expired": (moves.expired(), CLEAN | {"state": State.EXPIRED, "error_code": "expired", "finalized_at": AT}),
     "requeued": (moves.requeued(LATER, true()), BEGUN_AGAIN | {"state": State.PENDING}),
     "mended": (
         moves.mended(LATER, true()),
@@ -185,7 +184,7 @@ def test_a_move_sets_exactly_its_columns(name: str) -> None:
 
 def worn(db: Database, state: State) -> int:
     """Make an operation in this state whose other columns have all been used."""
-    implied: dict[str, Any] = {"finalized_at": MOMENT if state in FINAL else None}
+    implied: dict[str, Any] = {"finalized_at": EARLIER if state in FINAL else None}
     # Of this kind several may have the same remote id.
     return make(db, state, kind="order_token", history=False, remote_id=None, acted_at=None, **WORN, **implied)
 

@@ -1,7 +1,7 @@
 """The moves of an operation: each gives exactly the columns that it sets, beside content and times that people chose.
 
 Every statement that changes `state` takes its columns from here; no other module writes that column. `MOVES_FROM` says
-from which states each move leads, and a test compares it with `models.MOVES`. `at` is the moment of the move.
+from which states each move leads, and a test compares it with `models.MOVES`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from models import FINAL, WAITING, Operation, State
+from worker.outbox.database.sql import current_time
 
 Columns = dict[str, Any]
 """Columns of an operation by name, with their new values."""
@@ -32,14 +33,14 @@ _NEWS: Columns = {"reported_at": _NULL}
 """The CRM has not been told of the new state."""
 
 
-def claimed(at: Moment, token: Any) -> Columns:
+def claimed(token: Any) -> Columns:
     """The operation is in flight. The code of its last attempt stays until this one is settled."""
     return {
         "state": State.IN_FLIGHT,
         "attempt": Operation.attempt + 1,
         "claimed_by": token,
-        "claimed_at": at,
-        "first_claimed_at": func.coalesce(Operation.first_claimed_at, at),
+        "claimed_at": current_time,
+        "first_claimed_at": func.coalesce(Operation.first_claimed_at, current_time),
         "absent_since": _NULL,
         "send_again_until": _NULL,
     }
@@ -56,15 +57,15 @@ def attempt_ended(failures: Any, remote_id: Any, answer: Any) -> Columns:
     }
 
 
-def evidence(at: Moment, remote_id: Any = None) -> Columns:
+def evidence(remote_id: Any = None) -> Columns:
     """Vitec has acted, first seen now; an id that it gave earlier stays. By themselves these columns move nothing."""
     named = {} if remote_id is None else {"remote_id": func.coalesce(Operation.remote_id, remote_id)}
-    return {"acted_at": func.coalesce(Operation.acted_at, at), **named}
+    return {"acted_at": func.coalesce(Operation.acted_at, current_time), **named}
 
 
-def succeeded(at: Moment, remote_id: Any = None, *, code: Any = _NULL, needs_person: Any = _NO) -> Columns:
+def succeeded(remote_id: Any = None, *, code: Any = _NULL, needs_person: Any = _NO) -> Columns:
     """Vitec acted. A code says what is odd about it, for a person to look at."""
-    return {**_ended(State.SUCCEEDED, at, code), **evidence(at, remote_id), "needs_person": needs_person}
+    return {**_ended(State.SUCCEEDED, code), **evidence(remote_id), "needs_person": needs_person}
 
 
 def retryable(next_attempt_at: Moment, code: Any, detail: Any) -> Columns:
@@ -81,14 +82,14 @@ def retryable(next_attempt_at: Moment, code: Any, detail: Any) -> Columns:
     }
 
 
-def permitted(at: Moment, until: Moment, detail: str) -> Columns:
+def permitted(until: Moment, detail: str) -> Columns:
     """Two look-ups agree that the operation is absent, so it may be sent again until `until`.
 
     The doubt's code stays, as the last attempt's, and so does `absent_since`, which the next look-up goes by.
     """
     return {
         "state": State.RETRYABLE,
-        "next_attempt_at": at,
+        "next_attempt_at": current_time,
         "error_detail": detail,
         "doubt_since": _NULL,
         "send_again_until": until,
@@ -97,7 +98,6 @@ def permitted(at: Moment, until: Moment, detail: str) -> Columns:
 
 
 def in_doubt(
-    at: Moment,
     next_look_up_at: Moment,
     code: Any,
     detail: Any,
@@ -112,25 +112,25 @@ def in_doubt(
     return {
         "state": State.IN_DOUBT,
         "next_attempt_at": next_look_up_at,
-        "acted_at": case((accepted, at)),
+        "acted_at": case((accepted, current_time)),
         "accepted": accepted,
         "error_code": code,
         "error_detail": detail,
         "needs_person": needs_person,
-        "doubt_since": at,
+        "doubt_since": current_time,
         "absent_since": _NULL,
         "send_again_until": _NULL,
         **_NEWS,
     }
 
 
-def still_in_doubt(at: Moment, detail: str, *, absent: bool, needs_person: bool) -> Columns:
+def still_in_doubt(detail: str, *, absent: bool, needs_person: bool) -> Columns:
     """A look-up has not ended the doubt, or has made it anew where a resend permission had expired."""
     return {
         "state": State.IN_DOUBT,
         "error_detail": detail,
-        "doubt_since": func.coalesce(Operation.doubt_since, at),
-        "absent_since": func.coalesce(Operation.absent_since, at) if absent else _NULL,
+        "doubt_since": func.coalesce(Operation.doubt_since, current_time),
+        "absent_since": func.coalesce(Operation.absent_since, current_time) if absent else _NULL,
         "send_again_until": _NULL,
         "needs_person": needs_person,
         # The CRM hears of a doubt once more only when it becomes a person's.
@@ -138,32 +138,32 @@ def still_in_doubt(at: Moment, detail: str, *, absent: bool, needs_person: bool)
     }
 
 
-def failed(at: Moment, code: Any, detail: Any) -> Columns:
+def failed(code: Any, detail: Any) -> Columns:
     """Vitec refused, or every try was surely without effect until the budget was used up."""
-    return {**_ended(State.FAILED, at, code), "error_detail": detail}
+    return {**_ended(State.FAILED, code), "error_detail": detail}
 
 
-def orphaned(at: Moment) -> Columns:
+def orphaned() -> Columns:
     """The parent has ended without success."""
-    return _ended(State.FAILED, at, "parent_failed")
+    return _ended(State.FAILED, "parent_failed")
 
 
-def cancelled(at: Moment) -> Columns:
+def cancelled() -> Columns:
     """The operation is no longer wanted, and was not done. That is no error, so no code stays from before."""
-    return _ended(State.CANCELLED, at)
+    return _ended(State.CANCELLED)
 
 
-def called_off(at: Moment) -> Columns:
+def called_off() -> Columns:
     """A person does not want the operation any more, nor new content that waits for its verdict."""
-    return {**cancelled(at), "revision": _NULL}
+    return {**cancelled(), "revision": _NULL}
 
 
-def expired(at: Moment) -> Columns:
+def expired() -> Columns:
     """The operation's time has run out."""
-    return _ended(State.EXPIRED, at, "expired")
+    return _ended(State.EXPIRED, "expired")
 
 
-def _ended(state: State, at: Moment, code: Any = _NULL) -> Columns:
+def _ended(state: State, code: Any = _NULL) -> Columns:
     return {
         "state": state,
         "error_code": code,
@@ -171,7 +171,7 @@ def _ended(state: State, at: Moment, code: Any = _NULL) -> Columns:
         "needs_person": _NO,
         "cancel_asked": _NO,
         **_DOUBT_IS_OVER,
-        "finalized_at": at,
+        "finalized_at": current_time,
         **_NEWS,
     }
 
@@ -193,7 +193,8 @@ def sent_again(next_attempt_at: Moment, parent_done: Any) -> Columns:
 
 def _begun_again(state: State, next_attempt_at: Moment, parent_done: Any) -> Columns:
     return {
-        **_ended(state, _NULL),
+        **_ended(state),
+        "finalized_at": _NULL,
         "next_attempt_at": next_attempt_at,
         # While it had ended, a success of its parent was not written into it.
         "parent_done": parent_done,

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeEngine
 
 from worker.outbox import Database
-from worker.outbox.database.sql import as_json, as_json_parameter, current_time, json_table, to_json_text
+from worker.outbox.database.sql import as_json, as_json_parameter, json_table, to_json_text
 from worker.outbox.exchange.settle import _move
 from worker.outbox.upkeep.reported import _mark
 
@@ -47,5 +47,5 @@ def test_an_answer_is_kept_as_the_json_it_was(db: Database, value: Any) -> None:
 
 def test_sqlite_goes_through_a_document_once() -> None:
     """Named a second time beside the join, it is read from end to end for each of its rows."""
-    statements = (_move("sqlite", current_time), _mark("sqlite", current_time))
+    statements = (_move("sqlite"), _mark("sqlite"))
     assert [str(statement.compile(dialect=sqlite.dialect())).count("json_each") for statement in statements] == [1, 1]

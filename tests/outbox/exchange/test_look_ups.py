@@ -119,7 +119,7 @@ def test_a_claim_by_itself_heeds_old_leave(db: Database) -> None:
     fresh = make(db, State.RETRYABLE, send_again_until=MOMENT + timedelta(seconds=1), next_attempt_at=MOMENT)
     turn = begin(db)
     with db.write() as connection:
-        claimed, _ = claim(connection, db.clock.now(), turn, 5)
+        claimed, _ = claim(connection, turn, 5)
     assert [one.id for one in claimed][1:] == [fresh]
 
 

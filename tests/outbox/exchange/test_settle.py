@@ -14,7 +14,6 @@ from tests.outbox.steps import ACCEPTED, DOUBT, REFUSAL, RETRY, SUCCESS, begin, 
 from tests.outbox.steps import settle as settle_by_exchange
 from worker.decide import Settlement
 from worker.outbox import Database
-from worker.outbox.database.sql import current_time
 from worker.outbox.exchange.settle import Finished, settle
 from worker.outbox.exchange.settle import _move as statement_that_settles
 from worker.outbox.lanes.turns import Turn
@@ -57,7 +56,7 @@ def test_only_a_row_in_flight_is_settled(db: Database, state: State) -> None:
     id_ = make(db, state, attempt=1, history=False)
     before = read(db, id_)
     with db.write() as connection:
-        assert settle(connection, db.clock.now(), [Finished(id_, 1, REFUSAL, "here:1")]) == {}
+        assert settle(connection, [Finished(id_, 1, REFUSAL, "here:1")]) == {}
     assert read(db, id_) == before
     assert entries(db, id_) == []
 
@@ -66,7 +65,7 @@ def test_only_the_named_attempt_is_settled(db: Database, turn: Turn) -> None:
     (claimed,) = claim(db, turn).claimed
     stale = Finished(claimed.id, claimed.attempt - 1, REFUSAL, "here:1")
     with db.write() as connection:
-        assert settle(connection, db.clock.now(), [stale]) == {}
+        assert settle(connection, [stale]) == {}
     assert read(db, claimed.id).state is State.IN_FLIGHT
 
 
@@ -119,20 +118,20 @@ def test_a_settlement_says_whether_new_content_waits(db: Database, turn: Turn, r
     (claimed,) = claim(db, turn).claimed
     change(db, claimed.id, revision=revision)
     with db.write() as connection:
-        moved = settle(connection, db.clock.now(), [done(claimed, SUCCESS)])
+        moved = settle(connection, [done(claimed, SUCCESS)])
     assert moved[claimed.id].revised is (revision is not None)
 
 
 def test_the_driver_keeps_the_statement_of_a_settlement() -> None:
     """It takes a statement of more than 4,096 characters apart each time anew."""
     driver: Any = psycopg.dialect
-    moving = statement_that_settles("postgresql", current_time)
+    moving = statement_that_settles("postgresql")
     assert len(str(moving.compile(dialect=driver()))) <= 4096
 
 
 def test_settling_nothing_moves_nothing(db: Database) -> None:
     with db.write() as connection:
-        assert settle(connection, db.clock.now(), []) == {}
+        assert settle(connection, []) == {}
 
 
 def test_a_settlement_finds_rows_by_id_despite_stale_statistics(pg_db: Database) -> None:

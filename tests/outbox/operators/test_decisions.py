@@ -24,11 +24,11 @@ ANNA = Decider("anna", "looked in the portal")
 def test_second_place_changes_no_row_and_learns_it(db: Database) -> None:
     id_ = make(db)
     with db.write() as connection:
-        (standing,) = decisions.lock_operations(connection, db.clock.now(), [id_])
+        (standing,) = decisions.lock_operations(connection, [id_])
         connection.execute(update(Operation).where(Operation.id == id_).values(attempt=1, state=State.RETRYABLE))
         decision = judge(Cancel(), standing, ANNA)
         assert isinstance(decision, Decision)
-        assert decisions.write_decisions(connection, db.clock.now(), [(standing, decision)]) == frozenset()
+        assert decisions.write_decisions(connection, [(standing, decision)]) == frozenset()
     assert read(db, id_).state is State.RETRYABLE
     assert entries(db, id_) == []
 

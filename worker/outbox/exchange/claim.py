@@ -22,12 +22,11 @@ from sqlalchemy.orm import aliased
 from models import Hold, Lane, Operation, UtcDateTime
 from models.base import RowId
 from worker.outbox import moves
-from worker.outbox.database.sql import cached_statement, later, pick_unlocked, without_index
+from worker.outbox.database.sql import current_time, later, pick_unlocked, without_index
 from worker.outbox.exchange.holds import HoldPolicy
 from worker.outbox.exchange.look_ups import LookUpPolicy
 from worker.outbox.lanes.turns import Turn, is_own_lane
 from worker.outbox.predicates import (
-    Now,
     covers,
     half_open_probe,
     in_flight,
@@ -100,14 +99,14 @@ class Capacity:
     """How many the turn may have under way, if the other turns leave it capacity."""
 
 
-def capacity_of(connection: Connection, at: Now, turn: Turn, policy: TurnPolicy, cursor: ClaimCursor) -> Capacity:
+def capacity_of(connection: Connection, turn: Turn, policy: TurnPolicy, cursor: ClaimCursor) -> Capacity:
     """Read how many more requests the turn may have under way; its lane is locked.
 
     Living turns share the environment's limit, the first of them its remainder: without shares the first turn would keep
     all of it, since it claims again in the transaction in which it settles.
     """
     parameters = {**turn.parameters, "outlast": policy.outlast, "since": cursor.since}
-    row = connection.execute(_load(at), parameters).one()
+    row = connection.execute(_LOAD, parameters).one()
     quotient, remainder = divmod(policy.in_flight, max(1, row.turns))
     share = quotient + int(row.turns_before < remainder)
     free = 0 if row.held else min(policy.in_flight - row.in_flight, share - row.own)
@@ -119,38 +118,33 @@ def capacity_of(connection: Connection, at: Now, turn: Turn, policy: TurnPolicy,
     )
 
 
-@cached_statement
-def _load(at: Now) -> Any:
-    """The requests and turns under way, by which the capacity of the turn's lane is reckoned."""
-    # Counted singly: each has a partial index of its own.
-    flying = and_(in_flight, Operation.claimed_at >= bindparam("since", type_=UtcDateTime))
-    sends, look_ups = (
-        select(func.count()).select_from(Operation).where(condition).scalar_subquery()
-        for condition in (flying, look_up_running)
-    )
-    own_sends = (
-        select(func.count()).select_from(Operation).where(in_lane(Lane), flying).correlate(Lane).scalar_subquery()
-    )
-    # Counted among all running look-ups: as a condition the lane leads into whatever index begins with it, which in a
-    # table that PostgreSQL believes to be empty was all of one.
-    count_own = func.count().filter(in_lane(Lane))
-    own_look_ups = select(count_own).select_from(Operation).where(look_up_running).correlate(Lane).scalar_subquery()
-    oldest = select(func.min(Operation.claimed_at)).where(flying).scalar_subquery()
-    other_lane = aliased(Lane, name="other")
-    turns = select(func.count()).select_from(other_lane).where(other_lane.lease_until > at)
-    before = tuple_(other_lane.customer_id, other_lane.kind) < tuple_(Lane.customer_id, Lane.kind)
-    return select(
-        (sends + look_ups).label("in_flight"),
-        (own_sends + own_look_ups).label("own"),
-        turns.scalar_subquery().label("turns"),
-        turns.where(before).correlate(Lane).scalar_subquery().label("turns_before"),
-        func.coalesce(oldest, at, type_=UtcDateTime).label("since"),
-        (Lane.lease_until > at).label("lease_stands"),
-        (Lane.lease_until > later(at, bindparam("outlast", type_=Float))).label("lease_suffices"),
-        lane_is_held.label("held"),
-        lane_has_look_up_due.label("look_up_due"),
-        select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("covered"),
-    ).where(is_own_lane)
+# Counted singly: each has a partial index of its own.
+_flying = and_(in_flight, Operation.claimed_at >= bindparam("since", type_=UtcDateTime))
+_count = select(func.count()).select_from(Operation)
+_sends = _count.where(_flying).scalar_subquery()
+_look_ups = _count.where(look_up_running).scalar_subquery()
+_own_sends = _count.where(in_lane(Lane), _flying).correlate(Lane).scalar_subquery()
+# Counted among all running look-ups: as a condition the lane leads into whatever index begins with it, which in a table
+# that PostgreSQL believes to be empty was all of one.
+_count_own = select(func.count().filter(in_lane(Lane))).select_from(Operation)
+_own_look_ups = _count_own.where(look_up_running).correlate(Lane).scalar_subquery()
+_oldest = select(func.min(Operation.claimed_at)).where(_flying).scalar_subquery()
+_other_lane = aliased(Lane, name="other")
+_turns = select(func.count()).select_from(_other_lane).where(_other_lane.lease_until > current_time)
+_stands_before = tuple_(_other_lane.customer_id, _other_lane.kind) < tuple_(Lane.customer_id, Lane.kind)
+_LOAD = select(
+    (_sends + _look_ups).label("in_flight"),
+    (_own_sends + _own_look_ups).label("own"),
+    _turns.scalar_subquery().label("turns"),
+    _turns.where(_stands_before).correlate(Lane).scalar_subquery().label("turns_before"),
+    func.coalesce(_oldest, current_time, type_=UtcDateTime).label("since"),
+    (Lane.lease_until > current_time).label("lease_stands"),
+    (Lane.lease_until > later(current_time, bindparam("outlast", type_=Float))).label("lease_suffices"),
+    lane_is_held.label("held"),
+    lane_has_look_up_due.label("look_up_due"),
+    select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("covered"),
+).where(is_own_lane)
+"""The requests and turns under way, by which the capacity of the turn's lane is reckoned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +159,7 @@ class Claimed:
 
 
 def claim(
-    connection: Connection, at: Now, turn: Turn, wanted: int, cursor: ClaimCursor = FROM_START
+    connection: Connection, turn: Turn, wanted: int, cursor: ClaimCursor = FROM_START
 ) -> tuple[tuple[Claimed, ...], ClaimCursor]:
     """Put up to `wanted` ready operations of the lane in flight, oldest due first, and return where to go on.
 
@@ -173,41 +167,39 @@ def claim(
     """
     if wanted <= 0:
         return (), cursor
-    rows = _put_in_flight(connection, at, turn, wanted, cursor)
+    rows = _put_in_flight(connection, turn, wanted, cursor)
     if len(rows) == wanted:
         next_cursor = replace(cursor, due=rows[-1].next_attempt_at, id=rows[-1].id)
     else:
         next_cursor = replace(FROM_START, since=cursor.since)
         if cursor.id:
-            rows += _put_in_flight(connection, at, turn, wanted - len(rows), FROM_START)
+            rows += _put_in_flight(connection, turn, wanted - len(rows), FROM_START)
     claimed = (Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {}) for row in rows)
     return tuple(claimed), next_cursor
 
 
-def _put_in_flight(connection: Connection, at: Now, turn: Turn, wanted: int, cursor: ClaimCursor) -> list[Row[Any]]:
+def _put_in_flight(connection: Connection, turn: Turn, wanted: int, cursor: ClaimCursor) -> list[Row[Any]]:
     parameters = {**turn.parameters, **cursor.parameters, "wanted": wanted}
-    return sorted(connection.execute(_claim(at), parameters), key=lambda row: (row.next_attempt_at, row.id))
+    return sorted(connection.execute(_CLAIM, parameters), key=lambda row: (row.next_attempt_at, row.id))
 
 
-@cached_statement
-def _claim(at: Now) -> Any:
-    next_ready = (
-        select(Operation.id)
-        .where(in_named_lane, ready, after_cursor)
-        .order_by(Operation.next_attempt_at, Operation.id)
-        .limit(bindparam("wanted", type_=Integer))
+_next_ready = (
+    select(Operation.id)
+    .where(in_named_lane, ready, after_cursor)
+    .order_by(Operation.next_attempt_at, Operation.id)
+    .limit(bindparam("wanted", type_=Integer))
+)
+_CLAIM = (
+    update(Operation)
+    .where(Operation.id.in_(pick_unlocked(_next_ready)), without_index(and_(sendable, not_expired)))
+    .values(moves.claimed(bindparam("lane_token")))
+    .returning(
+        Operation.id,
+        Operation.attempt,
+        Operation.failures,
+        Operation.max_failures,
+        Operation.payload,
+        Operation.next_attempt_at,
     )
-    return (
-        update(Operation)
-        .where(Operation.id.in_(pick_unlocked(next_ready)), without_index(and_(sendable, not_expired)))
-        .values(moves.claimed(at, bindparam("lane_token")))
-        .returning(
-            Operation.id,
-            Operation.attempt,
-            Operation.failures,
-            Operation.max_failures,
-            Operation.payload,
-            Operation.next_attempt_at,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    .execution_options(synchronize_session=False)
+)

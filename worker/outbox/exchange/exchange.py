@@ -5,14 +5,13 @@ Locks are taken in one order everywhere: environment, lane, operations.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, select
 
 from models import Environment, Hold, Lane, State
 from worker import failpoints
 from worker.outbox.database.database import Database
-from worker.outbox.database.sql import cached_statement
+from worker.outbox.database.sql import current_time
 from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed, TurnPolicy, capacity_of, claim
 from worker.outbox.exchange.holds import HealthSignal, update_holds
 from worker.outbox.exchange.late_answers import record_late
@@ -20,7 +19,6 @@ from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp, claim
 from worker.outbox.exchange.settle import Finished, Moved, settle, succeeded_ids
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now
 from worker.outbox.revisions.apply import apply_revisions
 from worker.outcome import Health
 
@@ -73,19 +71,18 @@ def exchange(
     Finished attempts are settled even if the lane is no longer the turn's. Rows that became due before `cursor` meanwhile
     are found by a claim from the start, which a turn makes every few seconds.
     """
-    at = db.clock.now()
     with db.write() as connection:
-        locked = connection.execute(_lock(at), turn.parameters).one()
+        locked = connection.execute(_LOCK, turn.parameters).one()
         owns_lane = bool(locked.owns_lane)
-        moved = _settle(connection, at, finished, looked_up, policy) if finished or looked_up else {}
+        moved = _settle(connection, finished, looked_up, policy) if finished or looked_up else {}
         freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.child_waits else frozenset()
         signals = _health_signals(finished, looked_up)
         bad_news = any(signal.hold or signal.health is Health.ILL for signal in signals)
         if bad_news or locked.failures_in_row or locked.hold_ended:
-            update_holds(connection, at, turn, signals, policy.hold_policy, locked.failures_in_row)
+            update_holds(connection, turn, signals, policy.hold_policy, locked.failures_in_row)
         result = ExchangeResult(owns_lane, moved, cursor=cursor)
         if owns_lane and wanted > 0:
-            result = _claim(connection, at, turn, wanted, policy, moved, cursor)
+            result = _claim(connection, turn, wanted, policy, moved, cursor)
             if release_if_idle and result.is_idle:
                 turns.give_back_lane(connection, turn.customer_id, turn.kind)
                 result = replace(result, released=True)
@@ -120,44 +117,40 @@ def _report_points(
         hook(f"{when}_claim_commit")
 
 
-@cached_statement
-def _lock(at: Now) -> Any:
-    """Lock the environment, then the lane, in this order, whether or not it is still the turn's.
-
-    FOR NO KEY UPDATE: as in `turns.lock_lane`. `owns_lane` and `failures_in_row` are those of the locked rows;
-    `hold_ended` and `child_waits` may be as old as the statement. Nothing of it may be compared with the clock.
-    """
-    # A good answer ends a hold that has run out; one that runs out a moment later is ended by the next answer.
-    hold_ended = exists().where(Hold.until <= at)
-    return (
-        select(
-            (Lane.token == bindparam("lane_token")).label("owns_lane"),
-            Environment.failures_in_row,
-            hold_ended.label("hold_ended"),
-            dependencies.any_child_waits.label("child_waits"),
-        )
-        .join(Lane, turns.is_named_lane)
-        .where(Environment.id == 1)
-        .with_for_update(key_share=True, of=(Environment, Lane))
+_LOCK = (
+    select(
+        (Lane.token == bindparam("lane_token")).label("owns_lane"),
+        Environment.failures_in_row,
+        # A good answer ends a hold that has run out; one that runs out a moment later is ended by the next answer.
+        exists().where(Hold.until <= current_time).label("hold_ended"),
+        dependencies.any_child_waits.label("child_waits"),
     )
+    .join(Lane, turns.is_named_lane)
+    .where(Environment.id == 1)
+    .with_for_update(key_share=True, of=(Environment, Lane))
+)
+"""Locks the environment, then the lane, in this order, whether or not it is still the turn's.
+
+FOR NO KEY UPDATE: as in `turns.lock_lane`. `owns_lane` and `failures_in_row` are those of the locked rows; `hold_ended` and
+`child_waits` may be as old as the statement. Nothing of it may be compared with the clock.
+"""
 
 
 def _settle(
     connection: Connection,
-    at: Now,
     finished: Sequence[Finished],
     looked_up: Sequence[FinishedLookUp],
     policy: TurnPolicy,
 ) -> dict[int, Moved]:
     # By id, as every transaction locks operations.
     finished = sorted(finished, key=lambda attempt: attempt.id)
-    moved = settle(connection, at, finished)
+    moved = settle(connection, finished)
     overtaken = [attempt for attempt in finished if attempt.id not in moved]
     if overtaken:
-        moved |= record_late(connection, at, overtaken)
+        moved |= record_late(connection, overtaken)
     if looked_up:
         by_id = sorted(looked_up, key=lambda look_up: look_up.id)
-        moved |= settle_look_ups(connection, at, by_id, policy.look_ups)
+        moved |= settle_look_ups(connection, by_id, policy.look_ups)
     revised = [id_ for id_, row in moved.items() if row.revised and row.state is not State.IN_DOUBT]
     if revised:
         apply_revisions(connection, revised)
@@ -166,14 +159,13 @@ def _settle(
 
 def _claim(
     connection: Connection,
-    at: Now,
     turn: Turn,
     wanted: int,
     policy: TurnPolicy,
     moved: dict[int, Moved],
     cursor: ClaimCursor,
 ) -> ExchangeResult:
-    capacity = capacity_of(connection, at, turn, policy, cursor)
+    capacity = capacity_of(connection, turn, policy, cursor)
     if not capacity.lease_stands:
         return ExchangeResult(owns_lane=False, moved=moved)
     cursor = replace(cursor, since=capacity.since)
@@ -185,8 +177,8 @@ def _claim(
         turns.renew_lease(connection, turn, policy.lease)
     look_ups: tuple[ClaimedLookUp, ...] = ()
     if capacity.look_up_due:
-        look_ups = claim_look_ups(connection, at, turn, free, policy.look_ups, policy.outlast)
-    claimed, cursor = claim(connection, at, turn, free - len(look_ups), cursor)
+        look_ups = claim_look_ups(connection, turn, free, policy.look_ups, policy.outlast)
+    claimed, cursor = claim(connection, turn, free - len(look_ups), cursor)
     return ExchangeResult(
         True,
         moved,

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from models import Environment, Hold, HoldReason, Scope
 from worker.decide import Backoff
-from worker.outbox.database.sql import later
+from worker.outbox.database.sql import current_time, later
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, hold_is_active
+from worker.outbox.predicates import hold_is_active
 from worker.outcome import Health, HoldWanted
 
 _BARRED, _THROTTLED, _UNAVAILABLE = Backoff(3600.0, 86400.0), Backoff(60.0, 3600.0), Backoff(120.0, 1800.0)
@@ -45,7 +45,6 @@ class HealthSignal:
 
 def update_holds(
     connection: Connection,
-    at: Now,
     turn: Turn,
     signals: Sequence[HealthSignal],
     policy: HoldPolicy,
@@ -57,12 +56,12 @@ def update_holds(
     """
     for signal in signals:
         if signal.hold is not None:
-            _hold(connection, at, turn, signal.hold, policy)
+            _hold(connection, turn, signal.hold, policy)
     if any(signal.health is Health.WELL for signal in signals):
-        _end_holds(connection, at, turn)
+        _end_holds(connection, turn)
     count = _count_failures(failures_in_row, signals)
     if count and _opens_breaker(connection, count, policy):
-        _hold(connection, at, turn, HoldWanted(Scope.ENVIRONMENT, HoldReason.UNAVAILABLE), policy)
+        _hold(connection, turn, HoldWanted(Scope.ENVIRONMENT, HoldReason.UNAVAILABLE), policy)
         count = 0
     if count != failures_in_row:
         connection.execute(update(Environment).where(Environment.id == 1).values(failures_in_row=count))
@@ -88,7 +87,7 @@ def _opens_breaker(connection: Connection, count: int, policy: HoldPolicy) -> bo
     return connection.scalar(half_open) is not None
 
 
-def _hold(connection: Connection, at: Now, turn: Turn, wanted: HoldWanted, policy: HoldPolicy) -> None:
+def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, policy: HoldPolicy) -> None:
     key = {
         "scope": wanted.scope,
         "customer_id": "" if wanted.scope is Scope.ENVIRONMENT else turn.customer_id,
@@ -103,19 +102,21 @@ def _hold(connection: Connection, at: Now, turn: Turn, wanted: HoldWanted, polic
     # Requests that were in flight together bring the same reason together: that is one strike, not five.
     strikes = 1 if standing is None else standing.strikes + int(not standing.active)
     seconds = policy.of(wanted.reason).seconds(strikes) if wanted.seconds is None else wanted.seconds
-    until = later(at, seconds)
+    until = later(current_time, seconds)
     if standing is None:
-        connection.execute(insert(Hold).values(**key, since=at, until=until, strikes=strikes))
+        connection.execute(insert(Hold).values(**key, since=current_time, until=until, strikes=strikes))
     else:
-        ends_sooner = or_(Hold.until <= at, and_(Hold.until.is_not(None), Hold.until < until))
-        connection.execute(update(Hold).where(has_key, ends_sooner).values(until=until, strikes=strikes, since=at))
+        ends_sooner = or_(Hold.until <= current_time, and_(Hold.until.is_not(None), Hold.until < until))
+        connection.execute(
+            update(Hold).where(has_key, ends_sooner).values(until=until, strikes=strikes, since=current_time)
+        )
 
 
-def _end_holds(connection: Connection, at: Now, turn: Turn) -> None:
+def _end_holds(connection: Connection, turn: Turn) -> None:
     """End the holds that have run out and cover the lane: a good answer has disproved them."""
     covers_lane = or_(
         Hold.scope == Scope.ENVIRONMENT,
         and_(Hold.customer_id == turn.customer_id, Hold.function_group == turn.function_group),
         and_(Hold.customer_id == turn.customer_id, Hold.kind == turn.kind),
     )
-    connection.execute(delete(Hold).where(Hold.until <= at, covers_lane))
+    connection.execute(delete(Hold).where(Hold.until <= current_time, covers_lane))

@@ -12,9 +12,8 @@ from sqlalchemy import Connection, exists, func, select, type_coerce, update
 from models import Attempt, Event, Operation, State
 from models.base import Json
 from worker.outbox import moves
-from worker.outbox.database.sql import later
+from worker.outbox.database.sql import current_time, later
 from worker.outbox.exchange.settle import Finished, Moved, record_attempts
-from worker.outbox.predicates import Now
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE, content_sent, refuse_newer_content
 
 WORKER_DIED = "worker_died"
@@ -31,7 +30,7 @@ class Evidence:
     lost_code: str | None = None
 
 
-def record_late(connection: Connection, at: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+def record_late(connection: Connection, finished: Sequence[Finished]) -> dict[int, Moved]:
     """Record answers whose rows had been settled before. Returns the rows that moved because of them.
 
     An answer that was written after all (its commit had been reported as failed) is recognised and left alone.
@@ -40,7 +39,7 @@ def record_late(connection: Connection, at: Now, finished: Sequence[Finished]) -
     for late in finished:
         if not _is_news(connection, late):
             continue
-        record_attempts(connection, Event.LATE, at, [late])
+        record_attempts(connection, Event.LATE, [late])
         row = connection.execute(
             select(
                 Operation.state,
@@ -53,7 +52,7 @@ def record_late(connection: Connection, at: Now, finished: Sequence[Finished]) -
             .where(Operation.id == late.id)
             .with_for_update(key_share=True)
         ).one()
-        state = _apply(connection, at, row, late)
+        state = _apply(connection, row, late)
         if state is not None:
             moved[late.id] = Moved(state, row.revised)
     return moved
@@ -68,7 +67,7 @@ def _is_news(connection: Connection, late: Finished) -> bool:
     return bool(connection.scalar(select(rescued & ~recorded)))
 
 
-def _apply(connection: Connection, at: Now, row: Any, late: Finished) -> State | None:
+def _apply(connection: Connection, row: Any, late: Finished) -> State | None:
     """Move the row, which is locked, as the answer demands. Returns its new state; None: it stays where it is."""
     settlement = late.settlement
     argued = settlement.attempt_state
@@ -77,16 +76,16 @@ def _apply(connection: Connection, at: Now, row: Any, late: Finished) -> State |
     if argued is State.SUCCEEDED or (settlement.accepted and not in_doubt):
         lost_code = settlement.code if settlement.accepted else None
         evidence = Evidence(late.id, settlement.remote_id, settlement.answer, lost_code)
-        return mark_succeeded(connection, at, row, evidence, late.attempt)
+        return mark_succeeded(connection, row, evidence, late.attempt)
     # An earlier attempt may have been accepted meanwhile: then no later one's refusal lets it be sent again.
     if same_doubt and not row.accepted and argued in (State.RETRYABLE, State.FAILED):
-        return _mark_without_effect(connection, at, late, cancel=row.cancel_asked)
+        return _mark_without_effect(connection, late, cancel=row.cancel_asked)
     if same_doubt or settlement.accepted:
-        _renew_doubt(connection, at, late, same_doubt=same_doubt)
+        _renew_doubt(connection, late, same_doubt=same_doubt)
     return None
 
 
-def _renew_doubt(connection: Connection, at: Now, late: Finished, *, same_doubt: bool) -> None:
+def _renew_doubt(connection: Connection, late: Finished, *, same_doubt: bool) -> None:
     """The attempt ended only now, and in doubt too: the quiet time before a look-up counts from here.
 
     If it was accepted, so was the operation, whichever attempt the row is in doubt about.
@@ -94,13 +93,13 @@ def _renew_doubt(connection: Connection, at: Now, late: Finished, *, same_doubt:
     columns: dict[str, Any] = {}
     if same_doubt:
         delay = late.settlement.delay
-        columns |= {"doubt_since": at, "absent_since": None, "next_attempt_at": later(at, delay)}
+        columns |= {"doubt_since": current_time, "absent_since": None, "next_attempt_at": later(current_time, delay)}
     if late.settlement.accepted:
-        columns |= {"accepted": True, **moves.evidence(at)}
+        columns |= {"accepted": True, **moves.evidence()}
     connection.execute(update(Operation).where(Operation.id == late.id).values(columns))
 
 
-def mark_succeeded(connection: Connection, at: Now, row: Any, evidence: Evidence, attempt: int) -> State | None:
+def mark_succeeded(connection: Connection, row: Any, evidence: Evidence, attempt: int) -> State | None:
     """There is evidence that Vitec acted on this attempt. The row is locked; `row` has state, attempt and remote_id.
 
     In flight again: noted, and that attempt's settlement becomes a success. Succeeded already by another attempt: both
@@ -114,16 +113,16 @@ def mark_succeeded(connection: Connection, at: Now, row: Any, evidence: Evidence
     if row.state is State.IN_FLIGHT:
         # The settlement keeps this code, unless both have acted.
         note = {} if sent is None else {"error_code": code}
-        connection.execute(by_id.values(moves.evidence(at, evidence.remote_id) | note))
+        connection.execute(by_id.values(moves.evidence(evidence.remote_id) | note))
         return None
     if row.state is State.SUCCEEDED:
         connection.execute(by_id.values(_add_to_success(row, evidence, attempt)))
         return None
     answer = func.coalesce(type_coerce(evidence.answer, Json), Operation.answer)
-    success = moves.succeeded(at, evidence.remote_id, code=code, needs_person=code is not None)
+    success = moves.succeeded(evidence.remote_id, code=code, needs_person=code is not None)
     connection.execute(by_id.values(success | {"answer": answer}))
     if sent is not None:
-        refuse_newer_content(connection, at, evidence.id, sent)
+        refuse_newer_content(connection, evidence.id, sent)
     return State.SUCCEEDED
 
 
@@ -140,15 +139,15 @@ def _add_to_success(row: Any, evidence: Evidence, attempt: int) -> dict[str, Any
     return columns
 
 
-def _mark_without_effect(connection: Connection, at: Now, late: Finished, *, cancel: bool) -> State:
+def _mark_without_effect(connection: Connection, late: Finished, *, cancel: bool) -> State:
     """The attempt surely had no effect. A wish to cancel, which the doubt had put off, is honoured now."""
     settlement = late.settlement
     if settlement.state is not State.RETRYABLE:
-        columns = moves.failed(at, settlement.code, settlement.detail)
+        columns = moves.failed(settlement.code, settlement.detail)
     elif cancel:
-        columns = moves.cancelled(at)
+        columns = moves.cancelled()
     else:
-        columns = moves.retryable(later(at, settlement.delay), settlement.code, settlement.detail)
+        columns = moves.retryable(later(current_time, settlement.delay), settlement.code, settlement.detail)
     columns |= moves.attempt_ended(settlement.failures, settlement.remote_id, settlement.answer)
     connection.execute(update(Operation).where(Operation.id == late.id).values(columns))
     state: State = columns["state"]

@@ -26,11 +26,11 @@ from models import WAITING, Attempt, Event, Operation, State, UtcDateTime
 from worker.doubt import Conclusion, Doubt, Patience, conclude
 from worker.kind import LookUpResult, Presence
 from worker.outbox import moves
-from worker.outbox.database.sql import later, pick_unlocked, without_index
+from worker.outbox.database.sql import current_time, later, pick_unlocked, without_index
 from worker.outbox.exchange.late_answers import Evidence, mark_succeeded
 from worker.outbox.exchange.settle import Moved
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, look_up_due, look_ups_of_doubt, permission_expired, rivals_of
+from worker.outbox.predicates import look_up_due, look_ups_of_doubt, permission_expired, rivals_of
 from worker.outbox.revisions.superseded import content_sent
 from worker.outcome import Health, HoldWanted
 
@@ -72,15 +72,15 @@ class LookUpPolicy:
 
 
 def claim_look_ups(
-    connection: Connection, at: Now, turn: Turn, wanted: int, policy: LookUpPolicy, outlast: float
+    connection: Connection, turn: Turn, wanted: int, policy: LookUpPolicy, outlast: float
 ) -> tuple[ClaimedLookUp, ...]:
     """Begin up to `wanted` look-ups that are due in the lane, which is locked; none is under way for over `outlast` s."""
     begun = {
         # If this process dies, the look-up is simply made again after the gap.
-        "next_attempt_at": later(at, policy.gap),
+        "next_attempt_at": later(current_time, policy.gap),
         "look_ups": Operation.look_ups + 1,
-        "looked_up_at": at,
-        "look_up_until": later(at, outlast),
+        "looked_up_at": current_time,
+        "look_up_until": later(current_time, outlast),
     }
     rows = _begin(connection, turn, wanted, begun, look_up_due)
     if len(rows) < wanted:
@@ -134,15 +134,15 @@ def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -
 
 
 def settle_look_ups(
-    connection: Connection, at: Now, looked_up: Sequence[FinishedLookUp], policy: LookUpPolicy
+    connection: Connection, looked_up: Sequence[FinishedLookUp], policy: LookUpPolicy
 ) -> dict[int, Moved]:
     """Draw the conclusions from look-ups. One whose row has moved on in the meantime changes nothing."""
     moved: dict[int, Moved] = {}
     for look_up in looked_up:
-        row = _lock_row(connection, at, look_up, policy.gap)
+        row = _lock_row(connection, look_up, policy.gap)
         if not row.unchanged:
             _end(connection, look_up)
-            if _proves_success(connection, at, look_up, row):
+            if _proves_success(connection, look_up, row):
                 moved[look_up.id] = Moved(State.SUCCEEDED, row.revised)
             continue
         doubt = Doubt(
@@ -156,9 +156,9 @@ def settle_look_ups(
         conclusion = conclude(look_up.sighting, doubt, answered=look_up.answered, patience=policy.patience)
         if conclusion.state is State.RETRYABLE and row.cancel_asked:
             conclusion = replace(conclusion, state=State.CANCELLED)
-        values = {**_move(at, conclusion, policy.gap), "look_up_until": None}
+        values = {**_move(conclusion, policy.gap), "look_up_until": None}
         connection.execute(update(Operation).where(Operation.id == look_up.id).values(values))
-        connection.execute(insert(Attempt).values(_entry(at, look_up, conclusion)))
+        connection.execute(insert(Attempt).values(_entry(look_up, conclusion)))
         if conclusion.state is not row.state:
             moved[look_up.id] = Moved(conclusion.state, row.revised)
     return moved
@@ -170,7 +170,7 @@ def _end(connection: Connection, look_up: FinishedLookUp) -> None:
     connection.execute(update(Operation).where(Operation.id == look_up.id, is_latest).values(look_up_until=None))
 
 
-def _proves_success(connection: Connection, at: Now, look_up: FinishedLookUp, row: Any) -> bool:
+def _proves_success(connection: Connection, look_up: FinishedLookUp, row: Any) -> bool:
     """Whether a look-up whose row has moved on since made it succeed: that it is there is evidence all the same."""
     if look_up.sighting.presence is not Presence.PRESENT or row.state is State.SUCCEEDED:
         return False
@@ -183,15 +183,15 @@ def _proves_success(connection: Connection, at: Now, look_up: FinishedLookUp, ro
     if rivals.contested or rivals.claimed_by_another:
         return False
     conclusion = Conclusion(State.SUCCEEDED, look_up.sighting.why, look_up.sighting.remote_id)
-    connection.execute(insert(Attempt).values(_entry(at, look_up, conclusion)))
+    connection.execute(insert(Attempt).values(_entry(look_up, conclusion)))
     evidence = Evidence(look_up.id, look_up.sighting.remote_id)
-    return mark_succeeded(connection, at, row, evidence, look_up.attempt) is not None
+    return mark_succeeded(connection, row, evidence, look_up.attempt) is not None
 
 
-def _lock_row(connection: Connection, at: Now, look_up: FinishedLookUp, gap: float) -> Any:
+def _lock_row(connection: Connection, look_up: FinishedLookUp, gap: float) -> Any:
     """Lock the row and read the facts of its doubt. `unchanged`: it stands as it did when the look-up began."""
     # "At least the gap ago", less a second for the rounding of moments.
-    long_ago = and_(Operation.absent_since.is_not(None), Operation.absent_since <= later(at, 1.0 - gap))
+    long_ago = and_(Operation.absent_since.is_not(None), Operation.absent_since <= later(current_time, 1.0 - gap))
     has_permission = and_(Operation.send_again_until.is_not(None), Operation.state.in_(WAITING))
     unchanged = and_(
         Operation.attempt == look_up.attempt,
@@ -216,26 +216,24 @@ def _lock_row(connection: Connection, at: Now, look_up: FinishedLookUp, gap: flo
     ).one()
 
 
-def _move(at: Now, conclusion: Conclusion, gap: float) -> moves.Columns:
+def _move(conclusion: Conclusion, gap: float) -> moves.Columns:
     match conclusion.state:
         case State.SUCCEEDED:
-            return moves.succeeded(at, conclusion.remote_id)
+            return moves.succeeded(conclusion.remote_id)
         case State.CANCELLED:
-            return moves.cancelled(at)
+            return moves.cancelled()
         case State.RETRYABLE:
-            return moves.permitted(at, later(at, gap), conclusion.why)
+            return moves.permitted(later(current_time, gap), conclusion.why)
         case _:
-            return moves.still_in_doubt(
-                at, conclusion.why, absent=conclusion.absent, needs_person=conclusion.needs_person
-            )
+            return moves.still_in_doubt(conclusion.why, absent=conclusion.absent, needs_person=conclusion.needs_person)
 
 
-def _entry(at: Now, look_up: FinishedLookUp, conclusion: Conclusion) -> dict[str, Any]:
+def _entry(look_up: FinishedLookUp, conclusion: Conclusion) -> dict[str, Any]:
     return {
         "operation_id": look_up.id,
         "attempt": look_up.attempt,
         "event": Event.LOOKED_UP,
-        "at": at,
+        "at": current_time,
         "seconds": look_up.seconds,
         "http_status": look_up.http_status,
         "outcome": conclusion.state.value,

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
-from sqlalchemy import Float, Integer, bindparam, func, select, update
+from sqlalchemy import Float, Integer, and_, bindparam, func, select, update
 
 from models import Environment, Operation
 from worker.outbox.database.database import Database
-from worker.outbox.database.sql import cached_statement, later
+from worker.outbox.database.sql import cached_statement, current_time, later
 from worker.outbox.exchange.claim import FROM_START, ClaimCursor, after_cursor
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, in_named_lane, look_up_due, permission_expired, ready
+from worker.outbox.predicates import in_named_lane, look_up_due, permission_expired, ready
 
 HORIZON = 0.1
 """How far ahead slots are reserved, in seconds: long enough for a block, short enough to waste none."""
@@ -27,27 +27,27 @@ class Slots:
 
 def reserve_slots(db: Database, rate: float, wanted: int) -> Slots:
     """Reserve up to `wanted` slots due within the horizon, in a short transaction of its own. `rate` per second, > 0."""
-    at = db.clock.now()
     with db.write() as connection:
-        row = connection.execute(_lock(at)).one()
+        row = connection.execute(_LOCK).one()
         start = max(0.0, (row.next_slot_at - row.current_time).total_seconds())
         if start > HORIZON:
             return Slots((), start - HORIZON)
         count = min(wanted, 1 + floor((HORIZON - start) * rate + 1e-6))
-        connection.execute(_move_on(at, late=start == 0.0), {"seconds": count / rate})
+        connection.execute(_move_on(late=start == 0.0), {"seconds": count / rate})
     return Slots(tuple(start + n / rate for n in range(count)), max(0.0, start + count / rate - HORIZON))
 
 
-@cached_statement
-def _lock(at: Now) -> Any:
-    slot = select(Environment.next_slot_at, at.label("current_time"))
-    return slot.where(Environment.id == 1).with_for_update(key_share=True)
+_LOCK = (
+    select(Environment.next_slot_at, current_time.label("current_time"))
+    .where(Environment.id == 1)
+    .with_for_update(key_share=True)
+)
 
 
 @cached_statement
-def _move_on(at: Now, *, late: bool) -> Any:
+def _move_on(*, late: bool) -> Any:
     """Let the next slot be so many seconds further on; slots that no turn took in time are lost."""
-    start = at if late else Environment.next_slot_at
+    start = current_time if late else Environment.next_slot_at
     next_slot_at = later(start, bindparam("seconds", type_=Float))
     return update(Environment).where(Environment.id == 1).values(next_slot_at=next_slot_at)
 
@@ -63,17 +63,17 @@ def count_ready(db: Database, turn: Turn, at_most: int, cursor: ClaimCursor = FR
         for start in (cursor, FROM_START) if cursor.id else (cursor,):
             if count < at_most:
                 values = {**turn.parameters, **start.parameters, "at_most": at_most}
-                count = int(connection.scalar(_count(), values) or 0)
+                count = int(connection.scalar(_COUNT, values) or 0)
     return count
 
 
-@cached_statement
-def _count() -> Any:
-    # Each way to be ready has a partial index of its own.
-    conditions = ((ready, after_cursor), (look_up_due,), (permission_expired,))
-    limit = bindparam("at_most", type_=Integer)
-    operations = (select(Operation.id).where(in_named_lane, *condition).limit(limit) for condition in conditions)
-    sends, look_ups, renewals = (
-        select(func.count()).select_from(ids.subquery()).scalar_subquery() for ids in operations
+# Each way to be ready has a partial index of its own.
+_sends, _look_ups, _renewals = (
+    select(func.count())
+    .select_from(
+        select(Operation.id).where(in_named_lane, condition).limit(bindparam("at_most", type_=Integer)).subquery()
     )
-    return select(sends + look_ups + renewals)
+    .scalar_subquery()
+    for condition in (and_(ready, after_cursor), look_up_due, permission_expired)
+)
+_COUNT = select(_sends + _look_ups + _renewals)

@@ -15,7 +15,7 @@ from worker.outbox.exchange.late_answers import WORKER_DIED
 from worker.outbox.exchange.settle import Finished, settle, succeeded_ids
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import Now, abandoned, in_flight, in_named_lane, lane_is_free
+from worker.outbox.predicates import abandoned, in_flight, in_named_lane, lane_is_free
 from worker.outbox.revisions.apply import apply_revisions
 
 DeadWorkerPolicy = Callable[[str, int, int], Settlement]
@@ -45,12 +45,11 @@ def rescue_lanes(db: Database, policy: DeadWorkerPolicy, by: str) -> int:
 
 
 def _rescue_lane(db: Database, customer_id: str, kind: str, policy: DeadWorkerPolicy, by: str) -> int:
-    at = db.clock.now()
     own = (Lane.customer_id == customer_id, Lane.kind == kind)
     with db.write() as connection:
         if connection.scalar(select(Lane.token).where(*own, lane_is_free).with_for_update(key_share=True)) is None:
             return 0
-        count = _settle_in_flight(connection, at, customer_id, kind, policy, by)
+        count = _settle_in_flight(connection, customer_id, kind, policy, by)
         turns.give_back_lane(connection, customer_id, kind, raised=1)
         return count
 
@@ -59,19 +58,16 @@ def settle_leftovers(db: Database, turn: Turn, policy: DeadWorkerPolicy, by: str
     """At the start of a turn every row in flight is a leftover, whichever token claimed it. Returns how many."""
     if not turn.leftovers:
         return 0
-    at = db.clock.now()
     with db.write() as connection:
         if not turns.lock_lane(connection, turn):
             return 0
-        return _settle_in_flight(connection, at, turn.customer_id, turn.kind, policy, by)
+        return _settle_in_flight(connection, turn.customer_id, turn.kind, policy, by)
 
 
-def _settle_in_flight(
-    connection: Connection, at: Now, customer_id: str, kind: str, policy: DeadWorkerPolicy, by: str
-) -> int:
+def _settle_in_flight(connection: Connection, customer_id: str, kind: str, policy: DeadWorkerPolicy, by: str) -> int:
     rows = connection.execute(_IN_FLIGHT, {"lane_customer": customer_id, "lane_kind": kind}).all()
     died = [Finished(row.id, row.attempt, policy(kind, row.failures, row.max_failures), by) for row in rows]
-    moved = settle(connection, at, died)
+    moved = settle(connection, died)
     # Evidence of success may have come while they were in flight. The children's lanes are woken by housekeeping.
     dependencies.release_children(connection, succeeded_ids(moved))
     revised = [id_ for id_, row in moved.items() if row.revised and row.state is not State.IN_DOUBT]

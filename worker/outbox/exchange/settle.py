@@ -33,12 +33,13 @@ from worker.outbox.database.sql import (
     as_json,
     as_json_parameter,
     cached_statement,
+    current_time,
     json_table,
     later,
     to_json_text,
     with_ids,
 )
-from worker.outbox.predicates import Now, claimed
+from worker.outbox.predicates import claimed
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE
 
 
@@ -114,7 +115,7 @@ def _as_row(finished: Finished) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value is not None}
 
 
-def settle(connection: Connection, at: Now, finished: Sequence[Finished]) -> dict[int, Moved]:
+def settle(connection: Connection, finished: Sequence[Finished]) -> dict[int, Moved]:
     """Move the rows that are still in flight with this very attempt; returns those that moved, by id.
 
     A row that did not move was settled before: by this turn, in a commit that was reported as failed, or as in doubt by
@@ -125,12 +126,12 @@ def settle(connection: Connection, at: Now, finished: Sequence[Finished]) -> dic
     dialect = connection.dialect.name
     document = as_json_parameter(map(_as_row, finished))
     ids = as_ids_parameter(attempt.id for attempt in finished)
-    rows = connection.execute(_move(dialect, at), {**document, **ids}).all()
+    rows = connection.execute(_move(dialect), {**document, **ids}).all()
     by_id = {row.id: Moved(row.state, row.revision is not None) for row in rows}
     if by_id:
         if len(by_id) < len(finished):
             document = as_json_parameter(_as_row(attempt) for attempt in finished if attempt.id in by_id)
-        connection.execute(_record(dialect, Event.SENT, at), document)
+        connection.execute(_record(dialect, Event.SENT), document)
     return by_id
 
 
@@ -144,58 +145,60 @@ def _settled(dialect: str) -> FromClause:
     return json_table(dialect, "settled", _COLUMNS)
 
 
+# The columns of the settled rows by their names, which are the same in either database's form of the table.
+_state, _code, _detail, _accepted, _needs_person, _delay, _failures, _remote_id, _answer = (
+    literal_column(f"settled.{name}", _COLUMNS[name])
+    for name in ["state", "code", "detail", "accepted", "needs_person", "delay", "failures", "remote_id", "answer"]
+)
+_acted_before = Operation.acted_at.is_not(None)
+_acted_twice = _state == _word(State.SUCCEEDED)
+_superseded = func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE
+_oddity = case((_acted_twice, _word("acted_twice")), (_superseded, _word(SENT_BEFORE_CHANGE)))
+_target = case(
+    # Evidence that came while this attempt was in flight outweighs whatever it brings.
+    (_acted_before, _word(State.SUCCEEDED)),
+    (and_(_state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),
+    else_=_state,
+)
+_due = later(current_time, _delay)
+_ENDS = (
+    moves.succeeded(
+        code=case((_acted_before, _oddity)), needs_person=and_(_acted_before, or_(_acted_twice, _superseded))
+    ),
+    moves.retryable(_due, _code, _detail),
+    moves.in_doubt(_due, _code, _detail, accepted=_accepted, needs_person=_needs_person),
+    moves.failed(_code, _detail),
+    moves.cancelled(),
+)
+_MOVE = (
+    update(Operation)
+    .values(moves.by_target(_target, _ENDS) | moves.attempt_ended(_failures, _remote_id, as_json(_answer)))
+    # The revision itself: `revision IS NOT NULL` SQLite takes to be true of what RETURNING gives, whatever it is.
+    .returning(Operation.id, Operation.state, Operation.revision)
+    .execution_options(synchronize_session=False)
+)
+
+
 @cached_statement
-def _move(dialect: str, at: Now) -> Any:
+def _move(dialect: str) -> Any:
     settled = _settled(dialect).c
-    acted_before = Operation.acted_at.is_not(None)
-    target = case(
-        # Evidence that came while this attempt was in flight outweighs whatever it brings.
-        (acted_before, _word(State.SUCCEEDED)),
-        (and_(settled.state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),
-        else_=settled.state,
-    )
-    acted_twice = settled.state == _word(State.SUCCEEDED)
-    superseded = func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE
-    odd = case((acted_twice, _word("acted_twice")), (superseded, _word(SENT_BEFORE_CHANGE)))
-    due = later(at, settled.delay)
-    ends = (
-        moves.succeeded(
-            at,
-            code=case((acted_before, odd)),
-            needs_person=and_(acted_before, or_(acted_twice, superseded)),
-        ),
-        moves.retryable(due, settled.code, settled.detail),
-        moves.in_doubt(
-            at, due, settled.code, settled.detail, accepted=settled.accepted, needs_person=settled.needs_person
-        ),
-        moves.failed(at, settled.code, settled.detail),
-        moves.cancelled(at),
-    )
-    brought = moves.attempt_ended(settled.failures, settled.remote_id, as_json(settled.answer))
-    return (
-        update(Operation)
-        .where(
-            with_ids(dialect, Operation.id),
-            Operation.id == settled.id,
-            Operation.attempt == settled.attempt,
-            claimed,
-        )
-        .values(moves.by_target(target, ends) | brought)
-        # The revision itself: `revision IS NOT NULL` SQLite takes to be true of what RETURNING gives, whatever it is.
-        .returning(Operation.id, Operation.state, Operation.revision)
-        .execution_options(synchronize_session=False)
+    return _MOVE.where(
+        with_ids(dialect, Operation.id),
+        Operation.id == settled.id,
+        Operation.attempt == settled.attempt,
+        claimed,
     )
 
 
 @cached_statement
-def _record(dialect: str, event: Event, at: Now) -> Any:
+def _record(dialect: str, event: Event) -> Any:
     table = _settled(dialect)
     settled = table.c
     entry = {
         "operation_id": settled.id,
         "attempt": settled.attempt,
         "event": _word(event),
-        "at": at,
+        "at": current_time,
         "seconds": settled.seconds,
         "tries": settled.tries,
         "written": settled.written,
@@ -210,6 +213,6 @@ def _record(dialect: str, event: Event, at: Now) -> Any:
     return insert(Attempt).from_select(list(entry), select(*entry.values()).select_from(table), include_defaults=False)
 
 
-def record_attempts(connection: Connection, event: Event, at: Now, finished: Iterable[Finished]) -> None:
+def record_attempts(connection: Connection, event: Event, finished: Iterable[Finished]) -> None:
     """Add history entries without moving anything."""
-    connection.execute(_record(connection.dialect.name, event, at), as_json_parameter(map(_as_row, finished)))
+    connection.execute(_record(connection.dialect.name, event), as_json_parameter(map(_as_row, finished)))

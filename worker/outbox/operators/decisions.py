@@ -13,8 +13,9 @@ from sqlalchemy import Connection, case, insert, select, update
 
 from models import Attempt, Event, Operation, State
 from worker.outbox import moves
+from worker.outbox.database.sql import current_time
 from worker.outbox.lanes.dependencies import parent_is_done
-from worker.outbox.predicates import Now, named_once
+from worker.outbox.predicates import named_once
 from worker.outbox.views.status import OperationStatus, read_status
 
 
@@ -61,12 +62,12 @@ class Decision:
     for_ever: bool = False
 
 
-def lock_operations(connection: Connection, at: Now, ids: Iterable[int]) -> list[OperationStatus]:
+def lock_operations(connection: Connection, ids: Iterable[int]) -> list[OperationStatus]:
     """Lock the operations in the order of their ids, and tell how each stands; unknown ids are left out."""
     wanted = Operation.id.in_(sorted(set(ids)))
     connection.execute(select(Operation.id).where(wanted).order_by(Operation.id).with_for_update(key_share=True)).all()
     # What depends on a row must be read after its lock has been waited for.
-    return read_status(connection, at, ids)
+    return read_status(connection, current_time, ids)
 
 
 def owner_of(connection: Connection, standing: OperationStatus, remote_id: str) -> int | None:
@@ -83,22 +84,20 @@ def owner_of(connection: Connection, standing: OperationStatus, remote_id: str) 
     )
 
 
-def write_decisions(
-    connection: Connection, at: Now, decided: Sequence[tuple[OperationStatus, Decision]]
-) -> frozenset[int]:
+def write_decisions(connection: Connection, decided: Sequence[tuple[OperationStatus, Decision]]) -> frozenset[int]:
     """Write the decisions. Returns the ids that moved: a row that stands otherwise by now is left alone, unrecorded."""
-    moved = frozenset(one.id for one, decision in decided if _move(connection, at, one, decision))
+    moved = frozenset(one.id for one, decision in decided if _move(connection, one, decision))
     entries = [_entry(one, decision) for one, decision in decided if one.id in moved]
     if entries:
-        connection.execute(insert(Attempt).values(at=at), entries)
+        connection.execute(insert(Attempt).values(at=current_time), entries)
     return moved
 
 
-def _move(connection: Connection, at: Now, one: OperationStatus, decision: Decision) -> bool:
+def _move(connection: Connection, one: OperationStatus, decision: Decision) -> bool:
     done = connection.execute(
         update(Operation)
         .where(Operation.id == one.id, Operation.state == one.state, Operation.attempt == one.attempt)
-        .values(_columns(at, one, decision))
+        .values(_columns(one, decision))
         .execution_options(synchronize_session=False)
     )
     return done.rowcount == 1
@@ -118,32 +117,32 @@ def _entry(one: OperationStatus, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _columns(at: Now, one: OperationStatus, decision: Decision) -> dict[str, Any]:
+def _columns(one: OperationStatus, decision: Decision) -> dict[str, Any]:
     """Give exactly the columns that the decision changes."""
     match decision.verb:
         case Verb.REQUEUED | Verb.SEND_AGAIN:
-            return _sent_again(at, decision)
+            return _sent_again(decision)
         case Verb.CANCELLED | Verb.GIVEN_UP:
-            return moves.called_off(at)
+            return moves.called_off()
         case Verb.CANCEL_ASKED:
             # New content that waits for the verdict would bring the cancelled operation back.
             return {"cancel_asked": True, "revision": None}
         case Verb.DELIVERED:
-            return _delivered(at, one, decision)
+            return _delivered(one, decision)
         case Verb.SEEN:
             given = {} if decision.remote_id is None else {"remote_id": decision.remote_id}
             return {"needs_person": False, "error_code": None, "error_detail": None, "reported_at": None, **given}
 
 
-def _sent_again(at: Now, decision: Decision) -> dict[str, Any]:
-    soonest = case((Operation.send_after > at, Operation.send_after), else_=at)
+def _sent_again(decision: Decision) -> dict[str, Any]:
+    soonest = case((Operation.send_after > current_time, Operation.send_after), else_=current_time)
     expiry = {"expires_at": decision.until} if decision.for_ever or decision.until is not None else {}
     move = moves.requeued if decision.verb is Verb.REQUEUED else moves.sent_again
     parent_done = parent_is_done(Operation.feed, Operation.after_kind, Operation.after_source_id)
     return move(soonest, parent_done) | expiry
 
 
-def _delivered(at: Now, one: OperationStatus, decision: Decision) -> dict[str, Any]:
+def _delivered(one: OperationStatus, decision: Decision) -> dict[str, Any]:
     # Evidence is for the operation: an attempt in flight goes on, and counts as a success whatever it brings.
     move = moves.evidence if one.state is State.IN_FLIGHT else moves.succeeded
-    return move(at, decision.remote_id)
+    return move(decision.remote_id)

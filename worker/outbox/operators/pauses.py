@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, tru
 
 from models import Environment, Hold, HoldReason, Lane, Scope
 from worker.outbox.database.database import Database
-from worker.outbox.database.sql import insert_if_new
-from worker.outbox.predicates import Now, hold_is_active
+from worker.outbox.database.sql import current_time, insert_if_new
+from worker.outbox.predicates import hold_is_active
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,9 @@ class HoldScope:
 
 def pause(db: Database, spans: Sequence[HoldScope], *, by: str, note: str | None) -> list[HoldScope]:
     """Hold the spans until somebody resumes them. Returns those that were not paused before; requests in flight end."""
-    at = db.clock.now()
     with db.write() as connection:
         _lock(connection)
-        return [span for span in spans if _pause(connection, at, span, by, note)]
+        return [span for span in spans if _pause(connection, span, by, note)]
 
 
 def resume(db: Database, spans: Sequence[HoldScope], reason: HoldReason = HoldReason.PAUSED) -> list[HoldScope]:
@@ -34,14 +33,13 @@ def resume(db: Database, spans: Sequence[HoldScope], reason: HoldReason = HoldRe
 
     A pause is gone. Any other reason comes to its time now: one operation goes first, and its answer decides.
     """
-    at = db.clock.now()
     mine = and_(Hold.reason == reason, or_(*map(_is, spans)), hold_is_active)
     with db.write() as connection:
         _lock(connection)
         if reason is HoldReason.PAUSED:
             ended = connection.execute(delete(Hold).where(mine).returning(*_PARTS))
         else:
-            ended = connection.execute(update(Hold).where(mine).values(until=at).returning(*_PARTS))
+            ended = connection.execute(update(Hold).where(mine).values(until=current_time).returning(*_PARTS))
         return [HoldScope(*row) for row in ended]
 
 
@@ -78,7 +76,7 @@ def _contains(span: HoldScope) -> ColumnElement[bool]:
             return and_(Lane.customer_id == span.customer_id, Lane.kind == span.kind)
 
 
-def _pause(connection: Connection, at: Now, span: HoldScope, by: str, note: str | None) -> bool:
+def _pause(connection: Connection, span: HoldScope, by: str, note: str | None) -> bool:
     parts = {
         "scope": span.scope,
         "customer_id": span.customer_id,
@@ -86,6 +84,6 @@ def _pause(connection: Connection, at: Now, span: HoldScope, by: str, note: str 
         "kind": span.kind,
     }
     paused = insert_if_new(connection.dialect.name, Hold).values(
-        **parts, reason=HoldReason.PAUSED, since=at, until=None, by=by, note=note
+        **parts, reason=HoldReason.PAUSED, since=current_time, until=None, by=by, note=note
     )
     return connection.execute(paused.returning(Hold.id)).first() is not None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from models import Attempt, Event, Operation, RejectedRow
-from worker.outbox.predicates import Now
+from worker.outbox.database.sql import current_time
 from worker.outbox.revisions.content import THE_CRM
 from worker.outbox.revisions.judge import ALREADY_SENT
 
@@ -37,7 +37,7 @@ def content_sent(connection: Connection, id_: int, attempt: int) -> SentContent 
     return None if replaced is None or replaced["payload_hash"] == stands else SentContent(**replaced)
 
 
-def refuse_newer_content(connection: Connection, at: Now, id_: int, sent: SentContent) -> None:
+def refuse_newer_content(connection: Connection, id_: int, sent: SentContent) -> None:
     """The new content came too late: the row is known by what was sent again, and the CRM is told.
 
     So look-ups of others, and exports of either content, are answered as if the change had never taken effect. The
@@ -57,8 +57,8 @@ def refuse_newer_content(connection: Connection, at: Now, id_: int, sent: SentCo
     row = connection.execute(select(*told).where(Operation.id == id_)).one()
     if row.feed_file_id is None or row.line is None:
         entry = {"attempt": row.attempt, "outcome": row.state.value, "code": ALREADY_SENT[0], "by": THE_CRM}
-        connection.execute(insert(Attempt).values(operation_id=id_, event=Event.DECIDED, at=at, **entry))
+        connection.execute(insert(Attempt).values(operation_id=id_, event=Event.DECIDED, at=current_time, **entry))
         return
     named = {name: getattr(row, name) for name in ("feed_file_id", "line", "kind", "customer_id", "source_id")}
     words = dict(zip(("code", "reason", "remedy"), ALREADY_SENT, strict=True))
-    connection.execute(insert(RejectedRow).values(**named, **words, created_at=at))
+    connection.execute(insert(RejectedRow).values(**named, **words, created_at=current_time))

@@ -9,8 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from models import Attempt, Event, Operation, State
 from worker.outbox import moves
 from worker.outbox.database.database import Database
-from worker.outbox.database.sql import current_time_once, pick_unlocked, without_index
-from worker.outbox.predicates import Now, awaiting_parent, is_parent, waiting
+from worker.outbox.database.sql import current_time, current_time_once, pick_unlocked, without_index
+from worker.outbox.predicates import awaiting_parent, is_parent, waiting
 
 BATCH = 500
 """Rows per transaction, so that no lock lasts."""
@@ -27,10 +27,9 @@ class _Ending:
 
 def expire_overdue(db: Database) -> int:
     """End waiting operations whose time has run out. Returns how many."""
-    at = db.clock.now()
     # In the index's own order, since any other lets the database walk the whole table for the first few that match.
     run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= current_time_once)
-    return _end_all(db, at, _Ending(run_out, (Operation.expires_at,), moves.expired(at)))
+    return _end_all(db, _Ending(run_out, (Operation.expires_at,), moves.expired()))
 
 
 def fail_orphans(db: Database) -> int:
@@ -41,21 +40,20 @@ def fail_orphans(db: Database) -> int:
     state = select(parent.state).where(same).correlate(Operation).scalar_subquery()
     ended = and_(awaiting_parent, state.in_([State.FAILED, State.CANCELLED, State.EXPIRED]))
     order = (Operation.feed, Operation.after_kind, Operation.after_source_id)
-    at = db.clock.now()
-    return _end_all(db, at, _Ending(ended, order, moves.orphaned(at)))
+    return _end_all(db, _Ending(ended, order, moves.orphaned()))
 
 
-def _end_all(db: Database, at: Now, ending: _Ending) -> int:
+def _end_all(db: Database, ending: _Ending) -> int:
     total = 0
     while True:
         with db.write() as connection:
-            count = _end_some(connection, at, ending)
+            count = _end_some(connection, ending)
         total += count
         if count < BATCH:
             return total
 
 
-def _end_some(connection: Connection, at: Now, ending: _Ending) -> int:
+def _end_some(connection: Connection, ending: _Ending) -> int:
     chosen = select(Operation.id).where(waiting, ending.condition).order_by(*ending.order).limit(BATCH)
     ended = (
         connection.execute(
@@ -69,16 +67,16 @@ def _end_some(connection: Connection, at: Now, ending: _Ending) -> int:
         .all()
     )
     if ended:
-        connection.execute(_entries(at, ended, ending))
+        connection.execute(_entries(ended, ending))
     return len(ended)
 
 
-def _entries(at: Now, ids: Any, ending: _Ending) -> Any:
+def _entries(ids: Any, ending: _Ending) -> Any:
     picked = {
         "operation_id": Operation.id,
         "attempt": Operation.attempt,
         "event": literal_column(f"'{Event.CLOSED.value}'"),
-        "at": at,
+        "at": current_time,
         "outcome": literal(ending.columns["state"].value),
         "code": literal(ending.columns["error_code"]),
     }

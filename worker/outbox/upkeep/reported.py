@@ -1,15 +1,21 @@
 """Marks operations and rejected rows as reported: the CRM has been told of their present state."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, cast, update
+from sqlalchemy import BigInteger, Integer, Text, cast, update
 
 from models import Operation, RejectedRow, State
 from worker.outbox.database.database import Database
-from worker.outbox.database.sql import as_ids_parameter, as_json_parameter, cached_statement, json_table, with_ids
+from worker.outbox.database.sql import (
+    as_ids_parameter,
+    as_json_parameter,
+    cached_statement,
+    current_time,
+    json_table,
+    with_ids,
+)
 
 BATCH = 1_000
 """Rows marked in one transaction."""
@@ -31,12 +37,12 @@ def mark_operations_reported(db: Database, reported: Iterable[ReportedState]) ->
         states = ({"id": row.id, "attempt": row.attempt, "state": row.state.value} for row in batch)
         values = {**as_json_parameter(states), **as_ids_parameter(row.id for row in batch)}
         with db.write() as connection:
-            marked += connection.execute(_mark(connection.dialect.name, db.clock.now()), values).rowcount
+            marked += connection.execute(_mark(connection.dialect.name), values).rowcount
     return marked
 
 
 @cached_statement
-def _mark(dialect: str, at: ColumnElement[datetime]) -> Any:
+def _mark(dialect: str) -> Any:
     """Mark those of the document that still stand as they were reported."""
     reported = json_table(dialect, "reported", {"id": BigInteger(), "attempt": Integer(), "state": Text()}).c
     return (
@@ -48,7 +54,7 @@ def _mark(dialect: str, at: ColumnElement[datetime]) -> Any:
             cast(Operation.state, Text) == reported.state,
             Operation.reported_at.is_(None),
         )
-        .values(reported_at=at)
+        .values(reported_at=current_time)
         .execution_options(synchronize_session=False)
     )
 
