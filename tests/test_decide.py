@@ -1,4 +1,4 @@
-"""What becomes of a row: every outcome under every declaration, and every leaf of the error tree."""
+"""Settlements of a row: every outcome under every declaration, and every leaf of the error tree."""
 
 import itertools
 from collections.abc import Iterator
@@ -152,7 +152,7 @@ JUDGED: dict[VitecError, Outcome] = {
 }
 
 
-@pytest.mark.parametrize(("error", "outcome"), JUDGED.items(), ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize(("error", "outcome"), JUDGED.items(), ids=lambda case: type(case).__name__)
 def test_every_error_is_judged_by_whether_vitec_may_have_acted(error: VitecError, outcome: Outcome) -> None:
     assert outcome_of(error) == outcome
 
@@ -193,15 +193,15 @@ def test_a_kind_sets_backoff_and_the_office_its_doubt() -> None:
 
 def test_without_rules_a_possible_effect_waits_for_a_person() -> None:
     for written in (True, False):
-        done = fallback_settlement(Succeeded("R1", {"a": 1}), "RuntimeError", written=written, last=True)
-        assert done.state is State.IN_DOUBT
-        assert done.attempt_state is State.IN_DOUBT
-        assert done.needs_person is True
-        assert done.accepted is True
-        assert done.remote_id == "R1"
-        assert done.answer == {"a": 1}
-        assert done.health is Health.WELL
-        assert (done.code, done.detail) == ("unforeseen", "RuntimeError")
+        accepted_success = fallback_settlement(Succeeded("R1", {"a": 1}), "RuntimeError", written=written, last=True)
+        assert accepted_success.state is State.IN_DOUBT
+        assert accepted_success.attempt_state is State.IN_DOUBT
+        assert accepted_success.needs_person is True
+        assert accepted_success.accepted is True
+        assert accepted_success.remote_id == "R1"
+        assert accepted_success.answer == {"a": 1}
+        assert accepted_success.health is Health.WELL
+        assert (accepted_success.code, accepted_success.detail) == ("unforeseen", "RuntimeError")
         doubt = fallback_settlement(
             InDoubt("x", accepted=True, hold=HOLD, health=Health.ILL), "E", written=written, last=True
         )

@@ -1,4 +1,4 @@
-"""What a look-up's answer means, as a table."""
+"""The meaning of a look-up's answer, as a table."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a person may decide: every wish against every state, and what is written of it, on both databases."""
+"""Decisions of a person: every wish against every state, and the history of it, on both databases."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def db(database_url: str, clock: FixedClock) -> Iterator[Database]:
-    """An outbox whose clock stands still."""
+    """An outbox with a fixed clock."""
     engine = clock.rule(connect(database_url))
     yield Database(engine)
     engine.dispose()
@@ -99,7 +99,7 @@ def test_each_decision_in_each_state_is_carried_out_or_refused(db: Database, wis
         assert why(report)
         assert row(db, id_) == before
     else:
-        assert [(one.id, one.was, one.state) for one in report.carried_out] == [(id_, state, expected)]
+        assert [(decided.id, decided.was, decided.state) for decided in report.carried_out] == [(id_, state, expected)]
         assert row(db, id_).state is expected
 
 
@@ -268,8 +268,8 @@ def test_rows_decided_in_batches_are_judged_one_by_one(db: Database, monkeypatch
     monkeypatch.setattr(reconciling, "BATCH", 2)
     ids = [made(db, state) for state in (State.FAILED, State.PENDING, State.CANCELLED, State.SUCCEEDED, State.FAILED)]
     report = reconciling.carry_out(db, ids, Requeue(), ANNA)
-    assert [one.id for one in report.carried_out] == [ids[0], ids[2], ids[4]]
-    assert [one.id for one in report.refused] == [ids[1], ids[3]]
+    assert [decided.id for decided in report.carried_out] == [ids[0], ids[2], ids[4]]
+    assert [decided.id for decided in report.refused] == [ids[1], ids[3]]
 
 
 def test_every_decision_is_named_for_every_state() -> None:

@@ -1,4 +1,4 @@
-"""What the database itself refuses, whoever writes: every CHECK, unique key and foreign key, on both databases."""
+"""Rows that the database itself refuses: every CHECK, unique key and foreign key, on both databases."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_a_turn_over_its_share_gives_way_as_requests_end(db: Database) -> None:
     sent = claim(db, first).claimed
     second = begin(db)
     assert [len(sent), len(claim(db, second).claimed)] == [5, 0]
-    finished = [done(one, RETRY) for one in sent[:3]]
+    finished = [done(operation, RETRY) for operation in sent[:3]]
     assert len(exchange(db, first, finished, 9, TERMS).claimed) == 1
     assert len(claim(db, second).claimed) == 2
 

@@ -23,8 +23,8 @@ def test_a_claim_goes_on_from_the_last_cursor(db: Database) -> None:
     assert (first.cursor.due, first.cursor.id) == (MOMENT - timedelta(minutes=9), ids[0])
     earlier = make(db, next_attempt_at=MOMENT - timedelta(minutes=30))
     second = exchange(db, turn, [], 1, TERMS, cursor=first.cursor)
-    assert [one.id for one in second.claimed] == [ids[1]]
-    assert [one.id for one in claim(db, turn, want=1).claimed] == [earlier]
+    assert [operation.id for operation in second.claimed] == [ids[1]]
+    assert [operation.id for operation in claim(db, turn, want=1).claimed] == [earlier]
 
 
 def test_a_claim_at_the_end_starts_over(db: Database) -> None:
@@ -34,7 +34,7 @@ def test_a_claim_at_the_end_starts_over(db: Database) -> None:
     earlier = make(db, next_attempt_at=MOMENT - timedelta(minutes=30))
     latest = make(db, next_attempt_at=MOMENT)
     second = exchange(db, turn, [], 4, TERMS, cursor=first.cursor)
-    assert [one.id for one in first.claimed + second.claimed] == [last, latest, earlier]
+    assert [operation.id for operation in first.claimed + second.claimed] == [last, latest, earlier]
     assert (second.cursor.due, second.cursor.id) == (FROM_START.due, FROM_START.id)
 
 
@@ -49,7 +49,7 @@ def test_rows_in_flight_are_counted_from_their_oldest_on(db: Database, clock: Fi
     second = exchange(db, turn, [], 2, TERMS, cursor=first.cursor)
     assert second.cursor.since == MOMENT
     clock.advance(5)
-    settled = [done(one, RETRY) for one in first.claimed]
+    settled = [done(operation, RETRY) for operation in first.claimed]
     third = exchange(db, turn, settled, 9, TERMS, cursor=second.cursor)
     assert third.cursor.since == MOMENT + timedelta(seconds=5)
     assert len(third.claimed) == 3

@@ -37,7 +37,7 @@ def test_a_claim_puts_the_oldest_due_in_flight(db: Database) -> None:
     make(db, next_attempt_at=MOMENT + timedelta(seconds=1))
     turn = begin(db)
     result = claim(db, turn)
-    assert [one.id for one in result.claimed] == [sooner, later]
+    assert [operation.id for operation in result.claimed] == [sooner, later]
     row = read(db, sooner)
     assert row.state is State.IN_FLIGHT
     assert row.attempt == 1
@@ -62,7 +62,7 @@ def test_an_expired_operation_is_not_claimed(db: Database, clock: FixedClock) ->
     on_time = make(db, expires_at=MOMENT + timedelta(seconds=60))
     turn = begin(db)
     clock.advance(10)
-    assert [one.id for one in claim(db, turn).claimed] == [on_time]
+    assert [operation.id for operation in claim(db, turn).claimed] == [on_time]
     assert read(db, late).state is State.PENDING
 
 
@@ -72,12 +72,12 @@ def test_a_child_waits_for_its_parents_success(db: Database) -> None:
     unknown = make(db, after_kind="order_token", after_source_id="nobody")
     orphan_free = make(db)
     turn = begin(db)
-    assert [one.id for one in claim(db, turn).claimed] == [orphan_free]
+    assert [operation.id for operation in claim(db, turn).claimed] == [orphan_free]
     parents_turn = begin(db, "order_token")
     (claimed,) = claim(db, parents_turn).claimed
     assert claimed.id == parent
     settle(db, parents_turn, [done(claimed, SUCCESS)])
-    assert [one.id for one in claim(db, turn).claimed] == [child]
+    assert [operation.id for operation in claim(db, turn).claimed] == [child]
     assert read(db, unknown).state is State.PENDING
 
 
@@ -150,12 +150,12 @@ def test_attempts_are_settled_together_each_by_its_outcome(db: Database) -> None
     for _ in range(4):
         make(db)
     turn = begin(db)
-    one, two, three, four = claim(db, turn).claimed
-    settled = [done(one, SUCCESS), done(two, RETRY), done(three, DOUBT), done(four, REFUSAL)]
+    first, second, third, fourth = claim(db, turn).claimed
+    settled = [done(first, SUCCESS), done(second, RETRY), done(third, DOUBT), done(fourth, REFUSAL)]
     result = exchange(db, turn, settled, 0, TERMS)
-    states = [result.moved[claimed.id].state for claimed in (one, two, three, four)]
+    states = [result.moved[claimed.id].state for claimed in (first, second, third, fourth)]
     assert states == [State.SUCCEEDED, State.RETRYABLE, State.IN_DOUBT, State.FAILED]
-    assert read(db, four.id).error_detail == "Nej"
+    assert read(db, fourth.id).error_detail == "Nej"
 
 
 def test_a_settlement_written_twice_changes_nothing(db: Database) -> None:
@@ -186,9 +186,9 @@ def test_a_lost_lane_is_settled_but_not_claimed_from(db: Database, clock: FixedC
     turn = begin(db)
     (claimed,) = claim(db, turn, want=1).claimed
     clock.advance(46)
-    other = turns.take_turn(db, "comeback", lease=45, worker="there:2")
-    assert other is not None
-    assert other.token == turn.token + 1
+    successor = turns.take_turn(db, "comeback", lease=45, worker="there:2")
+    assert successor is not None
+    assert successor.token == turn.token + 1
     result = exchange(db, turn, [done(claimed, SUCCESS)], 5, TERMS)
     assert (result.owns_lane, result.claimed) == (False, ())
     assert read(db, claimed.id).state is State.SUCCEEDED
@@ -266,7 +266,7 @@ def test_an_empty_lane_is_released_in_the_same_transaction(db: Database) -> None
     assert row.lease_until is None
     assert row.worker is None
     assert row.due_at == MOMENT + timedelta(minutes=5)
-    # Whoever does not know whether that was committed may do it all again.
+    # A turn that does not know whether that was committed may do it all again.
     again = leave(db, turn, done(claimed, SUCCESS))
     assert (again.owns_lane, again.released) == (False, False)
     turns.release_turn(db, turn)

@@ -1,4 +1,4 @@
-"""Holds and the circuit breaker: what rests, for how long, and how it comes back."""
+"""Holds and the circuit breaker: the scope that rests, its time, and its return."""
 
 from datetime import timedelta
 
@@ -74,7 +74,7 @@ def test_one_reason_from_many_rows_is_one_strike(db: Database, clock: FixedClock
         make(db)
     turn = begin(db)
     claimed = claim(db, turn, want=2).claimed
-    exchange(db, turn, [done(one, barred()) for one in claimed], 0, TERMS)
+    exchange(db, turn, [done(operation, barred()) for operation in claimed], 0, TERMS)
     with db.read() as connection:
         (hold,) = connection.execute(select(Hold.__table__)).all()
     assert hold.strikes == 1
@@ -93,13 +93,13 @@ def test_one_reason_from_many_rows_is_one_strike(db: Database, clock: FixedClock
 def test_retry_after_is_never_shortened(db: Database) -> None:
     make(db), make(db)
     turn = begin(db)
-    one, two = claim(db, turn).claimed
+    first, second = claim(db, turn).claimed
 
     def throttled(seconds: float) -> Settlement:
         hold = HoldWanted(Scope.ENVIRONMENT, HoldReason.THROTTLED, seconds)
         return Settlement(State.RETRYABLE, State.RETRYABLE, delay=1, code="throttled", hold=hold)
 
-    exchange(db, turn, [done(one, throttled(90)), done(two, throttled(20))], 0, TERMS)
+    exchange(db, turn, [done(first, throttled(90)), done(second, throttled(20))], 0, TERMS)
     with db.read() as connection:
         assert connection.scalar(select(Hold.until)) == MOMENT + timedelta(seconds=90)
 
@@ -109,7 +109,7 @@ def test_five_failures_in_a_row_open_the_breaker(db: Database, clock: FixedClock
         make(db)
     turn = begin(db)
     claimed = claim(db, turn).claimed
-    exchange(db, turn, [done(one, DOUBT) for one in claimed[:4]], 0, TERMS)
+    exchange(db, turn, [done(operation, DOUBT) for operation in claimed[:4]], 0, TERMS)
     with db.read() as connection:
         assert connection.execute(select(Hold.id)).all() == []
         assert connection.scalar(select(Environment.failures_in_row)) == 4
@@ -133,7 +133,9 @@ def test_a_good_answer_between_failures_keeps_the_breaker_closed(db: Database) -
     turn = begin(db)
     claimed = claim(db, turn).claimed
     kinds = [DOUBT, DOUBT, DOUBT, REFUSAL, DOUBT]
-    exchange(db, turn, [done(one, what) for one, what in zip(claimed, kinds, strict=True)], 0, TERMS)
+    exchange(
+        db, turn, [done(operation, settlement) for operation, settlement in zip(claimed, kinds, strict=True)], 0, TERMS
+    )
     with db.read() as connection:
         assert connection.scalar(select(Environment.failures_in_row)) == 1
         assert connection.execute(select(Hold.id)).all() == []

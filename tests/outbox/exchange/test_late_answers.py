@@ -1,4 +1,4 @@
-"""Late answers: what each sort of them does to each state in which it may find its operation."""
+"""Late answers: the effect of each sort on each state in which it may find its operation."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ ENDED = {"failed", "cancelled", "expired"}
 
 
 def overtaken(db: Database, clock: FixedClock) -> tuple[Turn, Claimed]:
-    """An attempt whose turn was believed dead: in doubt, and told to the CRM so."""
+    """Make an attempt of a rescued turn: in doubt, and reported to the CRM so."""
     make(db)
     turn = begin(db)
     (claimed,) = claim(db, turn).claimed
@@ -54,7 +54,7 @@ def overtaken(db: Database, clock: FixedClock) -> tuple[Turn, Claimed]:
 
 
 def move_on(db: Database, claimed: Claimed, state: str, clock: FixedClock) -> None:
-    """What happened to the operation before the answer came."""
+    """Move the operation on, as before the answer came."""
     columns = dict(LATER[state])
     if state in ENDED:
         columns["finalized_at"] = clock.moment
@@ -160,9 +160,9 @@ def test_a_late_success_outweighs_the_attempt_in_flight(db: Database, brings: Se
 def test_two_acting_attempts_are_shown_with_both_ids(db: Database, clock: FixedClock) -> None:
     turn, first = overtaken(db, clock)
     second_turn, second = again_in_flight(db, first, clock)
-    other = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R2", answer="R2")
+    second_success = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R2", answer="R2")
     settle(db, turn, [done(first, SUCCESS)])
-    settle(db, second_turn, [done(second, other)])
+    settle(db, second_turn, [done(second, second_success)])
     row = read(db, first.id)
     assert row.state is State.SUCCEEDED
     assert row.error_code == "acted_twice"
@@ -173,8 +173,8 @@ def test_two_acting_attempts_are_shown_with_both_ids(db: Database, clock: FixedC
 def test_a_second_late_success_is_shown_to_a_person(db: Database, clock: FixedClock) -> None:
     turn, first = overtaken(db, clock)
     second_turn, second = again_in_flight(db, first, clock)
-    other = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R2", answer="R2")
-    settle(db, second_turn, [done(second, other)])
+    second_success = Settlement(State.SUCCEEDED, State.SUCCEEDED, remote_id="R2", answer="R2")
+    settle(db, second_turn, [done(second, second_success)])
     change(db, first.id, reported_at=clock.moment)
     settle(db, turn, [done(first, SUCCESS)])
     row = read(db, first.id)
@@ -228,7 +228,7 @@ def test_a_requeue_keeps_counting_attempts(db: Database, clock: FixedClock) -> N
 
 @pytest.mark.parametrize("state", [state for state in LATER if state != "in_doubt"])
 def test_a_late_acceptance_succeeds_without_its_id(db: Database, state: str, clock: FixedClock) -> None:
-    """Whoever said "send again" did not know; sent again it would be there twice."""
+    """The person who said "send again" did not know; sent again it would be there twice."""
     turn, claimed = overtaken(db, clock)
     move_on(db, claimed, state, clock)
     assert settle(db, turn, [done(claimed, ACCEPTED)]).moved[claimed.id].state is State.SUCCEEDED
@@ -267,7 +267,7 @@ def test_evidence_is_dated_from_when_it_was_first_seen(db: Database, clock: Fixe
 
 
 def test_a_late_answer_adds_the_id_of_its_success(db: Database, clock: FixedClock) -> None:
-    """A look-up, or a person, was quicker: it is there once, and nobody need look."""
+    """A look-up, or a person, was quicker: it is there once, and no person need look."""
     turn, claimed = overtaken(db, clock)
     change(db, claimed.id, state=State.SUCCEEDED, finalized_at=clock.moment, needs_person=False, error_code=None)
     settle(db, turn, [done(claimed, SUCCESS)])

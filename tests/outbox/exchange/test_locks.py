@@ -1,4 +1,4 @@
-"""The exchange among others, on PostgreSQL: what it locks, in which order, and what it reads only under its locks."""
+"""The exchange beside other transactions, on PostgreSQL: its locks, their order, and the reads under them."""
 
 import re
 from typing import Any
@@ -18,14 +18,14 @@ from worker.outbox.lanes import turns
 
 @pytest.fixture
 def statements(pg_db: Database) -> list[str]:
-    """What is said to the database, as it is said."""
-    said: list[str] = []
+    """The statements sent to the database, each in one line."""
+    executed: list[str] = []
 
     @event.listens_for(pg_db.engine, "before_cursor_execute")
     def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(" ".join(statement.split()))
+        executed.append(" ".join(statement.split()))
 
-    return said
+    return executed
 
 
 def test_locks_are_taken_in_one_order_environment_lane_operations(pg_db: Database, statements: list[str]) -> None:
@@ -34,9 +34,14 @@ def test_locks_are_taken_in_one_order_environment_lane_operations(pg_db: Databas
     (claimed,) = claim(pg_db, turn, want=1).claimed
     statements.clear()
     exchange(pg_db, turn, [done(claimed, SUCCESS)], 5, TERMS)
-    locking = [said for said in statements if "FOR NO KEY UPDATE" in said or said.startswith("UPDATE")]
-    named = [re.search(r"^UPDATE ([a-z]+)|UPDATE OF ([a-z, ]+)|FROM ([a-z]+)(?!.*UPDATE OF)", said) for said in locking]
-    tables = [name for found in named if found for name in str(found[found.lastindex or 0]).strip().split(", ")]
+    locking = [
+        statement for statement in statements if "FOR NO KEY UPDATE" in statement or statement.startswith("UPDATE")
+    ]
+    named = [
+        re.search(r"^UPDATE ([a-z]+)|UPDATE OF ([a-z, ]+)|FROM ([a-z]+)(?!.*UPDATE OF)", statement)
+        for statement in locking
+    ]
+    tables = [name for match in named if match for name in str(match[match.lastindex or 0]).strip().split(", ")]
     assert all(named)
     assert tables == sorted(tables, key=["environments", "lanes", "operations"].index)
     assert {"environments", "lanes", "operations"} <= set(tables)
@@ -62,7 +67,7 @@ def test_two_exchanges_at_once_share_the_environments_limit(pg_db: Database, pg_
         for _ in range(4):
             make(pg_db, customer_id=customer)
     earlier = begin(pg_db)
-    first = Actor(pg_url, lambda actor: claim(actor.db, earlier), clock, lambda what: what == COMMIT)
+    first = Actor(pg_url, lambda actor: claim(actor.db, earlier), clock, lambda point: point == COMMIT)
     assert first.go_on() == COMMIT
     later = turns.take_turn(pg_db, "comeback", lease=45, worker="there:2")
     assert later is not None
@@ -108,7 +113,7 @@ def test_failures_counted_by_another_turn_are_added_to(pg_db: Database, pg_url: 
 def test_a_lane_lost_while_waiting_is_not_claimed_from(
     pg_db: Database, pg_url: str, clock: FixedClock, held: str
 ) -> None:
-    """Whose the lane is, is read from the row as it is once it has been locked."""
+    """The lane's token is read from the row once it has been locked."""
     id_ = make(pg_db)
     turn = begin(pg_db)
     slow = Actor(pg_url, lambda actor: claim(actor.db, turn), clock)
@@ -126,8 +131,8 @@ def test_a_claim_picks_its_rows_once_before_changing_them(pg_db: Database, state
     turn = begin(pg_db)
     statements.clear()
     claim(pg_db, turn)
-    (said,) = [said for said in statements if "UPDATE operations SET state" in said]
-    picked, claiming = said.split("UPDATE operations", 1)
+    (claim_statement,) = [statement for statement in statements if "UPDATE operations SET state" in statement]
+    picked, claiming = claim_statement.split("UPDATE operations", 1)
     assert "AS MATERIALIZED (SELECT" in picked
     assert "FOR NO KEY UPDATE OF operations SKIP LOCKED" in picked
     # Between picking and claiming it may have run out.
@@ -141,8 +146,8 @@ def test_a_claim_skips_rows_locked_by_another_transaction(pg_db: Database, pg_ur
     plain = pg_url.replace("postgresql+psycopg", "postgresql")
     with psycopg.connect(plain) as connection:
         connection.execute("UPDATE operations SET line = 1 WHERE id = %s", [busy])
-        assert [one.id for one in claim(pg_db, turn).claimed] == [free]
-    assert [one.id for one in claim(pg_db, turn).claimed] == [busy]
+        assert [operation.id for operation in claim(pg_db, turn).claimed] == [free]
+    assert [operation.id for operation in claim(pg_db, turn).claimed] == [busy]
 
 
 def test_a_settlement_and_a_claim_are_one_transaction(pg_db: Database) -> None:

@@ -18,7 +18,7 @@ LONG = 100_000.0
 
 
 def to_ask(db: Database, customer_id: str = factory.CUSTOMER) -> int:
-    """Make an operation whose look-up is due."""
+    """Make an operation with a look-up due."""
     return make(db, State.IN_DOUBT, needs_person=False, next_attempt_at=MOMENT, customer_id=customer_id)
 
 
@@ -33,7 +33,7 @@ def begun(result: ExchangeResult) -> tuple[int, int]:
     return len(result.claimed), len(result.look_ups)
 
 
-def bring(db: Database, turn: Turn, asked: ClaimedLookUp) -> None:
+def bring(db: Database, turn: Turn, look_up: ClaimedLookUp) -> None:
     """Hand in what a look-up brought that proves nothing, neither about its operation nor about a hold."""
     sighting = LookUpResult(Presence.UNCLEAR, "several are there")
     exchange(
@@ -42,7 +42,11 @@ def bring(db: Database, turn: Turn, asked: ClaimedLookUp) -> None:
         [],
         0,
         TERMS,
-        [FinishedLookUp(asked.id, asked.attempt, asked.look_ups, sighting, answered=True, by="here:1", seconds=0.1)],
+        [
+            FinishedLookUp(
+                look_up.id, look_up.attempt, look_up.look_ups, sighting, answered=True, by="here:1", seconds=0.1
+            )
+        ],
     )
 
 
@@ -80,7 +84,7 @@ def test_look_ups_of_all_lanes_keep_the_environments_limit(db: Database) -> None
     for number in range(12):
         to_ask(db, f"M{number % 3}")
     make(db, customer_id="M2")
-    # Each begins after the one before it has claimed: what is under way counts, not only the share.
+    # Each begins after the one before it has claimed: look-ups under way count, not only the share.
     assert [begun(claim(db, begin(db), 3)) for _ in range(3)] == [(0, 3), (0, 2), (0, 0)]
 
 
@@ -104,10 +108,10 @@ def test_a_dead_workers_look_up_counts_until_it_ends(db: Database, clock: FixedC
 def test_a_look_up_ends_when_its_row_moves_on(db: Database, clock: FixedClock) -> None:
     id_ = to_ask(db)
     turn = begin(db)
-    (asked,) = claim(db, turn).look_ups
+    (look_up,) = claim(db, turn).look_ups
     assert read(db, id_).look_up_until == clock.moment + timedelta(seconds=TERMS.outlast)
     change(db, id_, state=State.CANCELLED, finalized_at=clock.moment)
-    bring(db, turn, asked)
+    bring(db, turn, look_up)
     assert (read(db, id_).state, read(db, id_).look_up_until) == (State.CANCELLED, None)
 
 

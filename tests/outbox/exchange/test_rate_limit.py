@@ -18,8 +18,8 @@ from worker.outbox.exchange import rate_limit
 
 def next_slot(db: Database) -> float:
     with db.read() as connection:
-        found = connection.scalars(select(Environment.next_slot_at)).one()
-    return (found - MOMENT).total_seconds()
+        next_slot_at = connection.scalars(select(Environment.next_slot_at)).one()
+    return (next_slot_at - MOMENT).total_seconds()
 
 
 def test_slots_are_apart_by_the_rate_and_reserved_for_all(db: Database) -> None:
@@ -30,7 +30,7 @@ def test_slots_are_apart_by_the_rate_and_reserved_for_all(db: Database) -> None:
 
 
 def test_no_slot_is_reserved_long_before_its_time(db: Database) -> None:
-    """A reserve that nobody uses would be lost to all others."""
+    """A reserve without a use would be lost to all other turns."""
     slots = rate_limit.reserve_slots(db, 10.0, 1000)
     assert slots.offsets == pytest.approx((0.0, 0.1))
     assert slots.wait == pytest.approx(0.1)
@@ -57,7 +57,9 @@ def test_a_slow_rate_says_when_to_ask_again(db: Database, clock: FixedClock) -> 
 
 def test_two_workers_never_get_the_same_slot(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
     """The second waits for the first's reservation to be committed, and reads it."""
-    first = Actor(pg_url, lambda actor: rate_limit.reserve_slots(actor.db, 50.0, 2), clock, lambda what: what == COMMIT)
+    first = Actor(
+        pg_url, lambda actor: rate_limit.reserve_slots(actor.db, 50.0, 2), clock, lambda point: point == COMMIT
+    )
     second = Actor(pg_url, lambda actor: rate_limit.reserve_slots(actor.db, 50.0, 2), clock)
     assert first.go_on() == COMMIT
     assert second.go_on() == "blocked"

@@ -1,4 +1,4 @@
-"""What a dead turn left: found in every lane, never in a living one, and the lane's token rises with it."""
+"""Leftovers of dead turns: found in every lane but a living one, and the lane's token rises with the rescue."""
 
 from datetime import timedelta
 
@@ -57,14 +57,14 @@ def test_rescue_puts_rows_in_doubt_and_raises_the_token(db: Database, clock: Fix
     claim(db, turn, want=1)
     clock.advance(45)
     assert run(db) == 1
-    row, left = read(db, id_), lane(db)
+    row, lane_after = read(db, id_), lane(db)
     assert row.state is State.IN_DOUBT
     assert row.needs_person is True
     assert row.claimed_by is None
-    assert left.token == turn.token + 1
-    assert left.lease_until is None
-    assert left.worker is None
-    assert left.due_at == clock.moment
+    assert lane_after.token == turn.token + 1
+    assert lane_after.lease_until is None
+    assert lane_after.worker is None
+    assert lane_after.due_at == clock.moment
     (entry,) = entries(db, id_)
     assert entry.event is Event.SENT
     assert entry.code == "worker_died"
@@ -110,7 +110,7 @@ def test_a_rescue_that_comes_second_leaves_the_new_turn_alone(pg_db: Database, p
     id_, other = make(pg_db), make(pg_db)
     claim(pg_db, begin(pg_db), want=1)
     clock.advance(45)
-    late = Actor(pg_url, lambda actor: run(actor.db), clock, lambda what: "FOR NO KEY UPDATE" in what)
+    late = Actor(pg_url, lambda actor: run(actor.db), clock, lambda point: "FOR NO KEY UPDATE" in point)
     assert "FOR NO KEY UPDATE" in (late.go_on() or "")
     turn = turns.take_turn(pg_db, "comeback", lease=45, worker="there:3")
     assert turn is not None
@@ -122,14 +122,14 @@ def test_a_rescue_that_comes_second_leaves_the_new_turn_alone(pg_db: Database, p
 
 
 def test_an_exchange_that_waits_for_a_rescue_claims_nothing(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
-    """A claim committed after the take-over would leave rows in flight that nobody owns."""
+    """A claim committed after the take-over would leave rows in flight without an owner."""
     make(pg_db), make(pg_db)
     turn = begin(pg_db)
     claim(pg_db, turn, want=1)
     # By the exchange's own clock the lease still runs: only the token can tell it.
     slow = Actor(pg_url, lambda actor: claim(actor.db, turn), FixedClock(clock.moment))
     clock.advance(45)
-    rescuer = Actor(pg_url, lambda actor: run(actor.db), clock, lambda what: "UPDATE lanes" in what)
+    rescuer = Actor(pg_url, lambda actor: run(actor.db), clock, lambda point: "UPDATE lanes" in point)
     assert "UPDATE lanes" in (rescuer.go_on() or "")
     assert slow.go_on() == "blocked"
     assert rescuer.finish() == 1

@@ -1,4 +1,4 @@
-"""What the same key means again depends on the state of its operation."""
+"""The meaning of a known key depends on the state of its operation."""
 
 from __future__ import annotations
 
@@ -76,8 +76,14 @@ def test_new_content_of_a_waiting_row_keeps_its_attempt(db: Database, state: Sta
 
 @pytest.mark.parametrize("state", ENDED)
 def test_new_content_revives_a_row_ended_without_success(db: Database, state: State, clock: FixedClock) -> None:
-    told = {"reported_at": factory.MOMENT, "attempt": 4, "failures": 3, "error_code": "refused", "error_detail": "x"}
-    id_ = made(db, state, **told, look_ups=2, needs_person=True)
+    reported = {
+        "reported_at": factory.MOMENT,
+        "attempt": 4,
+        "failures": 3,
+        "error_code": "refused",
+        "error_detail": "x",
+    }
+    id_ = made(db, state, **reported, look_ups=2, needs_person=True)
     clock.advance(60)
     assert record(db, row()) == [IntakeResult.REQUEUED]
     after = operation(db, id_)
@@ -214,17 +220,17 @@ def test_rows_are_recorded_alike_by_whichever_way_they_come(
     for few, known in ((0, KnownShare.SOME), (FEW, KnownShare.SOME), (0, KnownShare.NONE)):
         monkeypatch.setattr(staging, "FEW", few)
         monkeypatch.setattr(record_module, "FEW", few)
-        said = [record(db, *some, known=known) for some in (plain, [full, bare], [bare, full], [full, changed])]
+        results = [record(db, *rows, known=known) for rows in (plain, [full, bare], [bare, full], [full, changed])]
         with db.write() as connection:
-            kept = connection.execute(select(*_SAID).order_by(Operation.source_id)).all()
+            kept = connection.execute(select(*_COMPARED).order_by(Operation.source_id)).all()
             connection.execute(delete(Attempt))
             connection.execute(delete(Operation))
-        outcomes.append((said, kept))
+        outcomes.append((results, kept))
     assert outcomes[0] == outcomes[1] == outcomes[2]
     assert outcomes[0][0][3] == [IntakeResult.UNCHANGED, IntakeResult.REVISED]
 
 
-_SAID = [column for column in Operation.__table__.columns if column.name != "id"]
+_COMPARED = [column for column in Operation.__table__.columns if column.name != "id"]
 
 
 def test_a_value_that_would_break_the_block_is_refused_whole(pg_db: Database) -> None:
@@ -262,7 +268,7 @@ def test_two_imports_in_opposite_order_both_succeed(pg_db: Database, known: Know
         thread.start()
     for thread in threads:
         thread.join(30)
-    counted = [verdict for one in verdicts for verdict in one]
+    counted = [verdict for of_import in verdicts for verdict in of_import]
     assert counted.count(IntakeResult.RECORDED) == counted.count(IntakeResult.UNCHANGED) == 300
 
 

@@ -1,4 +1,4 @@
-"""Turns at lanes: who waits, who is taken first, and that no ring is lost."""
+"""Turns at lanes: the order in which lanes are taken, and that no ring is lost."""
 
 from datetime import timedelta
 from typing import Any
@@ -65,7 +65,7 @@ def test_two_workers_at_once_get_two_lanes_and_neither_waits(pg_db: Database, pg
     make(pg_db, customer_id="M1", next_attempt_at=MOMENT - timedelta(minutes=11))
     make(pg_db, customer_id="M2")
     wake_all(pg_db)
-    first = Actor(pg_url, lambda actor: take(actor.db), clock, lambda what: what == COMMIT)
+    first = Actor(pg_url, lambda actor: take(actor.db), clock, lambda point: point == COMMIT)
     second = Actor(pg_url, lambda actor: take(actor.db), clock)
     third = Actor(pg_url, lambda actor: take(actor.db), clock)
     assert first.go_on() == COMMIT
@@ -180,12 +180,12 @@ NOT_NOW: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("why", [*NOT_NOW, "nothing"])
 @pytest.mark.parametrize("scope", [None, *Scope])
 def test_dispatch_turn_claim_and_last_look_agree(db: Database, why: str, scope: Scope | None) -> None:
-    """What one of them sees as due and another does not, makes turns that ring each other for ever."""
+    """A lane that is due by one condition and not by another makes turns ring each other for ever."""
     turn = turn_on_an_empty_lane(db)
     make(db, kind="appointment", source_id="PARENT", next_attempt_at=MOMENT + timedelta(hours=1))
     make(db, **NOT_NOW.get(why, {}))
     with db.write() as connection:
-        # Housekeeping and the waking may be late or early; what stands here must not matter.
+        # Housekeeping and the waking may be late or early; the lane's own time must not matter.
         connection.execute(update(Lane).values(due_at=MOMENT - timedelta(minutes=1)))
         if scope is not None:
             factory.make_hold(connection, scope)
@@ -200,17 +200,17 @@ def test_dispatch_turn_claim_and_last_look_agree(db: Database, why: str, scope: 
 
 def claim_nothing_else(db: Database, turn: Turn) -> bool:
     """Whether the turn's claim, and the look it takes at its own lane, find something; then it is put back."""
-    seen = turns.has_claimable(db, turn)
+    is_found = turns.has_claimable(db, turn)
     claimed = claim(db, turn).claimed
-    assert bool(claimed) is seen
+    assert bool(claimed) is is_found
     with db.write() as connection:
-        for one in claimed:
+        for operation in claimed:
             connection.execute(
                 update(Operation)
-                .where(Operation.id == one.id)
+                .where(Operation.id == operation.id)
                 .values(state=State.PENDING, claimed_by=None, claimed_at=None)
             )
-    return seen
+    return is_found
 
 
 def test_a_lane_that_was_never_woken_is_found(db: Database) -> None:
@@ -232,8 +232,10 @@ def test_a_paused_lane_leaves_its_kinds_others_due(db: Database) -> None:
     assert turn.customer_id == "M2"
 
 
-@pytest.mark.parametrize(("state", "left"), [(State.IN_FLIGHT, True), (State.PENDING, False), (State.IN_DOUBT, False)])
-def test_a_new_turn_knows_whether_rows_are_in_flight(db: Database, state: State, *, left: bool) -> None:
+@pytest.mark.parametrize(
+    ("state", "has_leftovers"), [(State.IN_FLIGHT, True), (State.PENDING, False), (State.IN_DOUBT, False)]
+)
+def test_a_new_turn_knows_whether_rows_are_in_flight(db: Database, state: State, *, has_leftovers: bool) -> None:
     make(db)
     make(db, state)
     make(db, State.IN_FLIGHT, customer_id="M2")
@@ -242,4 +244,4 @@ def test_a_new_turn_knows_whether_rows_are_in_flight(db: Database, state: State,
         connection.execute(update(Lane).where(Lane.customer_id == "M2").values(due_at=None))
     turn = take(db)
     assert turn is not None
-    assert turn.leftovers is left
+    assert turn.leftovers is has_leftovers

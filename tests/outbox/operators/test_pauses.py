@@ -119,7 +119,7 @@ def test_a_pause_works_before_the_first_worker_has_started(database_url: str) ->
 
 
 def test_the_environment_is_locked_before_any_hold(pg_db: Database) -> None:
-    """Whoever settles holds the environment: a pause waits for it, and neither for the other in a circle."""
+    """An exchange that settles holds the environment: a pause waits for it, and neither for the other in a circle."""
     with pg_db.write() as connection:
         connection.execute(text("SELECT id FROM environments FOR NO KEY UPDATE"))
         with pytest.raises(OperationalError, match="lock timeout"):

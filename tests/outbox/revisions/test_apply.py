@@ -72,12 +72,12 @@ def test_after_success_new_content_is_rejected(db: Database) -> None:
     assert after.revision is None
     assert after.payload_hash == "hash of old"
     with db.read() as connection:
-        (told,) = connection.execute(select(RejectedRow.__table__)).all()
-    assert told.feed_file_id == file
-    assert told.line == 5
-    assert told.code == "already_sent"
-    assert told.source_id == "C-1"
-    assert told.reported_at is None
+        (rejection,) = connection.execute(select(RejectedRow.__table__)).all()
+    assert rejection.feed_file_id == file
+    assert rejection.line == 5
+    assert rejection.code == "already_sent"
+    assert rejection.source_id == "C-1"
+    assert rejection.reported_at is None
 
 
 def test_a_programs_late_content_stands_in_the_history(db: Database) -> None:

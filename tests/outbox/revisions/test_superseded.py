@@ -45,7 +45,7 @@ def rejected(db: Database) -> list[Any]:
 
 
 def overtaken(db: Database, clock: FixedClock) -> tuple[Turn, Claimed]:
-    """An attempt whose worker was believed dead, and that a person said to send again."""
+    """Make an attempt of a rescued turn that a person decided to send again."""
     make(db, **OLD)
     turn = begin(db)
     (claimed,) = claim(db, turn).claimed
@@ -74,12 +74,12 @@ def test_the_crm_learns_that_its_change_was_late(db: Database, clock: FixedClock
     file = a_file(db)
     export(db, "new", file)
     settle(db, turn, [done(claimed, SUCCESS)])
-    (told,) = rejected(db)
-    assert told.feed_file_id == file
-    assert told.line == 7
-    assert told.code == "already_sent"
-    assert told.source_id == "C"
-    assert told.reported_at is None
+    (rejection,) = rejected(db)
+    assert rejection.feed_file_id == file
+    assert rejection.line == 7
+    assert rejection.code == "already_sent"
+    assert rejection.source_id == "C"
+    assert rejection.reported_at is None
 
 
 def test_a_program_s_change_is_answered_in_the_history(db: Database, clock: FixedClock) -> None:
@@ -159,12 +159,12 @@ def seen_too_late(scene: Scene, clock: FixedClock, other_key: str | None = None)
     """A look-up finds it there after a person had it sent again and the CRM has changed it."""
     id_ = scene.doubtful(**OLD)
     clock.advance(QUIET)
-    (asked,) = scene.exchange(want=5).look_ups
+    (look_up,) = scene.exchange(want=5).look_ups
     reconciling.carry_out(scene.db, [id_], SendAgain(), ANNA)
     export(scene.db, "new")
     if other_key is not None:
         scene.make(State.IN_DOUBT, match_key=other_key)
-    scene.bring(asked, THERE)
+    scene.bring(look_up, THERE)
     return id_
 
 

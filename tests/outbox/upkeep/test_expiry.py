@@ -1,4 +1,4 @@
-"""What waits in vain is ended; what does not wait is left alone."""
+"""Rows that wait in vain are ended; rows that do not wait are left alone."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -81,7 +81,7 @@ def test_a_row_does_not_expire_during_its_claim(pg_db: Database, pg_url: str, cl
     id_ = make(pg_db, expires_at=MOMENT + timedelta(seconds=5))
     turn = begin(pg_db)
     claimer = Actor(
-        pg_url, lambda actor: claim(actor.db, turn), FixedClock(clock.moment), lambda what: what == "COMMIT"
+        pg_url, lambda actor: claim(actor.db, turn), FixedClock(clock.moment), lambda point: point == "COMMIT"
     )
     assert claimer.go_on() == "COMMIT"
     clock.advance(5)
@@ -128,11 +128,11 @@ def plans(pg_url: str) -> dict[str, str]:
         connection.execute(text(MANY))
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE operations"))
-    told = explained(db.engine, "WITH picked")
+    plans = explained(db.engine, "WITH picked")
     expiry.expire_overdue(db)
     expiry.fail_orphans(db)
     db.engine.dispose()
-    return dict(zip(("ix_operations_expiring", "ix_operations_children"), told, strict=True))
+    return dict(zip(("ix_operations_expiring", "ix_operations_children"), plans, strict=True))
 
 
 MANY = """
