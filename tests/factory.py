@@ -1,7 +1,7 @@
 """Makes rows in any state, each with what that state implies: lane, claim, history, times.
 
 Everything can be overridden by column name; the database refuses a wrong row here too, since nothing is bypassed. Rows
-made without `now` stand at `MOMENT`, the moment at which a `FixedClock` starts. Steps of a turn at such rows are in
+made without `at` stand at `MOMENT`, the moment at which a `FixedClock` starts. Steps of a turn at such rows are in
 `tests/outbox/steps.py`, rows as the CRM exports them in `tests/outbox/exported.py`.
 """
 
@@ -54,15 +54,15 @@ def make_operation(
     connection: Connection,
     state: State = State.PENDING,
     *,
-    now: datetime = MOMENT,
+    at: datetime = MOMENT,
     history: bool = True,
     **overrides: Any,
 ) -> int:
-    """Make an operation as it would stand in `state` at `now`, with its lane and its history. Returns its id."""
+    """Make an operation as it would stand in `state` at the moment `at`, with its lane and its history. Returns its id."""
     number = next(_numbers)
     kind = overrides.get("kind", "comeback")
     customer_id = overrides.get("customer_id", CUSTOMER)
-    token = _lane_of(connection, customer_id, kind, now, leased=state is State.IN_FLIGHT)
+    token = _lane_of(connection, customer_id, kind, at, leased=state is State.IN_FLIGHT)
     payload = {"customer_id": customer_id, **PAYLOADS.get(kind, {})}
     values = {
         "kind": kind,
@@ -72,16 +72,16 @@ def make_operation(
         "payload_hash": hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest(),
         "match_key": f"ADR0001 {number}" if kind == "comeback" else None,
         "state": state,
-        "created_at": now - timedelta(minutes=10),
-        "next_attempt_at": now - timedelta(minutes=10),
-        **_implied(state, kind, number, now, token),
+        "created_at": at - timedelta(minutes=10),
+        "next_attempt_at": at - timedelta(minutes=10),
+        **_implied(state, kind, number, at, token),
         **overrides,
     }
     values.setdefault("parent_done", _is_done(connection, values))
     made: int = connection.execute(insert(Operation).values(values).returning(Operation.id)).scalar_one()
     entry = _entry(values) if history else None
     if entry is not None:
-        connection.execute(insert(Attempt).values(operation_id=made, attempt=values.get("attempt", 0), at=now, **entry))
+        connection.execute(insert(Attempt).values(operation_id=made, attempt=values.get("attempt", 0), at=at, **entry))
     return made
 
 
@@ -94,34 +94,34 @@ def _is_done(connection: Connection, values: Mapping[str, Any]) -> bool:
     return connection.scalar(succeeded) is not None
 
 
-def _implied(state: State, kind: str, number: int, now: datetime, token: int) -> dict[str, Any]:
+def _implied(state: State, kind: str, number: int, at: datetime, token: int) -> dict[str, Any]:
     """Return the columns in which the state shows, beside `state` itself."""
     remote_id = None if kind in {"notification", "viewing_registration"} else f"REMOTE{number}"
     columns: dict[State, dict[str, Any]] = {
         State.PENDING: {},
-        State.IN_FLIGHT: {"attempt": 1, "claimed_by": token, "claimed_at": now},
+        State.IN_FLIGHT: {"attempt": 1, "claimed_by": token, "claimed_at": at},
         State.RETRYABLE: {
             "attempt": 1,
             "failures": 1,
             "error_code": "unreachable",
-            "next_attempt_at": now + timedelta(seconds=30),
+            "next_attempt_at": at + timedelta(seconds=30),
         },
-        State.IN_DOUBT: {"attempt": 1, "error_code": "unanswered", "doubt_since": now, "needs_person": True},
+        State.IN_DOUBT: {"attempt": 1, "error_code": "unanswered", "doubt_since": at, "needs_person": True},
         State.SUCCEEDED: {
             "attempt": 1,
             "remote_id": remote_id,
             "answer": remote_id,
-            "acted_at": now,
-            "finalized_at": now,
+            "acted_at": at,
+            "finalized_at": at,
         },
         State.FAILED: {
             "attempt": 1,
             "error_code": "refused",
             "error_detail": "Kontakten finns inte",
-            "finalized_at": now,
+            "finalized_at": at,
         },
-        State.CANCELLED: {"finalized_at": now},
-        State.EXPIRED: {"finalized_at": now, "expires_at": now - timedelta(seconds=1)},
+        State.CANCELLED: {"finalized_at": at},
+        State.EXPIRED: {"finalized_at": at, "expires_at": at - timedelta(seconds=1)},
     }
     return columns[state]
 
@@ -143,7 +143,7 @@ def _entry(values: Mapping[str, Any]) -> dict[str, Any] | None:
     return entries.get(state)
 
 
-def _lane_of(connection: Connection, customer_id: str, kind: str, now: datetime, *, leased: bool) -> int:
+def _lane_of(connection: Connection, customer_id: str, kind: str, at: datetime, *, leased: bool) -> int:
     """Find or make the lane; with `leased`, a turn has it. Returns the lane's token."""
     is_lane = (Lane.customer_id == customer_id, Lane.kind == kind)
     token = connection.execute(select(Lane.token).where(*is_lane)).scalar_one_or_none()
@@ -152,7 +152,7 @@ def _lane_of(connection: Connection, customer_id: str, kind: str, now: datetime,
         token = 0
     if leased:
         token += 1
-        turn = {"token": token, "lease_until": now + timedelta(seconds=45), "worker": WORKER}
+        turn = {"token": token, "lease_until": at + timedelta(seconds=45), "worker": WORKER}
         connection.execute(update(Lane).where(*is_lane).values(turn))
     return token
 
@@ -164,38 +164,38 @@ def make_lane(connection: Connection, customer_id: str = CUSTOMER, kind: str = "
     connection.execute(insert(Lane).values(values))
 
 
-def make_hold(connection: Connection, scope: Scope = Scope.GROUP, *, now: datetime = MOMENT, **overrides: Any) -> int:
+def make_hold(connection: Connection, scope: Scope = Scope.GROUP, *, at: datetime = MOMENT, **overrides: Any) -> int:
     """Make a hold of the scope; unless told otherwise a group's, since 401, for an hour. Returns its id."""
     parts: dict[Scope, dict[str, str]] = {
         Scope.ENVIRONMENT: {},
         Scope.GROUP: {"customer_id": CUSTOMER, "function_group": "crm-contact"},
         Scope.LANE: {"customer_id": CUSTOMER, "kind": "comeback"},
     }
-    defaults = {"reason": HoldReason.UNAUTHORIZED, "since": now, "until": now + timedelta(hours=1)}
+    defaults = {"reason": HoldReason.UNAUTHORIZED, "since": at, "until": at + timedelta(hours=1)}
     values = {"scope": scope, **parts[scope], **defaults, **overrides}
     return connection.execute(insert(Hold).values(values).returning(Hold.id)).scalar_one()
 
 
-def make_environment(connection: Connection, *, now: datetime = MOMENT, **overrides: Any) -> None:
+def make_environment(connection: Connection, *, at: datetime = MOMENT, **overrides: Any) -> None:
     """Make the environment; its next request may start at once."""
-    values = {"base_url": BASE_URL, "next_slot_at": now, "created_at": now, **overrides}
+    values = {"base_url": BASE_URL, "next_slot_at": at, "created_at": at, **overrides}
     connection.execute(insert(Environment).values(values))
 
 
-def make_feed_file(connection: Connection, *, now: datetime = MOMENT, **overrides: Any) -> int:
+def make_feed_file(connection: Connection, *, at: datetime = MOMENT, **overrides: Any) -> int:
     """Make a feed file that has been taken in completely. Returns its id."""
     number = next(_numbers)
     digest = hashlib.sha256(str(number).encode()).hexdigest()
-    counts = {"bytes": 4096, "rows_done": 10, "recorded": 10, "started_at": now, "finished_at": now}
+    counts = {"bytes": 4096, "rows_done": 10, "recorded": 10, "started_at": at, "finished_at": at}
     values = {"feed": "crm", "name": f"export-{number}.csv", "content_hash": digest, **counts, **overrides}
     return connection.execute(insert(FeedFile).values(values).returning(FeedFile.id)).scalar_one()
 
 
-def make_rejected_row(connection: Connection, *, now: datetime = MOMENT, **overrides: Any) -> int:
+def make_rejected_row(connection: Connection, *, at: datetime = MOMENT, **overrides: Any) -> int:
     """Make a rejected row, and its file unless one is given. Returns its id."""
-    file_id = overrides.pop("feed_file_id", None) or make_feed_file(connection, now=now)
+    file_id = overrides.pop("feed_file_id", None) or make_feed_file(connection, at=at)
     facts = {"line": 3, "kind": "comeback", "source_id": "CRM-BAD", "column": "Datum", "code": "bad_time"}
-    words = {"reason": "The time does not exist.", "remedy": "Write another time.", "created_at": now}
+    words = {"reason": "The time does not exist.", "remedy": "Write another time.", "created_at": at}
     values = {"feed_file_id": file_id, **facts, **words, **overrides}
     return connection.execute(insert(RejectedRow).values(values).returning(RejectedRow.id)).scalar_one()
 

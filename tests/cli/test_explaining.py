@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 def make(shell: Shell, state: State = State.PENDING, **overrides: Any) -> int:
     current_time = datetime.now(UTC)
     with shell.db.write() as connection:
-        return factory.make_operation(connection, state, now=current_time, **overrides)
+        return factory.make_operation(connection, state, at=current_time, **overrides)
 
 
 def begin(shell: Shell) -> None:
     current_time = datetime.now(UTC)
     with shell.db.write() as connection:
-        factory.make_environment(connection, now=current_time, dispatched_at=current_time)
+        factory.make_environment(connection, at=current_time, dispatched_at=current_time)
 
 
 def test_a_pause_is_explained_with_its_ending_command(shell: Shell) -> None:

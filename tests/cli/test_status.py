@@ -92,10 +92,10 @@ def test_status_prints_every_section_and_ends_with_3(shell: Shell) -> None:
     with shell.db.write() as connection:
         make_environment(connection, dispatched_at=current_time)
         make_feed_file(connection, name="a.csv", rejected=2)
-        make_hold(connection, now=current_time)
+        make_hold(connection, at=current_time)
         make_hold(connection, Scope.LANE, reason=HoldReason.PAUSED, until=None, by="anna", note="semester")
         for state in State:
-            make_operation(connection, state, now=current_time)
+            make_operation(connection, state, at=current_time)
     ran = shell.run("status")
     assert ran.status == 3
     for text in ("1 operation needs a person.", "in doubt\t1\t1", "anna: semester", "a.csv", "host:4711", BY_HOLD):
@@ -133,7 +133,7 @@ def test_children_of_missing_parents_are_counted(shell: Shell) -> None:
 
 def test_status_reports_work_without_a_worker(shell: Shell) -> None:
     with shell.db.write() as connection:
-        make_operation(connection, now=datetime.now(UTC))
+        make_operation(connection, at=datetime.now(UTC))
     turns.wake_lanes(shell.db, [("M30001", "comeback")])
     ran = shell.run("status")
     assert ran.status == 3

@@ -26,7 +26,7 @@ def _open(url: str) -> Iterator[Database]:
     engine = connect(url)
     db = Database(engine)
     with db.write() as connection:
-        factory.make_environment(connection, now=datetime(2026, 1, 1, tzinfo=UTC))
+        factory.make_environment(connection, at=datetime(2026, 1, 1, tzinfo=UTC))
     yield db
     engine.dispose()
 

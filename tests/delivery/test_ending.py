@@ -132,7 +132,7 @@ def test_a_turn_whose_thread_will_not_end_ends_the_process(sqlite_url: str) -> N
     """No turn returns, by any exit, while a thread of it could still write."""
     db = Database(connect(sqlite_url))
     with db.write() as connection:
-        factory.make_environment(connection, now=LONG_AGO)
+        factory.make_environment(connection, at=LONG_AGO)
     make_due(db, 1)
     db.engine.dispose()
     process = subprocess.Popen([sys.executable, "-m", "tests.delivery.outlived", sqlite_url], cwd=ROOT)

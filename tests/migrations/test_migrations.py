@@ -31,19 +31,21 @@ def engine(empty_database_url: str) -> Iterator[Engine]:
 
 def schema(engine: Engine) -> dict[str, Any]:
     """All that the database itself says about its tables: more than Alembic compares."""
-    seen = inspect(engine)
+    inspector = inspect(engine)
     tables: dict[str, Any] = {}
-    for table in sorted(set(seen.get_table_names()) - {"alembic_version"}):
+    for table in sorted(set(inspector.get_table_names()) - {"alembic_version"}):
         tables[table] = {
             "columns": [
                 (column["name"], str(column["type"]), column["nullable"], str(column["default"]))
-                for column in sorted(seen.get_columns(table), key=lambda column: column["name"])
+                for column in sorted(inspector.get_columns(table), key=lambda column: column["name"])
             ],
-            "primary key": seen.get_pk_constraint(table),
-            "foreign keys": sorted(map(repr, seen.get_foreign_keys(table))),
-            "unique": sorted(map(repr, seen.get_unique_constraints(table))),
-            "checks": sorted((str(check["name"]), check["sqltext"]) for check in seen.get_check_constraints(table)),
-            "indexes": sorted((str(index["name"]), describe(index)) for index in seen.get_indexes(table)),
+            "primary key": inspector.get_pk_constraint(table),
+            "foreign keys": sorted(map(repr, inspector.get_foreign_keys(table))),
+            "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
+            "checks": sorted(
+                (str(check["name"]), check["sqltext"]) for check in inspector.get_check_constraints(table)
+            ),
+            "indexes": sorted((str(index["name"]), describe(index)) for index in inspector.get_indexes(table)),
         }
     return tables
 
@@ -103,8 +105,8 @@ def test_migrating_twice_does_nothing(database_url: str) -> None:
 
 def test_two_programs_that_migrate_at_once_both_succeed(empty_database_url: str) -> None:
     command = [sys.executable, "-c", "import migrations, sys; migrations.upgrade(sys.argv[1])", empty_database_url]
-    both = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
-    assert [process.wait(60) for process in both] == [0, 0]
+    processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    assert [process.wait(60) for process in processes] == [0, 0]
     migrations.check(empty_database_url)
 
 

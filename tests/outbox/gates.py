@@ -15,8 +15,8 @@ PATIENCE = 20.0
 COMMIT = "COMMIT"
 
 
-def _nowhere(what: str) -> bool:
-    del what
+def _nowhere(event_name: str) -> bool:
+    del event_name
     return False
 
 
@@ -62,13 +62,13 @@ class Actor:
         with psycopg.connect(self._url, autocommit=True) as watcher:
             return watcher.execute(waits, [list(self._pids)]).fetchone() is not None
 
-    def pause(self, what: str) -> None:
+    def pause(self, event_name: str) -> None:
         """Called by the thread itself: wait here until the test says go on."""
         with self._changed:
-            self.at, self._running = what, False
+            self.at, self._running = event_name, False
             self._changed.notify_all()
         if not self._may_go.acquire(timeout=PATIENCE):
-            raise TimeoutError(f"nobody went on from {what}")
+            raise TimeoutError(f"nobody went on from {event_name}")
 
     def go_on(self) -> str | None:
         """Let it run up to its next pause, its end, or a lock it must wait for; return where it stands (None: ended)."""
@@ -95,7 +95,7 @@ class Actor:
         return self.at is not None or self.finished
 
     def finish(self) -> Any:
-        """Let it run to its end without any more pauses, and return what it returned."""
+        """Let it run to its end without any more pauses, and return its result."""
         self.stops = _nowhere
         end = time.monotonic() + PATIENCE
         while not self.finished:
@@ -128,9 +128,9 @@ class Actor:
     def _before_statement(self, _c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         self._before(statement)
 
-    def _before(self, what: str) -> None:
-        if threading.current_thread() is self._thread and self.stops(what):
-            self.pause(what)
+    def _before(self, event_name: str) -> None:
+        if threading.current_thread() is self._thread and self.stops(event_name):
+            self.pause(event_name)
 
 
 def interleavings(first: int, second: int) -> Iterator[str]:

@@ -34,7 +34,7 @@ class Scene:
         self.turn: Turn | None = None
 
     def make(self, state: State = State.PENDING, **overrides: Any) -> int:
-        return make(self.db, state, now=self.clock.moment, **overrides)
+        return make(self.db, state, at=self.clock.moment, **overrides)
 
     def doubtful(self, **overrides: Any) -> int:
         """Make an operation and let its attempt end in doubt."""

@@ -63,7 +63,7 @@ class Office:
         with self.world.db.write() as connection:
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(delete(table))
-            factory.make_environment(connection, now=self.world.now)
+            factory.make_environment(connection, at=self.world.now)
 
     def record_row(self, row: NewOperation, *, bell: bool) -> None:
         """Record a row from the CRM. Without the bell its enqueuer died between the commit and the waking."""

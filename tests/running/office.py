@@ -43,7 +43,7 @@ class Office:
                 kind = overrides.get("kind", KINDS[number % len(KINDS)])
                 customer_id = f"M3000{number % customers}"
                 row = {"kind": kind, "customer_id": customer_id, **overrides}
-                made.append(factory.make_operation(connection, now=datetime.now(UTC), **row))
+                made.append(factory.make_operation(connection, at=datetime.now(UTC), **row))
                 keys.add((customer_id, kind))
         turns.wake_lanes(self.db, keys)
         return made

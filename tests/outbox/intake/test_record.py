@@ -166,8 +166,8 @@ def test_results_come_in_the_order_of_the_rows(
     made(db, State.SUCCEEDED, source_id="C-5")
     made(db, State.IN_DOUBT, source_id="C-6", revision={"payload_hash": "hash of new"})
     made(db, State.PENDING, source_id="C-7")
-    said = {"C-4": "new", "C-3": "new", "C-5": "old", "C-2": "new", "C-1": "new", "C-6": "old", "C-7": "old"}
-    rows = [row(note, source_id) for source_id, note in said.items()]
+    notes = {"C-4": "new", "C-3": "new", "C-5": "old", "C-2": "new", "C-1": "new", "C-6": "old", "C-7": "old"}
+    rows = [row(note, source_id) for source_id, note in notes.items()]
     rows.append(row("old", source_id="C-8", customer_id="M39999"))
     made(db, State.PENDING, source_id="C-8")
     assert record(db, *rows, known=known) == [
@@ -188,10 +188,10 @@ def test_results_come_in_the_order_of_the_rows(
 def test_unchanged_rows_are_neither_inserted_nor_read_back(db: Database) -> None:
     rows = [row(source_id=f"C-{number}") for number in range(5)]
     record(db, *rows)
-    said: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *args: said.append(args[2]))
+    statements: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     assert record(db, *rows, known=KnownShare.MOST) == [IntakeResult.UNCHANGED] * 5
-    assert not [one for one in said if "INSERT INTO operations" in one or one.startswith("SELECT")]
+    assert not [text for text in statements if "INSERT INTO operations" in text or text.startswith("SELECT")]
 
 
 @pytest.mark.parametrize("note", ["a\\b", "\\N", "\\.", "tab\tand\nbreak", "'\"", "åäö\u2028\x85", "{}"])
@@ -199,10 +199,10 @@ def test_texts_are_stored_unchanged(db: Database, note: str) -> None:
     plain = {"payload_hash": "hash", "match_key": "C\\1/key"}
     record(db, row(note, source_id="C\\1", send_after=factory.MOMENT, **plain))
     with db.read() as connection:
-        (found,) = connection.execute(select(Operation.source_id, Operation.payload, Operation.send_after)).all()
-    assert found.source_id == "C\\1"
-    assert found.payload["note"] == note
-    assert found.send_after == factory.MOMENT
+        (stored,) = connection.execute(select(Operation.source_id, Operation.payload, Operation.send_after)).all()
+    assert stored.source_id == "C\\1"
+    assert stored.payload["note"] == note
+    assert stored.send_after == factory.MOMENT
 
 
 def test_rows_are_recorded_alike_by_whichever_way_they_come(
@@ -273,12 +273,12 @@ def test_two_imports_in_opposite_order_both_succeed(pg_db: Database, known: Know
 
 
 def test_a_rejection_of_known_content_is_recorded_once(db: Database) -> None:
-    same = {"feed": "crm", "name": "a.csv", "kind": None, "content_hash": "a" * 64, "size": 1}
+    content = {"feed": "crm", "name": "a.csv", "kind": None, "content_hash": "a" * 64, "size": 1}
     for expected in (1, 1, 2):
-        file = begin_file(db, **same)  # type: ignore[arg-type]
+        file = begin_file(db, **content)  # type: ignore[arg-type]
         with db.write() as connection:
             record_rejections(connection, file, [Rejection(3, "missing", "why", "what helps")])
         finish_file(db, file)
         with db.read() as connection:
             assert len(connection.execute(select(RejectedRow.id)).all()) == expected
-        same["content_hash"] = "a" * 64 if expected == 1 and not file.seen_before else "b" * 64
+        content["content_hash"] = "a" * 64 if expected == 1 and not file.seen_before else "b" * 64

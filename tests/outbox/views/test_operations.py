@@ -43,10 +43,15 @@ def test_an_operation_is_found_by_number_or_crms_id(written: str, meant: Referen
 
 def test_references_are_found_in_their_order_and_feed(db: Database) -> None:
     (first,) = make(db, State.PENDING, source_id="A")
-    (other,) = make(db, State.PENDING, source_id="A", feed="other")
-    asked = [Reference(kind="comeback", source_id="A"), Reference(id=other), Reference(id=999), Reference(id=first)]
-    assert operations.find_ids(db, asked) == [first, other, None, first]
-    assert operations.find_ids(db, asked[:1], feed="other") == [other]
+    (in_other_feed,) = make(db, State.PENDING, source_id="A", feed="other")
+    references = [
+        Reference(kind="comeback", source_id="A"),
+        Reference(id=in_other_feed),
+        Reference(id=999),
+        Reference(id=first),
+    ]
+    assert operations.find_ids(db, references) == [first, in_other_feed, None, first]
+    assert operations.find_ids(db, references[:1], feed="other") == [in_other_feed]
     assert operations.find_ids(db, [Reference(kind="appointment", source_id="A")]) == [None]
 
 
@@ -58,7 +63,7 @@ def test_the_newest_come_first_page_by_page(db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("wanted", "passing"),
     [
         (OperationFilter(), {"p", "r", "f", "d", "n", "s"}),
         (OperationFilter(states=frozenset({State.PENDING})), {"p", "n"}),
@@ -73,15 +78,15 @@ def test_the_newest_come_first_page_by_page(db: Database) -> None:
         (OperationFilter(states=frozenset({State.FAILED}), codes=frozenset({"unanswered"})), set()),
     ],
 )
-def test_a_row_passes_a_filter_by_all_its_parts(db: Database, wanted: OperationFilter, found: set[str]) -> None:
+def test_a_row_passes_a_filter_by_all_its_parts(db: Database, wanted: OperationFilter, passing: set[str]) -> None:
     make(db, State.PENDING, source_id="p")
     make(db, State.RETRYABLE, source_id="r")
     make(db, State.FAILED, source_id="f")
     make(db, State.IN_DOUBT, source_id="d")
     make(db, State.PENDING, source_id="n", kind="notification", customer_id="M30002")
     make(db, State.SUCCEEDED, source_id="s", feed="other")
-    assert {row["source_id"] for row in operations.list_operations(db, wanted, limit=50)} == found
-    assert len(list(operations.iterate_ids(db, wanted))) == len(found)
+    assert {row["source_id"] for row in operations.list_operations(db, wanted, limit=50)} == passing
+    assert len(list(operations.iterate_ids(db, wanted))) == len(passing)
 
 
 def test_ids_come_oldest_first_over_many_pages(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 def test_an_empty_outbox_has_nothing_to_tell(db: Database) -> None:
-    seen = read_overview(db)
-    assert seen.counts == {}
-    assert seen.due_since is None
-    assert seen.due_lanes == 0
-    assert seen.held == 0
-    assert seen.need_person == 0
-    assert seen.holds == []
-    assert seen.turns == []
-    assert seen.files == []
-    assert seen.unreported == 0
-    assert seen.unreported_rejected == 0
-    assert seen.at == MOMENT
-    assert seen.base_url == BASE_URL
-    assert seen.dispatched_at is None
+    overview = read_overview(db)
+    assert overview.counts == {}
+    assert overview.due_since is None
+    assert overview.due_lanes == 0
+    assert overview.held == 0
+    assert overview.need_person == 0
+    assert overview.holds == []
+    assert overview.turns == []
+    assert overview.files == []
+    assert overview.unreported == 0
+    assert overview.unreported_rejected == 0
+    assert overview.at == MOMENT
+    assert overview.base_url == BASE_URL
+    assert overview.dispatched_at is None
 
 
 def test_operations_are_counted_by_kind_and_state(db: Database) -> None:
@@ -56,8 +56,8 @@ def test_the_overview_shows_the_longest_waiting_lane(db: Database, clock: FixedC
         make_operation(connection, kind="notification", next_attempt_at=MOMENT + timedelta(hours=1))
     turns.wake_lanes(db, [("M30001", kind) for kind in ("comeback", "appointment", "notification")])
     clock.advance(10)
-    seen = read_overview(db)
-    assert (seen.due_since, seen.due_lanes) == (MOMENT - timedelta(seconds=30), 2)
+    overview = read_overview(db)
+    assert (overview.due_since, overview.due_lanes) == (MOMENT - timedelta(seconds=30), 2)
 
 
 def test_held_rows_are_not_due(db: Database) -> None:
@@ -67,8 +67,8 @@ def test_held_rows_are_not_due(db: Database) -> None:
         make_operation(connection, customer_id="M30002", next_attempt_at=MOMENT)
         make_hold(connection)
     turns.wake_lanes(db, [("M30001", "comeback"), ("M30002", "comeback")])
-    seen = read_overview(db)
-    assert (seen.held, seen.due_lanes) == (1, 1)
+    overview = read_overview(db)
+    assert (overview.held, overview.due_lanes) == (1, 1)
 
 
 def test_holds_come_with_those_of_people_first(db: Database, clock: FixedClock) -> None:
@@ -105,7 +105,7 @@ def test_unreported_rows_are_counted(db: Database) -> None:
         make_operation(connection, State.FAILED, reported_at=MOMENT)
         make_rejected_row(connection)
         make_rejected_row(connection, reported_at=MOMENT)
-    seen = read_overview(db)
-    assert seen.unreported == 2
-    assert seen.unreported_rejected == 1
-    assert seen.need_person == 1
+    overview = read_overview(db)
+    assert overview.unreported == 2
+    assert overview.unreported_rejected == 1
+    assert overview.need_person == 1

@@ -79,11 +79,11 @@ def test_unreported_rows_are_read_by_feed(db: Database) -> None:
         mine = factory.make_operation(connection, State.FAILED)
         factory.make_operation(connection, State.FAILED, feed="other")
         file = factory.make_feed_file(connection, feed="other", name="a.csv")
-        row = factory.make_rejected_row(connection, feed_file_id=file)
+        rejected = factory.make_rejected_row(connection, feed_file_id=file)
         factory.make_rejected_row(connection)
     assert untold(db, feed="crm") == [mine]
-    assert [found.id for found in unreported.unreported_rejections(db, feed="other")] == [row]
-    assert [found.id for found in unreported.unreported_rejections(db, file="a.csv")] == [row]
+    assert [row.id for row in unreported.unreported_rejections(db, feed="other")] == [rejected]
+    assert [row.id for row in unreported.unreported_rejections(db, file="a.csv")] == [rejected]
 
 
 def test_unreported_rows_are_found_by_their_index(pg_db: Database) -> None:
