@@ -1,4 +1,4 @@
-"""Rows and states: what the database remembers. Imports nothing of `worker`."""
+"""Rows and states: the memory of the database. Imports nothing of `worker`."""
 
 from models.attempt import Attempt, Event
 from models.base import Base, UtcDateTime

@@ -1,4 +1,4 @@
-"""The history of an operation: what was tried, found out and decided. Rows are only ever added."""
+"""The history of an operation: attempts, look-ups and decisions. Rows are only ever added."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,10 +11,10 @@ from models.base import Base, Json, RowId, UtcDateTime, str_enum
 
 
 class Event(StrEnum):
-    """What an entry of the history tells."""
+    """The sort of event that an entry of the history records."""
 
     SENT = "sent"
-    """The attempt itself, written when it is settled: by its own turn, or for a dead one by whoever found it."""
+    """The attempt itself, written when it is settled: by its own turn, or for a dead one by its rescue."""
 
     LATE = "late"
     """An answer that came after its attempt had been settled as in doubt."""

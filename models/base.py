@@ -1,4 +1,4 @@
-"""What all tables share: names of constraints, and column types that mean the same on PostgreSQL and SQLite."""
+"""The base of all tables: names of constraints, and column types that mean the same on PostgreSQL and SQLite."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What came from the CRM: files taken in, and rows of them that could not be."""
+"""Files of the CRM that were taken in, and the rows of them that could not be."""
 
 from datetime import datetime
 

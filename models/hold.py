@@ -10,11 +10,11 @@ from models.base import Base, RowId, UtcDateTime, str_enum
 
 
 class Scope(StrEnum):
-    """What a hold covers."""
+    """The part of the work that a hold covers."""
 
     ENVIRONMENT = "environment"
     GROUP = "group"
-    """One customer's operations of all kinds of one function group: what one password opens."""
+    """One customer's operations of all kinds of one function group, that is, of one password."""
     LANE = "lane"
 
 

@@ -9,9 +9,9 @@ from models.base import Base, UtcDateTime
 
 
 class Lane(Base):
-    """Who may work on the lane until when (`token`, `lease_until`), and since when it has something to do (`due_at`).
+    """The turn at the lane (`token`, `lease_until`, `worker`), and the moment since when the lane is due (`due_at`).
 
-    `token` rises with every turn and every rescue; whoever holds an older one no longer owns the lane.
+    `token` rises with every turn and every rescue; a worker with an older one no longer owns the lane.
     """
 
     __tablename__ = "lanes"
@@ -22,9 +22,9 @@ class Lane(Base):
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     token: Mapped[int] = mapped_column(BigInteger, server_default="0")
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """NULL: nobody has a turn."""
+    """NULL: no turn is at the lane."""
     worker: Mapped[str | None] = mapped_column(String(100))
-    """Who has the turn, as `host:pid`, for people to read."""
+    """The process that has the turn, as `host:pid`, for people to read."""
 
     __table_args__ = (
         Index(

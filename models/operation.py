@@ -72,7 +72,7 @@ class Operation(Base):
     revision: Mapped[dict[str, Any] | None] = mapped_column(Json)
     """New content from the CRM that waits for the verdict on an operation in flight or in doubt."""
     match_key: Mapped[str | None] = mapped_column(String(200))
-    """What a look-up could confuse with another operation of the same kind; None where no look-up exists."""
+    """The features that a look-up could confuse with another operation's of the same kind; None: no look-up exists."""
 
     state: Mapped[State] = mapped_column(str_enum(State, "state"), server_default=State.PENDING.value)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")

@@ -26,7 +26,7 @@ class State(StrEnum):
     """Vitec refused, or every try was without effect until the budget was used up. Final."""
 
     CANCELLED = "cancelled"
-    """Nobody wants it any more, and it was not done. Final."""
+    """It is no longer wanted, and it was not done. Final."""
 
     EXPIRED = "expired"
     """Its time ran out before it was done. Final."""

@@ -89,7 +89,7 @@ def bound_names(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def relative_openers(source: Source) -> Iterator[Fault]:
-    """A sentence of a docstring or comment that opens with What, Who, Whoever or Whose and asks nothing."""
+    """A sentence of a docstring or comment that opens with an interrogative pronoun and asks nothing."""
     for passage in source.prose:
         for opener in OPENER.finditer(passage.text):
             line = passage.line + passage.text.count("\n", 0, opener.start(1))

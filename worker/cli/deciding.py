@@ -49,7 +49,7 @@ def requeue(
 ) -> None:
     """Send operations after all that have failed, expired or been cancelled: some by name, or all that a filter finds.
 
-    What Vitec has accepted, and what has been delivered, is never sent again.
+    An operation that Vitec has accepted, or that has been delivered, is never sent again.
     """
     operation_filter = options.make_filter(state, kind, customer, code)
     wish, decider = reconciling.Requeue(_read_expiry(expires)), make_decider(by, reason)

@@ -37,7 +37,7 @@ def sandbox(
     key: Annotated[Path | None, typer.Option(help="PEM file with the certificate's key.")] = None,
     ready_file: Annotated[Path | None, typer.Option(help="Where to write the base URL once listening.")] = None,
 ) -> None:
-    """Run a stand-in for Vitec Connect on this machine. It is not Vitec and reaches nobody."""
+    """Run a stand-in for Vitec Connect on this machine. It is not Vitec, and no customer is reached."""
     if (certificate is None) != (key is None):
         raise typer.BadParameter("--certificate and --key are given together or not at all")
     options = SandboxOptions(

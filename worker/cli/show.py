@@ -73,7 +73,7 @@ def show(
 ) -> None:
     """Show all that is known of one operation: its content, its history, and what keeps it from being sent.
 
-    What may be personal in the content is masked unless you ask for it with --reveal.
+    Personal data in the content is masked unless you ask for it with --reveal.
     """
     db = bootstrap.database()
     (operation_id,) = options.find_operation_ids(db, [operation], feed)
