@@ -1,4 +1,4 @@
-"""What a person may decide about operations, held against how each stands at that moment."""
+"""The decisions that a person may make about operations, each held against how its operation stands at that moment."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """Who decided, and why; both stand in the history for ever."""
+    """The person who decided, and the reason; both stand in the history for ever."""
 
     by: str
     reason: str | None = None
@@ -99,7 +99,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class DecisionReport:
-    """What became of the decisions, and the kinds to ring for."""
+    """The decisions that were carried out, those that were refused, and the kinds to ring for."""
 
     carried_out: tuple[Done, ...] = ()
     refused: tuple[Refusal, ...] = ()
@@ -107,176 +107,179 @@ class DecisionReport:
     @property
     def kinds(self) -> frozenset[str]:
         """The kinds with something new to do."""
-        return frozenset(one.kind for one in self.carried_out if one.state in WAITING)
+        return frozenset(decision.kind for decision in self.carried_out if decision.state in WAITING)
 
-    def __add__(self, other: "DecisionReport") -> "DecisionReport":
+    def __add__(self, report: "DecisionReport") -> "DecisionReport":
         """Both, in this order."""
-        return DecisionReport(self.carried_out + other.carried_out, self.refused + other.refused)
+        return DecisionReport(self.carried_out + report.carried_out, self.refused + report.refused)
 
 
 _Judged = tuple[OperationStatus, Decision | Refusal]
 
 
-def carry_out(db: Database, ids: Iterable[int], wish: Wish, who: Decider) -> DecisionReport:
+def carry_out(db: Database, ids: Iterable[int], wish: Wish, decider: Decider) -> DecisionReport:
     """Carry out `wish` for each operation that allows it. Each is judged as it stands under its lock, in batches."""
-    ordered = sorted(set(ids))
-    report = DecisionReport()
+    ordered, report = sorted(set(ids)), DecisionReport()
     for start in range(0, len(ordered), BATCH):
-        report += _decide_batch(db, ordered[start : start + BATCH], wish, who)
+        report += _decide_batch(db, ordered[start : start + BATCH], wish, decider)
     return report
 
 
-def _decide_batch(db: Database, ids: Sequence[int], wish: Wish, who: Decider) -> DecisionReport:
+def _decide_batch(db: Database, ids: Sequence[int], wish: Wish, decider: Decider) -> DecisionReport:
     try:
-        judged, moved, freed = retry_on_conflict(lambda: _decide_once(db, ids, wish, who))
+        judged, moved, freed = retry_on_conflict(lambda: _decide_once(db, ids, wish, decider))
     except IntegrityError:
         # Between the look and the write, a settlement gave the same remote id to another operation.
         return DecisionReport(refused=tuple(_taken(id_, None) for id_ in ids))
-    customers = {one.id: one.customer_id for one, _ in judged}
+    customers = {status.id: status.customer_id for status, _ in judged}
     report = _report(ids, judged, moved)
-    turns.wake_lanes(db, {(customers[one.id], one.kind) for one in report.carried_out if one.state in WAITING} | freed)
+    waiting = {(customers[move.id], move.kind) for move in report.carried_out if move.state in WAITING}
+    turns.wake_lanes(db, waiting | freed)
     return report
 
 
 def _decide_once(
-    db: Database, ids: Sequence[int], wish: Wish, who: Decider
+    db: Database, ids: Sequence[int], wish: Wish, decider: Decider
 ) -> tuple[list[_Judged], frozenset[int], frozenset[LaneKey]]:
-    """One whole transaction: what was judged of each, which were moved, and the lanes of what came after them."""
+    """One whole transaction: the judgements, the ids that moved, and the lanes of freed children."""
     with db.write() as connection:
-        standing = decisions.lock_operations(connection, ids)
+        statuses = decisions.lock_operations(connection, ids)
         owners = {
-            one.id: decisions.owner_of(connection, one, wish.remote_id)
-            for one in standing
+            status.id: decisions.owner_of(connection, status, wish.remote_id)
+            for status in statuses
             if isinstance(wish, Delivered) and wish.remote_id is not None
         }
-        judged = [(one, judge(wish, one, who, owners.get(one.id))) for one in standing]
-        decided = [(one, verdict) for one, verdict in judged if isinstance(verdict, Decision)]
+        judged = [(status, judge(wish, status, decider, owners.get(status.id))) for status in statuses]
+        decided = [(status, decision) for status, decision in judged if isinstance(decision, Decision)]
         moved = decisions.write_decisions(connection, decided)
-        revised = [one.id for one, decision in decided if one.id in moved and one.revised and _is_the_verdict(decision)]
+        # These two end the wait of new content from the CRM; a cancel drops it.
+        settling = {status.id for status, decision in decided if decision.verb in {Verb.SEND_AGAIN, Verb.DELIVERED}}
+        revised = [status.id for status, _ in decided if status.revised and status.id in moved & settling]
         if revised:
             apply_revisions(connection, revised)
-        succeeded = [one.id for one, decision in decided if TARGETS[decision.verb] is State.SUCCEEDED]
+        succeeded = [status.id for status, decision in decided if TARGETS[decision.verb] is State.SUCCEEDED]
         freed = dependencies.release_children(connection, moved.intersection(succeeded))
     return judged, moved, freed
 
 
-def _is_the_verdict(decision: Decision) -> bool:
-    """Whether the decision is the verdict that new content from the CRM has waited for."""
-    return decision.verb in {Verb.SEND_AGAIN, Verb.DELIVERED}
-
-
 def _report(ids: Sequence[int], judged: Sequence[_Judged], moved: frozenset[int]) -> DecisionReport:
-    known = {one.id for one, _ in judged}
+    existing = {status.id for status, _ in judged}
     unknown = [Refusal(id_, "There is no such operation.", "`vitec-sync list` shows those there are.") for id_ in ids]
-    refused = [one for one in unknown if one.id not in known]
-    done = []
-    for one, verdict in judged:
+    refused = [refusal for refusal in unknown if refusal.id not in existing]
+    carried_out = []
+    for status, verdict in judged:
         if isinstance(verdict, Refusal):
             refused.append(verdict)
-        elif one.id in moved:
-            state = _state_after(one, verdict)
-            done.append(Done(one.id, one.source_id, one.kind, verdict.verb, one.state, state))
+        elif status.id in moved:
+            state = _state_after(status, verdict)
+            carried_out.append(Done(status.id, status.source_id, status.kind, verdict.verb, status.state, state))
         else:
-            refused.append(Refusal(one.id, "It changed at this very moment.", "Look at it again, then decide."))
-    return DecisionReport(tuple(done), tuple(refused))
+            refused.append(Refusal(status.id, "It changed at this very moment.", "Look at it again, then decide."))
+    return DecisionReport(tuple(carried_out), tuple(refused))
 
 
-def _state_after(one: OperationStatus, decision: Decision) -> State:
+def _state_after(status: OperationStatus, decision: Decision) -> State:
     target = TARGETS[decision.verb]
-    return one.state if target is None or one.state is State.IN_FLIGHT else target
+    return status.state if target is None or status.state is State.IN_FLIGHT else target
 
 
-def judge(wish: Wish, one: OperationStatus, who: Decider, owner: int | None = None) -> Decision | Refusal:
-    """Say what a wish does to an operation that stands so, or why it cannot be. `owner`: who has its remote id."""
+def judge(wish: Wish, status: OperationStatus, decider: Decider, owner: int | None = None) -> Decision | Refusal:
+    """Say what a wish does to an operation that stands so, or why it cannot be. `owner`: the operation that has its remote id."""
     match wish:
         case Requeue():
-            return _requeue(one, wish.expiry, who)
+            return _requeue(status, wish.expiry, decider)
         case Cancel():
-            return _cancel(one, who)
+            return _cancel(status, decider)
         case Delivered():
-            return _delivered(one, wish, who, owner)
+            return _delivered(status, wish, decider, owner)
         case SendAgain():
-            return _send_again(one, wish.expiry, who)
+            return _send_again(status, wish.expiry, decider)
         case GiveUp():
-            return _give_up(one, who)
+            return _give_up(status, decider)
         case _:
             assert_never(wish)
 
 
-def _requeue(one: OperationStatus, expiry: Expiry, who: Decider) -> Decision | Refusal:
-    if one.state not in FINAL:
-        remedy = _look(one) if one.state is State.IN_DOUBT else "Wait for it, or cancel it first."
-        return Refusal(one.id, f"It has not ended: it is {_said(one.state)}.", remedy)
-    if one.state is State.SUCCEEDED:
-        return Refusal(one.id, "It has been delivered.", "Nothing is ever sent twice: export it under a new id.")
-    return _unsendable(one, expiry) or _again(Verb.REQUEUED, expiry, who)
+def _requeue(status: OperationStatus, expiry: Expiry, decider: Decider) -> Decision | Refusal:
+    if status.state not in FINAL:
+        remedy = _look(status) if status.state is State.IN_DOUBT else "Wait for it, or cancel it first."
+        return Refusal(status.id, f"It has not ended: it is {_said(status.state)}.", remedy)
+    if status.state is State.SUCCEEDED:
+        return Refusal(status.id, "It has been delivered.", "Nothing is ever sent twice: export it under a new id.")
+    return _unsendable(status, expiry) or _again(Verb.REQUEUED, expiry, decider)
 
 
-def _send_again(one: OperationStatus, expiry: Expiry, who: Decider) -> Decision | Refusal:
-    return _not_in_doubt(one) or _unsendable(one, expiry) or _again(Verb.SEND_AGAIN, expiry, who)
+def _send_again(status: OperationStatus, expiry: Expiry, decider: Decider) -> Decision | Refusal:
+    return _not_in_doubt(status) or _unsendable(status, expiry) or _again(Verb.SEND_AGAIN, expiry, decider)
 
 
-def _unsendable(one: OperationStatus, expiry: Expiry) -> Refusal | None:
+def _unsendable(status: OperationStatus, expiry: Expiry) -> Refusal | None:
     """Say why an operation must not, or cannot usefully, be sent."""
-    if one.accepted or one.acted:
-        remedy = f"If it is there: `resolve {one.id} --delivered`. If it must be made anew: export it under a new id."
-        return Refusal(one.id, "Vitec has accepted it, so it is never sent again.", remedy)
-    if one.blanked:
-        return Refusal(one.id, "Its content has been blanked after its end.", "Export it from the CRM under a new id.")
-    if one.too_late and not expiry.is_new:
+    if status.accepted or status.acted:
+        remedy = (
+            f"If it is there: `resolve {status.id} --delivered`. If it must be made anew: export it under a new id."
+        )
+        return Refusal(status.id, "Vitec has accepted it, so it is never sent again.", remedy)
+    if status.blanked:
+        return Refusal(
+            status.id, "Its content has been blanked after its end.", "Export it from the CRM under a new id."
+        )
+    if status.too_late and not expiry.is_new:
         remedy = "Say from when it is too late: `--expires 2026-12-24T12:00`, or `--expires never`."
-        return Refusal(one.id, "Its time has run out, so it would expire at once.", remedy)
-    if one.parent in FINAL - {State.SUCCEEDED}:
-        why = f"The operation that it comes after is {_said(one.parent)}, so it would fail at once."
-        return Refusal(one.id, why, "Requeue that one first.")
+        return Refusal(status.id, "Its time has run out, so it would expire at once.", remedy)
+    if status.parent in FINAL - {State.SUCCEEDED}:
+        why = f"The operation that it comes after is {_said(status.parent)}, so it would fail at once."
+        return Refusal(status.id, why, "Requeue that one first.")
     return None
 
 
-def _again(verb: Verb, expiry: Expiry, who: Decider) -> Decision:
-    return Decision(verb, who.by, who.reason, until=expiry.until, for_ever=expiry.never)
+def _again(verb: Verb, expiry: Expiry, decider: Decider) -> Decision:
+    return Decision(verb, decider.by, decider.reason, until=expiry.until, for_ever=expiry.never)
 
 
-def _cancel(one: OperationStatus, who: Decider) -> Decision | Refusal:
-    match one.state:
+def _cancel(status: OperationStatus, decider: Decider) -> Decision | Refusal:
+    match status.state:
         case State.PENDING | State.RETRYABLE:
-            return Decision(Verb.CANCELLED, who.by, who.reason)
-        case State.IN_FLIGHT if one.cancel_asked:
-            return Refusal(one.id, "It has been asked already; its request is on the way.", "Wait for its answer.")
+            return Decision(Verb.CANCELLED, decider.by, decider.reason)
+        case State.IN_FLIGHT if status.cancel_asked:
+            return Refusal(status.id, "It has been asked already; its request is on the way.", "Wait for its answer.")
         case State.IN_FLIGHT:
-            return Decision(Verb.CANCEL_ASKED, who.by, who.reason)
+            return Decision(Verb.CANCEL_ASKED, decider.by, decider.reason)
         case State.IN_DOUBT:
-            return Refusal(one.id, "Vitec may have carried it out already.", _look(one))
+            return Refusal(status.id, "Vitec may have carried it out already.", _look(status))
         case State.SUCCEEDED:
-            return Refusal(one.id, "It has been delivered.", "Undo it in Vitec by hand; no call can.")
+            return Refusal(status.id, "It has been delivered.", "Undo it in Vitec by hand; no call can.")
         case State.FAILED | State.CANCELLED | State.EXPIRED:
-            return Refusal(one.id, f"It has ended already: it is {_said(one.state)}.", "There is nothing to cancel.")
+            return Refusal(
+                status.id, f"It has ended already: it is {_said(status.state)}.", "There is nothing to cancel."
+            )
         case _:
-            assert_never(one.state)
+            assert_never(status.state)
 
 
-def _delivered(one: OperationStatus, wish: Delivered, who: Decider, owner: int | None) -> Decision | Refusal:
+def _delivered(status: OperationStatus, wish: Delivered, decider: Decider, owner: int | None) -> Decision | Refusal:
     if owner is not None:
-        return _taken(one.id, owner)
-    if one.remote_id is not None and wish.remote_id not in {None, one.remote_id}:
+        return _taken(status.id, owner)
+    if status.remote_id is not None and wish.remote_id not in {None, status.remote_id}:
         remedy = "Leave the id out, or look both up in Vitec."
-        return Refusal(one.id, f"Vitec gave it another id: {one.remote_id}.", remedy)
-    if one.state is not State.SUCCEEDED:
-        return Decision(Verb.DELIVERED, who.by, who.reason, wish.remote_id)
-    if one.needs_person or (wish.remote_id is not None and one.remote_id is None):
-        return Decision(Verb.SEEN, who.by, who.reason, wish.remote_id)
-    return Refusal(one.id, "It has been delivered; that is known.", "There is nothing to resolve.")
+        return Refusal(status.id, f"Vitec gave it another id: {status.remote_id}.", remedy)
+    if status.state is not State.SUCCEEDED:
+        return Decision(Verb.DELIVERED, decider.by, decider.reason, wish.remote_id)
+    if status.needs_person or (wish.remote_id is not None and status.remote_id is None):
+        return Decision(Verb.SEEN, decider.by, decider.reason, wish.remote_id)
+    return Refusal(status.id, "It has been delivered; that is known.", "There is nothing to resolve.")
 
 
-def _give_up(one: OperationStatus, who: Decider) -> Decision | Refusal:
-    return _not_in_doubt(one) or Decision(Verb.GIVEN_UP, who.by, who.reason)
+def _give_up(status: OperationStatus, decider: Decider) -> Decision | Refusal:
+    return _not_in_doubt(status) or Decision(Verb.GIVEN_UP, decider.by, decider.reason)
 
 
-def _look(one: OperationStatus) -> str:
-    return f"Look in Vitec, then `vitec-sync resolve {one.id}` with --delivered, --send-again or --give-up."
+def _look(status: OperationStatus) -> str:
+    return f"Look in Vitec, then `vitec-sync resolve {status.id}` with --delivered, --send-again or --give-up."
 
 
-def _not_in_doubt(one: OperationStatus) -> Refusal | None:
-    if one.state is State.IN_DOUBT:
+def _not_in_doubt(status: OperationStatus) -> Refusal | None:
+    if status.state is State.IN_DOUBT:
         return None
     remedies = {
         State.PENDING: "`cancel` takes it back.",
@@ -284,8 +287,8 @@ def _not_in_doubt(one: OperationStatus) -> Refusal | None:
         State.IN_FLIGHT: "Wait for its answer.",
         State.SUCCEEDED: "There is nothing to resolve.",
     }
-    remedy = remedies.get(one.state, "`requeue` sends it after all; if it is there, `resolve` with --delivered.")
-    return Refusal(one.id, f"It is not in doubt: it is {_said(one.state)}.", remedy)
+    remedy = remedies.get(status.state, "`requeue` sends it after all; if it is there, `resolve` with --delivered.")
+    return Refusal(status.id, f"It is not in doubt: it is {_said(status.state)}.", remedy)
 
 
 def _taken(id_: int, owner: int | None) -> Refusal:

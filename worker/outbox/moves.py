@@ -238,7 +238,7 @@ def by_target(target: ColumnElement[Any], moves: Sequence[Columns]) -> Columns:
 
 def _value_by_target(target: ColumnElement[Any], values: Mapping[State, ColumnElement[Any]]) -> ColumnElement[Any]:
     """A CASE with few branches, since most states share a value; where all do, the value itself."""
-    usual = max(values.values(), key=lambda value: sum(value.compare(other) for other in values.values()))
+    usual = max(values.values(), key=lambda value: sum(map(value.compare, values.values())))
     # Written out, not bound: a statement of more than 4,096 characters the driver would take apart each time anew.
     unusual: dict[Any, ColumnElement[Any]] = {
         literal_column(f"'{state}'"): value for state, value in values.items() if not value.compare(usual)

@@ -1,6 +1,6 @@
-"""What a person has decided is written: the row's move, guarded by state and attempt, and the decision beside it.
+"""Writes decisions of people: the row's move, guarded by state and attempt, and the decision beside it.
 
-Whether it may be decided so is judged in `worker.reconciling`, from the row as it stands under its lock.
+Whether a decision is allowed is judged in `worker.reconciling`, from the row as it stands under its lock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from worker.outbox.views.status import OperationStatus, read_status
 
 
 class Verb(StrEnum):
-    """What was decided: the code of the history's entry."""
+    """A decision in a word: the code of the history's entry."""
 
     REQUEUED = "requeued"
     CANCELLED = "cancelled"
@@ -52,7 +52,7 @@ TARGETS: Mapping[Verb, State | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided about one operation. `until` replaces its expiry; with `for_ever` it has none any more."""
+    """A person's decision about one operation. `until` replaces its expiry; with `for_ever` it has none any more."""
 
     verb: Verb
     by: str
@@ -66,18 +66,18 @@ def lock_operations(connection: Connection, ids: Iterable[int]) -> list[Operatio
     """Lock the operations in the order of their ids, and tell how each stands; unknown ids are left out."""
     wanted = Operation.id.in_(sorted(set(ids)))
     connection.execute(select(Operation.id).where(wanted).order_by(Operation.id).with_for_update(key_share=True)).all()
-    # What depends on a row must be read after its lock has been waited for.
+    # A status must be read after its row's lock has been waited for.
     return read_status(connection, current_time, ids)
 
 
-def owner_of(connection: Connection, standing: OperationStatus, remote_id: str) -> int | None:
+def owner_of(connection: Connection, status: OperationStatus, remote_id: str) -> int | None:
     """Find another operation of the same kind and customer that has this remote id."""
     return connection.scalar(
         select(Operation.id).where(
-            Operation.kind == standing.kind,
-            Operation.customer_id == standing.customer_id,
+            Operation.kind == status.kind,
+            Operation.customer_id == status.customer_id,
             Operation.remote_id == remote_id,
-            Operation.id != standing.id,
+            Operation.id != status.id,
             # The unique index of remote ids holds no others.
             named_once,
         )
@@ -86,28 +86,28 @@ def owner_of(connection: Connection, standing: OperationStatus, remote_id: str) 
 
 def write_decisions(connection: Connection, decided: Sequence[tuple[OperationStatus, Decision]]) -> frozenset[int]:
     """Write the decisions. Returns the ids that moved: a row that stands otherwise by now is left alone, unrecorded."""
-    moved = frozenset(one.id for one, decision in decided if _move(connection, one, decision))
-    entries = [_entry(one, decision) for one, decision in decided if one.id in moved]
+    moved = frozenset(status.id for status, decision in decided if _move(connection, status, decision))
+    entries = [_entry(status, decision) for status, decision in decided if status.id in moved]
     if entries:
         connection.execute(insert(Attempt).values(at=current_time), entries)
     return moved
 
 
-def _move(connection: Connection, one: OperationStatus, decision: Decision) -> bool:
-    done = connection.execute(
+def _move(connection: Connection, status: OperationStatus, decision: Decision) -> bool:
+    result = connection.execute(
         update(Operation)
-        .where(Operation.id == one.id, Operation.state == one.state, Operation.attempt == one.attempt)
-        .values(_columns(one, decision))
+        .where(Operation.id == status.id, Operation.state == status.state, Operation.attempt == status.attempt)
+        .values(_columns(status, decision))
         .execution_options(synchronize_session=False)
     )
-    return done.rowcount == 1
+    return result.rowcount == 1
 
 
-def _entry(one: OperationStatus, decision: Decision) -> dict[str, Any]:
+def _entry(status: OperationStatus, decision: Decision) -> dict[str, Any]:
     target = TARGETS[decision.verb]
     return {
-        "operation_id": one.id,
-        "attempt": one.attempt,
+        "operation_id": status.id,
+        "attempt": status.attempt,
         "event": Event.DECIDED,
         "outcome": None if target is None else target.value,
         "code": decision.verb.value,
@@ -117,7 +117,7 @@ def _entry(one: OperationStatus, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _columns(one: OperationStatus, decision: Decision) -> dict[str, Any]:
+def _columns(status: OperationStatus, decision: Decision) -> dict[str, Any]:
     """Give exactly the columns that the decision changes."""
     match decision.verb:
         case Verb.REQUEUED | Verb.SEND_AGAIN:
@@ -128,7 +128,7 @@ def _columns(one: OperationStatus, decision: Decision) -> dict[str, Any]:
             # New content that waits for the verdict would bring the cancelled operation back.
             return {"cancel_asked": True, "revision": None}
         case Verb.DELIVERED:
-            return _delivered(one, decision)
+            return _delivered(status, decision)
         case Verb.SEEN:
             given = {} if decision.remote_id is None else {"remote_id": decision.remote_id}
             return {"needs_person": False, "error_code": None, "error_detail": None, "reported_at": None, **given}
@@ -142,7 +142,7 @@ def _sent_again(decision: Decision) -> dict[str, Any]:
     return move(soonest, parent_done) | expiry
 
 
-def _delivered(one: OperationStatus, decision: Decision) -> dict[str, Any]:
+def _delivered(status: OperationStatus, decision: Decision) -> dict[str, Any]:
     # Evidence is for the operation: an attempt in flight goes on, and counts as a success whatever it brings.
-    move = moves.evidence if one.state is State.IN_FLIGHT else moves.succeeded
+    move = moves.evidence if status.state is State.IN_FLIGHT else moves.succeeded
     return move(decision.remote_id)

@@ -13,7 +13,7 @@ from worker.outbox.predicates import hold_is_active
 
 @dataclass(frozen=True, slots=True)
 class HoldScope:
-    """What a hold covers, by its own columns; the parts that do not apply to its scope are empty."""
+    """The scope of a hold, by its own columns; the parts that do not apply to its scope are empty."""
 
     scope: Scope
     customer_id: str = ""
@@ -21,67 +21,67 @@ class HoldScope:
     kind: str = ""
 
 
-def pause(db: Database, spans: Sequence[HoldScope], *, by: str, note: str | None) -> list[HoldScope]:
-    """Hold the spans until somebody resumes them. Returns those that were not paused before; requests in flight end."""
+def pause(db: Database, scopes: Sequence[HoldScope], *, by: str, note: str | None) -> list[HoldScope]:
+    """Hold the scopes until a person resumes them. Returns those that were not paused before; requests in flight end."""
     with db.write() as connection:
         _lock(connection)
-        return [span for span in spans if _pause(connection, span, by, note)]
+        return [scope for scope in scopes if _pause(connection, scope, by, note)]
 
 
-def resume(db: Database, spans: Sequence[HoldScope], reason: HoldReason = HoldReason.PAUSED) -> list[HoldScope]:
-    """End the holds of exactly these spans for this reason; returns those that held.
+def resume(db: Database, scopes: Sequence[HoldScope], reason: HoldReason = HoldReason.PAUSED) -> list[HoldScope]:
+    """End the holds of exactly these scopes for this reason; returns those that held.
 
-    A pause is gone. Any other reason comes to its time now: one operation goes first, and its answer decides.
+    A pause is gone. Any other reason comes to its time now: a half-open probe is sent, and its answer decides.
     """
-    mine = and_(Hold.reason == reason, or_(*map(_is, spans)), hold_is_active)
+    matching = and_(Hold.reason == reason, or_(*map(_is, scopes)), hold_is_active)
     with db.write() as connection:
         _lock(connection)
         if reason is HoldReason.PAUSED:
-            ended = connection.execute(delete(Hold).where(mine).returning(*_PARTS))
+            ended = connection.execute(delete(Hold).where(matching).returning(*_PARTS))
         else:
-            ended = connection.execute(update(Hold).where(mine).values(until=current_time).returning(*_PARTS))
+            ended = connection.execute(update(Hold).where(matching).values(until=current_time).returning(*_PARTS))
         return [HoldScope(*row) for row in ended]
 
 
-def kinds_under(db: Database, spans: Sequence[HoldScope]) -> set[str]:
-    """The kinds of the lanes that any of the spans covers: those to ring for when it is over."""
+def kinds_under(db: Database, scopes: Sequence[HoldScope]) -> set[str]:
+    """The kinds of the lanes that any of the scopes covers: those to ring for when the hold is over."""
     with db.read() as connection:
-        return set(connection.scalars(select(Lane.kind).where(or_(*map(_contains, spans))).distinct()))
+        return set(connection.scalars(select(Lane.kind).where(or_(*map(_contains, scopes))).distinct()))
 
 
 _PARTS = (Hold.scope, Hold.customer_id, Hold.function_group, Hold.kind)
 
 
 def _lock(connection: Connection) -> None:
-    # The environment comes first in the order of locks, and whoever changes holds has it.
+    # The environment comes first in the order of locks, and every change of holds is made under its lock.
     connection.execute(select(Environment.id).with_for_update(key_share=True))
 
 
-def _is(span: HoldScope) -> ColumnElement[bool]:
+def _is(scope: HoldScope) -> ColumnElement[bool]:
     return and_(
-        Hold.scope == span.scope,
-        Hold.customer_id == span.customer_id,
-        Hold.function_group == span.function_group,
-        Hold.kind == span.kind,
+        Hold.scope == scope.scope,
+        Hold.customer_id == scope.customer_id,
+        Hold.function_group == scope.function_group,
+        Hold.kind == scope.kind,
     )
 
 
-def _contains(span: HoldScope) -> ColumnElement[bool]:
-    match span.scope:
+def _contains(scope: HoldScope) -> ColumnElement[bool]:
+    match scope.scope:
         case Scope.ENVIRONMENT:
             return true()
         case Scope.GROUP:
-            return and_(Lane.customer_id == span.customer_id, Lane.function_group == span.function_group)
+            return and_(Lane.customer_id == scope.customer_id, Lane.function_group == scope.function_group)
         case Scope.LANE:
-            return and_(Lane.customer_id == span.customer_id, Lane.kind == span.kind)
+            return and_(Lane.customer_id == scope.customer_id, Lane.kind == scope.kind)
 
 
-def _pause(connection: Connection, span: HoldScope, by: str, note: str | None) -> bool:
+def _pause(connection: Connection, scope: HoldScope, by: str, note: str | None) -> bool:
     parts = {
-        "scope": span.scope,
-        "customer_id": span.customer_id,
-        "function_group": span.function_group,
-        "kind": span.kind,
+        "scope": scope.scope,
+        "customer_id": scope.customer_id,
+        "function_group": scope.function_group,
+        "kind": scope.kind,
     }
     paused = insert_if_new(connection.dialect.name, Hold).values(
         **parts, reason=HoldReason.PAUSED, since=current_time, until=None, by=by, note=note

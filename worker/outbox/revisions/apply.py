@@ -1,4 +1,4 @@
-"""New content that waited for the verdict on an operation takes effect, or comes too late."""
+"""Applies new content that waited for an operation to be settled, or refuses what came too late."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ def apply_revisions(connection: Connection, ids: Iterable[int]) -> None:
     """Let new content that waited for a verdict take effect. Called in the transaction that settled the rows `ids`.
 
     Waiting: it is sent instead, when the next attempt is due. Ended without success: pending again. Succeeded: refused,
-    and told to the CRM. Still in flight or in doubt, or no new content there: nothing is done.
+    and reported to the CRM. Still in flight or in doubt, or without new content: nothing is done.
     """
     locked = connection.execute(
         select(
@@ -45,34 +45,34 @@ def apply_revisions(connection: Connection, ids: Iterable[int]) -> None:
         return
     at = read_current_time(connection)
     changes: dict[State, list[Change]] = defaultdict(list)
-    for found in locked:
-        content = Content.from_revision(found.revision)
-        since = found.next_attempt_at if found.state in WAITING else at
-        changes[found.state].append(Change(found.id, found.attempt, found.state, content, since))
-    replace_content(connection, at, [one for state in WAITING for one in changes[state]])
-    requeue_with_content(connection, at, [one for state in FINAL - {State.SUCCEEDED} for one in changes[state]])
-    _refuse(connection, at, [found for found in locked if found.state is State.SUCCEEDED])
+    for row in locked:
+        content = Content.from_revision(row.revision)
+        since = row.next_attempt_at if row.state in WAITING else at
+        changes[row.state].append(Change(row.id, row.attempt, row.state, content, since))
+    replace_content(connection, at, [change for state in WAITING for change in changes[state]])
+    requeue_with_content(connection, at, [change for state in FINAL - {State.SUCCEEDED} for change in changes[state]])
+    _refuse(connection, at, [row for row in locked if row.state is State.SUCCEEDED])
 
 
 def _refuse(connection: Connection, at: datetime, locked: Sequence[Row[Any]]) -> None:
-    """What waited came too late. What came from a file is told among its rejected rows, the rest in the history."""
-    drop_revisions(connection, [found.id for found in locked])
-    rows = [_rejected(found, at) for found in locked if found.revision["feed_file_id"] is not None]
+    """Refuse content that came too late: rows of a file are told as rejected rows, all other content in the history."""
+    drop_revisions(connection, [row.id for row in locked])
+    rows = [_rejected(row, at) for row in locked if row.revision["feed_file_id"] is not None]
     if rows:
         connection.execute(insert(RejectedRow), rows)
-    entries = [_entry(found, at) for found in locked if found.revision["feed_file_id"] is None]
+    entries = [_entry(row, at) for row in locked if row.revision["feed_file_id"] is None]
     if entries:
         connection.execute(insert(Attempt), entries)
 
 
-def _rejected(found: Row[Any], at: datetime) -> dict[str, Any]:
+def _rejected(row: Row[Any], at: datetime) -> dict[str, Any]:
     code, reason, remedy = ALREADY_SENT
     return {
-        "feed_file_id": found.revision["feed_file_id"],
-        "line": found.revision["line"],
-        "kind": found.kind,
-        "customer_id": found.customer_id,
-        "source_id": found.source_id,
+        "feed_file_id": row.revision["feed_file_id"],
+        "line": row.revision["line"],
+        "kind": row.kind,
+        "customer_id": row.customer_id,
+        "source_id": row.source_id,
         "code": code,
         "reason": reason,
         "remedy": remedy,
@@ -80,13 +80,13 @@ def _rejected(found: Row[Any], at: datetime) -> dict[str, Any]:
     }
 
 
-def _entry(found: Row[Any], at: datetime) -> dict[str, Any]:
+def _entry(row: Row[Any], at: datetime) -> dict[str, Any]:
     return {
-        "operation_id": found.id,
-        "attempt": found.attempt,
+        "operation_id": row.id,
+        "attempt": row.attempt,
         "event": Event.DECIDED,
         "at": at,
-        "outcome": found.state.value,
+        "outcome": row.state.value,
         "code": ALREADY_SENT[0],
         "by": THE_CRM,
     }

@@ -1,4 +1,4 @@
-"""New content from the CRM is written: over what waits, over what has ended, or beside what is on its way."""
+"""Writes new content from the CRM: over operations that wait or have ended, or beside those that are on their way."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from worker.outbox.lanes.dependencies import parent_is_done
 from worker.outbox.lanes.missing_parents import without_parent_code
 
 THE_CRM = "crm"
-"""Who decided, in the history of an operation that the CRM has changed."""
+"""The name of the decider in the history of an operation that the CRM has changed."""
 
 _OPERATIONS = Operation.metadata.tables["operations"]
 _BY_ID = update(_OPERATIONS).where(_OPERATIONS.c.id == bindparam("the_id"))
@@ -24,7 +24,7 @@ _BY_ID = update(_OPERATIONS).where(_OPERATIONS.c.id == bindparam("the_id"))
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that a row of the CRM says, and where it stands; what a revision keeps."""
+    """All that a row of the CRM says, and where it stands; a revision keeps it."""
 
     payload: Mapping[str, Any]
     payload_hash: str
@@ -55,13 +55,13 @@ class Content:
         )
 
     def as_revision(self) -> dict[str, Any]:
-        """As it waits in the row: JSON, moments as ISO text."""
+        """Give the content as it waits in the row: JSON, moments as ISO text."""
         kept = {name: getattr(self, name) for name in self.__slots__}
-        return {name: one.isoformat() if isinstance(one, datetime) else one for name, one in kept.items()}
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in kept.items()}
 
     @classmethod
     def from_revision(cls, revision: Mapping[str, Any]) -> Self:
-        """What `as_revision` gave."""
+        """Read the content that `as_revision` gave."""
         moments = {
             name: datetime.fromisoformat(revision[name]) if revision[name] else None
             for name in ("send_after", "expires_at")
@@ -81,7 +81,7 @@ class Change:
 
 
 def drop_revisions(connection: Connection, ids: Sequence[int]) -> None:
-    """The CRM says again what is being sent: what it said in between is out of date."""
+    """Drop waiting content: the CRM says again what is being sent, so what it said in between is out of date."""
     if ids:
         connection.execute(update(_OPERATIONS).where(_OPERATIONS.c.id.in_(ids)).values(revision=None))
 
@@ -90,33 +90,33 @@ def store_revisions(connection: Connection, changes: Sequence[Change]) -> None:
     if changes:
         connection.execute(
             _BY_ID.values(revision=bindparam("revision")),
-            [{"the_id": one.id, "revision": one.content.as_revision()} for one in changes],
+            [{"the_id": change.id, "revision": change.content.as_revision()} for change in changes],
         )
 
 
 def replace_content(connection: Connection, at: datetime, changes: Sequence[Change]) -> None:
-    """New content for rows that wait: what was tried before stays counted."""
+    """Replace the content of rows that wait; earlier attempts stay counted."""
     if changes:
         record_changes(connection, at, changes)
-        # Leave to send again was got for what was sent; a look-up for something else would prove nothing of it.
-        other = _OPERATIONS.c.match_key.is_distinct_from(bindparam("the_match_key", type_=String))
-        leave = case((other, null()), else_=_OPERATIONS.c.send_again_until)
+        # The resend permission was got for the content that was sent; a look-up for another proves nothing of it.
+        new_key = _OPERATIONS.c.match_key.is_distinct_from(bindparam("the_match_key", type_=String))
+        permission = case((new_key, null()), else_=_OPERATIONS.c.send_again_until)
         connection.execute(
-            _BY_ID.values(**_new_content(), send_again_until=leave, error_code=without_parent_code),
-            [_parameters(one) for one in changes],
+            _BY_ID.values(**_new_content(), send_again_until=permission, error_code=without_parent_code),
+            [_parameters(change) for change in changes],
         )
 
 
 def requeue_with_content(connection: Connection, at: datetime, changes: Sequence[Change]) -> None:
-    """New content for rows that had ended without success: they begin anew, but for the fence."""
+    """Requeue rows that had ended without success, with new content; only `attempt`, the fence, goes on counting."""
     if changes:
         record_changes(connection, at, changes)
         columns = _new_content()
         move = moves.mended(columns["next_attempt_at"], columns["parent_done"])
-        connection.execute(_BY_ID.values(columns | move), [_parameters(one) for one in changes])
+        connection.execute(_BY_ID.values(columns | move), [_parameters(change) for change in changes])
 
 
-_SAID = (
+_CONTENT_COLUMNS = (
     "payload_hash",
     "match_key",
     "send_after",
@@ -130,16 +130,19 @@ _SAID = (
 
 def _new_content() -> moves.Columns:
     payload = as_json(bindparam("the_payload", type_=Text))
-    same = {name: bindparam(f"the_{name}", type_=_OPERATIONS.c[name].type) for name in (*_SAID, "next_attempt_at")}
-    done = parent_is_done(_OPERATIONS.c.feed, same["after_kind"], same["after_source_id"])
-    return {"payload": payload, "revision": null(), "parent_done": done, **same}
+    columns = {
+        name: bindparam(f"the_{name}", type_=_OPERATIONS.c[name].type)
+        for name in (*_CONTENT_COLUMNS, "next_attempt_at")
+    }
+    parent_done = parent_is_done(_OPERATIONS.c.feed, columns["after_kind"], columns["after_source_id"])
+    return {"payload": payload, "revision": null(), "parent_done": parent_done, **columns}
 
 
 def _parameters(change: Change) -> dict[str, Any]:
     content = change.content
-    said = {f"the_{name}": getattr(content, name) for name in _SAID}
+    columns = {f"the_{name}": getattr(content, name) for name in _CONTENT_COLUMNS}
     return {
-        **said,
+        **columns,
         "the_id": change.id,
         "the_payload": json.dumps(content.payload, ensure_ascii=False),
         "the_next_attempt_at": max(change.since, content.send_after or change.since),
@@ -147,24 +150,24 @@ def _parameters(change: Change) -> dict[str, Any]:
 
 
 def record_changes(connection: Connection, at: datetime, changes: Iterable[Change]) -> None:
-    """Write into the history that the CRM has changed its mind, and what about; before it takes effect."""
+    """Add to the history that the CRM has changed the content, with what it replaces; before it takes effect."""
     changes = list(changes)
-    stands = select(_OPERATIONS.c.id, _OPERATIONS.c.payload_hash, _OPERATIONS.c.match_key)
+    stored = select(_OPERATIONS.c.id, _OPERATIONS.c.payload_hash, _OPERATIONS.c.match_key)
     replaced = {
         row.id: {"payload_hash": row.payload_hash, "match_key": row.match_key}
-        for row in connection.execute(stands.where(_OPERATIONS.c.id.in_([one.id for one in changes])))
+        for row in connection.execute(stored.where(_OPERATIONS.c.id.in_([change.id for change in changes])))
     }
     entries = [
         {
-            "operation_id": one.id,
-            "attempt": one.attempt,
+            "operation_id": change.id,
+            "attempt": change.attempt,
             "event": Event.DECIDED,
             "at": at,
-            "outcome": (one.state if one.state in WAITING else State.PENDING).value,
+            "outcome": (change.state if change.state in WAITING else State.PENDING).value,
             "code": "new_content",
-            "replaced": replaced[one.id],
+            "replaced": replaced[change.id],
             "by": THE_CRM,
         }
-        for one in changes
+        for change in changes
     ]
     connection.execute(insert(Attempt), entries)

@@ -1,4 +1,4 @@
-"""What new content from the CRM means for an operation that is there already."""
+"""Judges new content from the CRM for an operation that is recorded already."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ ALREADY_SENT = (
 
 
 class IntakeResult(StrEnum):
-    """What became of one row of the CRM."""
+    """The fate of one row of the CRM."""
 
     RECORDED = "recorded"
     """It was new."""
@@ -42,7 +42,7 @@ class IntakeResult(StrEnum):
     """Its operation had ended without success: it is pending again, with the new content."""
 
     DEFERRED = "deferred"
-    """Its operation is in flight or in doubt: the new content waits for that verdict."""
+    """Its operation is in flight or in doubt: the new content waits until that is settled."""
 
     ALREADY_SENT = "already_sent"
     """Its operation has succeeded, or was accepted by Vitec and then given up: refused."""
@@ -63,26 +63,24 @@ def revise(
     feed: str,
     feed_file_id: int | None,
 ) -> dict[RowKey, IntakeResult]:
-    """Hold those of the given rows whose keys are known against their operations, and write what follows."""
+    """Compare those of the given rows that have an operation already with it, and write the changes that follow."""
     by_key = {(row.kind, row.source_id): row for row in rows}
-    found = connection.execute(select(*_JUDGED).where(Operation.id.in_(_known(connection, given, feed)))).all()
-    verdicts = {(one.kind, one.source_id): _judge(one, by_key[one.kind, one.source_id]) for one in _of(found, by_key)}
-    changed = [
-        one.id
-        for one in _of(found, by_key)
-        if verdicts[one.kind, one.source_id] in _WRITTEN or one.revision is not None
-    ]
+    recorded = Operation.id.in_(_recorded_ids(connection, given, feed))
+    results: dict[RowKey, IntakeResult] = {}
+    changed: list[int] = []
+    for stored in connection.execute(select(*_JUDGED).where(recorded)):
+        key = (stored.kind, stored.source_id)
+        if key in by_key:
+            results[key] = _judge(stored, by_key[key])
+            if results[key] in _WRITTEN or stored.revision is not None:
+                changed.append(stored.id)
     if changed:
-        # Only what changes is locked, in the order of ids, and judged once more: nothing moves it from here on.
+        # Only rows that change are locked, in the order of ids, and judged once more: nothing moves them from here on.
         locked = (
             select(*_JUDGED).where(Operation.id.in_(changed)).order_by(Operation.id).with_for_update(key_share=True)
         )
-        verdicts |= _write(connection, connection.execute(locked).all(), by_key, feed_file_id)
-    return verdicts
-
-
-def _of(found: Sequence[Row[Any]], by_key: Mapping[RowKey, NewOperation]) -> list[Row[Any]]:
-    return [one for one in found if (one.kind, one.source_id) in by_key]
+        results |= _write(connection, connection.execute(locked).all(), by_key, feed_file_id)
+    return results
 
 
 _JUDGED = (
@@ -99,35 +97,35 @@ _JUDGED = (
 _WRITTEN = frozenset({IntakeResult.REVISED, IntakeResult.REQUEUED, IntakeResult.DEFERRED})
 
 
-def _known(connection: Connection, given: StagedRows, feed: str) -> list[int]:
-    """The operations of the given keys, each by its unique key: a join would be planned as a scan of them all."""
-    found = connection.scalars(_found_by_key(given.table), {**given.values, "feed": feed})
-    return [id_ for id_ in found if id_ is not None]
+def _recorded_ids(connection: Connection, given: StagedRows, feed: str) -> list[int]:
+    """Find the operations of the given keys, each by its unique key: a join would be planned as a scan of them all."""
+    ids = connection.scalars(_ids_by_key(given.table), {**given.values, "feed": feed})
+    return [id_ for id_ in ids if id_ is not None]
 
 
 @cached_statement
-def _found_by_key(rows: FromClause) -> Any:
-    same = and_(
+def _ids_by_key(rows: FromClause) -> Any:
+    has_key = and_(
         Operation.feed == bindparam("feed", type_=String),
         Operation.kind == rows.c.kind,
         Operation.source_id == rows.c.source_id,
     )
-    return select(select(Operation.id).where(same).correlate(rows).scalar_subquery()).select_from(rows)
+    return select(select(Operation.id).where(has_key).correlate(rows).scalar_subquery()).select_from(rows)
 
 
-def _judge(found: Row[Any], row: NewOperation) -> IntakeResult:
-    if found.customer_id != row.customer_id:
+def _judge(stored: Row[Any], row: NewOperation) -> IntakeResult:
+    if stored.customer_id != row.customer_id:
         return IntakeResult.OTHER_CUSTOMER
-    if found.payload_hash == row.payload_hash:
+    if stored.payload_hash == row.payload_hash:
         return IntakeResult.UNCHANGED
-    match found.state:
+    match stored.state:
         case State.PENDING | State.RETRYABLE:
             return IntakeResult.REVISED
         case State.IN_FLIGHT | State.IN_DOUBT:
-            waits = found.revision is not None and found.revision["payload_hash"] == row.payload_hash
+            waits = stored.revision is not None and stored.revision["payload_hash"] == row.payload_hash
             return IntakeResult.UNCHANGED if waits else IntakeResult.DEFERRED
-        # Vitec had accepted what a person then gave up: as nobody can requeue it, no new content can either.
-        case State.FAILED | State.CANCELLED | State.EXPIRED if found.acted_at is None:
+        # Vitec had accepted it before a person gave it up: it cannot be requeued, so no new content can begin it again.
+        case State.FAILED | State.CANCELLED | State.EXPIRED if stored.acted_at is None:
             return IntakeResult.REQUEUED
         case _:
             return IntakeResult.ALREADY_SENT
@@ -140,17 +138,17 @@ def _write(
     feed_file_id: int | None,
 ) -> dict[RowKey, IntakeResult]:
     at = read_current_time(connection)
-    verdicts: dict[RowKey, IntakeResult] = {}
+    results: dict[RowKey, IntakeResult] = {}
     changes: dict[IntakeResult, list[Change]] = defaultdict(list)
-    for found in locked:
-        row = by_key[found.kind, found.source_id]
-        verdicts[found.kind, found.source_id] = verdict = _judge(found, row)
-        if verdict in _WRITTEN:
+    for stored in locked:
+        row = by_key[stored.kind, stored.source_id]
+        results[stored.kind, stored.source_id] = result = _judge(stored, row)
+        if result in _WRITTEN:
             content = Content.of(row, at, feed_file_id)
-            changes[verdict].append(Change(found.id, found.attempt, found.state, content, at))
-    back = [found.id for found in locked if by_key[found.kind, found.source_id].payload_hash == found.payload_hash]
-    drop_revisions(connection, back)
+            changes[result].append(Change(stored.id, stored.attempt, stored.state, content, at))
+    unchanged = [row.id for row in locked if by_key[row.kind, row.source_id].payload_hash == row.payload_hash]
+    drop_revisions(connection, unchanged)
     replace_content(connection, at, changes[IntakeResult.REVISED])
     requeue_with_content(connection, at, changes[IntakeResult.REQUEUED])
     store_revisions(connection, changes[IntakeResult.DEFERRED])
-    return verdicts
+    return results

@@ -1,4 +1,4 @@
-"""What an earlier attempt was sent with, where the CRM has changed its mind since: evidence of it is for that content."""
+"""Finds the content that an earlier attempt was sent with, where the CRM has changed it since: evidence is for that one."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ SENT_BEFORE_CHANGE = "sent_before_change"
 
 @dataclass(frozen=True, slots=True)
 class SentContent:
-    """What the row said when an attempt was sent, as far as it tells one content from another."""
+    """The row's content when an attempt was sent, as far as it tells one content from another."""
 
     payload_hash: str
     match_key: str | None
 
 
 def content_sent(connection: Connection, id_: int, attempt: int) -> SentContent | None:
-    """What the attempt was sent with; None: what stands in the row now. The row is locked.
+    """Find the content that the attempt was sent with; None: the one that stands in the row now. The row is locked.
 
     Each change of content is in the history, with what it replaced and how many attempts there had been before it.
     """
@@ -33,19 +33,19 @@ def content_sent(connection: Connection, id_: int, attempt: int) -> SentContent 
         Attempt.replaced.is_not(None),
     )
     replaced = connection.scalar(changed.order_by(Attempt.id).limit(1))
-    stands = connection.scalar(select(Operation.payload_hash).where(Operation.id == id_))
-    return None if replaced is None or replaced["payload_hash"] == stands else SentContent(**replaced)
+    stored_hash = connection.scalar(select(Operation.payload_hash).where(Operation.id == id_))
+    return None if replaced is None or replaced["payload_hash"] == stored_hash else SentContent(**replaced)
 
 
 def refuse_newer_content(connection: Connection, id_: int, sent: SentContent) -> None:
-    """The new content came too late: the row is known by what was sent again, and the CRM is told.
+    """Refuse new content that came too late: the row is known again by the content that was sent, and the CRM is told.
 
     So look-ups of others, and exports of either content, are answered as if the change had never taken effect. The
     content itself is gone; the new one stays on record, and the operation's code says so.
     """
-    known = {"payload_hash": sent.payload_hash, "match_key": sent.match_key}
-    connection.execute(update(Operation).where(Operation.id == id_).values(known))
-    told = (
+    sent_columns = {"payload_hash": sent.payload_hash, "match_key": sent.match_key}
+    connection.execute(update(Operation).where(Operation.id == id_).values(sent_columns))
+    columns = (
         Operation.feed_file_id,
         Operation.line,
         Operation.kind,
@@ -54,7 +54,7 @@ def refuse_newer_content(connection: Connection, id_: int, sent: SentContent) ->
         Operation.attempt,
         Operation.state,
     )
-    row = connection.execute(select(*told).where(Operation.id == id_)).one()
+    row = connection.execute(select(*columns).where(Operation.id == id_)).one()
     if row.feed_file_id is None or row.line is None:
         entry = {"attempt": row.attempt, "outcome": row.state.value, "code": ALREADY_SENT[0], "by": THE_CRM}
         connection.execute(insert(Attempt).values(operation_id=id_, event=Event.DECIDED, at=current_time, **entry))

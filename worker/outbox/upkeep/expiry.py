@@ -1,4 +1,4 @@
-"""What waits in vain is ended: too late, or the operation it comes after has ended without success."""
+"""Ends operations that wait in vain: too late, or the operation they come after has ended without success."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -35,9 +35,9 @@ def expire_overdue(db: Database) -> int:
 def fail_orphans(db: Database) -> int:
     """End waiting operations whose parent has ended without success. Returns how many."""
     parent = aliased(Operation, name="parent")
-    same = is_parent(parent, Operation.feed, Operation.after_kind, Operation.after_source_id)
+    is_own_parent = is_parent(parent, Operation.feed, Operation.after_kind, Operation.after_source_id)
     # Each child asks for its parent by the unique key: a join would be planned as a scan of all operations.
-    state = select(parent.state).where(same).correlate(Operation).scalar_subquery()
+    state = select(parent.state).where(is_own_parent).correlate(Operation).scalar_subquery()
     ended = and_(awaiting_parent, state.in_([State.FAILED, State.CANCELLED, State.EXPIRED]))
     order = (Operation.feed, Operation.after_kind, Operation.after_source_id)
     return _end_all(db, _Ending(ended, order, moves.orphaned()))
@@ -72,7 +72,7 @@ def _end_some(connection: Connection, ending: _Ending) -> int:
 
 
 def _entries(ids: Any, ending: _Ending) -> Any:
-    picked = {
+    entry = {
         "operation_id": Operation.id,
         "attempt": Operation.attempt,
         "event": literal_column(f"'{Event.CLOSED.value}'"),
@@ -81,5 +81,5 @@ def _entries(ids: Any, ending: _Ending) -> Any:
         "code": literal(ending.columns["error_code"]),
     }
     return insert(Attempt).from_select(
-        list(picked), select(*picked.values()).where(Operation.id.in_(ids)), include_defaults=False
+        list(entry), select(*entry.values()).where(Operation.id.in_(ids)), include_defaults=False
     )

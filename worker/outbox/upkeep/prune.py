@@ -1,4 +1,4 @@
-"""Blanks what finished operations said and were answered, once it is old; the row with its key stays for ever.
+"""Blanks the content and answers of finished operations, once they are old; the row with its key stays for ever.
 
 Without the key, a re-export by the CRM would send everything a second time.
 """
@@ -7,38 +7,38 @@ from sqlalchemy import Connection, and_, null, or_, select, update
 
 from models import Attempt, Operation
 from worker.outbox.database.database import Database
-from worker.outbox.database.sql import later
+from worker.outbox.database.sql import current_time, later
 
-_SAID = (Attempt.detail, Attempt.answer, Attempt.replaced)
+_CONTENT = (Attempt.detail, Attempt.answer, Attempt.replaced)
 
 STEP = 500
-"""Rows of one transaction: few enough that nobody waits for it."""
+"""Rows of one transaction: few enough that no other transaction waits long."""
 
 
 def prune_content(db: Database, older_than: float, *, steps: int = 200) -> int:
     """Blank the content of operations that ended more than `older_than` seconds ago; return how many.
 
-    At most `steps` transactions of `STEP` rows each: what is left is done the next time.
+    At most `steps` transactions of `STEP` rows each; the next call goes on.
     """
     blanked = 0
     for _ in range(steps):
         with db.write() as connection:
-            some = _some_old(db, connection, older_than)
-            _blank(connection, some)
-        blanked += len(some)
-        if len(some) < STEP:
+            ids = _lock_old(connection, older_than)
+            _blank(connection, ids)
+        blanked += len(ids)
+        if len(ids) < STEP:
             break
     return blanked
 
 
-def _some_old(db: Database, connection: Connection, older_than: float) -> list[int]:
+def _lock_old(connection: Connection, older_than: float) -> list[int]:
     old = (
         select(Operation.id)
         .where(
             # Both conditions of the partial index, in its own words; the other contents never outlive the payload.
             Operation.finalized_at.is_not(None),
             Operation.payload.is_not(None),
-            Operation.finalized_at < later(db.clock.now(), -older_than),
+            Operation.finalized_at < later(current_time, -older_than),
         )
         .order_by(Operation.finalized_at)
         .limit(STEP)
@@ -55,5 +55,5 @@ def _blank(connection: Connection, ids: list[int]) -> None:
         .where(Operation.id.in_(ids))
         .values(payload=null(), answer=null(), revision=null(), match_key=None, error_detail=None)
     )
-    said = and_(Attempt.operation_id.in_(ids), or_(*(one.is_not(None) for one in _SAID)))
-    connection.execute(update(Attempt).where(said).values(detail=None, answer=null(), replaced=null()))
+    with_content = and_(Attempt.operation_id.in_(ids), or_(*(column.is_not(None) for column in _CONTENT)))
+    connection.execute(update(Attempt).where(with_content).values(detail=None, answer=null(), replaced=null()))
