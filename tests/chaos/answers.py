@@ -22,7 +22,7 @@ from tests.chaos.stage import TLS
 from tests.processes import until
 from worker import delivery
 from worker.outbox import Database, connect
-from worker.outbox.database.sql import later
+from worker.outbox.database.sql import current_time, later
 from worker.outbox.lanes.environments import register
 from worker.sandbox import CONNECTION_FAULTS, Certificate, Fault, running_sandbox
 from worker.settings import Settings
@@ -182,7 +182,7 @@ def _lift_holds(db: Database) -> list[tuple[str, float]]:
         lifted = connection.execute(delete(Hold).returning(Hold.reason, Hold.since, Hold.until)).all()
         connection.execute(update(Environment).values(failures_in_row=0))
         tried = (Operation.attempt > 0, Operation.state.in_([State.RETRYABLE, State.IN_DOUBT]))
-        connection.execute(update(Operation).where(*tried).values(next_attempt_at=later(db.clock.now(), 86400)))
+        connection.execute(update(Operation).where(*tried).values(next_attempt_at=later(current_time, 86400)))
     return [(row.reason, (row.until - row.since).total_seconds()) for row in lifted]
 
 

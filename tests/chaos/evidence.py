@@ -10,6 +10,7 @@ from models import Attempt, Event, Operation, State
 from tests.chaos.checker import Evidence, Request, Row, Tried
 from tests.chaos.meaning import AMBIGUOUS
 from worker.outbox import Database, connect
+from worker.outbox.database.sql import current_time
 from worker.sandbox import Fault, Ledger, LedgerEntry
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def read_rows(db: Database) -> dict[int, Row]:
         Operation.state,
         Operation.attempt,
         Operation.remote_id,
-        (Operation.next_attempt_at > db.clock.now()).label("later"),
+        (Operation.next_attempt_at > current_time).label("later"),
         decided.label("by_person"),
     )
     with db.read() as connection:

@@ -25,6 +25,7 @@ from tests.chaos.stage import start_sandbox
 from worker.failpoints import POINTS
 from worker.housekeeping import rescue_abandoned
 from worker.outbox import Database, connect
+from worker.outbox.database.sql import current_time
 from worker.outbox.lanes.environments import register
 from worker.policies import turn_policy
 from worker.settings import Settings
@@ -189,7 +190,7 @@ def _connect_impatiently(url: str) -> Database:
 def _end_leases(db: Database) -> None:
     """End all leases at once; killed processes do not come back."""
     with db.write() as connection:
-        connection.execute(update(Lane).where(Lane.lease_until.is_not(None)).values(lease_until=db.clock.now()))
+        connection.execute(update(Lane).where(Lane.lease_until.is_not(None)).values(lease_until=current_time))
 
 
 def _problems(case: Case, hit: Hit) -> Iterator[str]:

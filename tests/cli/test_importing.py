@@ -19,6 +19,7 @@ from tests.cli.conftest import Ran, Shell
 from tests.importing.exports import comeback, export, operations
 from worker import bootstrap, logs
 from worker.outbox import Database, connect
+from worker.outbox.database.sql import current_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +154,7 @@ def test_a_file_s_words_cannot_command_a_terminal(office: Office, tmp_path: Path
 
 def ended(office: Office) -> None:
     with office.db.write() as connection:
-        values = {"state": State.FAILED, "finalized_at": office.db.clock.now(), "error_code": "refused"}
+        values = {"state": State.FAILED, "finalized_at": current_time, "error_code": "refused"}
         connection.execute(update(Operation).values(values))
 
 

@@ -4,7 +4,6 @@ A lane that is due for one of them is due for all of them; otherwise turns would
 compared with the database's clock at the moment of the statement; `as_of` gives a condition at another moment.
 """
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -62,9 +61,6 @@ named_once = _written_out(NAMED_ONCE_SQL)
 """The operation's kind gives remote ids that are unique for each customer."""
 unreported = _written_out(*UNREPORTED_SQL)
 """The CRM has not been told of the operation's verdict, of its doubt, or that it waits in vain for a parent."""
-
-
-Now = ColumnElement[datetime]
 
 
 def is_parent(parent: Any, feed: Any, after_kind: Any, after_source_id: Any) -> ColumnElement[bool]:

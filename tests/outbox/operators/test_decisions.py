@@ -10,6 +10,7 @@ from models import Event, Operation, State
 from tests.outbox.plans import explained
 from tests.outbox.steps import entries, make, read
 from worker.outbox import Database, connect
+from worker.outbox.database.sql import current_time
 from worker.outbox.operators import decisions
 from worker.outbox.operators.decisions import Decision
 from worker.outbox.views import status
@@ -64,7 +65,7 @@ def test_the_owner_of_a_remote_id_is_found_by_index(pg_db: Database) -> None:
     other = make(pg_db, State.IN_DOUBT)
     plans = explained(pg_db.engine, "SELECT operations.id", freely=False)
     with pg_db.write() as connection:
-        (standing,) = status.read_status(connection, pg_db.clock.now(), [other])
+        (standing,) = status.read_status(connection, current_time, [other])
         plans.clear()
         assert decisions.owner_of(connection, standing, "R1") == owner
     (plan,) = plans

@@ -28,7 +28,7 @@ from worker.cli.demo.processes import (
     program_path,
 )
 from worker.outbox import Database, connect
-from worker.outbox.database.sql import as_of, later
+from worker.outbox.database.sql import as_of, current_time, later
 from worker.outbox.predicates import in_flight, ready
 from worker.sandbox import PASSWORD, USER
 
@@ -166,7 +166,7 @@ def _send_export(processes: DemoProcesses, db: Database) -> None:
 
 def _count_unfinished(db: Database) -> int:
     """Count the operations that are being sent, or will be within minutes."""
-    soon = later(db.clock.now(), 600)
+    soon = later(current_time, 600)
     with db.read() as connection:
         return connection.execute(
             select(func.count()).select_from(Operation).where(or_(in_flight, as_of(ready, soon)))

@@ -1,1 +1,1 @@
-"""The database room: engine, clock, transactions and the forms in which many rows travel. It knows no rule of the product."""
+"""The database room: engine, transactions, SQL for both databases, and many rows in one parameter. It knows no rule."""

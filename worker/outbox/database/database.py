@@ -4,15 +4,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from worker.outbox.database.sending_hours import SendingHours
-from worker.outbox.database.sql import current_time, read_current_time
+from worker.outbox.database.sql import read_current_time
 
 IDLE_AT_MOST = 2.0
 """Seconds for which a connection may rest before it is asked whether it still stands. A busy turn asks never."""
@@ -43,26 +42,12 @@ _POSTGRESQL_LINK: dict[str, int] = {
 }
 
 
-class SqlClock:
-    """The database's clock."""
-
-    @staticmethod
-    def now() -> ColumnElement[datetime]:
-        """The present moment."""
-        return current_time
-
-
 @dataclass(frozen=True, slots=True)
 class Database:
     """A database and its sending hours. Passed first to every function of the outbox that opens a transaction."""
 
     engine: Engine
     hours: SendingHours = field(default_factory=SendingHours)
-
-    @property
-    def clock(self) -> SqlClock:
-        """The database's clock."""
-        return SqlClock()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -66,6 +66,6 @@ def mark_rejections_reported(db: Database, ids: Iterable[int]) -> int:
         mark = update(RejectedRow).where(RejectedRow.id.in_(batch), RejectedRow.reported_at.is_(None))
         with db.write() as connection:
             marked += connection.execute(
-                mark.values(reported_at=db.clock.now()).execution_options(synchronize_session=False)
+                mark.values(reported_at=current_time).execution_options(synchronize_session=False)
             ).rowcount
     return marked
