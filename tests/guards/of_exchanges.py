@@ -77,7 +77,7 @@ GUARDS = (
         "worker/outbox/database/sql.py",
         "current_time: ColumnElement[datetime] = CurrentTime()",
         "current_time: ColumnElement[datetime] = literal(datetime(2026, 12, 1), UtcDateTime())",
-        "tests/outbox/database/test_clock.py::test_the_production_clock_binds_nothing",
+        "tests/outbox/database/test_sql.py::test_the_production_clock_binds_nothing",
     ),
     Guard(
         10,
