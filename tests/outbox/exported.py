@@ -22,7 +22,7 @@ ENDED = [State.FAILED, State.CANCELLED, State.EXPIRED]
 operation = read
 
 
-def row(note: str = "new", source_id: str = "C-1", **more: Any) -> NewOperation:
+def row(note: str = "new", source_id: str = "C-1", **columns: Any) -> NewOperation:
     payload = {"customer_id": "M30001", "contact_id": "ADR1", "date": "2026-12-10T09:00:00+01:00", "note": note}
     values = {
         "kind": "comeback",
@@ -31,7 +31,7 @@ def row(note: str = "new", source_id: str = "C-1", **more: Any) -> NewOperation:
         "payload_hash": f"hash of {note}",
         "match_key": f"key of {note}",
         "line": 5,
-        **more,
+        **columns,
     }
     return NewOperation(source_id=source_id, **values)
 
@@ -42,11 +42,11 @@ def made(db: Database, state: State, **overrides: Any) -> int:
 
 
 def record(
-    db: Database, *rows: NewOperation, file: int | None = None, known: KnownShare = KnownShare.SOME
+    db: Database, *rows: NewOperation, file: int | None = None, known_share: KnownShare = KnownShare.SOME
 ) -> list[IntakeResult]:
     with db.write() as connection:
         open_lanes(connection, [(row.customer_id, row.kind, "crm-contact") for row in rows])
-        return record_rows(connection, rows, feed="crm", feed_file_id=file, known=known).verdicts
+        return record_rows(connection, rows, feed="crm", feed_file_id=file, known_share=known_share).verdicts
 
 
 def last_entry(db: Database, id_: int) -> tuple[Event, str | None, str | None, str | None, int]:

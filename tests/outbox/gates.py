@@ -138,8 +138,8 @@ def interleavings(first: int, second: int) -> Iterator[str]:
     if first == 0 or second == 0:
         yield "A" * first + "B" * second
         return
-    yield from ("A" + rest for rest in interleavings(first - 1, second))
-    yield from ("B" + rest for rest in interleavings(first, second - 1))
+    yield from ("A" + tail for tail in interleavings(first - 1, second))
+    yield from ("B" + tail for tail in interleavings(first, second - 1))
 
 
 def play(order: str, a: Actor, b: Actor) -> None:

@@ -33,5 +33,5 @@ def explained(engine: Engine, *beginnings: str, freely: bool = True) -> list[str
 def _numbered(statement: str) -> tuple[str, list[str]]:
     """The statement with PostgreSQL's own parameters, and which names they have here."""
     names: dict[str, int] = {}
-    text = re.sub(r"%\((\w+)\)s", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement)
+    text = re.sub(r"%\((\w+)\)s", lambda match: f"${names.setdefault(match[1], len(names) + 1)}", statement)
     return text.replace("%%", "%"), list(names)

@@ -183,7 +183,7 @@ def test_a_move_sets_exactly_its_columns(name: str) -> None:
 
 
 def worn(db: Database, state: State) -> int:
-    """Make an operation in this state whose other columns have all been used."""
+    """Make an operation in this state that has used all its other columns."""
     implied: dict[str, Any] = {"finalized_at": EARLIER if state in FINAL else None}
     # Of this kind several may have the same remote id.
     return make(db, state, kind="order_token", history=False, remote_id=None, acted_at=None, **WORN, **implied)

@@ -197,7 +197,7 @@ class _FileImport:
         """Record a chunk, and undo it."""
         with self.db.write() as connection, connection.begin_nested() as trial:
             _open_lanes(connection, chunk.lanes)
-            recorded = record_rows(connection, chunk.operations, feed=self.feed, known=self.known_share)
+            recorded = record_rows(connection, chunk.operations, feed=self.feed, known_share=self.known_share)
             trial.rollback()
         return self._result_of(chunk, recorded.verdicts)
 
@@ -217,7 +217,7 @@ class _FileImport:
                 feed=self.feed,
                 feed_file_id=self.file.id,
                 max_failures=self.defaults.max_failures,
-                known=self.known_share,
+                known_share=self.known_share,
             )
             result = self._result_of(chunk, recorded.verdicts)
             feed_files.add_counts(connection, self.file, result.counts)

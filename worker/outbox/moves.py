@@ -225,7 +225,7 @@ MOVES_FROM: Mapping[Callable[..., Columns], frozenset[State]] = {
 
 
 def by_target(target: ColumnElement[Any], moves: Sequence[Columns]) -> Columns:
-    """The columns of a move whose state the database works out: `target`, which is the state of one of the moves.
+    """The columns of a move to the state that the database works out: `target`, the state of one of the moves.
 
     A column that one of the moves does not set keeps its value there.
     """

@@ -120,7 +120,7 @@ def test_a_claim_by_itself_heeds_old_leave(db: Database) -> None:
     turn = begin(db)
     with db.write() as connection:
         claimed, _ = claim(connection, turn, 5)
-    assert [one.id for one in claimed][1:] == [fresh]
+    assert [operation.id for operation in claimed][1:] == [fresh]
 
 
 def test_old_leave_that_is_not_confirmed_is_doubt_again(scene: Scene, clock: FixedClock) -> None:
@@ -257,7 +257,7 @@ def test_a_dead_workers_look_up_is_repeated_after_the_gap(scene: Scene, clock: F
 
 
 def test_an_earlier_look_ups_answer_does_not_settle_the_later(scene: Scene, clock: FixedClock) -> None:
-    """What a paused worker saw long ago is no second absence."""
+    """An absence that a paused worker saw long ago is no second one."""
     id_ = scene.doubtful()
     clock.advance(QUIET)
     (earlier,) = scene.exchange(want=5).look_ups

@@ -107,7 +107,7 @@ def test_a_paused_worker_claims_nothing_after_its_rescue(db: Database, clock: Fi
 
 def test_a_rescue_that_comes_second_leaves_the_new_turn_alone(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
     """Found abandoned, then taken by a turn before the rescue had locked it: nothing is put in doubt under it."""
-    id_, other = make(pg_db), make(pg_db)
+    id_, second = make(pg_db), make(pg_db)
     claim(pg_db, begin(pg_db), want=1)
     clock.advance(45)
     late = Actor(pg_url, lambda actor: run(actor.db), clock, lambda point: "FOR NO KEY UPDATE" in point)
@@ -117,8 +117,8 @@ def test_a_rescue_that_comes_second_leaves_the_new_turn_alone(pg_db: Database, p
     assert rescue.settle_leftovers(pg_db, turn, died, "there:3") == 1
     (claimed,) = claim(pg_db, turn).claimed
     assert late.finish() == 0
-    assert (read(pg_db, id_).state, claimed.id) == (State.IN_DOUBT, other)
-    assert (read(pg_db, other).state, lane(pg_db).token) == (State.IN_FLIGHT, turn.token)
+    assert (read(pg_db, id_).state, claimed.id) == (State.IN_DOUBT, second)
+    assert (read(pg_db, second).state, lane(pg_db).token) == (State.IN_FLIGHT, turn.token)
 
 
 def test_an_exchange_that_waits_for_a_rescue_claims_nothing(pg_db: Database, pg_url: str, clock: FixedClock) -> None:
@@ -176,7 +176,7 @@ WHEN (NEW.customer_id = 'M1' AND NEW.state = 'in_doubt') EXECUTE FUNCTION refuse
 
 
 def test_a_failed_rescue_does_not_stop_the_others(pg_db: Database, clock: FixedClock) -> None:
-    refused, other = make(pg_db, customer_id="M1"), make(pg_db, customer_id="M2")
+    refused, second = make(pg_db, customer_id="M1"), make(pg_db, customer_id="M2")
     for _ in range(2):
         claim(pg_db, begin(pg_db))
     with pg_db.write() as connection:
@@ -184,7 +184,7 @@ def test_a_failed_rescue_does_not_stop_the_others(pg_db: Database, clock: FixedC
     clock.advance(45)
     with pytest.raises(DBAPIError):
         run(pg_db)
-    assert [read(pg_db, id_).state for id_ in (refused, other)] == [State.IN_FLIGHT, State.IN_DOUBT]
+    assert [read(pg_db, id_).state for id_ in (refused, second)] == [State.IN_FLIGHT, State.IN_DOUBT]
 
 
 def test_a_wish_to_cancel_outlives_the_doubt(db: Database, clock: FixedClock) -> None:

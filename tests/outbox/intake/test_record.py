@@ -156,9 +156,9 @@ def test_another_customer_s_operation_is_never_touched(db: Database, state: Stat
     assert operation(db, id_) == before
 
 
-@pytest.mark.parametrize("known", list(KnownShare))
+@pytest.mark.parametrize("known_share", list(KnownShare))
 def test_results_come_in_the_order_of_the_rows(
-    db: Database, known: KnownShare, monkeypatch: pytest.MonkeyPatch
+    db: Database, known_share: KnownShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record_module, "FEW", 0)
     made(db, State.FAILED, source_id="C-1")
@@ -170,7 +170,7 @@ def test_results_come_in_the_order_of_the_rows(
     rows = [row(note, source_id) for source_id, note in notes.items()]
     rows.append(row("old", source_id="C-8", customer_id="M39999"))
     made(db, State.PENDING, source_id="C-8")
-    assert record(db, *rows, known=known) == [
+    assert record(db, *rows, known_share=known_share) == [
         IntakeResult.RECORDED,
         IntakeResult.ALREADY_SENT,
         IntakeResult.UNCHANGED,
@@ -190,7 +190,7 @@ def test_unchanged_rows_are_neither_inserted_nor_read_back(db: Database) -> None
     record(db, *rows)
     statements: list[str] = []
     event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    assert record(db, *rows, known=KnownShare.MOST) == [IntakeResult.UNCHANGED] * 5
+    assert record(db, *rows, known_share=KnownShare.MOST) == [IntakeResult.UNCHANGED] * 5
     assert not [text for text in statements if "INSERT INTO operations" in text or text.startswith("SELECT")]
 
 
@@ -217,10 +217,12 @@ def test_rows_are_recorded_alike_by_whichever_way_they_come(
         row(source_id=f"C-{number}", send_after=when, expires_after=3.5) for number, when in ((3, soon), (4, None))
     ]
     outcomes = []
-    for few, known in ((0, KnownShare.SOME), (FEW, KnownShare.SOME), (0, KnownShare.NONE)):
+    for few, known_share in ((0, KnownShare.SOME), (FEW, KnownShare.SOME), (0, KnownShare.NONE)):
         monkeypatch.setattr(staging, "FEW", few)
         monkeypatch.setattr(record_module, "FEW", few)
-        results = [record(db, *rows, known=known) for rows in (plain, [full, bare], [bare, full], [full, changed])]
+        results = [
+            record(db, *rows, known_share=known_share) for rows in (plain, [full, bare], [bare, full], [full, changed])
+        ]
         with db.write() as connection:
             kept = connection.execute(select(*_COMPARED).order_by(Operation.source_id)).all()
             connection.execute(delete(Attempt))
@@ -238,22 +240,22 @@ def test_a_value_that_would_break_the_block_is_refused_whole(pg_db: Database) ->
         record(pg_db, row(source_id="C\t1"), *[row(source_id=f"C-{number}") for number in range(FEW)])
 
 
-@pytest.mark.parametrize("known", list(KnownShare))
+@pytest.mark.parametrize("known_share", list(KnownShare))
 def test_an_open_import_does_not_hold_up_a_turn(
-    pg_db: Database, known: KnownShare, monkeypatch: pytest.MonkeyPatch
+    pg_db: Database, known_share: KnownShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record_module, "FEW", 0)
     made(pg_db, State.PENDING)
     with pg_db.write() as importing:
-        record_rows(importing, [row(source_id="C-2")], feed="crm", known=known)
+        record_rows(importing, [row(source_id="C-2")], feed="crm", known_share=known_share)
         with pg_db.write() as turning:
             turning.execute(text("SET LOCAL lock_timeout = '500ms'"))
             locked = turning.execute(text("SELECT 1 FROM lanes FOR NO KEY UPDATE")).all()
     assert len(locked) == 1
 
 
-@pytest.mark.parametrize("known", [KnownShare.NONE, KnownShare.SOME])
-def test_two_imports_in_opposite_order_both_succeed(pg_db: Database, known: KnownShare) -> None:
+@pytest.mark.parametrize("known_share", [KnownShare.NONE, KnownShare.SOME])
+def test_two_imports_in_opposite_order_both_succeed(pg_db: Database, known_share: KnownShare) -> None:
     record(pg_db, row(source_id="X"))
     rows = [row(source_id=f"C-{number}") for number in range(300)]
     together = threading.Barrier(2)
@@ -261,7 +263,7 @@ def test_two_imports_in_opposite_order_both_succeed(pg_db: Database, known: Know
 
     def run(mine: list[NewOperation]) -> None:
         together.wait(10)
-        verdicts.append(retry_on_conflict(lambda: record(pg_db, *mine, known=known)))
+        verdicts.append(retry_on_conflict(lambda: record(pg_db, *mine, known_share=known_share)))
 
     threads = [threading.Thread(target=run, args=(mine,)) for mine in (rows, rows[::-1])]
     for thread in threads:

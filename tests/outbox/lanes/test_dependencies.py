@@ -125,7 +125,7 @@ def test_children_are_released_in_the_transaction_of_the_success(
     turn = begin(pg_db)
     (claimed,) = claim(pg_db, turn).claimed
     settler = Actor(
-        pg_url, lambda actor: settle(actor.db, turn, [done(claimed, SUCCESS)]), clock, lambda what: what == COMMIT
+        pg_url, lambda actor: settle(actor.db, turn, [done(claimed, SUCCESS)]), clock, lambda point: point == COMMIT
     )
     assert settler.go_on() == COMMIT
     assert (read(pg_db, claimed.id).state, read(pg_db, id_).parent_done) == (State.IN_FLIGHT, False)

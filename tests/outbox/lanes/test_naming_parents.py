@@ -69,7 +69,7 @@ def test_housekeeping_releases_a_child_recorded_during_parent_success(
     turn = begin(pg_db)
     (claimed,) = claim(pg_db, turn).claimed
     settler = Actor(
-        pg_url, lambda actor: settle(actor.db, turn, [done(claimed, SUCCESS)]), clock, lambda what: what == COMMIT
+        pg_url, lambda actor: settle(actor.db, turn, [done(claimed, SUCCESS)]), clock, lambda point: point == COMMIT
     )
     assert settler.go_on() == COMMIT
     record(pg_db, row("C"))

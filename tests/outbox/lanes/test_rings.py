@@ -48,7 +48,7 @@ def test_no_order_of_enqueuing_and_releasing_loses_a_ring(
 def _is_served(order: str, way: Way, db: Database, url: str, clock: FixedClock) -> bool:
     turn = turn_on_an_empty_lane(db)
     enqueuer = Actor(url, _enqueue, clock)
-    releaser = Actor(url, lambda actor: _give_back(actor, turn, way), clock, lambda what: True)
+    releaser = Actor(url, lambda actor: _give_back(actor, turn, way), clock, lambda point: True)
     assert enqueuer.go_on() == "commit"
     releaser.go_on()
     play(order, enqueuer, releaser)
@@ -72,7 +72,7 @@ def _enqueue(actor: Actor) -> bool:
 def _give_back(actor: Actor, turn: Turn, way: Way, at_most: int = 1000) -> bool:
     way(actor.db, turn)
     next_kind = turns.longest_due_kind(actor.db, ["comeback"])
-    actor.stops = lambda what: False
+    actor.stops = lambda point: False
     return next_kind is not None and take(actor.db, at_most=at_most) is not None
 
 
@@ -89,7 +89,7 @@ def _is_heard(order: str, way: Way, db: Database, url: str, clock: FixedClock) -
     turn = turn_on_an_empty_lane(db)
     make(db, customer_id="M2")
     ringer = Actor(url, _hear_a_ring, clock)
-    releaser = Actor(url, lambda actor: _give_back(actor, turn, way, at_most=1), clock, lambda what: True)
+    releaser = Actor(url, lambda actor: _give_back(actor, turn, way, at_most=1), clock, lambda point: True)
     assert ringer.go_on() == "wake"
     releaser.go_on()
     play(order, ringer, releaser)

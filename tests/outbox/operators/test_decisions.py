@@ -37,8 +37,8 @@ def test_second_place_changes_no_row_and_learns_it(db: Database) -> None:
 def test_a_decision_that_lost_a_race_is_repeated(db: Database, database_url: str, clock: FixedClock) -> None:
     id_ = make(db, State.FAILED)
     hasty = Database(clock.rule(connect(database_url, lock_timeout=0.05)))
-    other = db.engine.connect()
-    other.execute(update(Operation).values(line=7))
+    blocking = db.engine.connect()
+    blocking.execute(update(Operation).values(line=7))
     lost: list[str] = []
 
     @event.listens_for(hasty.engine, "begin")
@@ -49,12 +49,12 @@ def test_a_decision_that_lost_a_race_is_repeated(db: Database, database_url: str
     @event.listens_for(hasty.engine, "handle_error")
     def let_go(context: ExceptionContext) -> None:
         lost.append(str(context.original_exception))
-        other.commit()
+        blocking.commit()
 
     report = carry_out(hasty, [id_], Requeue(), ANNA)
-    other.close()
+    blocking.close()
     hasty.engine.dispose()
-    assert [(one.id, one.state) for one in report.carried_out] == [(id_, State.PENDING)]
+    assert [(decision.id, decision.state) for decision in report.carried_out] == [(id_, State.PENDING)]
     assert len(lost) == 1
     assert [entry.event for entry in entries(db, id_)].count(Event.DECIDED) == 1
 
@@ -62,10 +62,14 @@ def test_a_decision_that_lost_a_race_is_repeated(db: Database, database_url: str
 def test_the_owner_of_a_remote_id_is_found_by_index(pg_db: Database) -> None:
     """Each decision about a remote id would otherwise read the whole table, while others wait."""
     owner = make(pg_db, State.SUCCEEDED, remote_id="R1")
-    other = make(pg_db, State.IN_DOUBT)
+    doubtful = make(pg_db, State.IN_DOUBT)
     plans = explained(pg_db.engine, "SELECT operations.id", freely=False)
     with pg_db.write() as connection:
+<<<<<<< HEAD
         (standing,) = status.read_status(connection, current_time, [other])
+=======
+        (standing,) = status.read_status(connection, pg_db.clock.now(), [doubtful])
+>>>>>>> 7693459 (Name the last variables of the outbox's tests)
         plans.clear()
         assert decisions.owner_of(connection, standing, "R1") == owner
     (plan,) = plans

@@ -31,7 +31,7 @@ class Evidence:
 
 
 def record_late(connection: Connection, finished: Sequence[Finished]) -> dict[int, Moved]:
-    """Record answers whose rows had been settled before. Returns the rows that moved because of them.
+    """Record answers that came after their rows had been settled. Returns the rows that moved because of them.
 
     An answer that was written after all (its commit had been reported as failed) is recognised and left alone.
     """

@@ -136,7 +136,7 @@ def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -
 def settle_look_ups(
     connection: Connection, looked_up: Sequence[FinishedLookUp], policy: LookUpPolicy
 ) -> dict[int, Moved]:
-    """Draw the conclusions from look-ups. One whose row has moved on in the meantime changes nothing."""
+    """Draw the conclusions from look-ups. A look-up of a row that has moved on in the meantime changes nothing."""
     moved: dict[int, Moved] = {}
     for look_up in looked_up:
         row = _lock_row(connection, look_up, policy.gap)
@@ -171,7 +171,7 @@ def _end(connection: Connection, look_up: FinishedLookUp) -> None:
 
 
 def _proves_success(connection: Connection, look_up: FinishedLookUp, row: Any) -> bool:
-    """Whether a look-up whose row has moved on since made it succeed: that it is there is evidence all the same."""
+    """Whether a look-up made a row succeed that has moved on since: that it is there is evidence all the same."""
     if look_up.sighting.presence is not Presence.PRESENT or row.state is State.SUCCEEDED:
         return False
     sent = content_sent(connection, look_up.id, look_up.attempt)

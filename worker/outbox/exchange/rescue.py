@@ -19,7 +19,7 @@ from worker.outbox.predicates import abandoned, in_flight, in_named_lane, lane_i
 from worker.outbox.revisions.apply import apply_revisions
 
 DeadWorkerPolicy = Callable[[str, int, int], Settlement]
-"""Settles a row of this kind, with so many failures of so many, whose worker died."""
+"""Settles a dead worker's row of this kind, with so many failures of so many."""
 
 
 def rescue_lanes(db: Database, policy: DeadWorkerPolicy, by: str) -> int:
@@ -86,7 +86,7 @@ _IN_FLIGHT = (
 def not_handed_over(db: Database, turn: Turn, busy: frozenset[int]) -> list[tuple[int, int]]:
     """Find the operations, as (id, attempt), that this turn has in flight without having handed them to a thread.
 
-    Asked after a claim whose commit reported an error. `busy` are the ids that were handed over.
+    Asked after a claim with a commit that reported an error. `busy` are the ids that were handed over.
     """
     with db.read() as connection:
         rows = connection.execute(

@@ -27,7 +27,7 @@ from worker.outbox.lanes.dependencies import parent_is_done
 from worker.outbox.revisions.judge import IntakeResult, revise
 
 BATCH: Mapping[str, int] = {"postgresql": 5_000, "sqlite": 2_000}
-"""Rows per transaction, at most: on SQLite everybody else's writes wait for it."""
+"""Rows per transaction, at most: on SQLite all other writes wait for it."""
 
 
 def open_lanes(connection: Connection, lanes: Iterable[tuple[str, str, str]]) -> None:
@@ -60,20 +60,20 @@ def record_rows(
     feed: str,
     feed_file_id: int | None = None,
     max_failures: int = 12,
-    known: KnownShare = KnownShare.SOME,
+    known_share: KnownShare = KnownShare.SOME,
 ) -> Recorded:
     """Record a chunk of rows, no key of which occurs twice in it.
 
     The lanes exist already. A row with a known key is not recorded again: `IntakeResult` says what happens to it.
-    `known`: how many of them are expected to be. It changes the cost and not the verdicts.
+    `known_share`: how many of them are expected to be. It changes the cost and not the verdicts.
     """
     if not rows:
         return Recorded([], [])
     all_recorded = [IntakeResult.RECORDED] * len(rows)
-    in_bulk = known is KnownShare.NONE and len(rows) > FEW and connection.dialect.name == "postgresql"
+    in_bulk = known_share is KnownShare.NONE and len(rows) > FEW and connection.dialect.name == "postgresql"
     if in_bulk and bulk_insert(connection, rows, feed=feed, feed_file_id=feed_file_id, max_failures=max_failures):
         return Recorded(all_recorded, [])
-    mostly_known = known is KnownShare.MOST
+    mostly_known = known_share is KnownShare.MOST
     with staged_rows(connection, rows, erasable=mostly_known) as staged:
         changed = len(rows) - (_delete_unchanged(connection, staged, feed) if mostly_known else 0)
         values = {**staged.values, "feed": feed, "feed_file": feed_file_id, "budget": max_failures}

@@ -10,7 +10,7 @@ from worker.outbox.revisions.content import THE_CRM
 from worker.outbox.revisions.judge import ALREADY_SENT
 
 SENT_BEFORE_CHANGE = "sent_before_change"
-"""The code of a success whose content is not the one that the CRM has meanwhile put in its place."""
+"""The code of a success with content that the CRM has meanwhile replaced."""
 
 
 @dataclass(frozen=True, slots=True)

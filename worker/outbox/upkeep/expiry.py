@@ -26,14 +26,14 @@ class _Ending:
 
 
 def expire_overdue(db: Database) -> int:
-    """End waiting operations whose time has run out. Returns how many."""
+    """End waiting operations that are too late. Returns how many."""
     # In the index's own order, since any other lets the database walk the whole table for the first few that match.
     run_out = and_(Operation.expires_at.is_not(None), Operation.expires_at <= current_time_once)
     return _end_all(db, _Ending(run_out, (Operation.expires_at,), moves.expired()))
 
 
 def fail_orphans(db: Database) -> int:
-    """End waiting operations whose parent has ended without success. Returns how many."""
+    """End waiting operations after a parent that has ended without success. Returns how many."""
     parent = aliased(Operation, name="parent")
     is_own_parent = is_parent(parent, Operation.feed, Operation.after_kind, Operation.after_source_id)
     # Each child asks for its parent by the unique key: a join would be planned as a scan of all operations.
