@@ -65,11 +65,7 @@ def test_the_owner_of_a_remote_id_is_found_by_index(pg_db: Database) -> None:
     doubtful = make(pg_db, State.IN_DOUBT)
     plans = explained(pg_db.engine, "SELECT operations.id", freely=False)
     with pg_db.write() as connection:
-<<<<<<< HEAD
-        (standing,) = status.read_status(connection, current_time, [other])
-=======
-        (standing,) = status.read_status(connection, pg_db.clock.now(), [doubtful])
->>>>>>> 7693459 (Name the last variables of the outbox's tests)
+        (standing,) = status.read_status(connection, current_time, [doubtful])
         plans.clear()
         assert decisions.owner_of(connection, standing, "R1") == owner
     (plan,) = plans
