@@ -13,8 +13,8 @@ from tests.house.way import Stage, totals
 from worker.kind.headings import fold
 
 # The files and functions that one happy row may enter, from a CSV cell to the wire and back. Only ever lowered.
-FILES = 66
-FUNCTIONS = 326
+FILES = 42
+FUNCTIONS = 198
 
 
 STEP = re.compile(r"^\| [^|]+ \| `(worker/[\w/]+\.py)` \| `(\w+)` \| [^|]+ \|$", re.MULTILINE)
