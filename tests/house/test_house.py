@@ -8,7 +8,7 @@ import pytest
 
 from run import ROOT
 from tests.house import __main__ as command
-from tests.house.check import FOLDERS, PRODUCT, all_faults, standings
+from tests.house.check import FOLDERS, PRODUCT, all_faults
 from tests.house.source import Source, read_tree
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def planted(text: str, path: str = "worker/planted.py") -> list[tuple[int, str]]
 
 
 def test_the_tree_is_in_order() -> None:
-    broken = [standing for standing in standings(read_tree(ROOT, FOLDERS)) if not standing.is_kept]
-    assert not broken, "\n".join(str(line) for standing in broken for line in (standing, *standing.faults))
+    faults = list(all_faults(read_tree(ROOT, FOLDERS)))
+    assert not faults, "\n".join(map(str, faults))
 
 
 def test_a_clean_file_has_no_fault() -> None:
@@ -121,28 +121,6 @@ def test_a_type_has_one_home_in_the_product() -> None:
     private = [sources[0], Source.parse("worker/other.py", "class _Row: ...")]
     assert len(list(all_faults(private))) == 2
     assert list(all_faults([sources[0], Source.parse("tests/row.py", "class Row: ...")])) == []
-
-
-def test_a_rule_without_a_ceiling_allows_nothing() -> None:
-    (standing,) = standings([Source.parse("worker/planted.py", CLEAN + "\n" * 300)], {})
-    assert not standing.is_kept
-    assert str(standing) == "product, long file: 1, at most 0"
-
-
-def test_a_ceiling_counts_in_a_thousand_names_of_its_part() -> None:
-    sources = [Source.parse("worker/planted.py", "told = 1\nrow = 2\n"), Source.parse("bench/more.py", "row = 1\n" * 8)]
-    (standing,) = standings(sources, {("product", "empty name"): 500})
-    assert standing.figure == 500
-    assert standing.is_kept
-    (standing,) = standings(sources, {("product", "empty name"): 499, ("bench", "empty name"): 900})
-    assert not standing.is_kept
-    assert [fault.line for fault in standing.faults] == [1]
-
-
-def test_a_ceiling_counts_in_a_thousand_words_of_prose() -> None:
-    (standing,) = standings([Source.parse("tests/planted.py", '"""What three words."""\n# And one more line\n')])
-    assert standing.rule == "relative opener"
-    assert standing.figure == pytest.approx(1000 / 7)
 
 
 def test_the_command_fails_on_a_planted_fault(
