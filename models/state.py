@@ -14,7 +14,7 @@ class State(StrEnum):
     """Claimed by a turn: its request may be on the wire at this moment."""
 
     RETRYABLE = "retryable"
-    """Tried, surely without effect at Vitec. Waits for `next_attempt_at`."""
+    """Tried, and surely without effect at Vitec, or twice is harmless. Waits for `next_attempt_at`."""
 
     IN_DOUBT = "in_doubt"
     """Vitec may have acted and did not say so. Never sent again before Vitec or a person has answered."""
@@ -56,15 +56,15 @@ MOVES: tuple[Move, ...] = (
     Move(_R, _F, "claimed by a turn"),
     Move(_P, _LATE, "too late"),
     Move(_R, _LATE, "too late"),
-    Move(_P, _X, "a person or the CRM says so"),
-    Move(_R, _X, "a person or the CRM says so"),
+    Move(_P, _X, "a person says so"),
+    Move(_R, _X, "a person says so"),
     Move(_P, _NO, "the operation it comes after ended without success"),
     Move(_R, _NO, "the operation it comes after ended without success"),
     Move(_F, _OK, "a complete, valid answer"),
     Move(_F, _R, "nothing was written, or Vitec surely did not act"),
     Move(_F, _NO, "refused, or the budget is used up and every attempt was without effect"),
-    Move(_F, _D, "no complete answer, or the worker died"),
-    Move(_F, _X, "cancel was asked and nothing was written"),
+    Move(_F, _D, "no answer that tells whether Vitec acted, or the worker died"),
+    Move(_F, _X, "cancel was asked and the attempt surely had no effect"),
     Move(_D, _OK, "late answer, look-up or a person: it is there"),
     Move(_D, _R, "twice is harmless; or two look-ups agree it is absent; or a late certain no; or a person"),
     Move(_R, _D, "the resend permission expired, and a new look-up did not confirm it"),

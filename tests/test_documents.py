@@ -147,6 +147,11 @@ def test_every_path_that_a_page_mentions_is_there(page: Path) -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_every_quoted_module_is_there(page: Path) -> None:
+    modules = [text for text in quoted(page) if re.fullmatch(r"\w+(?:/\w+)+\.py", text)]
+    assert [module for module in modules if not any(f"/{path}".endswith(f"/{module}") for path in CODE)] == []
+
+
 def test_every_file_name_that_a_page_mentions_is_there(page: Path) -> None:
     names = {path.name for path in [*CODE, *ROOT.glob("*"), *ROOT.glob("docs/*"), *ROOT.glob("examples/*/*")]}
     files = [text for text in quoted(page) if re.fullmatch(r"\w+\.(?:py|md|toml|yml|json|csv|tsv|jsonl)", text)]

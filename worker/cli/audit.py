@@ -9,11 +9,10 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from models import Operation, State
+from worker.kind import OnDoubt
+from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.sandbox.ledger import Ledger
-
-_REPEATABLE = "order_token"
-"""A look-up: to carry it out twice, or in vain, changes nothing at Vitec."""
 
 _COMPARED = ("id", "kind", "source_id", "state", "remote_id", "error_code")
 
@@ -61,7 +60,8 @@ def list_disagreements(rows: Iterable[Row[Any]], carried_out: Mapping[int, list[
 def _find_disagreement(row: Row[Any], calls: list[str | None]) -> str | None:
     if row.state is State.SUCCEEDED and not calls:
         return "called succeeded, but never carried out"
-    if row.kind == _REPEATABLE:
+    if KIND_BY_NAME[row.kind].on_doubt is OnDoubt.RESEND:
+        # To carry it out twice, or in vain, is harmless.
         return None
     if len(calls) > 1:
         return f"carried out {len(calls)} times"

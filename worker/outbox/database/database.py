@@ -16,7 +16,7 @@ from worker.outbox.database.sql import read_current_time
 IDLE_AT_MOST = 2.0
 """Seconds for which a connection may rest before it is asked whether it still stands. A busy turn asks never."""
 
-# A worker that is stopped in mid-transaction must not stop the others (turn.md 16): all waits end by themselves.
+# A worker that is stopped in mid-transaction must not stop the others: all waits end by themselves.
 _POSTGRESQL_OPTIONS = " ".join(
     f"-c {name}={value}"
     for name, value in {

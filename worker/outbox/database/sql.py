@@ -183,10 +183,9 @@ _INSERT: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.ins
 
 
 def cached_statement(compose: Callable[P, S]) -> Callable[P, S]:
-    """Keep what `compose` makes for its arguments: the clock's expression, a dialect's name, never a value of a row.
+    """Keep what `compose` makes for its few possible arguments: a dialect's name, a word, a flag, never a value of a row.
 
-    Values go in as bound parameters when the statement is run. A test's clock makes a new expression each time, so what
-    is kept must be bounded.
+    Values go in as bound parameters when the statement is run.
     """
     return cast("Callable[P, S]", lru_cache(maxsize=64)(compose))
 

@@ -25,7 +25,7 @@ class Verb(StrEnum):
     REQUEUED = "requeued"
     CANCELLED = "cancelled"
     CANCEL_ASKED = "cancel_asked"
-    """In flight: honoured if nothing was written."""
+    """In flight: honoured if the attempt surely had no effect."""
 
     DELIVERED = "delivered"
     """It is there at Vitec."""
