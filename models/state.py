@@ -23,7 +23,7 @@ class State(StrEnum):
     """Vitec acted. Final."""
 
     FAILED = "failed"
-    """Vitec refused, or every try was without effect until the budget was used up. Final."""
+    """Vitec refused, or the budget is used up: by tries without effect, or in doubt where it is sent again then. Final."""
 
     CANCELLED = "cancelled"
     """It is no longer wanted, and it was not done. Final."""
@@ -62,7 +62,7 @@ MOVES: tuple[Move, ...] = (
     Move(_R, _NO, "the operation it comes after ended without success"),
     Move(_F, _OK, "a complete, valid answer"),
     Move(_F, _R, "nothing was written, or Vitec surely did not act"),
-    Move(_F, _NO, "refused, or the budget is used up and every attempt was without effect"),
+    Move(_F, _NO, "refused, or the budget is used up"),
     Move(_F, _D, "no answer that tells whether Vitec acted, or the worker died"),
     Move(_F, _X, "cancel was asked and the attempt surely had no effect"),
     Move(_D, _OK, "late answer, look-up or a person: it is there"),

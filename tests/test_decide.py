@@ -33,8 +33,10 @@ def most(seconds: float) -> float:
     return seconds
 
 
-def facts(on_doubt: OnDoubt = OnDoubt.HOLD, failures: int = 0, max_failures: int = 12) -> DecisionFacts:
-    return DecisionFacts(on_doubt, failures, max_failures, Backoff(30, 21_600))
+def facts(
+    on_doubt: OnDoubt = OnDoubt.HOLD, failures: int = 0, max_failures: int = 12, *, may_double: bool = False
+) -> DecisionFacts:
+    return DecisionFacts(on_doubt, failures, max_failures, Backoff(30, 21_600), may_double=may_double)
 
 
 @pytest.mark.parametrize("on_doubt", list(OnDoubt))
@@ -115,6 +117,34 @@ def test_a_doubt_of_a_repeatable_kind_is_resent_within_budget() -> None:
     assert settlement.hold == HOLD
     last = decide(InDoubt("unanswered"), facts(OnDoubt.RESEND, failures=11), most)
     assert (last.state, last.code) == (State.FAILED, "exhausted")
+    assert last.detail == "12 tries without effect or in doubt, the last one: unanswered"
+    # An earlier try may have been in doubt.
+    unreachable = decide(Retryable("unreachable"), facts(OnDoubt.RESEND, failures=11), most)
+    assert unreachable.detail == "12 tries without effect or in doubt, the last one: unreachable"
+
+
+def test_an_acceptance_is_resent_where_twice_is_harmless() -> None:
+    settlement = decide(accepted_in_doubt("cut"), facts(OnDoubt.RESEND), most)
+    assert (settlement.state, settlement.attempt_state) == (State.RETRYABLE, State.IN_DOUBT)
+
+
+@pytest.mark.parametrize("on_doubt", [OnDoubt.HOLD, OnDoubt.LOOK_UP])
+def test_the_doubling_setting_resends_a_doubt_within_budget(on_doubt: OnDoubt) -> None:
+    settlement = decide(InDoubt("unanswered"), facts(on_doubt, may_double=True), most)
+    assert (settlement.state, settlement.attempt_state) == (State.RETRYABLE, State.IN_DOUBT)
+    last = decide(InDoubt("unanswered"), facts(on_doubt, failures=11, may_double=True), most)
+    assert (last.state, last.code) == (State.FAILED, "exhausted")
+    assert last.detail == "12 tries without effect or in doubt, the last one: unanswered"
+
+
+@pytest.mark.parametrize("failures", [0, 11, 500])
+@pytest.mark.parametrize("on_doubt", [OnDoubt.HOLD, OnDoubt.LOOK_UP])
+def test_the_doubling_setting_never_resends_an_acceptance(on_doubt: OnDoubt, failures: int) -> None:
+    settlement = decide(accepted_in_doubt("cut"), facts(on_doubt, failures, may_double=True), most)
+    assert settlement == decide(accepted_in_doubt("cut"), facts(on_doubt, failures), most)
+    assert settlement.state is State.IN_DOUBT
+    assert settlement.accepted is True
+    assert settlement.failures == 0
 
 
 def leaves(of: type[VitecError] = VitecError) -> Iterator[type[VitecError]]:

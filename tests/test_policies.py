@@ -4,6 +4,7 @@ import pytest
 
 from models import State
 from worker.kind import OnDoubt
+from worker.kinds import KIND_BY_NAME
 from worker.policies import dead_worker_policy, retry_policy, turn_policy
 from worker.settings import Settings
 
@@ -46,8 +47,11 @@ def test_waiting_follows_the_settings() -> None:
 def test_only_the_doubling_setting_resends_in_doubt() -> None:
     plain = retry_policy(Settings())
     daring = retry_policy(Settings(resend_in_doubt_may_double=("notification",)))
-    assert plain.on_doubt == {}
-    assert daring.on_doubt == {"notification": OnDoubt.RESEND}
+    assert plain.may_double == frozenset()
+    notification = daring.facts(KIND_BY_NAME["notification"], 0, 12)
+    assert notification.may_double is True
+    assert notification.on_doubt is OnDoubt.HOLD
+    assert daring.facts(KIND_BY_NAME["comeback"], 0, 12).may_double is False
 
 
 def test_a_dead_worker_counts_as_an_unanswered_call() -> None:

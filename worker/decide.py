@@ -77,6 +77,8 @@ class DecisionFacts:
     backoff: Backoff
     quiet: float = 900.0
     """Seconds to leave Vitec in peace before a look-up: longer than any request can run there (an assumption)."""
+    may_double: bool = False
+    """The office has it sent again in doubt all the same (RESEND_IN_DOUBT_MAY_DOUBLE), unless Vitec has accepted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,14 @@ class RetryPolicy:
     """Seconds by which Vitec's clock may be behind the database's."""
     on_doubt: Mapping[str, OnDoubt] = field(default_factory=dict)
     """Overrides, by kind."""
+    may_double: frozenset[str] = frozenset()
+    """Kinds that are sent again in doubt though twice is not harmless; one that Vitec has accepted never is."""
 
     def facts(self, kind: type[Kind], failures: int, max_failures: int) -> DecisionFacts:
         """The facts about an operation of this kind."""
         backoff = self.backoff if kind.backoff_first is None else replace(self.backoff, first=kind.backoff_first)
-        return DecisionFacts(self.on_doubt.get(kind.kind, kind.on_doubt), failures, max_failures, backoff, self.quiet)
+        on_doubt, may_double = self.on_doubt.get(kind.kind, kind.on_doubt), kind.kind in self.may_double
+        return DecisionFacts(on_doubt, failures, max_failures, backoff, self.quiet, may_double)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +195,7 @@ def decide(outcome: Outcome, facts: DecisionFacts, jitter: Jitter = full_jitter)
             )
         case Retryable():
             return _retry_or_exhaust(outcome, State.RETRYABLE, facts, jitter, counts=outcome.counts)
-        case InDoubt() if facts.on_doubt is OnDoubt.RESEND:
+        case InDoubt() if facts.on_doubt is OnDoubt.RESEND or (facts.may_double and not outcome.accepted):
             return _retry_or_exhaust(outcome, State.IN_DOUBT, facts, jitter, counts=True)
         case InDoubt():
             return Settlement(
@@ -241,7 +246,9 @@ def _retry_or_exhaust(
 ) -> Settlement:
     failures = facts.failures + 1
     if counts and failures >= facts.max_failures:
-        detail = f"{facts.max_failures} tries without effect, the last one: {outcome.code}"
+        # Of a kind that is sent again in doubt an earlier try may have been in doubt, too.
+        or_in_doubt = " or in doubt" if facts.may_double or facts.on_doubt is OnDoubt.RESEND else ""
+        detail = f"{facts.max_failures} tries without effect{or_in_doubt}, the last one: {outcome.code}"
         return Settlement(
             State.FAILED,
             attempt_state,

@@ -50,7 +50,7 @@ class Retryable:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """Vitec may have acted. `accepted`: it surely did (2xx), only the answer is lost; never sent again."""
+    """Vitec may have acted. `accepted`: it surely did (2xx), only the answer is lost. Then it is sent again only where twice is harmless."""
 
     code: str
     detail: str | None = None

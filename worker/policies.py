@@ -14,13 +14,13 @@ from worker.settings import Settings
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:
-    """Say how long to wait before a retry, and what to do in doubt; only one setting lets a doubt be sent again."""
-    on_doubt = {kind: OnDoubt(name) for kind, name in settings.on_doubt.items()}
+    """Say how long to wait before a retry, and what to do in doubt. Only one setting has a doubt sent again in which twice is harmful."""
     return RetryPolicy(
         Backoff(settings.backoff_first, settings.backoff_cap),
         quiet=settings.look_up_quiet,
         skew=settings.look_up_skew,
-        on_doubt=on_doubt | dict.fromkeys(settings.resend_in_doubt_may_double, OnDoubt.RESEND),
+        on_doubt={kind: OnDoubt(name) for kind, name in settings.on_doubt.items()},
+        may_double=frozenset(settings.resend_in_doubt_may_double),
     )
 
 

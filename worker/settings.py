@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     on_doubt: dict[str, Literal["hold", "look_up"]] = Field(default_factory=dict)
     """By kind, as JSON: {"comeback": "hold"} leaves comebacks in doubt to a person at once."""
     resend_in_doubt_may_double: tuple[str, ...] = ()
-    """Kinds that are sent again in doubt, as JSON: ["notification"]. Vitec may then act twice."""
+    """Kinds that are sent again in doubt, unless accepted, as JSON: ["notification"]. Vitec may then act twice."""
     turn_alone: float = Field(30.0, gt=0)
     turn_shared: float = Field(2.0, gt=0)
     dispatch_every: float = Field(5.0, gt=0)

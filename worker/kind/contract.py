@@ -8,7 +8,7 @@ class OnDoubt(StrEnum):
     """The way out of doubt, when Vitec may have acted and did not say so."""
 
     RESEND = "resend"
-    """Twice is harmless: simply send again."""
+    """Twice is harmless: simply send again, also where Vitec has accepted it and only the answer is lost."""
 
     LOOK_UP = "look_up"
     """Ask Vitec by read-back first."""

@@ -11,7 +11,10 @@ _TEXTS: Final = ("orderId", "userId", "orderUserId", "targetId", "targetType", "
 
 
 class OrderToken(Kind):
-    """It is itself a look-up: doing it twice is harmless, so in doubt it is simply sent again."""
+    """It is itself a look-up: doing it twice is harmless, so in doubt it is simply sent again.
+
+    Also if Vitec has accepted it: it is wanted for its answer alone, and another try may bring one that can be read.
+    """
 
     kind = "order_token"
     path = "Service/Order/Token/{customer_id}"

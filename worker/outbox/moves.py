@@ -139,7 +139,7 @@ def still_in_doubt(detail: str, *, absent: bool, needs_person: bool) -> Columns:
 
 
 def failed(code: Any, detail: Any) -> Columns:
-    """Vitec refused, or every try was surely without effect until the budget was used up."""
+    """Vitec refused, or the budget is used up: by tries without effect, or in doubt where it is sent again then."""
     return {**_ended(State.FAILED, code), "error_detail": detail}
 
 

@@ -20,7 +20,8 @@ CODES: Final[Mapping[str, CodeText]] = {
     "refused": CodeText("Vitec refused it.", "Mend the row in the CRM and export it again."),
     "not_found": CodeText("Vitec does not know one of its ids.", "Correct the id in the CRM and export it again."),
     "exhausted": CodeText(
-        "Every try was without effect, and there are none left.", "See that Vitec can be reached, then requeue it."
+        "Every try was without effect or, where a kind is sent again in doubt, in doubt; there are none left.",
+        "See that Vitec can be reached. Look it up there if its detail says that it was in doubt; then requeue it.",
     ),
     "unforeseen": CodeText(
         "The worker failed in a way that nobody foresaw.",
