@@ -5,11 +5,15 @@ Each state that a row comes to is decided in one of these places:
     decide                          an attempt that ended, here; also for a worker that died (`policies`, `rescue`)
     fallback_settlement             an attempt for which the rules themselves failed, here
     NEVER_SENT                      an attempt that was claimed and handed to no thread, here
+    delivery.in_hand                a result that the database refuses: in doubt, for a person
     doubt.conclude                  a look-up: still in doubt, succeeded, or to be sent again
     exchange.settle                 as the settlement says, but succeeded where evidence came first, and cancelled where
-                                    that was asked and nothing was written
+                                    that was asked and the attempt surely had no effect
+    exchange.look_ups               as the conclusion says, but cancelled where that was asked and it proves absent; and
+                                    succeeded where a look-up that comes late shows it
     exchange.late_answers           an answer that came after its attempt was settled
     exchange.claim                  in flight
+    intake                          pending
     revisions                       new content of the CRM
     upkeep.expiry                   expired, or failed because its parent ended without success
     operators.decisions             a person's decision

@@ -1,4 +1,4 @@
-"""The errors of one exchange with Vitec, as facts, sorted by one question: may Vitec have acted?
+"""The errors of one request to Vitec, as facts, sorted by one question: may Vitec have acted?
 
     VitecError
     ├── NoEffect            surely not: it may be sent again
@@ -9,10 +9,10 @@
     ├── EffectUnknown       perhaps: never sent again before Vitec or a person has answered
     │   ├── Unanswered      the first byte was written and no complete answer came
     │   ├── Unreadable      2xx, so it was accepted, but the answer is cut off or too large
-    │   ├── ServerError     5xx
+    │   ├── ServerError     5xx, 408, 425, 499 or an unknown status
     │   ├── Redirected      3xx; never followed
     │   └── Conflict        409
-    └── Refused             no: any other 4xx
+    └── Refused             no: a 4xx that none of the others takes
 
 No text in here holds a body, a header, a path or a value of the CRM: these errors may be logged.
 """
@@ -21,14 +21,13 @@ from typing import ClassVar
 
 
 class VitecError(Exception):
-    """One exchange with Vitec that did not end in a complete 2xx answer.
+    """One request to Vitec that did not end in a complete 2xx answer.
 
     `status` is the HTTP status if one came. `words` are Vitec's own words (at most 500 characters, control characters
     removed): they may echo personal data, so they are for the database and kept out of `str()`.
     """
 
     code: ClassVar[str]
-    written: ClassVar[bool | None] = None
 
     def __init__(self, why: str, *, status: int | None = None, words: str | None = None, tries: int = 1) -> None:
         super().__init__(why)
@@ -46,21 +45,18 @@ class Unreachable(NoEffect):
     """No connection could be made: name look-up, refused, connect or TLS trouble. Nothing was written."""
 
     code = "unreachable"
-    written = False
 
 
 class Revoked(NoEffect):
     """Withdrawn before the first byte: the deadline, the lease or a stop came first. Nothing was written."""
 
     code = "revoked"
-    written = False
 
 
 class Barred(NoEffect):
-    """401 (login, or the function group is missing) or 403 (no right to the data, or a closed office)."""
+    """401 (login, or its function group, is missing), 403 (no right to the data, or a closed office), or no login to send."""
 
     code = "unauthorized"
-    written = True
 
     @property
     def forbidden(self) -> bool:
@@ -72,7 +68,6 @@ class Throttled(NoEffect):
     """429, or 503 with Retry-After. `retry_after` is in seconds, clamped to 1 … 3600; None: not said."""
 
     code = "throttled"
-    written = True
 
     def __init__(
         self,
@@ -90,8 +85,6 @@ class Throttled(NoEffect):
 class EffectUnknown(VitecError):  # noqa: N818 (a fact, not a failure)
     """Vitec may have acted."""
 
-    written = True
-
 
 class Unanswered(EffectUnknown):
     """The first byte was written, and the connection ended or the deadline came before a complete answer."""
@@ -106,7 +99,7 @@ class Unreadable(EffectUnknown):
 
 
 class ServerError(EffectUnknown):
-    """500, 502, 504, 503 without Retry-After, or an unknown status."""
+    """5xx, but for a 503 that is `Throttled`; a 408, 425 or 499; an unknown status; a 429 that may have had an effect."""
 
     code = "server_error"
 
@@ -124,7 +117,6 @@ class Conflict(EffectUnknown):
 
 
 class Refused(VitecError):  # noqa: N818 (a fact, not a failure)
-    """Any other 4xx: Vitec looked at it and said no."""
+    """A 4xx that none of the others takes: Vitec looked at it and said no."""
 
     code = "refused"
-    written = True

@@ -35,7 +35,7 @@ def rescue_abandoned(db: Database, settings: Settings, by: str) -> int:
 
 
 def expire(db: Database, parent_missing_after: timedelta = timedelta(days=1)) -> dict[str, int]:
-    """End operations that wait in vain, release children and wake lanes that were missed; return how many of each."""
+    """End waiting operations that will not be sent, release children and wake lanes that were missed; return how many of each."""
     return {
         "expired": expiry.expire_overdue(db),
         "orphaned": expiry.fail_orphans(db),

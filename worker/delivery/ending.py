@@ -26,7 +26,7 @@ class EndReason(StrEnum):
     """The worker is to stop. Nothing more is claimed; requests in flight finish and are settled."""
 
     TIME_UP = "its time was up"
-    """`TURN_ALONE` seconds have passed, though no other lane waits."""
+    """`TURN_ALONE` seconds have passed, whether or not another lane waits."""
 
     OUTSIDE_HOURS = "its sending hours were over"
     OTHERS_WAITED = "others were waiting"

@@ -142,8 +142,8 @@ class SendPool:
         """Compute how many threads are useful, by the latest jobs; before the first job all of them are."""
         if not self._recent_timings:
             return self._threads
-        # The fastest was hindered least, and tells best how long Vitec takes. The last job would not do: run alone and
-        # beside the next exchange it looked twice as slow, and woke a second thread in vain for every other batch.
+        # The fastest was hindered least, and tells best how long Vitec takes. The last job alone would not do: where it
+        # shares the CPU with an exchange it looks twice as slow, and wakes a second thread in vain.
         seconds, worked = min(tuple(self._recent_timings))
         return max(1, min(int(seconds / max(worked, 1e-6)), self._threads))
 

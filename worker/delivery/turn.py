@@ -64,7 +64,7 @@ def this_worker() -> str:
 def serve(
     kind: str, *, db: Database, client: Sender, settings: Settings, stopping: Callable[[], bool], by: str | None = None
 ) -> TurnReport:
-    """Serve the due lane of this kind that has waited longest, for one turn; nothing due costs one empty SELECT.
+    """Serve the due lane of this kind that has waited longest, for one turn; nothing due costs an UPDATE of no row.
 
     Returns only when no thread of the turn can write any more. Must run in the process's main thread, with SIGALRM's
     action being the default one (`dead_mans_switch.restore_default_sigalrm`).

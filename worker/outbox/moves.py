@@ -85,7 +85,8 @@ def retryable(next_attempt_at: Moment, code: Any, detail: Any) -> Columns:
 def permitted(until: Moment, detail: str) -> Columns:
     """Two look-ups agree that the operation is absent, so it may be sent again until `until`.
 
-    The doubt's code stays, as the last attempt's, and so does `absent_since`, which the next look-up goes by.
+    The doubt's code stays, as the last attempt's. A look-up after `until` takes the permission itself for one that found the
+    operation absent.
     """
     return {
         "state": State.RETRYABLE,

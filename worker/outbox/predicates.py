@@ -1,6 +1,6 @@
 """The conditions under which a row is due, claimable or held: one for dispatch, claim and the last look of a turn.
 
-A lane that is due for one of them is due for all of them; otherwise turns would ring each other for ever. Times are
+So a lane is never due for dispatch in which a turn can claim nothing: turns would ring each other for ever. Times are
 compared with the database's clock at the moment of the statement; `as_of` gives a condition at another moment.
 """
 

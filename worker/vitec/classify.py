@@ -1,6 +1,6 @@
 """The classification of answers by their status, for the one question: may Vitec have acted?
 
-The class of the error is the whole verdict on an answer; `worker.decide` makes of it what becomes of the operation.
+The class of the error answers it. For the code and the hold `worker.decide` reads its status and its wait as well.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from worker.errors import (
 from worker.vitec.retry_after import GarbageError, retry_after
 
 NOT_A_REFUSAL = frozenset({408, 425, 429, 499})
-"""Given by servers and proxies that gave up on the exchange; they did not look at the request and refuse it."""
+"""Given by servers and proxies that gave up on the request; they did not look at the request and refuse it."""
 
 UNCLEAR = "it is not known whether Vitec acted"
 

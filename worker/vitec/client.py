@@ -24,7 +24,7 @@ from worker.vitec.error_text import error_text
 from worker.vitec.http_attempt import HttpAttempt, Permit, Watchdog, WithdrawnError
 from worker.vitec.response import BodyError, read_body
 
-# Ids come encoded, from an allow-list; this is the second lock on the same door. A segment of dots would collapse.
+# Kinds encode their ids by an allow-list; the whole path is checked once more. A segment of dots would collapse.
 _PATH = re.compile(r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+)*")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
 _METHODS = frozenset({"GET", "POST"})

@@ -25,7 +25,7 @@ class HoldPolicy:
     breaker_failures: int = 5
 
     def of(self, reason: HoldReason) -> Backoff:
-        """The backoff of a reason; a redirect, like a closed door, needs a person to look."""
+        """The backoff of a reason; a redirect, like a 401 or 403, needs a person to look."""
         match reason:
             case HoldReason.THROTTLED:
                 return self.throttled

@@ -1,7 +1,8 @@
 """Look-ups: the lane's questions to Vitec about its operations in doubt, and the moves that follow from the answers.
 
-A look-up is claimed as a send is, by compare-and-set on (state, attempt, look_ups). A question changes nothing at Vitec:
-a worker that dies with one under way leaves no more than a look-up to be made again.
+The row of a look-up is picked under its lock, and its conclusion is written only if state, attempt and look_ups stand as
+they did. A question changes nothing at Vitec: a worker that dies with one under way leaves no more than a look-up to be
+made again.
 """
 
 from collections.abc import Sequence

@@ -38,7 +38,7 @@ class Content:
 
     @classmethod
     def of(cls, row: NewOperation, at: datetime, feed_file_id: int | None) -> Self:
-        """The content of a row taken in at `now`, from which its time to expiry counts."""
+        """The content of a row taken in at the moment `at`, from which its time to expiry counts."""
         expires_at = row.expires_at
         if expires_at is None and row.expires_after is not None:
             expires_at = at + timedelta(seconds=row.expires_after)

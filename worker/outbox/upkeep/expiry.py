@@ -1,4 +1,4 @@
-"""Ends operations that wait in vain: too late, or the operation they come after has ended without success."""
+"""Ends waiting operations that will not be sent: too late, or the operation they come after has ended without success."""
 
 from dataclasses import dataclass
 from typing import Any
