@@ -87,6 +87,10 @@ def prepare_pip() -> list[str]:
         if tuple(int(part) for part in version.split(".")[:2]) < (22, 3):
             sys.exit(NO_INSTALLER)
     if not read_installed():
+        if VENV.is_symlink():
+            sys.exit(
+                ".venv is a link: installing would empty the folder it leads to. Remove the link, then run this again."
+            )
         venv.create(VENV, clear=True, symlinks=True, with_pip=own)
     return [PYTHON, "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", PYTHON]
 

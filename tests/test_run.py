@@ -34,7 +34,7 @@ def clone(tmp_path: Path) -> Path:
         shutil.copy(python, python.parent / name)
     for name in ("run.py", "requirements.lock", "pyproject.toml"):
         shutil.copy(run.ROOT / name, folder)
-    digests = call(folder, "-c", "import run; print(*run.wanted(), sep='\\n')").stdout
+    digests = call(folder, "-c", "import run; print(*run.digest_wanted(), sep='\\n')").stdout
     (folder / ".venv" / ".installed").write_text(digests)
     return folder
 
@@ -104,7 +104,9 @@ def test_an_unknown_command_is_a_mistake_of_usage(clone: Path) -> None:
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
 def test_a_changed_file_makes_another_installation(clone: Path, name: str) -> None:
     (clone / name).write_text((clone / name).read_text() + "\n# changed\n")
-    digests = call(clone, "-c", "import run; print(*run.wanted(), run.installed() == run.wanted())").stdout.split()
+    digests = call(
+        clone, "-c", "import run; print(*run.digest_wanted(), run.read_installed() == run.digest_wanted())"
+    ).stdout.split()
     before = (clone / ".venv" / ".installed").read_text().split()
     assert [old == new for old, new in zip(before, digests, strict=False)].count(False) == 1
     assert digests[-1] == "False"
@@ -120,6 +122,17 @@ def test_without_an_installer_run_says_how_to_get_one(clone: Path) -> None:
     assert answer.returncode == 1
     assert "sudo apt install python3-venv" in answer.stderr
     assert not (clone / ".venv").exists()
+
+
+def test_an_environment_behind_a_link_is_left_alone(clone: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "of another clone"
+    (clone / ".venv").rename(linked)
+    (clone / ".venv").symlink_to(linked)
+    (linked / ".installed").unlink()
+    end = call(clone, "run.py", "demo")
+    assert ".venv is a link" in end.stderr
+    assert end.returncode == 1
+    assert (linked / "bin" / "python").exists()
 
 
 def test_installing_waits_for_a_running_command(clone: Path) -> None:
