@@ -54,7 +54,11 @@ class Revoked(NoEffect):
 
 
 class Barred(NoEffect):
-    """401 (login, or its function group, is missing), 403 (no right to the data, or a closed office), or no login to send."""
+    """The login opens nothing here.
+
+    401: it is wrong, or lacks the function group; so too, without a request, where no login is configured. 403: it has no
+    right to the data, or the office is closed.
+    """
 
     code = "unauthorized"
 
