@@ -14,7 +14,7 @@ from bench import backlog, cpu, disk, field, race
 from bench.table import Table, describe_circumstances, publish
 from tests import servers
 from worker.outbox import Database, connect
-from worker.outbox.upkeep.prune import STEP, prune_content
+from worker.outbox.upkeep.prune import STEP, blank_content
 
 if TYPE_CHECKING:
     import argparse
@@ -83,7 +83,7 @@ def _pruning_beside(url: str) -> Iterator[None]:
 def _prune_for_ever(url: str) -> None:
     db = Database(connect(url))
     while True:
-        if not prune_content(db, OLD):
+        if not blank_content(db, OLD):
             time.sleep(0.1)
 
 
@@ -106,7 +106,7 @@ def _measure_steps(place: Backlog, postgres: int) -> Table:
     before = cpu.cpu_seconds(postgres)
     while True:
         began = time.perf_counter()
-        count = prune_content(db, OLD, steps=1)
+        count = blank_content(db, OLD, steps=1)
         if not count:
             break
         taken.append((time.perf_counter() - began) * 1000)

@@ -157,7 +157,7 @@ def leaves(of: type[VitecError] = VitecError) -> Iterator[type[VitecError]]:
 JUDGED: dict[VitecError, Outcome] = {
     errors.Unreachable("no route"): Retryable("unreachable", "no route", health=Health.ILL),
     errors.Revoked("the lease"): Retryable("revoked", "the lease", counts=False),
-    errors.Barred("no", status=401, words="Login"): Retryable(
+    errors.Barred("no", status=401, text="Login"): Retryable(
         "unauthorized", "Login", counts=False, hold=HoldWanted(Scope.GROUP, HoldReason.UNAUTHORIZED)
     ),
     errors.Barred("no", status=403): Retryable(
@@ -171,12 +171,12 @@ JUDGED: dict[VitecError, Outcome] = {
     ),
     errors.Unanswered("cut"): InDoubt("unanswered", "cut", health=Health.ILL),
     errors.Unreadable("half", status=200): InDoubt("unreadable_answer", "half", accepted=True, health=Health.ILL),
-    errors.ServerError("no", status=500, words="Fel"): InDoubt("server_error", "Fel", health=Health.ILL),
+    errors.ServerError("no", status=500, text="Fel"): InDoubt("server_error", "Fel", health=Health.ILL),
     errors.Redirected("away", status=302): InDoubt(
         "redirected", "away", hold=HoldWanted(Scope.ENVIRONMENT, HoldReason.REDIRECTED)
     ),
-    errors.Conflict("no", status=409, words="Finns"): InDoubt("conflict", "Finns", health=Health.WELL),
-    errors.Refused("no", status=400, words="Nej"): Failed("refused", "Nej"),
+    errors.Conflict("no", status=409, text="Finns"): InDoubt("conflict", "Finns", health=Health.WELL),
+    errors.Refused("no", status=400, text="Nej"): Failed("refused", "Nej"),
     errors.Refused("no", status=404): Failed("not_found", None),
     errors.Refused("no", status=410): Failed("not_found", None),
 }

@@ -134,7 +134,7 @@ def outcome_of(error: VitecError) -> Outcome:
     """Sort an error by the one question: may Vitec have acted?"""
     match error:
         case Refused():
-            return Failed("not_found" if error.status in (404, 410) else error.code, error.words)
+            return Failed("not_found" if error.status in (404, 410) else error.code, error.text)
         case NoEffect():
             return _without_effect(error)
         case EffectUnknown():
@@ -146,10 +146,10 @@ def _without_effect(error: NoEffect) -> Retryable:
     match error:
         case Barred():
             reason = HoldReason.FORBIDDEN if error.forbidden else HoldReason.UNAUTHORIZED
-            return Retryable(reason.value, error.words, counts=False, hold=HoldWanted(Scope.GROUP, reason))
+            return Retryable(reason.value, error.text, counts=False, hold=HoldWanted(Scope.GROUP, reason))
         case Throttled():
             hold = HoldWanted(Scope.ENVIRONMENT, HoldReason.THROTTLED, error.retry_after)
-            return Retryable(error.code, error.words, counts=False, hold=hold)
+            return Retryable(error.code, error.text, counts=False, hold=hold)
         case Unreachable():
             return Retryable(error.code, error.why, health=Health.ILL)
         case Revoked():
@@ -158,7 +158,7 @@ def _without_effect(error: NoEffect) -> Retryable:
 
 
 def _unknown_effect(error: EffectUnknown) -> InDoubt:
-    detail = error.words or error.why
+    detail = error.text or error.why
     match error:
         case Unreadable():
             return accepted_in_doubt(detail)

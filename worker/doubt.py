@@ -43,28 +43,34 @@ class Conclusion:
     needs_person: bool = False
 
 
-def conclude(sighting: LookUpResult, doubt: Doubt, *, answered: bool, patience: Patience) -> Conclusion:
-    """Draw the conclusion. `answered`: Vitec gave an answer at all; a look-up that failed says nothing of the doubt."""
+def conclude(look_up_result: LookUpResult, doubt: Doubt, *, counts_as_unclear: bool, patience: Patience) -> Conclusion:
+    """Draw the conclusion.
+
+    `counts_as_unclear`: an unclear result would probably come again, since Vitec answered 2xx or refused the look-up, or our
+    own code failed at it. Else the look-up itself failed, which is forgiven more often: nothing is learnt of the doubt.
+    """
     if doubt.contested:
         return _still_in_doubt(
             doubt, "another operation like it is under way: nothing can be concluded", patience.look_ups
         )
-    match sighting.presence:
+    match look_up_result.presence:
         case Presence.PRESENT if doubt.claimed_by_another:
             why = "it is there, but may be what another operation made"
             return _still_in_doubt(doubt, why, patience.unclear)
         case Presence.PRESENT:
-            return Conclusion(State.SUCCEEDED, sighting.why, sighting.remote_id)
+            return Conclusion(State.SUCCEEDED, look_up_result.why, look_up_result.remote_id)
         case Presence.ABSENT if doubt.accepted:
-            return _still_in_doubt(doubt, f"it was accepted, yet {sighting.why}", patience.unclear)
+            return _still_in_doubt(doubt, f"it was accepted, yet {look_up_result.why}", patience.unclear)
         case Presence.ABSENT if doubt.absent_before:
-            return Conclusion(State.RETRYABLE, f"twice: {sighting.why}", absent=True)
+            return Conclusion(State.RETRYABLE, f"twice: {look_up_result.why}", absent=True)
         case Presence.ABSENT:
-            return Conclusion(State.IN_DOUBT, sighting.why, absent=True)
+            return Conclusion(State.IN_DOUBT, look_up_result.why, absent=True)
         case Presence.UNCLEAR:
-            return _still_in_doubt(doubt, sighting.why, patience.unclear if answered else patience.look_ups)
+            return _still_in_doubt(
+                doubt, look_up_result.why, patience.unclear if counts_as_unclear else patience.look_ups
+            )
         case _:
-            assert_never(sighting.presence)
+            assert_never(look_up_result.presence)
 
 
 def _still_in_doubt(doubt: Doubt, why: str, limit: int) -> Conclusion:

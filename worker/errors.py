@@ -23,17 +23,17 @@ from typing import ClassVar
 class VitecError(Exception):
     """One request to Vitec that did not end in a complete 2xx answer.
 
-    `status` is the HTTP status if one came. `words` are Vitec's own words (at most 500 characters, control characters
-    removed): they may echo personal data, so they are for the database and kept out of `str()`.
+    `status` is the HTTP status if one came. `text` is Vitec's own text (at most 500 characters, control characters
+    removed): it may echo personal data, so it is for the database and kept out of `str()`.
     """
 
     code: ClassVar[str]
 
-    def __init__(self, why: str, *, status: int | None = None, words: str | None = None, tries: int = 1) -> None:
+    def __init__(self, why: str, *, status: int | None = None, text: str | None = None, tries: int = 1) -> None:
         super().__init__(why)
         self.why = why
         self.status = status
-        self.words = words
+        self.text = text
         self.tries = tries
 
 
@@ -79,10 +79,10 @@ class Throttled(NoEffect):
         *,
         retry_after: float | None = None,
         status: int | None = None,
-        words: str | None = None,
+        text: str | None = None,
         tries: int = 1,
     ) -> None:
-        super().__init__(why, status=status, words=words, tries=tries)
+        super().__init__(why, status=status, text=text, tries=tries)
         self.retry_after = retry_after
 
 

@@ -1,4 +1,4 @@
-"""The chores that keep work moving when a ring or a worker is lost: dispatch, rescue, expire, prune. Twice is harmless."""
+"""The chores that keep work moving when a ring or a worker is lost: dispatch, rescue, expire, blank. Twice is harmless."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -7,7 +7,7 @@ from worker.outbox import Database
 from worker.outbox.exchange import rescue
 from worker.outbox.lanes import dependencies, environments, missing_parents, turns
 from worker.outbox.upkeep import expiry
-from worker.outbox.upkeep.prune import prune_content as prune_outbox
+from worker.outbox.upkeep.prune import blank_content
 from worker.policies import dead_worker_policy, retry_policy
 from worker.settings import Settings
 
@@ -49,4 +49,4 @@ def expire(db: Database, parent_missing_after: timedelta = timedelta(days=1)) ->
 
 def prune(db: Database, settings: Settings) -> int:
     """Blank the content of operations that ended long ago; return how many."""
-    return prune_outbox(db, settings.blank_after.total_seconds())
+    return blank_content(db, settings.blank_after.total_seconds())

@@ -6,9 +6,8 @@ from worker.kind import OnDoubt
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.exchange.claim import TurnPolicy
 from worker.outbox.exchange.holds import HoldPolicy
-from worker.outbox.exchange.late_answers import WORKER_DIED
 from worker.outbox.exchange.look_ups import LookUpPolicy
-from worker.outbox.exchange.rescue import DeadWorkerPolicy
+from worker.outbox.exchange.rescue import WORKER_DIED, DeadWorkerPolicy
 from worker.outcome import InDoubt
 from worker.settings import Settings
 

@@ -167,12 +167,12 @@ def _report(ids: Sequence[int], judged: Sequence[_Judged], moved: frozenset[int]
     unknown = [Refusal(id_, "There is no such operation.", "`vitec-sync list` shows those there are.") for id_ in ids]
     refused = [refusal for refusal in unknown if refusal.id not in existing]
     carried_out = []
-    for status, verdict in judged:
-        if isinstance(verdict, Refusal):
-            refused.append(verdict)
+    for status, judgement in judged:
+        if isinstance(judgement, Refusal):
+            refused.append(judgement)
         elif status.id in moved:
-            state = _state_after(status, verdict)
-            carried_out.append(Done(status.id, status.source_id, status.kind, verdict.verb, status.state, state))
+            state = _state_after(status, judgement)
+            carried_out.append(Done(status.id, status.source_id, status.kind, judgement.verb, status.state, state))
         else:
             refused.append(Refusal(status.id, "It changed at this very moment.", "Look at it again, then decide."))
     return DecisionReport(tuple(carried_out), tuple(refused))

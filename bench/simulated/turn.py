@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from worker.delivery.sending import GATHER
-from worker.delivery.start_limits import IDLE, IDLE_AT_MOST
+from worker.delivery.start_limits import IDLE, LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -109,7 +109,7 @@ class SimulatedTurn:
         return bool(self.lane.batches)
 
     def _back_off(self) -> None:
-        self.pause = min(2 * self.pause or IDLE, IDLE_AT_MOST)
+        self.pause = min(2 * self.pause or IDLE, LONGEST_PAUSE)
         self.ask_lane_at = self.time.current + self.pause
 
     def _reserve(self, limit: int) -> Steps:

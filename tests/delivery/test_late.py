@@ -44,7 +44,7 @@ def test_a_late_certain_refusal_settles_the_doubt(db: Database, settings: Settin
     def refused_after_the_rescue(call: Call, permit: Permit) -> VitecError:
         end_leases(db)
         rescue.rescue_lanes(db, dead_worker_policy(retry_policy(settings)), "there:2")
-        return Refused("no", status=400, words="Nej")
+        return Refused("no", status=400, text="Nej")
 
     serve_turn(db, Wire(refused_after_the_rescue), settings)
     row = read(db, id_)

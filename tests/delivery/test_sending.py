@@ -80,7 +80,7 @@ def test_each_of_many_jobs_is_finished_once(run: Run) -> None:
 
 def test_an_error_keeps_its_status(run: Run) -> None:
     def refuse(call: Call, permit: Permit) -> VitecError:
-        return Refused("no", status=422, words="Nej", tries=2)
+        return Refused("no", status=422, text="Nej", tries=2)
 
     (finished,) = run(Wire(refuse), send_job())
     assert finished.settlement.state is State.FAILED

@@ -73,11 +73,11 @@ def test_a_turn_reserves_no_more_slots_than_its_share(
     make_due(db, 30)
     wanted: list[int] = []
     wanted_while_shared: list[int] = []
-    slots_for = RateLimiter.slots_for
+    ensure_slots = RateLimiter.ensure_slots
 
     def note(self: RateLimiter, free: int, cursor: ClaimCursor) -> int | None:
         wanted.append(free)
-        return slots_for(self, free, cursor)
+        return ensure_slots(self, free, cursor)
 
     def end_the_second_turn(call: Call, permit: Permit) -> Answer:
         with lock:
@@ -88,7 +88,7 @@ def test_a_turn_reserves_no_more_slots_than_its_share(
         return created(call, permit)
 
     sent, lock = list[str](), threading.Lock()
-    monkeypatch.setattr(RateLimiter, "slots_for", note)
+    monkeypatch.setattr(RateLimiter, "ensure_slots", note)
     wire = Wire(end_the_second_turn)
     report = serve_turn(db, wire, settings, vitec_requests_per_second=1000.0, vitec_in_flight=4)
     assert report.sent == 30
@@ -114,14 +114,14 @@ def test_nothing_ready_differs_from_waiting_for_slots(db: Database) -> None:
     make_due(db)
     turn = begin(db)
     first_limiter, second_limiter = RateLimiter(db, turn, 0.001), RateLimiter(db, turn, 0.001)
-    assert first_limiter.slots_for(5) == 1
-    assert second_limiter.slots_for(5) == 0
+    assert first_limiter.ensure_slots(5) == 1
+    assert second_limiter.ensure_slots(5) == 0
     assert not second_limiter.slots
     with db.write() as connection:
         factory.make_hold(connection, Scope.LANE, customer_id=turn.customer_id)
         connection.exec_driver_sql("DELETE FROM operations")
-    assert RateLimiter(db, turn, 0.001).slots_for(5) is None
-    assert RateLimiter(db, turn, 0).slots_for(5) == 5
+    assert RateLimiter(db, turn, 0.001).ensure_slots(5) is None
+    assert RateLimiter(db, turn, 0).ensure_slots(5) == 5
 
 
 def test_a_turn_settles_everything_before_it_reports_nothing_left(db: Database, settings: Settings) -> None:

@@ -94,7 +94,7 @@ def test_the_longest_waiting_lane_is_served_first(db: Database, settings: Settin
 @pytest.mark.parametrize(
     ("error", "state", "code"),
     [
-        (Refused("no", status=400, words="Nej"), State.FAILED, "refused"),
+        (Refused("no", status=400, text="Nej"), State.FAILED, "refused"),
         (Refused("no", status=404), State.FAILED, "not_found"),
         (Unreachable("no route"), State.RETRYABLE, "unreachable"),
         (Barred("no", status=401), State.RETRYABLE, "unauthorized"),

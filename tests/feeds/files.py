@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.feeds import BadRow, Feed, FileRefused, Row, open_feed
+from worker.feeds import BadRow, FileRefused, OpenExport, Row, open_feed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class ReadExport:
     """A file read to its end."""
 
-    feed: Feed
+    feed: OpenExport
     items: list[Row | BadRow]
 
     @property

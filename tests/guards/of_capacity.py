@@ -56,7 +56,7 @@ GUARDS = (
         11,
         "after a hold a single probe goes first",
         CLAIMING,
-        "    if row.covered and free > 0:\n",
+        "    if row.any_hold and free > 0:\n",
         "    if False:\n",
         "tests/outbox/exchange/test_holds.py::test_after_a_hold_one_probe_is_sent_until_a_success",
     ),

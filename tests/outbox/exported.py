@@ -46,7 +46,7 @@ def record(
 ) -> list[IntakeResult]:
     with db.write() as connection:
         open_lanes(connection, [(row.customer_id, row.kind, "crm-contact") for row in rows])
-        return record_rows(connection, rows, feed="crm", feed_file_id=file, known_share=known_share).verdicts
+        return record_rows(connection, rows, feed="crm", feed_file_id=file, known_share=known_share).results
 
 
 def last_entry(db: Database, id_: int) -> tuple[Event, str | None, str | None, str | None, int]:

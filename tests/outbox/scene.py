@@ -53,15 +53,15 @@ class Scene:
             self.turn = begin(self.db, lease=TERMS.lease)
         return exchange(self.db, self.turn, finished, want, TERMS, looked_up)
 
-    def look_up(self, sighting: LookUpResult, *, answered: bool = True) -> ClaimedLookUp:
+    def look_up(self, result: LookUpResult, *, counts_as_unclear: bool = True) -> ClaimedLookUp:
         """Make the one look-up that is due."""
         (doubtful,) = self.exchange(want=5).look_ups
-        self.bring(doubtful, sighting, answered=answered)
+        self.bring(doubtful, result, counts_as_unclear=counts_as_unclear)
         return doubtful
 
-    def bring(self, doubtful: ClaimedLookUp, sighting: LookUpResult, *, answered: bool = True) -> ExchangeResult:
+    def bring(self, doubtful: ClaimedLookUp, result: LookUpResult, *, counts_as_unclear: bool = True) -> ExchangeResult:
         finished = FinishedLookUp(
-            doubtful.id, doubtful.attempt, doubtful.look_ups, sighting, answered, "here:1", 0.1, http_status=200
+            doubtful.id, doubtful.attempt, doubtful.look_ups, result, counts_as_unclear, "here:1", 0.1, http_status=200
         )
         return self.exchange(looked_up=[finished])
 

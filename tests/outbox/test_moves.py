@@ -97,8 +97,8 @@ EXAMPLES: dict[str, tuple[moves.Columns, dict[str, Any]]] = {
             "error_detail": "later",
         },
     ),
-    "permitted": (
-        moves.permitted(LATER, "absent"),
+    "resend_permitted": (
+        moves.resend_permitted(LATER, "absent"),
         UNREPORTED
         | {
             "state": State.RETRYABLE,

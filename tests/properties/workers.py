@@ -21,7 +21,7 @@ from worker.kind import LookUpResult, Presence
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.exchange import rescue
-from worker.outbox.exchange.claim import Claimed, TurnPolicy
+from worker.outbox.exchange.claim import Claimed, TurnPolicy, find_claims_without_thread
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
@@ -103,7 +103,7 @@ class Worker:
             return
         if lost_commit:
             handed_over = frozenset(job.claimed.id for job in self.jobs) | {finished.id for finished in self.finished}
-            unsent = rescue.not_handed_over(world.db, self.turn, handed_over)
+            unsent = find_claims_without_thread(world.db, self.turn, handed_over)
             self.finished += [_unsent(id_, attempt, self.name) for id_, attempt in unsent]
             return
         self.finished.clear()
@@ -179,16 +179,16 @@ class Worker:
         """Ask Vitec, which shows how things were `stale` seconds ago; None: no answer that proves anything."""
         self.asking.remove(doubtful)
         if stale is None:
-            sighting = LookUpResult(Presence.UNCLEAR, "no answer")
+            result = LookUpResult(Presence.UNCLEAR, "no answer")
         else:
             operation = KIND_BY_NAME[self.turn.kind].from_payload(doubtful.payload)
             as_of = self.world.now - timedelta(seconds=stale)
             shown = self.world.vitec.answer_to_look_up(self.turn.kind, doubtful.payload, as_of)
             skew = timedelta(seconds=self.world.policy.skew)
-            sighting = operation.find(shown, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
+            result = operation.find(shown, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
         answered = stale is not None
         self.looked_up.append(
-            FinishedLookUp(doubtful.id, doubtful.attempt, doubtful.look_ups, sighting, answered, self.name, 0.1)
+            FinishedLookUp(doubtful.id, doubtful.attempt, doubtful.look_ups, result, answered, self.name, 0.1)
         )
 
 

@@ -240,5 +240,5 @@ def test_an_error_that_is_not_complete_counts_by_its_status(
 def test_vitecs_words_are_not_in_the_error_text(network: Network) -> None:
     body = '{"Message": "Anna Andersson\\u0000 är\\u001b[31m redan bokad"}'.encode()
     error = network.outcome(http("400 Bad", body))
-    assert error.words == "Anna Andersson är [31m redan bokad"
+    assert error.text == "Anna Andersson är [31m redan bokad"
     assert "Anna" not in f"{error} {error!r} {error.args}"

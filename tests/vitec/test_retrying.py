@@ -16,7 +16,7 @@ from worker.errors import (
     VitecError,
 )
 from worker.kind import Answer
-from worker.vitec.client import LONGEST_WAIT, retry_unreachable
+from worker.vitec.client import LONGEST_RETRY_WAIT, retry_unreachable
 
 WELL = Answer(200, b"")
 
@@ -67,7 +67,7 @@ def test_only_an_unreachable_vitec_is_tried_again(kind: type[VitecError]) -> Non
 
 def test_near_the_deadline_there_is_no_further_try() -> None:
     error = Unreachable("first")
-    assert Tries(error).run(remaining=LONGEST_WAIT) is error
+    assert Tries(error).run(remaining=LONGEST_RETRY_WAIT) is error
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.999])

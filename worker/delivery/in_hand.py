@@ -9,7 +9,7 @@ from models import State
 from worker.decide import NEVER_SENT, Settlement
 from worker.kind import LookUpResult, Presence
 from worker.outbox.database.database import Database
-from worker.outbox.exchange import rescue
+from worker.outbox.exchange.claim import find_claims_without_thread
 from worker.outbox.exchange.look_ups import FinishedLookUp
 from worker.outbox.exchange.settle import Finished
 from worker.outbox.lanes.turns import Turn
@@ -53,7 +53,7 @@ class WorkInHand:
 
     def read_back(self, db: Database, turn: Turn, worker_id: str) -> None:
         """Find rows in flight by this turn that no thread was given: their claim's commit was reported as failed."""
-        rows = rescue.not_handed_over(db, turn, frozenset(self.in_flight | self.unwritable))
+        rows = find_claims_without_thread(db, turn, frozenset(self.in_flight | self.unwritable))
         self.not_handed_over = [unsent(id_, attempt, worker_id) for id_, attempt in rows]
 
     def settle_singly(self, settle: Callable[[Finished | FinishedLookUp], bool]) -> None:
@@ -86,5 +86,5 @@ def as_unwritable(finished: Finished) -> Finished:
 
 def as_unclear(look_up: FinishedLookUp) -> FinishedLookUp:
     """Reduce a look-up to one that proves nothing: the database refused its answer, an id that another row has."""
-    sighting = LookUpResult(Presence.UNCLEAR, "what was found could not be written beside what is known")
-    return replace(look_up, sighting=sighting, answered=True)
+    result = LookUpResult(Presence.UNCLEAR, "what was found could not be written beside what is known")
+    return replace(look_up, result=result, counts_as_unclear=True)

@@ -18,13 +18,13 @@ from worker.outbox.lanes.turns import Turn
 IDLE = 0.05
 """Seconds until the next look at a lane that had nothing, while requests are still in flight or no capacity is left."""
 
-IDLE_AT_MOST = 0.5
+LONGEST_PAUSE = 0.5
 """To so many seconds that pause grows, doubling, while look after look finds nothing."""
 
 REWIND = 2.0
 """Seconds after which a claim begins at the start again, for rows that became due before the claim cursor."""
 
-LONGEST_WAIT = 0.25
+LONGEST_COLLECT = 0.25
 """Seconds that a turn waits for a result at most, before it looks whether it has to end."""
 
 
@@ -41,8 +41,8 @@ class RateLimiter:
     """When (monotonic) it is worth asking for slots again."""
     _last_start: float = 0.0
 
-    def slots_for(self, free: int, cursor: ClaimCursor = FROM_START) -> int | None:
-        """Count how many of the `free` threads have a slot. None: no row of the lane is ready for one.
+    def ensure_slots(self, free: int, cursor: ClaimCursor = FROM_START) -> int | None:
+        """Reserve slots for up to `free` threads, and count how many have one. None: no row of the lane is ready for one.
 
         A slot is reserved only for a row that is ready; ready rows are counted from `cursor` on, as they are claimed.
         With the database away there are no new slots.
@@ -95,10 +95,10 @@ class StartLimits:
     def seconds_to_next_look(self, in_flight: int) -> float:
         """Give how long to wait for results before it is worth looking at the lane."""
         if in_flight >= self.threads:
-            return LONGEST_WAIT
+            return LONGEST_COLLECT
         limiter = self.rate_limiter
         look_at = max(self._look_at, limiter.ask_at if limiter.rate and not limiter.slots else 0.0)
-        return max(0.0, min(look_at - time.monotonic(), LONGEST_WAIT))
+        return max(0.0, min(look_at - time.monotonic(), LONGEST_COLLECT))
 
     def count_startable(self, hand: WorkInHand) -> int | None:
         """Count the requests that could start now. None: the lane has nothing ready, and the turn nothing in hand."""
@@ -112,7 +112,7 @@ class StartLimits:
             # No more slots than the share leaves capacity for: an unused one is lost to all. At least one, since only a
             # claim reads that the share has grown.
             usable = min(free, max(1, self.share - len(hand.in_flight)))
-        slots = self.rate_limiter.slots_for(usable, self.cursor)
+        slots = self.rate_limiter.ensure_slots(usable, self.cursor)
         # Results in hand are settled first: they may bring something to do, such as the children of a success.
         if slots is None and not hand.has_results:
             self._back_off()
@@ -152,5 +152,5 @@ class StartLimits:
 
     def _back_off(self) -> None:
         """Pause before the next look, twice as long as the last time."""
-        self._pause = min(2 * self._pause or IDLE, IDLE_AT_MOST)
+        self._pause = min(2 * self._pause or IDLE, LONGEST_PAUSE)
         self._look_at = time.monotonic() + self._pause

@@ -39,7 +39,7 @@ from worker.delivery.ending import EndReason, TurnEnd
 from worker.delivery.in_hand import WorkInHand, unsent
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import JobExecutor, Sender, SendJob, SendPool
-from worker.delivery.start_limits import IDLE, LONGEST_WAIT, RateLimiter, StartLimits
+from worker.delivery.start_limits import IDLE, LONGEST_COLLECT, RateLimiter, StartLimits
 from worker.kinds import KINDS
 from worker.outbox.database.database import Database
 from worker.outbox.database.errors import is_database_unavailable, retry_until_available
@@ -124,7 +124,7 @@ class TurnLoop:
         """Work until there is a reason to end; requests in flight are always awaited, and their results settled."""
         while True:
             in_flight = len(self.hand.in_flight)
-            wait = LONGEST_WAIT if self.end.reason else self.limits.seconds_to_next_look(in_flight)
+            wait = LONGEST_COLLECT if self.end.reason else self.limits.seconds_to_next_look(in_flight)
             self.hand.add(self.pool.collect(wait, in_flight))
             self.end.check()
             startable = 0 if self.end.reason else self.limits.count_startable(self.hand)

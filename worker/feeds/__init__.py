@@ -1,6 +1,6 @@
 """Readers of a CRM's exports: each yields numbered rows of raw cells. A new format takes its place in the tables of `opening`."""
 
 from worker.feeds.opening import open_feed
-from worker.feeds.source import BadRow, Feed, FileRefused, Row
+from worker.feeds.source import BadRow, FileRefused, OpenExport, Row
 
-__all__ = ["BadRow", "Feed", "FileRefused", "Row", "open_feed"]
+__all__ = ["BadRow", "FileRefused", "OpenExport", "Row", "open_feed"]

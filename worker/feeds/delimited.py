@@ -15,8 +15,8 @@ from worker.feeds.source import (
     MAX_COLUMNS,
     MAX_ROW,
     BadRow,
-    Feed,
     FileRefused,
+    OpenExport,
     Row,
     SniffedFile,
 )
@@ -48,11 +48,11 @@ class _Layout:
     width: int
 
 
-def open_delimited(text: TextIO, name: str, sniffed: SniffedFile) -> Feed:
+def open_delimited(text: TextIO, name: str, sniffed: SniffedFile) -> OpenExport:
     """Find the headings and read all rows once, so that quotes that do not pair up refuse the file as a whole."""
     layout = _find_headings(text, name)
     raw_rows = _parse_rows(text, name, layout.delimiter)
-    return Feed(
+    return OpenExport(
         name=name,
         form="csv",
         encoding=ENCODING_LABELS[sniffed.encoding],

@@ -10,8 +10,8 @@ from worker.feeds.source import (
     MAX_COLUMNS,
     MAX_ROW,
     BadRow,
-    Feed,
     FileRefused,
+    OpenExport,
     Row,
     SniffedFile,
 )
@@ -19,7 +19,7 @@ from worker.feeds.source import (
 _ONE_OBJECT = "Write one JSON object a line"
 
 
-def open_json_lines(text: TextIO, name: str, sniffed: SniffedFile) -> Feed:
+def open_json_lines(text: TextIO, name: str, sniffed: SniffedFile) -> OpenExport:
     """Read the file once to learn every key that occurs in it, so that unknown ones refuse the file as a whole."""
     keys: dict[str, None] = {}
     total = objects = 0
@@ -33,7 +33,7 @@ def open_json_lines(text: TextIO, name: str, sniffed: SniffedFile) -> Feed:
     if not objects:
         raise FileRefused(name, "no line of it is a JSON object", _ONE_OBJECT)
     headings = tuple(keys)
-    return Feed(
+    return OpenExport(
         name=name,
         form="jsonl",
         encoding=ENCODING_LABELS[sniffed.encoding],

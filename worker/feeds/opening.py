@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, NoReturn, TextIO
 
 from worker.feeds.delimited import open_delimited
 from worker.feeds.jsonlines import open_json_lines
-from worker.feeds.source import CHUNK, ENCODING_LABELS, MAX_BYTES, Feed, FileRefused, SniffedFile
+from worker.feeds.source import CHUNK, ENCODING_LABELS, MAX_BYTES, FileRefused, OpenExport, SniffedFile
 
 _SAVE = "Export it as CSV in UTF-8"
 
@@ -28,10 +28,10 @@ def _refuse_array(_text: TextIO, name: str, _sniffed: SniffedFile) -> NoReturn:
     raise FileRefused(name, "this is one JSON array", "Write one JSON object a line, or CSV")
 
 
-BinaryReader = Callable[[BinaryIO, str], Feed]
+BinaryReader = Callable[[BinaryIO, str], OpenExport]
 """Takes the open file and its name; describes it and reads it to its end, or raises `FileRefused`."""
 
-TextReader = Callable[[TextIO, str, SniffedFile], Feed]
+TextReader = Callable[[TextIO, str, SniffedFile], OpenExport]
 """The same for the file as text, which each pass over it reads from its beginning."""
 
 _BINARY_READERS: Final[Mapping[bytes, BinaryReader]] = {
@@ -52,7 +52,7 @@ _ASCII = bytes(range(128))
 
 
 @contextmanager
-def open_feed(path: Path) -> Iterator[Feed]:
+def open_feed(path: Path) -> Iterator[OpenExport]:
     """Open an export and read it once to its end, or raise `FileRefused`. Its content chooses the reader, not its name.
 
     At the end it raises `FileRefused` if the file was written to meanwhile: the rows are then not those that were hashed.

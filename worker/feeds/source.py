@@ -61,7 +61,7 @@ class SniffedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class OpenExport:
     """A file that is open and has been read once to its end without a fault."""
 
     name: str

@@ -1,4 +1,4 @@
-"""Intake: rows of a CRM become operations, bad rows become rejected rows."""
+"""The import: rows of a CRM become operations, bad rows become rejected rows."""
 
 from worker.importing.enqueueing import Enqueued, enqueue
 from worker.importing.file_import import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 
-from worker.feeds import Feed, FileRefused
+from worker.feeds import FileRefused, OpenExport
 from worker.kind import ROW_HEADINGS, Kind, fold
 from worker.kinds import KIND_BY_NAME, KINDS
 
@@ -39,7 +39,7 @@ class Columns:
         return self.headings[names.index(field)] if field in names else field
 
 
-def resolve_columns(feed: Feed, kind_name: str | None) -> Columns:
+def resolve_columns(feed: OpenExport, kind_name: str | None) -> Columns:
     """Resolve the headings, or raise `FileRefused`. `kind_name`: the kind of all rows, if the caller names one."""
     kind = _kind_by_name(feed, kind_name) if kind_name else None
     field_of = _known_headings(KINDS if kind is None else (kind,))
@@ -67,7 +67,7 @@ def _fields_of(headings: Iterable[str], kind_headings: Mapping[str, str] | None 
     return tuple(field_of.get(fold(heading), heading) for heading in headings)
 
 
-def _kind_by_name(feed: Feed, name: str) -> type[Kind]:
+def _kind_by_name(feed: OpenExport, name: str) -> type[Kind]:
     kind = KIND_BY_NAME.get(name)
     if kind is None:
         raise FileRefused(feed.name, f"there is no kind {name!r}", f"The kinds are {', '.join(KIND_BY_NAME)}")
@@ -99,7 +99,7 @@ def _fitting_kinds(headings: Iterable[str]) -> list[type[Kind]]:
     return [kind for kind in _kinds_that_know(headings) if not _missing_fields(kind, headings)]
 
 
-def _infer_kind(feed: Feed) -> type[Kind]:
+def _infer_kind(feed: OpenExport) -> type[Kind]:
     fitting, near = _fitting_kinds(feed.headings), _kinds_that_know(feed.headings)
     if len(fitting) == 1:
         return fitting[0]
@@ -112,7 +112,7 @@ def _infer_kind(feed: Feed) -> type[Kind]:
 
 
 def _refusal_of_unknown(
-    feed: Feed, kind: type[Kind] | None, unknown: list[str], field_of: Mapping[str, str]
+    feed: OpenExport, kind: type[Kind] | None, unknown: list[str], field_of: Mapping[str, str]
 ) -> FileRefused:
     fitting = _fitting_kinds(feed.headings)
     if kind and fitting:
@@ -129,7 +129,7 @@ def _suggest_heading(heading: str, field_of: Mapping[str, str]) -> str:
     return f"{_printable_heading(heading)!r} (perhaps {near[0]!r}?)" if near else repr(_printable_heading(heading))
 
 
-def _refusal_of_same_column(feed: Feed, names: tuple[str, ...]) -> FileRefused:
+def _refusal_of_same_column(feed: OpenExport, names: tuple[str, ...]) -> FileRefused:
     second_at, field = next((at, field) for at, field in enumerate(names) if field in names[:at])
     first, second = _printable_heading(feed.headings[names.index(field)]), _printable_heading(feed.headings[second_at])
     wrong = f"line {feed.heading_line}: {first!r} and {second!r} are the same column"

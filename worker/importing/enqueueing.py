@@ -64,7 +64,7 @@ def _record(db: Database, operation: NewOperation, function_group: str, feed: st
     with db.write() as connection:
         open_lanes(connection, [(operation.customer_id, operation.kind, function_group)])
         recorded = record_rows(connection, [operation], feed=feed, max_failures=max_failures)
-        (result,) = recorded.verdicts
+        (result,) = recorded.results
         if recorded.ids:
             return Enqueued(result, recorded.ids[0])
         key = {"feed": feed, "kind": operation.kind, "source_id": operation.source_id}

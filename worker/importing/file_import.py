@@ -199,7 +199,7 @@ class _FileImport:
             _open_lanes(connection, chunk.lanes)
             recorded = record_rows(connection, chunk.operations, feed=self.feed, known_share=self.known_share)
             trial.rollback()
-        return self._result_of(chunk, recorded.verdicts)
+        return self._result_of(chunk, recorded.results)
 
     def _commit_chunk(self, chunk: _Chunk, rows_done: int) -> _ChunkResult:
         """Record the rows, the rejected ones, and how far the file has come, in one transaction."""
@@ -219,7 +219,7 @@ class _FileImport:
                 max_failures=self.defaults.max_failures,
                 known_share=self.known_share,
             )
-            result = self._result_of(chunk, recorded.verdicts)
+            result = self._result_of(chunk, recorded.results)
             feed_files.add_counts(connection, self.file, result.counts)
             if result.rejections:
                 feed_files.record_rejections(connection, self.file, result.rejections)

@@ -82,7 +82,7 @@ def retryable(next_attempt_at: Moment, code: Any, detail: Any) -> Columns:
     }
 
 
-def permitted(until: Moment, detail: str) -> Columns:
+def resend_permitted(until: Moment, detail: str) -> Columns:
     """Two look-ups agree that the operation is absent, so it may be sent again until `until`.
 
     The doubt's code stays, as the last attempt's. A look-up after `until` takes the permission itself for one that found the
@@ -210,7 +210,7 @@ MOVES_FROM: Mapping[Callable[..., Columns], frozenset[State]] = {
     claimed: WAITING,
     succeeded: frozenset(State) - {State.SUCCEEDED},
     retryable: frozenset({State.IN_FLIGHT, State.IN_DOUBT}),
-    permitted: frozenset({State.IN_DOUBT}),
+    resend_permitted: frozenset({State.IN_DOUBT}),
     sent_again: frozenset({State.IN_DOUBT}),
     in_doubt: frozenset({State.IN_FLIGHT}),
     still_in_doubt: frozenset({State.RETRYABLE}),

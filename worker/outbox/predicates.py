@@ -81,11 +81,11 @@ in_named_lane: ColumnElement[bool] = and_(
 not_expired = or_(Operation.expires_at.is_(None), Operation.expires_at > current_time)
 """The operation has not expired."""
 
-_turn_has_come = Operation.next_attempt_at <= current_time_once
+_time_has_come = Operation.next_attempt_at <= current_time_once
 
 ready = and_(
     sendable,
-    _turn_has_come,
+    _time_has_come,
     not_expired,
     or_(Operation.send_again_until.is_(None), Operation.send_again_until > current_time),
 )
@@ -94,10 +94,10 @@ ready = and_(
 can_be_looked_up = and_(in_doubt, Operation.needs_person.is_(False))
 """The operation is in doubt, and Vitec can be asked about it."""
 
-look_up_due = and_(can_be_looked_up, _turn_has_come)
+look_up_due = and_(can_be_looked_up, _time_has_come)
 """A look-up is due, since the operation is in doubt."""
 
-permission_expired = and_(sendable, Operation.send_again_until <= current_time, _turn_has_come)
+permission_expired = and_(sendable, Operation.send_again_until <= current_time, _time_has_come)
 """A look-up is due, since the permission to send again has grown old."""
 
 look_up_running: ColumnElement[bool] = Operation.look_up_until > current_time

@@ -48,7 +48,7 @@ def classify(answer: UnusableAnswer, *, throttled_is_certain: bool) -> VitecErro
     if status in {429, 503} and throttled_is_certain:
         return _classify_throttled(answer)
     error, why = _error_of(status)
-    return error(f"{status}: {why}", status=status, words=answer.text)
+    return error(f"{status}: {why}", status=status, text=answer.text)
 
 
 def _error_of(status: int) -> tuple[type[VitecError], str]:
@@ -72,5 +72,5 @@ def _classify_throttled(answer: UnusableAnswer) -> VitecError:
         with suppress(GarbageError):
             seconds, asks_for_wait = retry_after(value, answer.headers.get("Date")), True
     if status == 503 and not asks_for_wait:
-        return ServerError(f"{status}: {UNCLEAR}", status=status, words=answer.text)
-    return Throttled(f"{status}: not now", retry_after=seconds, status=status, words=answer.text)
+        return ServerError(f"{status}: {UNCLEAR}", status=status, text=answer.text)
+    return Throttled(f"{status}: not now", retry_after=seconds, status=status, text=answer.text)

@@ -30,7 +30,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
 _METHODS = frozenset({"GET", "POST"})
 
 TRIES = 3
-LONGEST_WAIT = 0.2
+LONGEST_RETRY_WAIT = 0.2
 """Seconds between two tries. Longer waits belong to the row, not to a thread."""
 
 
@@ -194,8 +194,8 @@ def retry_unreachable(
     results = chain([first], map(attempt, count(2)))
     retrying = Retrying(
         retry=retry_if_result(lambda result: isinstance(result, Unreachable)),
-        stop=lambda state: state.attempt_number >= TRIES or remaining() <= LONGEST_WAIT,
-        wait=lambda _: LONGEST_WAIT * chance(),
+        stop=lambda state: state.attempt_number >= TRIES or remaining() <= LONGEST_RETRY_WAIT,
+        wait=lambda _: LONGEST_RETRY_WAIT * chance(),
         sleep=sleep,
         retry_error_callback=_last_result,
     )

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-LONGEST = 500
+TEXT_AT_MOST = 500
 """Characters that are kept."""
 
 
@@ -26,8 +26,8 @@ def error_text(body: bytes) -> str | None:
 def clean(text: str) -> str:
     """Give one line without control characters, invisible ones, or anything a database or a terminal would stumble over."""
     # The text far beyond the limit need not be looked at; one visible character may stand behind some invisible ones.
-    visible = (" " if unicodedata.category(sign)[0] == "C" else sign for sign in text[: 20 * LONGEST])
-    return " ".join("".join(visible).split())[:LONGEST].rstrip()
+    visible = (" " if unicodedata.category(sign)[0] == "C" else sign for sign in text[: 20 * TEXT_AT_MOST])
+    return " ".join("".join(visible).split())[:TEXT_AT_MOST].rstrip()
 
 
 def _decode(body: bytes) -> str:

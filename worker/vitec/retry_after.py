@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-SHORTEST, LONGEST = 1.0, 3600.0
+SHORTEST_DELAY, LONGEST_DELAY = 1.0, 3600.0
 _SECONDS = re.compile(r"[0-9]+")
 
 
@@ -20,7 +20,7 @@ def retry_after(value: str, date: str | None) -> float | None:
     text = value.strip()
     if _SECONDS.fullmatch(text):
         # Beyond six digits it is more than the most, and need not be computed.
-        return _clamp(float(text) if len(text) <= 6 else LONGEST)
+        return _clamp(float(text) if len(text) <= 6 else LONGEST_DELAY)
     until = _parse_date(text)
     try:
         answered_at = _parse_date(date or "")
@@ -30,7 +30,7 @@ def retry_after(value: str, date: str | None) -> float | None:
 
 
 def _clamp(seconds: float) -> float:
-    return min(max(seconds, SHORTEST), LONGEST)
+    return min(max(seconds, SHORTEST_DELAY), LONGEST_DELAY)
 
 
 def _parse_date(text: str) -> datetime:

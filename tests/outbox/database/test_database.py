@@ -200,7 +200,7 @@ def _ended_by_the_server(db: Database) -> None:
 
 
 def test_an_idle_connection_is_tested_and_replaced(pg_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "IDLE_AT_MOST", 0.0)
+    monkeypatch.setattr(database, "REST_AT_MOST", 0.0)
     _ended_by_the_server(pg_db)
     with pg_db.read() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
@@ -208,7 +208,7 @@ def test_an_idle_connection_is_tested_and_replaced(pg_db: Database, monkeypatch:
 
 def test_a_busy_connection_is_not_asked(pg_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first statement then finds the database away, which every caller must expect anyway."""
-    monkeypatch.setattr(database, "IDLE_AT_MOST", 3600.0)
+    monkeypatch.setattr(database, "REST_AT_MOST", 3600.0)
     _ended_by_the_server(pg_db)
     with pytest.raises(DBAPIError) as met, pg_db.read() as connection:
         connection.scalar(text("SELECT 1"))

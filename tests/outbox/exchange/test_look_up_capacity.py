@@ -35,7 +35,7 @@ def begun(result: ExchangeResult) -> tuple[int, int]:
 
 def bring(db: Database, turn: Turn, look_up: ClaimedLookUp) -> None:
     """Hand in what a look-up brought that proves nothing, neither about its operation nor about a hold."""
-    sighting = LookUpResult(Presence.UNCLEAR, "several are there")
+    result = LookUpResult(Presence.UNCLEAR, "several are there")
     exchange(
         db,
         turn,
@@ -44,7 +44,7 @@ def bring(db: Database, turn: Turn, look_up: ClaimedLookUp) -> None:
         TERMS,
         [
             FinishedLookUp(
-                look_up.id, look_up.attempt, look_up.look_ups, sighting, answered=True, by="here:1", seconds=0.1
+                look_up.id, look_up.attempt, look_up.look_ups, result, counts_as_unclear=True, by="here:1", seconds=0.1
             )
         ],
     )

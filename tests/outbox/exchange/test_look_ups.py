@@ -90,8 +90,8 @@ def test_two_absences_with_the_gap_between_allow_one_more_send(scene: Scene, clo
 def test_an_unclear_answer_between_absences_starts_over(scene: Scene, clock: FixedClock) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET)
-    for sighting in (ABSENT, UNCLEAR, ABSENT):
-        scene.look_up(sighting)
+    for result in (ABSENT, UNCLEAR, ABSENT):
+        scene.look_up(result)
         clock.advance(GAP)
     assert scene.row(id_).state is State.IN_DOUBT
     scene.look_up(ABSENT)
@@ -137,17 +137,17 @@ def test_old_leave_that_is_not_confirmed_is_doubt_again(scene: Scene, clock: Fix
     assert scene.exchange(want=5).claimed == ()
 
 
-@pytest.mark.parametrize("sighting", [ABSENT, UNCLEAR])
-def test_a_look_up_of_a_moved_row_changes_nothing(scene: Scene, clock: FixedClock, sighting: LookUpResult) -> None:
+@pytest.mark.parametrize("result", [ABSENT, UNCLEAR])
+def test_a_look_up_of_a_moved_row_changes_nothing(scene: Scene, clock: FixedClock, result: LookUpResult) -> None:
     id_ = scene.doubtful()
     clock.advance(QUIET)
     (first,) = scene.exchange(want=5).look_ups
     clock.advance(GAP)
     (second,) = scene.exchange(want=5).look_ups
-    scene.bring(first, sighting)
+    scene.bring(first, result)
     assert (scene.row(id_).state, scene.row(id_).absent_since) == (State.IN_DOUBT, None)
     scene.end(id_, State.CANCELLED)
-    scene.bring(second, sighting)
+    scene.bring(second, result)
     assert scene.row(id_).state is State.CANCELLED
     assert [entry.event for entry in scene.history(id_)] == [Event.SENT]
 

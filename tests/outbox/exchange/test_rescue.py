@@ -29,6 +29,7 @@ from tests.outbox.steps import (
 from worker.decide import Settlement
 from worker.outbox import Database
 from worker.outbox.exchange import rescue
+from worker.outbox.exchange.claim import find_claims_without_thread
 from worker.outbox.exchange.exchange import exchange
 from worker.outbox.lanes import turns
 
@@ -164,7 +165,7 @@ def test_a_doubtful_claim_is_read_back_without_running_requests(db: Database) ->
         connection.exec_driver_sql("UPDATE lanes SET lease_until = NULL")
     turn = begin(db)
     claim(db, turn)
-    assert rescue.not_handed_over(db, turn, frozenset({sent})) == [(unsent, 1)]
+    assert find_claims_without_thread(db, turn, frozenset({sent})) == [(unsent, 1)]
 
 
 REFUSED = """

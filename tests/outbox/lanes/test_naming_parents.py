@@ -25,7 +25,7 @@ def row(source_id: str, note: str = "new", after: str | None = "P") -> NewOperat
 def record(db: Database, *rows: NewOperation) -> list[IntakeResult]:
     with db.write() as connection:
         open_lanes(connection, [(factory.CUSTOMER, "appointment", "crm-contact")])
-        return record_rows(connection, rows, feed="crm").verdicts
+        return record_rows(connection, rows, feed="crm").results
 
 
 def standing(db: Database) -> dict[str, bool]:

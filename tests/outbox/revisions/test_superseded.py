@@ -30,8 +30,8 @@ def export(db: Database, content: str, file: int | None = None, key: str | None 
     """The CRM exports the row, perhaps changed."""
     row = NewOperation("comeback", factory.CUSTOMER, "C", "{}", content, key or f"{content} key", line=7)
     with db.write() as connection:
-        (verdict,) = record_rows(connection, [row], feed="crm", feed_file_id=file).verdicts
-    return verdict
+        (result,) = record_rows(connection, [row], feed="crm", feed_file_id=file).results
+    return result
 
 
 def a_file(db: Database) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from models import Attempt, Event, State
 from tests import factory
 from worker.outbox.upkeep import prune
-from worker.outbox.upkeep.prune import prune_content
+from worker.outbox.upkeep.prune import blank_content
 
 if TYPE_CHECKING:
     from tests.clock import FixedClock
@@ -28,7 +28,7 @@ def test_rows_ended_long_ago_lose_only_their_content(db: Database, clock: FixedC
         made = factory.make_operation(connection, state, error_detail="Kontakten Eva finns inte", match_key="ADR0001")
         before = factory.operation(connection, made)
     clock.advance(91 * DAY)
-    assert prune_content(db, 90 * DAY) == 1
+    assert blank_content(db, 90 * DAY) == 1
     with db.read() as connection:
         after = factory.operation(connection, made)
         entries = factory.history(connection, made)
@@ -45,7 +45,7 @@ def test_late_answers_are_blanked_too(db: Database, clock: FixedClock) -> None:
         late = {"event": Event.LATE, "attempt": 1, "detail": "Eva", "answer": {"name": "Eva"}, "at": clock.moment}
         connection.execute(insert(Attempt).values(operation_id=made, **late))
     clock.advance(91 * DAY)
-    prune_content(db, 90 * DAY)
+    blank_content(db, 90 * DAY)
     with db.read() as connection:
         assert {entry.detail for entry in factory.history(connection, made)} == {None}
 
@@ -55,16 +55,16 @@ def test_recent_and_open_rows_keep_their_content(db: Database, clock: FixedClock
         for state in State:
             factory.make_operation(connection, state, customer_id=f"M-{state.value}")
     clock.advance(89 * DAY)
-    assert prune_content(db, 90 * DAY) == 0
+    assert blank_content(db, 90 * DAY) == 0
     clock.advance(2 * DAY)
-    assert prune_content(db, 90 * DAY) == 4
+    assert blank_content(db, 90 * DAY) == 4
 
 
 def test_a_second_prune_finds_nothing(db: Database, clock: FixedClock) -> None:
     with db.write() as connection:
         factory.make_operation(connection, State.SUCCEEDED)
     clock.advance(91 * DAY)
-    assert (prune_content(db, 90 * DAY), prune_content(db, 90 * DAY)) == (1, 0)
+    assert (blank_content(db, 90 * DAY), blank_content(db, 90 * DAY)) == (1, 0)
 
 
 def test_blanking_takes_small_steps_and_goes_on_later(
@@ -75,7 +75,7 @@ def test_blanking_takes_small_steps_and_goes_on_later(
         for _ in range(10):
             factory.make_operation(connection, State.SUCCEEDED)
     clock.advance(91 * DAY)
-    assert [prune_content(db, 90 * DAY, steps=2) for _ in range(3)] == [6, 4, 0]
+    assert [blank_content(db, 90 * DAY, steps=2) for _ in range(3)] == [6, 4, 0]
 
 
 def test_a_locked_row_is_blanked_the_next_time(pg_db: Database, clock: FixedClock) -> None:
@@ -84,5 +84,5 @@ def test_a_locked_row_is_blanked_the_next_time(pg_db: Database, clock: FixedCloc
     clock.advance(91 * DAY)
     with pg_db.write() as connection:
         connection.exec_driver_sql(f"SELECT id FROM operations WHERE id = {made} FOR UPDATE")
-        assert prune_content(pg_db, 90 * DAY) == 0
-    assert prune_content(pg_db, 90 * DAY) == 1
+        assert blank_content(pg_db, 90 * DAY) == 0
+    assert blank_content(pg_db, 90 * DAY) == 1

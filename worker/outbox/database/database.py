@@ -13,7 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from worker.outbox.database.sending_hours import SendingHours
 from worker.outbox.database.sql import read_current_time
 
-IDLE_AT_MOST = 2.0
+REST_AT_MOST = 2.0
 """Seconds for which a connection may rest before it is asked whether it still stands. A busy turn asks never."""
 
 # A worker that is stopped in mid-transaction must not stop the others: all waits end by themselves.
@@ -104,7 +104,7 @@ def _ask_the_rested(engine: Engine) -> None:
     def ask(connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:
         del proxy
         rests_since = record.info.get("rests_since")
-        if rests_since is None or time.monotonic() - rests_since < IDLE_AT_MOST:
+        if rests_since is None or time.monotonic() - rests_since < REST_AT_MOST:
             return
         try:
             engine.dialect.do_ping(connection)

@@ -22,6 +22,7 @@ from sqlalchemy.orm import aliased
 from models import Hold, Lane, Operation, UtcDateTime
 from models.base import RowId
 from worker.outbox import moves
+from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time, later, pick_unlocked, without_index
 from worker.outbox.exchange.holds import HoldPolicy
 from worker.outbox.exchange.look_ups import LookUpPolicy
@@ -87,8 +88,8 @@ class Capacity:
     """How many more requests a turn may have under way now, and how it stands to its lane."""
 
     free: int
-    held: bool
-    """A hold covers the lane."""
+    active_hold: bool
+    """A hold that has not ended covers the lane."""
     lease_stands: bool
     lease_suffices: bool
     """The lease outlasts a request that is claimed now."""
@@ -109,12 +110,18 @@ def capacity_of(connection: Connection, turn: Turn, policy: TurnPolicy, cursor: 
     row = connection.execute(_LOAD, parameters).one()
     quotient, remainder = divmod(policy.in_flight, max(1, row.turns))
     share = quotient + int(row.turns_before < remainder)
-    free = 0 if row.held else min(policy.in_flight - row.in_flight, share - row.own)
-    if row.covered and free > 0:
+    free = 0 if row.active_hold else min(policy.in_flight - row.in_flight, share - row.own)
+    if row.any_hold and free > 0:
         # After a hold has ended, and until something succeeds, a single request of its scope may be under way.
         free = int(connection.scalar(half_open_probe, turn.parameters) is None)
     return Capacity(
-        free, bool(row.held), bool(row.lease_stands), bool(row.lease_suffices), bool(row.look_up_due), row.since, share
+        free,
+        bool(row.active_hold),
+        bool(row.lease_stands),
+        bool(row.lease_suffices),
+        bool(row.look_up_due),
+        row.since,
+        share,
     )
 
 
@@ -140,9 +147,9 @@ _LOAD = select(
     func.coalesce(_oldest, current_time, type_=UtcDateTime).label("since"),
     (Lane.lease_until > current_time).label("lease_stands"),
     (Lane.lease_until > later(current_time, bindparam("outlast", type_=Float))).label("lease_suffices"),
-    lane_is_held.label("held"),
+    lane_is_held.label("active_hold"),
     lane_has_look_up_due.label("look_up_due"),
-    select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("covered"),
+    select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("any_hold"),
 ).where(is_own_lane)
 """The requests and turns under way, by which the capacity of the turn's lane is reckoned."""
 
@@ -203,3 +210,20 @@ _CLAIM = (
     )
     .execution_options(synchronize_session=False)
 )
+
+
+def find_claims_without_thread(db: Database, turn: Turn, busy: frozenset[int]) -> list[tuple[int, int]]:
+    """Find the operations, as (id, attempt), that this turn has in flight without having handed them to a thread.
+
+    Asked after a claim with a commit that reported an error. `busy` are the ids that were handed over.
+    """
+    with db.read() as connection:
+        rows = connection.execute(
+            select(Operation.id, Operation.attempt).where(
+                Operation.customer_id == turn.customer_id,
+                Operation.kind == turn.kind,
+                Operation.claimed_by == turn.token,
+                in_flight,
+            )
+        )
+        return [(row.id, row.attempt) for row in rows if row.id not in busy]

@@ -96,7 +96,10 @@ def exchange(
 
 
 def _health_signals(finished: Sequence[Finished], looked_up: Sequence[FinishedLookUp]) -> list[HealthSignal]:
-    signals = [HealthSignal(attempt.settlement.hold, attempt.settlement.health) for attempt in finished]
+    signals = [
+        HealthSignal(finished_attempt.settlement.hold, finished_attempt.settlement.health)
+        for finished_attempt in finished
+    ]
     return signals + [HealthSignal(look_up.hold, look_up.health) for look_up in looked_up]
 
 
@@ -143,9 +146,9 @@ def _settle(
     policy: TurnPolicy,
 ) -> dict[int, Moved]:
     # By id, as every transaction locks operations.
-    finished = sorted(finished, key=lambda attempt: attempt.id)
+    finished = sorted(finished, key=lambda finished_attempt: finished_attempt.id)
     moved = settle(connection, finished)
-    overtaken = [attempt for attempt in finished if attempt.id not in moved]
+    overtaken = [finished_attempt for finished_attempt in finished if finished_attempt.id not in moved]
     if overtaken:
         moved |= record_late(connection, overtaken)
     if looked_up:
@@ -171,7 +174,9 @@ def _claim(
     cursor = replace(cursor, since=capacity.since)
     free = min(wanted, capacity.free)
     if free <= 0:
-        return ExchangeResult(owns_lane=True, moved=moved, held=capacity.held, cursor=cursor, share=capacity.share)
+        return ExchangeResult(
+            owns_lane=True, moved=moved, held=capacity.active_hold, cursor=cursor, share=capacity.share
+        )
     if not capacity.lease_suffices:
         # First the lease, then the claim under it: a request must never outlive the right to send it.
         turns.renew_lease(connection, turn, policy.lease)

@@ -16,9 +16,6 @@ from worker.outbox.database.sql import current_time, later
 from worker.outbox.exchange.settle import Finished, Moved, record_attempts
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE, content_sent, refuse_newer_content
 
-WORKER_DIED = "worker_died"
-"""The code under which a dead turn's attempts are settled, unless its budget was used up."""
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

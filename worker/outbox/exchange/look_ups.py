@@ -50,13 +50,13 @@ class ClaimedLookUp:
 
 @dataclass(frozen=True, slots=True)
 class FinishedLookUp:
-    """A look-up that has ended. `answered`: Vitec gave an answer at all."""
+    """A look-up that has ended. `counts_as_unclear`: as in `doubt.conclude`."""
 
     id: int
     attempt: int
     look_ups: int
-    sighting: LookUpResult
-    answered: bool
+    result: LookUpResult
+    counts_as_unclear: bool
     by: str
     seconds: float
     http_status: int | None = None
@@ -154,7 +154,9 @@ def settle_look_ups(
             contested=row.contested,
             claimed_by_another=row.claimed_by_another,
         )
-        conclusion = conclude(look_up.sighting, doubt, answered=look_up.answered, patience=policy.patience)
+        conclusion = conclude(
+            look_up.result, doubt, counts_as_unclear=look_up.counts_as_unclear, patience=policy.patience
+        )
         if conclusion.state is State.RETRYABLE and row.cancel_asked:
             conclusion = replace(conclusion, state=State.CANCELLED)
         values = {**_move(conclusion, policy.gap), "look_up_until": None}
@@ -173,7 +175,7 @@ def _end(connection: Connection, look_up: FinishedLookUp) -> None:
 
 def _proves_success(connection: Connection, look_up: FinishedLookUp, row: Any) -> bool:
     """Whether a look-up made a row succeed that has moved on since: that it is there is evidence all the same."""
-    if look_up.sighting.presence is not Presence.PRESENT or row.state is State.SUCCEEDED:
+    if look_up.result.presence is not Presence.PRESENT or row.state is State.SUCCEEDED:
         return False
     sent = content_sent(connection, look_up.id, look_up.attempt)
     rivals = row
@@ -183,9 +185,9 @@ def _proves_success(connection: Connection, look_up: FinishedLookUp, row: Any) -
         rivals = connection.execute(of_sent).one()
     if rivals.contested or rivals.claimed_by_another:
         return False
-    conclusion = Conclusion(State.SUCCEEDED, look_up.sighting.why, look_up.sighting.remote_id)
+    conclusion = Conclusion(State.SUCCEEDED, look_up.result.why, look_up.result.remote_id)
     connection.execute(insert(Attempt).values(_entry(look_up, conclusion)))
-    evidence = Evidence(look_up.id, look_up.sighting.remote_id)
+    evidence = Evidence(look_up.id, look_up.result.remote_id)
     return mark_succeeded(connection, row, evidence, look_up.attempt) is not None
 
 
@@ -224,7 +226,7 @@ def _move(conclusion: Conclusion, gap: float) -> moves.Columns:
         case State.CANCELLED:
             return moves.cancelled()
         case State.RETRYABLE:
-            return moves.permitted(later(current_time, gap), conclusion.why)
+            return moves.resend_permitted(later(current_time, gap), conclusion.why)
         case _:
             return moves.still_in_doubt(conclusion.why, absent=conclusion.absent, needs_person=conclusion.needs_person)
 
@@ -238,7 +240,7 @@ def _entry(look_up: FinishedLookUp, conclusion: Conclusion) -> dict[str, Any]:
         "seconds": look_up.seconds,
         "http_status": look_up.http_status,
         "outcome": conclusion.state.value,
-        "code": look_up.sighting.presence.value,
+        "code": look_up.result.presence.value,
         "detail": conclusion.why,
         "remote_id": conclusion.remote_id,
         "by": look_up.by,

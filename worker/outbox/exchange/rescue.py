@@ -11,12 +11,14 @@ from sqlalchemy.exc import DBAPIError
 from models import Lane, Operation, State
 from worker.decide import Settlement
 from worker.outbox.database.database import Database
-from worker.outbox.exchange.late_answers import WORKER_DIED
 from worker.outbox.exchange.settle import Finished, settle, succeeded_ids
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import abandoned, in_flight, in_named_lane, lane_is_free
 from worker.outbox.revisions.apply import apply_revisions
+
+WORKER_DIED = "worker_died"
+"""The code under which a dead turn's attempts are settled, unless its budget was used up."""
 
 DeadWorkerPolicy = Callable[[str, int, int], Settlement]
 """Settles a dead worker's row of this kind, with so many failures of so many."""
@@ -81,23 +83,3 @@ _IN_FLIGHT = (
     .where(in_named_lane, in_flight)
     .order_by(Operation.id)
 )
-
-
-def not_handed_over(db: Database, turn: Turn, busy: frozenset[int]) -> list[tuple[int, int]]:
-    """Find the operations, as (id, attempt), that this turn has in flight without having handed them to a thread.
-
-    Asked after a claim with a commit that reported an error. `busy` are the ids that were handed over.
-    """
-    with db.read() as connection:
-        rows = connection.execute(
-            select(Operation.id, Operation.attempt).where(
-                Operation.customer_id == turn.customer_id,
-                Operation.kind == turn.kind,
-                Operation.claimed_by == turn.token,
-                in_flight,
-            )
-        )
-        return [(row.id, row.attempt) for row in rows if row.id not in busy]
-
-
-__all__ = ["WORKER_DIED", "DeadWorkerPolicy", "not_handed_over", "rescue_lanes", "settle_leftovers"]

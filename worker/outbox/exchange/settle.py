@@ -125,12 +125,14 @@ def settle(connection: Connection, finished: Sequence[Finished]) -> dict[int, Mo
         return {}
     dialect = connection.dialect.name
     document = as_json_parameter(map(_as_row, finished))
-    ids = as_ids_parameter(attempt.id for attempt in finished)
+    ids = as_ids_parameter(finished_attempt.id for finished_attempt in finished)
     rows = connection.execute(_move(dialect), {**document, **ids}).all()
     by_id = {row.id: Moved(row.state, row.revision is not None) for row in rows}
     if by_id:
         if len(by_id) < len(finished):
-            document = as_json_parameter(_as_row(attempt) for attempt in finished if attempt.id in by_id)
+            document = as_json_parameter(
+                _as_row(finished_attempt) for finished_attempt in finished if finished_attempt.id in by_id
+            )
         connection.execute(_record(dialect, Event.SENT), document)
     return by_id
 

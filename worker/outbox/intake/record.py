@@ -46,9 +46,9 @@ class KnownShare(Enum):
 
 
 class Recorded(NamedTuple):
-    """The results of a chunk: a verdict for each row, in their order."""
+    """The results of a chunk, one for each row, in their order."""
 
-    verdicts: list[IntakeResult]
+    results: list[IntakeResult]
     ids: list[int]
     """The ids of new rows, in their order; empty where no row was expected to be known."""
 
@@ -65,7 +65,7 @@ def record_rows(
     """Record a chunk of rows, no key of which occurs twice in it.
 
     The lanes exist already. A row with a known key is not recorded again: `IntakeResult` says what happens to it.
-    `known_share`: how many of them are expected to be. It changes the cost and not the verdicts.
+    `known_share`: how many of them are expected to be. It changes the cost and not the results.
     """
     if not rows:
         return Recorded([], [])
@@ -83,11 +83,11 @@ def record_rows(
         ids = [id_ for id_, _, _ in inserted]
         if len(inserted) == len(rows):
             return Recorded(all_recorded, ids)
-        verdicts = {(kind, source_id): IntakeResult.RECORDED for _, kind, source_id in inserted}
+        results = {(kind, source_id): IntakeResult.RECORDED for _, kind, source_id in inserted}
         if len(inserted) < changed:
-            known_rows = [row for row in rows if (row.kind, row.source_id) not in verdicts]
-            verdicts |= revise(connection, known_rows, staged, feed=feed, feed_file_id=feed_file_id)
-        return Recorded([verdicts.get((row.kind, row.source_id), IntakeResult.UNCHANGED) for row in rows], ids)
+            known_rows = [row for row in rows if (row.kind, row.source_id) not in results]
+            results |= revise(connection, known_rows, staged, feed=feed, feed_file_id=feed_file_id)
+        return Recorded([results.get((row.kind, row.source_id), IntakeResult.UNCHANGED) for row in rows], ids)
 
 
 def _delete_unchanged(connection: Connection, rows: StagedRows, feed: str) -> int:

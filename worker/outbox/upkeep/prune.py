@@ -15,7 +15,7 @@ STEP = 500
 """Rows of one transaction: few enough that no other transaction waits long."""
 
 
-def prune_content(db: Database, older_than: float, *, steps: int = 200) -> int:
+def blank_content(db: Database, older_than: float, *, steps: int = 200) -> int:
     """Blank the content of operations that ended more than `older_than` seconds ago; return how many.
 
     At most `steps` transactions of `STEP` rows each; the next call goes on.
