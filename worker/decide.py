@@ -8,7 +8,8 @@ Each state that a row comes to is decided in one of these places:
     delivery.in_hand                a result that the database refuses: in doubt, for a person
     doubt.conclude                  a look-up: still in doubt, succeeded, or to be sent again
     exchange.settle                 as the settlement says, but succeeded where evidence came first, and cancelled where
-                                    that was asked and the attempt surely had no effect
+                                    that was asked and the attempt surely had no effect; asked in a doubt that would be
+                                    sent again, in doubt
     exchange.look_ups               as the conclusion says, but cancelled where that was asked and it proves absent; and
                                     succeeded where a look-up that comes late shows it
     exchange.late_answers           an answer that came after its attempt was settled

@@ -1,5 +1,6 @@
 """Late answers: the effect of each sort on each state in which it may find its operation."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -256,6 +257,19 @@ def test_a_late_refusal_never_resends_an_accepted_row(db: Database, clock: Fixed
     row = read(db, first.id)
     assert row.state is State.IN_DOUBT
     assert row.accepted
+
+
+@pytest.mark.parametrize("late", [RETRY, REFUSAL], ids=["nothing written", "refused"])
+def test_a_late_refusal_keeps_an_accepted_rows_quiet_time(db: Database, late: Settlement, clock: FixedClock) -> None:
+    """That this attempt did nothing says nothing of the accepted one; its look-ups go on as they were."""
+    turn, first = overtaken(db, clock)
+    look_up_due = clock.moment + timedelta(minutes=15)
+    accepted = {"accepted": True, "acted_at": MOMENT, "absent_since": MOMENT, "next_attempt_at": look_up_due}
+    change(db, first.id, **accepted)
+    before = read(db, first.id)
+    clock.advance(60)
+    assert settle(db, turn, [done(first, late)]).moved == {}
+    assert read(db, first.id) == before
 
 
 def test_evidence_is_dated_from_when_it_was_first_seen(db: Database, clock: FixedClock) -> None:

@@ -204,6 +204,19 @@ def test_a_wish_to_cancel_outlives_the_doubt(db: Database, clock: FixedClock) ->
     assert row.finalized_at == clock.moment
 
 
+def test_a_cancelled_doubt_of_a_dead_worker_is_a_persons(db: Database, clock: FixedClock) -> None:
+    make(db)
+    (claimed,) = claim(db, begin(db)).claimed
+    change(db, claimed.id, cancel_asked=True)
+    resent = Settlement(State.RETRYABLE, State.IN_DOUBT, failures=1, code="worker_died")
+    clock.advance(45)
+    rescue.rescue_lanes(db, lambda *_: resent, "there:2")
+    row = read(db, claimed.id)
+    assert row.state is State.IN_DOUBT
+    assert row.needs_person is True
+    assert row.cancel_asked is True
+
+
 def test_a_late_success_mends_a_dead_workers_last_attempt(db: Database, clock: FixedClock) -> None:
     exhausted = Settlement(State.FAILED, State.IN_DOUBT, failures=1, code="exhausted")
     make(db)

@@ -96,6 +96,31 @@ def test_cancel_is_honoured_when_nothing_was_written(db: Database) -> None:
     assert read(db, sent).state is State.IN_DOUBT
 
 
+def test_a_cancelled_doubt_is_not_sent_again(db: Database, turn: Turn) -> None:
+    """Nor is it cancelled, which would say that it was not done."""
+    (claimed,) = claim(db, turn).claimed
+    change(db, claimed.id, cancel_asked=True)
+    resent = Settlement(State.RETRYABLE, State.IN_DOUBT, delay=2, failures=1, code="unanswered")
+    settle_by_exchange(db, turn, [done(claimed, resent)])
+    row = read(db, claimed.id)
+    assert row.state is State.IN_DOUBT
+    assert row.error_code == "unanswered"
+    assert row.needs_person is True
+    assert row.cancel_asked is True
+    assert row.finalized_at is None
+
+
+@pytest.mark.parametrize("name", ["success", "accepted"])
+def test_acting_after_earlier_evidence_is_acting_twice(db: Database, turn: Turn, name: str) -> None:
+    (claimed,) = claim(db, turn).claimed
+    change(db, claimed.id, acted_at=MOMENT)
+    settle_by_exchange(db, turn, [done(claimed, EVERY[name])])
+    row = read(db, claimed.id)
+    assert row.state is State.SUCCEEDED
+    assert row.error_code == "acted_twice"
+    assert row.needs_person is True
+
+
 def test_a_cancel_is_not_carried_out_after_a_success(db: Database, turn: Turn) -> None:
     (claimed,) = claim(db, turn).claimed
     change(db, claimed.id, cancel_asked=True)

@@ -74,9 +74,12 @@ def _apply(connection: Connection, row: Any, late: Finished) -> State | None:
         lost_code = settlement.code if settlement.accepted else None
         evidence = Evidence(late.id, settlement.remote_id, settlement.answer, lost_code)
         return mark_succeeded(connection, row, evidence, late.attempt)
-    # An earlier attempt may have been accepted meanwhile: then no later one's refusal lets it be sent again.
-    if same_doubt and not row.accepted and argued in (State.RETRYABLE, State.FAILED):
-        return _mark_without_effect(connection, late, cancel=row.cancel_asked)
+    if argued in (State.RETRYABLE, State.FAILED):
+        # An earlier attempt may have been accepted meanwhile: then no later one's refusal lets it be sent again, and the
+        # look-ups of what was accepted go on when they were due.
+        if same_doubt and not row.accepted:
+            return _mark_without_effect(connection, late, cancel=row.cancel_asked)
+        return None
     if same_doubt or settlement.accepted:
         _renew_doubt(connection, late, same_doubt=same_doubt)
     return None

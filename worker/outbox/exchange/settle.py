@@ -74,6 +74,7 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
     "id": RowId,
     "attempt": Integer(),
     "state": Text(),
+    "unwanted": Text(),
     "argued": Text(),
     "delay": Float(),
     "failures": Integer(),
@@ -91,12 +92,20 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
 }
 
 
+_UNWANTED = {
+    (State.RETRYABLE, State.RETRYABLE): State.CANCELLED,
+    (State.RETRYABLE, State.IN_DOUBT): State.IN_DOUBT,
+}
+"""The state, by those of settlement and attempt, where cancel was asked: in doubt it may be done, and is not sent again."""
+
+
 def _as_row(finished: Finished) -> dict[str, Any]:
     settlement = finished.settlement
     row = {
         "id": finished.id,
         "attempt": finished.attempt,
         "state": settlement.state.value,
+        "unwanted": _UNWANTED.get((settlement.state, settlement.attempt_state), settlement.state).value,
         "argued": settlement.attempt_state.value,
         "delay": settlement.delay,
         "failures": settlement.failures,
@@ -148,18 +157,21 @@ def _settled(dialect: str) -> FromClause:
 
 
 # The columns of the settled rows by their names, which are the same in either database's form of the table.
-_state, _code, _detail, _accepted, _needs_person, _delay, _failures, _remote_id, _answer = (
+_state, _unwanted, _code, _detail, _accepted, _needs_person = (
     literal_column(f"settled.{name}", _COLUMNS[name])
-    for name in ["state", "code", "detail", "accepted", "needs_person", "delay", "failures", "remote_id", "answer"]
+    for name in ["state", "unwanted", "code", "detail", "accepted", "needs_person"]
+)
+_delay, _failures, _remote_id, _answer = (
+    literal_column(f"settled.{name}", _COLUMNS[name]) for name in ["delay", "failures", "remote_id", "answer"]
 )
 _acted_before = Operation.acted_at.is_not(None)
-_acted_twice = _state == _word(State.SUCCEEDED)
+_acted_twice = or_(_state == _word(State.SUCCEEDED), _accepted)
 _superseded = func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE
 _oddity = case((_acted_twice, _word("acted_twice")), (_superseded, _word(SENT_BEFORE_CHANGE)))
 _target = case(
     # Evidence that came while this attempt was in flight outweighs whatever it brings.
     (_acted_before, _word(State.SUCCEEDED)),
-    (and_(_state == _word(State.RETRYABLE), Operation.cancel_asked), _word(State.CANCELLED)),
+    (Operation.cancel_asked, _unwanted),
     else_=_state,
 )
 _due = later(current_time, _delay)
@@ -168,7 +180,10 @@ _ENDS = (
         code=case((_acted_before, _oddity)), needs_person=and_(_acted_before, or_(_acted_twice, _superseded))
     ),
     moves.retryable(_due, _code, _detail),
-    moves.in_doubt(_due, _code, _detail, accepted=_accepted, needs_person=_needs_person),
+    # A doubt that is not sent again, since cancel was asked, is a person's.
+    moves.in_doubt(
+        _due, _code, _detail, accepted=_accepted, needs_person=or_(_needs_person, _state == _word(State.RETRYABLE))
+    ),
     moves.failed(_code, _detail),
     moves.cancelled(),
 )
