@@ -170,7 +170,7 @@ def next_claim(db: Database, operation_id: int) -> Claim:
         registered = connection.scalar(select(Environment.id)) is not None
     if (
         not registered
-        or environments.no_dispatch_for(db, 60)
+        or not environments.dispatched_within(db, 60)
         or not rate_limit.reserve_slots(db, LIMITS.rate, 1).offsets
     ):
         return Claim()

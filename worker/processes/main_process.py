@@ -123,7 +123,7 @@ def dispatch_if_silent(
     db: Database, settings: Settings, ring: housekeeping.Ring, attention: Attention, current_time: float
 ) -> bool:
     """Do beat's part if it has not been done for a while; return whether it was done."""
-    dispatches_come = not environments.no_dispatch_for(db, NO_DISPATCH_FOR)
+    dispatches_come = environments.dispatched_within(db, NO_DISPATCH_FOR)
     if dispatches_come and current_time - attention.last_message_at < NO_MESSAGE_FOR:
         return False
     if current_time - attention.last_chores_at >= settings.housekeeping_every:

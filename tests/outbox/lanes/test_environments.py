@@ -9,12 +9,12 @@ from worker.outbox.lanes import environments
 
 
 def test_silence_is_measured_by_the_last_dispatch(db: Database, clock: FixedClock) -> None:
-    assert environments.no_dispatch_for(db, 10)
+    assert not environments.dispatched_within(db, 10)
     environments.note_dispatch(db)
     clock.advance(9)
-    assert not environments.no_dispatch_for(db, 10)
+    assert environments.dispatched_within(db, 10)
     clock.advance(1)
-    assert environments.no_dispatch_for(db, 10)
+    assert not environments.dispatched_within(db, 10)
     with db.write() as connection:
         connection.execute(update(Environment).values(dispatched_at=None))
-    assert environments.no_dispatch_for(db, 10)
+    assert not environments.dispatched_within(db, 10)

@@ -26,7 +26,7 @@ def note_dispatch(db: Database) -> None:
         connection.execute(update(Environment).where(Environment.id == 1).values(dispatched_at=current_time))
 
 
-def no_dispatch_for(db: Database, seconds: float) -> bool:
-    """Tell whether so many seconds have passed without a dispatch."""
+def dispatched_within(db: Database, seconds: float) -> bool:
+    """Tell whether there has been a dispatch in the last so many seconds."""
     with db.read() as connection:
-        return connection.scalar(select(Environment.dispatched_at > later(current_time, -seconds))) is not True
+        return connection.scalar(select(Environment.dispatched_at > later(current_time, -seconds))) is True
