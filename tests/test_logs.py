@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from worker.logs import LONGEST_LINE, list_places, remove_values, shorten_to_one_line
+from worker.logs import LONGEST_LINE, find_own_place, list_places, remove_values, shorten_to_one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,10 @@ def test_the_places_of_an_error_are_files_and_lines_alone() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         _ = 1 / 0
     assert list_places(caught.value).startswith("test_logs.py:")
+    assert find_own_place(caught.value) is None
+    with pytest.raises(AttributeError) as in_worker:
+        list_places(None)  # type: ignore[arg-type]
+    assert str(find_own_place(in_worker.value)).startswith("worker/logs.py:")
     event = remove_values(logging.getLogger(), "error", {"event": "x", "exc_info": caught.value})
     assert event["error"] == "ZeroDivisionError"
     assert "exc_info" not in event

@@ -17,6 +17,7 @@ LONGEST_LINE = 500
 """Characters of one event's text; a longer text is cut off."""
 
 _MOST_PLACES = 6
+_OUR_CODE = Path(__file__).parent
 
 # Loggers that at their lower levels show addresses and parameters, or repeat our own lines.
 _DISCREET = (
@@ -90,6 +91,15 @@ def list_places(error: BaseException) -> str:
     """List the innermost places of a traceback, as `file:line`; no code, no values."""
     frames = traceback.extract_tb(error.__traceback__)[-_MOST_PLACES:]
     return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+
+
+def find_own_place(error: BaseException) -> str | None:
+    """Find the innermost place of a traceback in our own code, as `worker/file:line`; no code, no values."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(_OUR_CODE):
+            return f"{path.relative_to(_OUR_CODE.parent)}:{frame.lineno}"
+    return None
 
 
 def shorten_to_one_line(_logger: Any, _method: str, event: Event) -> Event:

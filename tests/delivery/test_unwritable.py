@@ -4,6 +4,7 @@ import json
 
 import pytest
 from sqlalchemy import select, text
+from structlog.testing import capture_logs
 
 from models import Operation, State
 from tests.delivery.steps import count_states, make_due, serve_turn
@@ -35,9 +36,11 @@ def test_an_unwritable_answer_does_not_block_the_lane(pg_db: Database, settings:
     assert row.needs_person
 
 
-@pytest.mark.parametrize("unholdable", ["\0", "\ud800"])
+@pytest.mark.parametrize(
+    ("unholdable", "reason"), [("\0", "the database refused a value"), ("\ud800", "an exchange failed")]
+)
 def test_an_unstorable_text_does_not_block_the_lane(
-    pg_db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, unholdable: str
+    pg_db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, unholdable: str, reason: str
 ) -> None:
     """A kind keeps an answer as data, whatever text it holds."""
     ids = make_due(pg_db, 3)
@@ -47,9 +50,30 @@ def test_an_unstorable_text_does_not_block_the_lane(
         return Succeeded(remote_id, {"text": unholdable if remote_id == f"ID-{ids[1]}.1" else "plain"})
 
     monkeypatch.setattr(KIND_BY_NAME["comeback"], "read", keep_all)
-    serve_turn(pg_db, Wire(), settings)
+    report = serve_turn(pg_db, Wire(), settings)
+    assert report.ended == reason
     assert count_states(pg_db) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
     row = read(pg_db, ids[1])
+    assert (row.state, row.error_code) == (State.IN_DOUBT, "unwritable")
+    assert row.accepted
+    assert row.needs_person
+
+
+def test_a_fault_of_our_own_is_not_called_the_databases(
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row ends as one that the database refused; the log tells the place and no value."""
+    (id_,) = make_due(db)
+    monkeypatch.setattr(KIND_BY_NAME["comeback"], "read", lambda answer: Succeeded("ID-1", {"text": {"a set"}}))
+    with capture_logs() as events:
+        report = serve_turn(db, Wire(), settings)
+    assert report.ended == "an exchange failed"
+    (failure,) = [event for event in events if event["event"] in {"exchange_failed", "exchange_refused"}]
+    assert failure["event"] == "exchange_failed"
+    assert failure["error"] == "TypeError"
+    assert failure["place"].startswith("worker/outbox/database/sql.py:")
+    assert "a set" not in str(failure)
+    row = read(db, id_)
     assert (row.state, row.error_code) == (State.IN_DOUBT, "unwritable")
     assert row.accepted
     assert row.needs_person

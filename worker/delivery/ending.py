@@ -46,6 +46,9 @@ class EndReason(StrEnum):
     VALUE_REFUSED = "the database refused a value"
     """The results of an exchange were settled row by row."""
 
+    EXCHANGE_FAILED = "an exchange failed"
+    """In our own code, at the place that the log tells; the database refused nothing. Settled row by row, too."""
+
     BROKE_OFF = "it broke off"
     """By an error that the worker's log tells."""
 

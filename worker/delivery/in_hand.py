@@ -30,7 +30,7 @@ class WorkInHand:
     not_handed_over: list[Finished] = field(default_factory=list)
     """Ends of attempts that turned out to be claimed though no thread was given them, for the exchange after it."""
     unwritable: set[int] = field(default_factory=set)
-    """Ids of results that the database refused in every form. They stay in flight, as a dead turn's leftovers do."""
+    """Ids of results that could not be written in any form. They stay in flight, as a dead turn's leftovers do."""
 
     @property
     def has_results(self) -> bool:
@@ -57,9 +57,9 @@ class WorkInHand:
         self.not_handed_over = [unsent(id_, attempt, worker_id) for id_, attempt in rows]
 
     def settle_singly(self, settle: Callable[[Finished | FinishedLookUp], bool]) -> None:
-        """Settle row by row, by `settle`: it returns whether the database took the row.
+        """Settle row by row, by `settle`: it returns whether the row could be written.
 
-        A result that the database refuses is settled once more as a plain doubt, without anything of the answer.
+        A result that cannot be written is settled once more as a plain doubt, without anything of the answer.
         """
         for finished in self.unsettled:
             if not settle(finished) and not settle(as_unwritable(finished)):

@@ -41,8 +41,9 @@ from worker.delivery.report import TurnReport
 from worker.delivery.sending import JobExecutor, Sender, SendJob, SendPool
 from worker.delivery.start_limits import IDLE, LONGEST_COLLECT, RateLimiter, StartLimits
 from worker.kinds import KINDS
+from worker.logs import find_own_place
 from worker.outbox.database.database import Database
-from worker.outbox.database.errors import is_database_unavailable, retry_until_available
+from worker.outbox.database.errors import is_database_unavailable, is_value_refused, retry_until_available
 from worker.outbox.exchange import rescue
 from worker.outbox.exchange.claim import Claimed, TurnPolicy
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
@@ -166,11 +167,13 @@ class TurnLoop:
         try:
             result = self._repeat_exchange(wanted)
         except Exception as error:  # noqa: BLE001 (whatever it is, one row must not block the lane)
-            log.warning("exchange_refused", error=type(error).__name__, rows=len(self.hand.unsettled))
+            refused = is_value_refused(error)
+            failure = {"error": type(error).__name__, "place": find_own_place(error), "rows": len(self.hand.unsettled)}
+            log.warning("exchange_refused" if refused else "exchange_failed", **failure)
             self.hand.settle_singly(self._settle)
             retry_until_available()(self.hand.read_back, self.db, self.turn, self.worker_id)
             self.hand.drop_settled()
-            self.end.declare(EndReason.VALUE_REFUSED)
+            self.end.declare(EndReason.VALUE_REFUSED if refused else EndReason.EXCHANGE_FAILED)
             return
         self.hand.drop_settled()
         self.released = result.released
@@ -211,7 +214,7 @@ class TurnLoop:
         raise AssertionError("repeating ends by a result or an error")
 
     def _settle(self, result: Finished | FinishedLookUp) -> bool:
-        """Settle one result by an exchange of its own. False: the database refuses it."""
+        """Settle one result by an exchange of its own. False: it cannot be written."""
         finished, looked_up = ([result], []) if isinstance(result, Finished) else ([], [result])
         try:
             settled = retry_until_available()(exchange, self.db, self.turn, finished, 0, self.policy, looked_up)

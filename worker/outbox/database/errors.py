@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import (
     RetryCallState,
@@ -57,6 +57,11 @@ def is_database_unavailable(error: BaseException) -> bool:
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return True
     return isinstance(error, DBAPIError) and bool(error.connection_invalidated)
+
+
+def is_value_refused(error: BaseException) -> bool:
+    """Whether the database refused a value, as against: our own code failed, or its SQL is wrong."""
+    return isinstance(error, DBAPIError) and not isinstance(error, ProgrammingError)
 
 
 def retry_until_available() -> Retrying:
