@@ -4,11 +4,12 @@ import csv
 import json
 import os
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final, NamedTuple, TextIO
@@ -52,8 +53,10 @@ _OPERATION_RECEIPT: Final = struct.Struct("<qiB")
 """Operation id, attempt, index of its state in `_STATES`."""
 _REJECTION_RECEIPT: Final = struct.Struct("<q")
 
-_Put = Callable[[Sequence[Any]], object]
-"""Writes the values of a row, in the order of `COLUMNS`."""
+_Put = Callable[[Mapping[str, Any]], object]
+"""Writes a row, which has a value for each of `COLUMNS`, by their names and in their order. Raises KeyError."""
+
+_in_order = itemgetter(*COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,32 +147,32 @@ def _write_rows(
     )
 
 
-def _operation_values(row: Row[Any]) -> Sequence[Any]:
+def _operation_values(row: Row[Any]) -> dict[str, Any]:
     explanation = explain_code(row.error_code)
-    return (
-        "operation",
-        row.source_id,
-        row.feed,
-        row.kind,
-        row.customer_id,
-        row.state.value,
-        row.remote_id,
-        row.answer,
-        row.error_code,
-        explanation.text or None,
-        explanation.remedy or None,
-        row.error_detail,
-        row.attempt,
-        _format_time(row.created_at),
-        _format_time(row.finalized_at),
-        row.file,
-        row.line,
-        None,
-    )
+    return {
+        "part": "operation",
+        "source_id": row.source_id,
+        "feed": row.feed,
+        "kind": row.kind,
+        "customer_id": row.customer_id,
+        "state": row.state.value,
+        "remote_id": row.remote_id,
+        "ticket": row.answer,
+        "error_code": row.error_code,
+        "error_text": explanation.text or None,
+        "remedy": explanation.remedy or None,
+        "error_detail": row.error_detail,
+        "attempts": row.attempt,
+        "created_at": _format_time(row.created_at),
+        "finalized_at": _format_time(row.finalized_at),
+        "file": row.file,
+        "line": row.line,
+        "column": None,
+    }
 
 
-def _rejection_values(row: Row[Any]) -> Sequence[Any]:
-    values = {
+def _rejection_values(row: Row[Any]) -> dict[str, Any]:
+    return dict.fromkeys(COLUMNS) | {
         "part": "rejected",
         "source_id": row.source_id,
         "feed": row.feed,
@@ -184,7 +187,6 @@ def _rejection_values(row: Row[Any]) -> Sequence[Any]:
         "line": row.line,
         "column": row.column,
     }
-    return [values.get(name) for name in COLUMNS]
 
 
 def _format_time(moment: datetime | None) -> str | None:
@@ -200,7 +202,7 @@ def _format_second(second: float) -> str:
 def _csv_writer(stream: TextIO) -> _Put:
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    return lambda values: writer.writerow([_format_cell(value) for value in values])
+    return lambda row: writer.writerow([_format_cell(value) for value in _in_order(row)])
 
 
 def _format_cell(value: Any) -> str:
@@ -213,7 +215,7 @@ def _format_cell(value: Any) -> str:
 
 
 def _json_writer(stream: TextIO) -> _Put:
-    return lambda values: stream.write(_dump(dict(zip(COLUMNS, values, strict=True))) + "\n")
+    return lambda row: stream.write(_dump(dict(zip(COLUMNS, _in_order(row), strict=True))) + "\n")
 
 
 _dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
