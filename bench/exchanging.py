@@ -61,7 +61,7 @@ def drain_lanes(db: Database, count: int) -> int:
     settled = 0
     while settled < count and (turn := turns.take_turn(db, KIND, lease=3600, worker="bench")) is not None:
         settled += serve_turn(db, turn, min(count - settled, TURN))
-        turns.release_turn(db, turn)
+        turns.end_turn(db, turn)
     return settled
 
 

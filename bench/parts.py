@@ -114,7 +114,7 @@ def watch_parts(spent: SecondsByPart) -> None:
 def _watched_functions() -> Iterator[tuple[Any, str, str]]:
     yield turn, "exchange", EXCHANGE
     yield rescue, "settle_leftovers", AROUND
-    for name in ("take_turn", "release_turn", "any_lane_is_due", "has_claimable"):
+    for name in ("take_turn", "end_turn", "any_lane_is_due", "has_claimable"):
         yield lane_turns, name, AROUND
 
 

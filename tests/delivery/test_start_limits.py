@@ -84,7 +84,7 @@ def test_a_turn_reserves_no_more_slots_than_its_share(
             sent.append(call.request_id)
             if len(sent) == 10:
                 wanted_while_shared.extend(wanted)
-                turns.release_turn(db, second_turn)
+                turns.end_turn(db, second_turn)
         return created(call, permit)
 
     sent, lock = list[str](), threading.Lock()

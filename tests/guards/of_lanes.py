@@ -88,8 +88,8 @@ GUARDS = (
         4,
         "a lane is given back early only where nothing is left",
         "worker/outbox/exchange/exchange.py",
-        "if release_if_idle and result.is_idle:",
-        "if release_if_idle:",
+        "if give_back_if_idle and result.is_idle:",
+        "if give_back_if_idle:",
         "tests/outbox/exchange/test_exchange.py::test_a_lane_with_work_to_come_is_kept",
     ),
     Guard(

@@ -60,7 +60,7 @@ def turn_on_an_empty_lane(db: Database) -> Turn:
 
 def release(db: Database, turn: Turn, *kinds: str) -> str | None:
     """Give the turn back and look once more: of these kinds and its own, the one with the lane that is due longest."""
-    turns.release_turn(db, turn)
+    turns.end_turn(db, turn)
     return turns.longest_due_kind(db, {turn.kind, *kinds})
 
 

@@ -110,7 +110,7 @@ class Office:
             for doubtful in list(worker.asking):
                 worker.look_up(doubtful, 0.0)
             worker.exchange(0)
-        turns.release_turn(self.world.db, worker.turn)
+        turns.end_turn(self.world.db, worker.turn)
         self.workers.remove(worker)
 
     def carry_out(self, operation: int, wish: Wish) -> None:

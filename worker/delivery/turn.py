@@ -118,7 +118,7 @@ class TurnLoop:
     worker_id: str
     report: TurnReport
     hand: WorkInHand = field(default_factory=WorkInHand)
-    released: bool = False
+    lane_is_back: bool = False
     """The last exchange found nothing to be claimed, and gave the lane back."""
 
     def run(self) -> None:
@@ -149,10 +149,10 @@ class TurnLoop:
             self._exchange(0)
 
     def give_back(self) -> None:
-        """Release the lane, and report the kind to ring for; with the database away the lease ends by itself."""
+        """Give the lane back, and report the kind to ring for; with the database away the lease ends by itself."""
         try:
-            if not self.released:
-                turns.release_turn(self.db, self.turn)
+            if not self.lane_is_back:
+                turns.end_turn(self.db, self.turn)
             next_kind = turns.longest_due_kind(self.db, {kind.kind for kind in KINDS})
         except DBAPIError as error:
             if not is_database_unavailable(error):
@@ -176,7 +176,7 @@ class TurnLoop:
             self.end.declare(EndReason.VALUE_REFUSED if refused else EndReason.EXCHANGE_FAILED)
             return
         self.hand.drop_settled()
-        self.released = result.released
+        self.lane_is_back = result.gave_lane_back
         self.report.states.update(moved.state for moved in result.moved.values())
         in_flight = len(self.hand.in_flight)
         self.end.check_exchange(result, in_flight=in_flight > 0)
@@ -204,7 +204,7 @@ class TurnLoop:
                     self.policy,
                     hand.looked_up,
                     self.limits.cursor,
-                    release_if_idle=not hand.in_flight,
+                    give_back_if_idle=not hand.in_flight,
                 )
                 if result.renewed:
                     self.switch.start_lease(reading, self.policy.lease)

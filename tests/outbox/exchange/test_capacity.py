@@ -38,7 +38,7 @@ def test_an_ended_turns_share_goes_to_the_others(db: Database) -> None:
         make(db, customer_id="M30002")
     first, second = begin(db), begin(db)
     assert [len(claim(db, first).claimed), len(claim(db, second).claimed)] == [1, 2]
-    turns.release_turn(db, first)
+    turns.end_turn(db, first)
     assert len(claim(db, second).claimed) == 2
 
 
@@ -55,7 +55,7 @@ def test_no_more_turns_live_than_requests_are_allowed_at_once(db: Database, cloc
     assert first is not None
     assert second is not None
     assert take_one() is None
-    turns.release_turn(db, first)
+    turns.end_turn(db, first)
     third = take_one()
     assert third is not None
     assert third.customer_id == "M3"

@@ -252,7 +252,7 @@ def test_an_open_import_does_not_hold_up_the_exchange(pg_db: Database) -> None:
 
 def leave(db: Database, turn: turns.Turn, *finished: Finished, want: int = 5) -> ExchangeResult:
     """An exchange of a turn that has nothing else in flight."""
-    return exchange(db, turn, finished, want, TERMS, release_if_idle=True)
+    return exchange(db, turn, finished, want, TERMS, give_back_if_idle=True)
 
 
 def test_an_empty_lane_is_released_in_the_same_transaction(db: Database) -> None:
@@ -261,15 +261,15 @@ def test_an_empty_lane_is_released_in_the_same_transaction(db: Database) -> None
     turn = begin(db)
     (claimed,) = leave(db, turn).claimed
     done_now = leave(db, turn, done(claimed, SUCCESS))
-    assert (done_now.released, done_now.claimed) == (True, ())
+    assert (done_now.gave_lane_back, done_now.claimed) == (True, ())
     row = lane(db)
     assert row.lease_until is None
     assert row.worker is None
     assert row.due_at == MOMENT + timedelta(minutes=5)
     # A turn that does not know whether that was committed may do it all again.
     again = leave(db, turn, done(claimed, SUCCESS))
-    assert (again.owns_lane, again.released) == (False, False)
-    turns.release_turn(db, turn)
+    assert (again.owns_lane, again.gave_lane_back) == (False, False)
+    turns.end_turn(db, turn)
     assert lane(db) == row
 
 
@@ -277,14 +277,14 @@ def test_a_lane_with_work_to_come_is_kept(db: Database) -> None:
     for _ in range(2):
         make(db)
     turn = begin(db)
-    assert not leave(db, turn, want=1).released
-    assert not leave(db, turn, want=0).released
-    assert not exchange(db, turn, [], 5, TERMS).released
+    assert not leave(db, turn, want=1).gave_lane_back
+    assert not leave(db, turn, want=0).gave_lane_back
+    assert not exchange(db, turn, [], 5, TERMS).gave_lane_back
     make(db, customer_id="M2")
     begin(db)
     # One of two in flight is the other turn's share; there may be more to claim, and no room to see it.
-    assert not exchange(db, turn, [], 5, replace(TERMS, in_flight=2), release_if_idle=True).released
+    assert not exchange(db, turn, [], 5, replace(TERMS, in_flight=2), give_back_if_idle=True).gave_lane_back
     with db.write() as connection:
         factory.make_hold(connection, Scope.LANE, customer_id=turn.customer_id)
-    assert not leave(db, turn).released
+    assert not leave(db, turn).gave_lane_back
     assert lane(db).lease_until is not None

@@ -35,7 +35,7 @@ def test_nothing_is_looked_up_in_the_quiet_time(scene: Scene, clock: FixedClock)
 def test_a_look_up_that_is_due_makes_its_lane_due(scene: Scene, clock: FixedClock) -> None:
     scene.doubtful()
     assert scene.turn is not None
-    turns.release_turn(scene.db, scene.turn)
+    turns.end_turn(scene.db, scene.turn)
     assert turns.due_kinds(scene.db) == {}
     with scene.db.read() as connection:
         assert factory.lane(connection).due_at == MOMENT + timedelta(seconds=QUIET)

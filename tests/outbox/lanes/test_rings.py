@@ -29,10 +29,10 @@ def in_flight(db: Database) -> int:
 
 def give_up(db: Database, turn: Turn) -> None:
     """The turn's last exchange: it finds nothing to claim, and gives the lane back at once."""
-    exchange(db, turn, [], 5, TERMS, release_if_idle=True)
+    exchange(db, turn, [], 5, TERMS, give_back_if_idle=True)
 
 
-WAYS = pytest.mark.parametrize(("way", "steps"), [(turns.release_turn, 4), (give_up, 7)])
+WAYS = pytest.mark.parametrize(("way", "steps"), [(turns.end_turn, 4), (give_up, 7)])
 """How a turn ends, and how many steps that has with the look afterwards."""
 
 

@@ -114,7 +114,7 @@ def test_a_lane_at_the_back_stays_there_whatever_is_enqueued(db: Database, clock
     clock.advance(7)
     make(db, customer_id="M2", next_attempt_at=clock.moment - timedelta(seconds=1))
     turns.wake_lanes(db, [("M2", "comeback")])
-    turns.release_turn(db, turn)
+    turns.end_turn(db, turn)
     clock.advance(1)
     make(db, customer_id="M1", next_attempt_at=clock.moment)
     turns.wake_lanes(db, [("M1", "comeback")])
@@ -150,7 +150,7 @@ def test_a_turn_that_lost_its_lane_releases_nothing(db: Database, clock: FixedCl
     successor = take(db)
     assert successor is not None
     before = lane(db)
-    turns.release_turn(db, turn)
+    turns.end_turn(db, turn)
     assert lane(db) == before
 
 

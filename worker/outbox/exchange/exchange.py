@@ -45,7 +45,7 @@ class ExchangeResult:
 
     0: more turns live than the environment allows requests, and this one would only wait.
     """
-    released: bool = False
+    gave_lane_back: bool = False
     """The lane was given back, since nothing could be claimed."""
 
     @property
@@ -63,11 +63,11 @@ def exchange(
     looked_up: Sequence[FinishedLookUp] = (),
     cursor: ClaimCursor = FROM_START,
     *,
-    release_if_idle: bool = False,
+    give_back_if_idle: bool = False,
 ) -> ExchangeResult:
     """Settle `finished` and `looked_up`, then claim at most `wanted`, from `cursor` on.
 
-    `release_if_idle`: where nothing can be claimed, give the lane back; only for a turn that has nothing in flight.
+    `give_back_if_idle`: where nothing can be claimed, give the lane back; only for a turn that has nothing in flight.
     Finished attempts are settled even if the lane is no longer the turn's. Rows that became due before `cursor` meanwhile
     are found by a claim from the start, which a turn makes every few seconds.
     """
@@ -83,9 +83,9 @@ def exchange(
         result = ExchangeResult(owns_lane, moved, cursor=cursor)
         if owns_lane and wanted > 0:
             result = _claim(connection, turn, wanted, policy, moved, cursor)
-            if release_if_idle and result.is_idle:
+            if give_back_if_idle and result.is_idle:
                 turns.give_back_lane(connection, turn.customer_id, turn.kind)
-                result = replace(result, released=True)
+                result = replace(result, gave_lane_back=True)
         if failpoints.hook:
             _report_points(failpoints.hook, "before", finished, result)
     if failpoints.hook:

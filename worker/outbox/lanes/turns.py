@@ -170,8 +170,8 @@ def give_back_lane(connection: Connection, customer_id: str, kind: str, raised: 
     connection.execute(_GIVE_BACK, {"lane_customer": customer_id, "lane_kind": kind, "raised": raised})
 
 
-def release_turn(db: Database, turn: Turn) -> None:
-    """Give the turn back, unless another worker has taken it over.
+def end_turn(db: Database, turn: Turn) -> None:
+    """Give the turn's lane back, unless another worker has taken it over.
 
     The lane is locked first: every row is then visible if its enqueuer has not yet woken the lane.
     """
