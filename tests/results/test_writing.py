@@ -175,6 +175,7 @@ def test_every_code_is_explained_in_a_sentence_with_a_remedy() -> None:
     first = (
         "refused not_found exhausted nobody_notified token_expired parent_failed worker_died unanswered"
         " unreadable_answer server_error redirected conflict unauthorized forbidden throttled unreachable"
+        " unforeseen unwritable acted_twice sent_before_change revoked"
     )
     assert {*first.split()} <= CODES.keys()
     for explanation in CODES.values():

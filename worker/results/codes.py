@@ -46,6 +46,7 @@ CODES: Final[Mapping[str, CodeText]] = {
     "worker_died": CodeText("The worker stopped while it was being sent; Vitec may have acted.", _LOOK),
     "unanswered": CodeText("Vitec did not answer completely; it may have acted.", _LOOK),
     "unreadable_answer": CodeText("Vitec accepted it, but its answer could not be read.", _LOOK),
+    "unwritable": CodeText("Vitec's answer could not be recorded in the database; Vitec may have acted.", _LOOK),
     "server_error": CodeText("Vitec reported an error of its own; it may have acted.", _LOOK),
     "redirected": CodeText("Vitec pointed elsewhere, which is never followed.", "Check VITEC_BASE_URL."),
     "conflict": CodeText("Vitec reported a conflict; it may be there already.", _LOOK),
