@@ -78,6 +78,24 @@ def test_each_of_many_jobs_is_finished_once(run: Run) -> None:
     assert sorted(finished.id for finished in results) == list(range(1, 21))
 
 
+def test_jobs_without_a_new_thread_take_a_running_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def start_two(thread: threading.Thread) -> None:
+        if thread.name == "send":
+            if len(started) == 2:
+                raise RuntimeError("can't start new thread")
+            started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_two)
+    monkeypatch.setattr(SendPool, "_recent_timings", deque())
+    results = run(Wire(), *(send_job(number) for number in range(1, 5)))
+    assert sorted(finished.id for finished in results) == [1, 2, 3, 4]
+    assert {finished.settlement.state for finished in results} == {State.SUCCEEDED}
+
+
 def test_an_error_keeps_its_status(run: Run) -> None:
     def refuse(call: Call, permit: Permit) -> VitecError:
         return Refused("no", status=422, text="Nej", tries=2)

@@ -191,6 +191,21 @@ def test_an_attempt_that_has_ended_is_not_cut() -> None:
     assert not attempt.cut
 
 
+def test_a_watchdog_that_could_not_start_starts_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    watchdog = Watchdog()
+    attempt = HttpAttempt(Permit(time.monotonic() + 600), time.monotonic() + SHORT, "POST")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError), watchdog.watch(attempt):
+            pass
+    with watchdog.watch(attempt):
+        _until(lambda: attempt.permit.revoked)
+    watchdog.close()
+
+
 def _until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Protocol
 
+import structlog
+
 from worker.decide import (
     Jitter,
     RetryPolicy,
@@ -27,6 +29,8 @@ from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
 from worker.outcome import Health, InDoubt, Outcome, Retryable
 from worker.vitec.http_attempt import Permit
+
+log = structlog.get_logger(__name__)
 
 WAIT_FOR_THREAD = 0.05
 """Seconds for which a job may wait for a thread that was expected to be free; then more threads are woken."""
@@ -151,11 +155,18 @@ class SendPool:
         """Let `count` threads work, or as many as there are jobs and threads. The lock is held."""
         self._woken_at = time.monotonic()
         for _ in range(min(count, self._threads, self._awake + len(self._jobs)) - self._awake):
-            self._awake += 1
-            if self._awake > len(self._pool):
+            if self._awake == len(self._pool):
                 thread = threading.Thread(target=self._work, name="send", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    if not self._awake:
+                        raise
+                    # The system has no thread left to give: those awake take the jobs one after another.
+                    log.warning("thread_not_started", threads=self._awake)
+                    return
                 self._pool.append(thread)
-                thread.start()
+            self._awake += 1
             self._tickets.put(True)
 
     def _work(self) -> None:

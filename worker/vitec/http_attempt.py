@@ -163,8 +163,10 @@ class Watchdog:
         """Make it this thread's attempt, which expires at its deadline, and is ended afterwards, come what may."""
         with self._changed:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="vitec-watchdog", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="vitec-watchdog", daemon=True)
+                # Kept only once it runs: where the system has no thread to give, the next attempt tries again.
+                thread.start()
+                self._thread = thread
             self._attempts.add(attempt)
             if attempt.deadline < self._wakes_at:
                 self._wakes_at = attempt.deadline
