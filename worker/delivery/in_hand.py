@@ -1,7 +1,8 @@
-"""The operations that a turn has in hand: claimed by it, and not settled yet."""
+"""The requests that a turn has in hand: claimed by it, and not settled yet."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import structlog
 
@@ -17,12 +18,21 @@ from worker.outbox.lanes.turns import Turn
 log = structlog.get_logger(__name__)
 
 
+class RequestKey(NamedTuple):
+    """Identifies a request. A row may have two at once: a look-up, and a send claimed since by a decision or new content."""
+
+    id: int
+    attempt: int
+    look_ups: int | None = None
+    """The number of the look-up; None: a send."""
+
+
 @dataclass(slots=True)
 class WorkInHand:
-    """Each operation goes from `in_flight` to one of the lists of results, and out by the next exchange."""
+    """Each request goes from `in_flight` to one of the lists of results, and out by the next exchange."""
 
-    in_flight: set[int] = field(default_factory=set)
-    """Ids of operations that a thread was given; the result is not collected yet."""
+    in_flight: set[RequestKey] = field(default_factory=set)
+    """Requests that a thread was given; the result is not collected yet."""
     unsettled: list[Finished] = field(default_factory=list)
     """Results of sent operations, for the next exchange."""
     looked_up: list[FinishedLookUp] = field(default_factory=list)
@@ -40,10 +50,11 @@ class WorkInHand:
     def add(self, results: Iterable[Finished | FinishedLookUp]) -> None:
         """Take the results of threads in hand."""
         for result in results:
-            self.in_flight.discard(result.id)
             if isinstance(result, Finished):
+                self.in_flight.discard(RequestKey(result.id, result.attempt))
                 self.unsettled.append(result)
             else:
+                self.in_flight.discard(RequestKey(result.id, result.attempt, result.look_ups))
                 self.looked_up.append(result)
 
     def drop_settled(self) -> None:
@@ -53,7 +64,9 @@ class WorkInHand:
 
     def read_back(self, db: Database, turn: Turn, worker_id: str) -> None:
         """Find rows in flight by this turn that no thread was given: their claim's commit was reported as failed."""
-        rows = find_claims_without_thread(db, turn, frozenset(self.in_flight | self.unwritable))
+        # A look-up puts no row in flight: beside it, the row's send may be one that no thread was given.
+        sends = {request.id for request in self.in_flight if request.look_ups is None}
+        rows = find_claims_without_thread(db, turn, frozenset(sends | self.unwritable))
         self.not_handed_over = [unsent(id_, attempt, worker_id) for id_, attempt in rows]
 
     def settle_singly(self, settle: Callable[[Finished | FinishedLookUp], bool]) -> None:

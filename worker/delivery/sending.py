@@ -80,6 +80,8 @@ class SendPool:
         self._executor = executor
         self._switch = switch
         self._threads = threads
+        self.uncollected = 0
+        """Jobs given to threads, less the results collected."""
         self._results: queue.SimpleQueue[Finished | FinishedLookUp] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._jobs: deque[SendJob] = deque()
@@ -94,6 +96,8 @@ class SendPool:
 
     def start(self, jobs: Iterable[SendJob]) -> None:
         """Give jobs to threads. The dead man's switch has admitted them."""
+        jobs = tuple(jobs)
+        self.uncollected += len(jobs)
         with self._lock:
             self._jobs.extend(jobs)
             if self._jobs:
@@ -137,6 +141,7 @@ class SendPool:
                 results.append(self._results.get_nowait())
         except queue.Empty:
             pass
+        self.uncollected -= len(results)
         with self._lock:
             if self._jobs and time.monotonic() - self._woken_at > WAIT_FOR_THREAD:
                 self._wake(2 * self._awake)

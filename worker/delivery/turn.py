@@ -36,7 +36,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
 from worker.delivery.ending import EndReason, TurnEnd
-from worker.delivery.in_hand import WorkInHand, unsent
+from worker.delivery.in_hand import RequestKey, WorkInHand, unsent
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import JobExecutor, Sender, SendJob, SendPool
 from worker.delivery.start_limits import IDLE, LONGEST_COLLECT, RateLimiter, StartLimits
@@ -90,6 +90,8 @@ def serve(
         if turn.leftovers:
             report.leftovers = rescue.settle_leftovers(db, turn, dead_worker_policy(retry), worker_id)
         loop.run()
+        if pool.uncollected:
+            loop.drain()
     except BaseException:
         loop.drain()
         raise
@@ -137,7 +139,7 @@ class TurnLoop:
                 return
 
     def drain(self) -> None:
-        """Wait, after an error, until no thread can write, and settle. A thread beyond its deadline ends the process."""
+        """Wait, where the loop did not, until no thread can write, and settle. A thread beyond its deadline ends the process."""
         patience = time.monotonic() + self.timeout + 5.0
         while self.switch.count and time.monotonic() < patience:
             self.hand.add(self.pool.collect(IDLE))
@@ -236,7 +238,9 @@ class TurnLoop:
         deadline = min(current_time + self.timeout, self.switch.write_deadline)
         next_start = self.limits.rate_limiter.next_start
         jobs = [SendJob(operation, self.turn.kind, next_start(current_time), deadline) for operation in claimed]
-        self.hand.in_flight.update(operation.id for operation in claimed)
+        look_ups = [look_up for look_up in claimed if isinstance(look_up, ClaimedLookUp)]
+        self.hand.in_flight.update(RequestKey(operation.id, operation.attempt) for operation in operations)
+        self.hand.in_flight.update(RequestKey(look_up.id, look_up.attempt, look_up.look_ups) for look_up in look_ups)
         self.report.sent += len(operations)
-        self.report.looked_up += len(claimed) - len(operations)
+        self.report.looked_up += len(look_ups)
         self.pool.start(jobs)
