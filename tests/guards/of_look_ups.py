@@ -5,6 +5,7 @@ from tests.guards.guard import Guard
 LOOKING_UP = "worker/outbox/exchange/look_ups.py"
 DOUBT = "worker/doubt.py"
 _LOOKING_TEST = "tests/outbox/exchange/test_look_ups.py::"
+_REPEATED_TEST = "tests/outbox/exchange/test_repeated_look_ups.py::"
 _DOUBT_TEST = "tests/test_doubt.py::"
 
 GUARDS = (
@@ -12,17 +13,25 @@ GUARDS = (
         24,
         "a look-up counts only for the attempt it began with",
         LOOKING_UP,
-        "        Operation.attempt == look_up.attempt,\n        Operation.look_ups == look_up.look_ups,\n        or_(",
-        "        Operation.look_ups == look_up.look_ups,\n        or_(",
+        "        Operation.attempt == look_up.attempt,\n        Operation.look_ups == look_up.look_ups,\n",
+        "        Operation.look_ups == look_up.look_ups,\n",
         "tests/outbox/exchange/test_patience.py::test_an_earlier_attempts_look_up_ends_no_later_one",
     ),
     Guard(
         24,
         "a look-up counts only if no later one has begun",
         LOOKING_UP,
-        "        Operation.attempt == look_up.attempt,\n        Operation.look_ups == look_up.look_ups,\n        or_(",
-        "        Operation.attempt == look_up.attempt,\n        or_(",
+        "        Operation.attempt == look_up.attempt,\n        Operation.look_ups == look_up.look_ups,\n",
+        "        Operation.attempt == look_up.attempt,\n",
         f"{_LOOKING_TEST}test_an_earlier_look_ups_answer_does_not_settle_the_later",
+    ),
+    Guard(
+        24,
+        "a look-up counts once",
+        LOOKING_UP,
+        "        Operation.look_up_until.is_not(None),\n",
+        "",
+        f"{_REPEATED_TEST}test_a_look_up_taken_in_twice_counts_once",
     ),
     Guard(
         24,
@@ -55,5 +64,13 @@ GUARDS = (
         "or_(Operation.send_again_until.is_(None), Operation.send_again_until > current_time)",
         "or_(Operation.send_again_until.is_(None), Operation.send_again_until <= current_time, Operation.send_again_until > current_time)",
         f"{_LOOKING_TEST}test_a_claim_by_itself_heeds_old_leave",
+    ),
+    Guard(
+        24,
+        "a resend permission counts from the look-up's begin",
+        LOOKING_UP,
+        "moves.resend_permitted(later(Operation.looked_up_at, gap)",
+        "moves.resend_permitted(later(current_time, gap)",
+        f"{_REPEATED_TEST}test_an_absence_kept_for_the_gap_permits_no_resend",
     ),
 )

@@ -1,8 +1,8 @@
 """Look-ups: the lane's questions to Vitec about its operations in doubt, and the moves that follow from the answers.
 
 The row of a look-up is picked under its lock, and its conclusion is written only if state, attempt and look_ups stand as
-they did. A question changes nothing at Vitec: a worker that dies with one under way leaves no more than a look-up to be
-made again.
+they did, and once: the look-up is no longer under way then. A question changes nothing at Vitec: a worker that dies with
+one under way leaves no more than a look-up to be made again.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class FinishedLookUp:
 
 @dataclass(frozen=True, slots=True)
 class LookUpPolicy:
-    """`gap`: seconds between two look-ups, and how long a resend permission lasts."""
+    """`gap`: seconds between two look-ups, and how long a resend permission lasts, from the look-up's begin."""
 
     gap: float = 300.0
     patience: Patience = field(default_factory=Patience)
@@ -137,7 +137,10 @@ def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -
 def settle_look_ups(
     connection: Connection, looked_up: Sequence[FinishedLookUp], policy: LookUpPolicy
 ) -> dict[int, Moved]:
-    """Draw the conclusions from look-ups. A look-up of a row that has moved on in the meantime changes nothing."""
+    """Draw the conclusions from look-ups. A look-up of a row that has moved on in the meantime changes nothing.
+
+    Neither does one that has been settled before: its exchange had been reported as failed, and was committed.
+    """
     moved: dict[int, Moved] = {}
     for look_up in looked_up:
         row = _lock_row(connection, look_up, policy.gap)
@@ -192,13 +195,14 @@ def _proves_success(connection: Connection, look_up: FinishedLookUp, row: Any) -
 
 
 def _lock_row(connection: Connection, look_up: FinishedLookUp, gap: float) -> Any:
-    """Lock the row and read the facts of its doubt. `unchanged`: it stands as it did when the look-up began."""
+    """Lock the row and read the facts of its doubt. `unchanged`: it stands as the look-up's begin left it."""
     # "At least the gap ago", less a second for the rounding of moments.
     long_ago = and_(Operation.absent_since.is_not(None), Operation.absent_since <= later(current_time, 1.0 - gap))
     has_permission = and_(Operation.send_again_until.is_not(None), Operation.state.in_(WAITING))
     unchanged = and_(
         Operation.attempt == look_up.attempt,
         Operation.look_ups == look_up.look_ups,
+        Operation.look_up_until.is_not(None),
         or_(Operation.state == State.IN_DOUBT, has_permission),
     )
     return connection.execute(
@@ -226,7 +230,8 @@ def _move(conclusion: Conclusion, gap: float) -> moves.Columns:
         case State.CANCELLED:
             return moves.cancelled()
         case State.RETRYABLE:
-            return moves.resend_permitted(later(current_time, gap), conclusion.why)
+            # Not from this exchange, which comes late if the database was away.
+            return moves.resend_permitted(later(Operation.looked_up_at, gap), conclusion.why)
         case _:
             return moves.still_in_doubt(conclusion.why, absent=conclusion.absent, needs_person=conclusion.needs_person)
 
