@@ -264,6 +264,7 @@ def test_an_earlier_look_ups_answer_does_not_settle_the_later(scene: Scene, cloc
     clock.advance(GAP)
     scene.look_up(ABSENT)
     clock.advance(GAP)
+    assert [latest.look_ups for latest in scene.exchange(want=5).look_ups] == [3]
     before = scene.row(id_)
     scene.bring(earlier, ABSENT)
     assert scene.row(id_) == before
