@@ -1,4 +1,4 @@
-"""Look-ups take room as sends do: of what the environment allows at once, and of the one that goes first (turn.md 11)."""
+"""Look-ups count against the capacity as sends do, and as the half-open probe (guards of rule 11)."""
 
 from datetime import timedelta
 

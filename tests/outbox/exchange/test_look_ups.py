@@ -1,4 +1,4 @@
-"""Look-ups as rows: when they are due, what they are held against, and what they move (turn.md 22, 24)."""
+"""Look-ups as rows: when they are due, what they are held against, and what they move (guards of rules 22 and 24)."""
 
 from datetime import timedelta
 
@@ -280,7 +280,7 @@ def test_look_ups_and_sends_share_the_room(scene: Scene, clock: FixedClock) -> N
 
 
 def test_a_rescued_attempts_late_doubt_restarts_the_quiet_time(scene: Scene, clock: FixedClock) -> None:
-    """The worker was believed dead, and its attempt ended only later, in doubt too (turn.md 22)."""
+    """The worker was believed dead, and its attempt ended only later, in doubt too (guards of rule 22)."""
     id_ = scene.make()
     (claimed,) = scene.exchange(want=1).claimed
     died = Settlement(State.IN_DOUBT, State.IN_DOUBT, delay=QUIET, code="worker_died")

@@ -1,4 +1,4 @@
-"""How often Vitec is asked before a person must: each doubt has patience of its own (turn.md 24)."""
+"""How often Vitec is asked before a person must: each doubt has patience of its own (guards of rule 24)."""
 
 from models import State
 from tests.clock import FixedClock

@@ -1,4 +1,4 @@
-"""A look-up counts once, and from its begin: also if its exchange is reported as failed and made again (turn.md 24)."""
+"""A look-up counts once, and from its begin: also if its exchange is reported as failed and made again (guards of rule 24)."""
 
 from datetime import timedelta
 
