@@ -51,9 +51,24 @@ def test_the_list_goes_on_where_a_page_ended(shell: Shell) -> None:
     assert [row["id"] for row in next_page] == made[:1]
 
 
-@pytest.mark.parametrize("words", [("--state", "done"), ("--kind", "comebak"), ("--limit", "0")])
+@pytest.mark.parametrize("words", [("--state", "done"), ("--kind", "visit"), ("--code", "42"), ("--limit", "0")])
 def test_a_filter_that_cannot_be_is_a_usage_error(shell: Shell, words: tuple[str, str]) -> None:
     assert shell.run("list", *words).status == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("--kind", "comebak"), "comeback"),
+        (("--kind", "viewing-registration"), "viewing_registration"),
+        (("--code", "token_expird"), "token_expired"),
+        (("--code", "Unanswered"), "unanswered"),
+    ],
+)
+def test_a_misspelt_filter_names_the_nearest_word(shell: Shell, words: tuple[str, str], meant: str) -> None:
+    ran = shell.run("list", *words)
+    assert ran.status == 2
+    assert f"(did you mean {meant}?)" in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_the_list_holds_no_content(shell: Shell) -> None:

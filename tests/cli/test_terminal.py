@@ -45,6 +45,11 @@ def test_a_table_in_a_pipe_is_lines_with_tabs(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "a\tb\n1 2 3\tin doubt\nx\tNone\n"
 
 
+def test_pairs_in_a_pipe_have_no_heading(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.print_pairs([("State", terminal.style_state("in_doubt")), ("Code", None), ("Words", "two\nlines")])
+    assert capsys.readouterr().out == "State\tin doubt\nWords\ttwo lines\n"
+
+
 def test_markup_in_data_is_only_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "is_terminal", lambda: True)
     terminal.print_table(("a",), [("[red]x[/red]",)])

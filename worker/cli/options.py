@@ -1,6 +1,7 @@
 """Options and arguments that several commands share, and how they are read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from worker.cli.terminal import CannotBeDone
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.views.operations import OperationFilter, find_ids, parse_reference
+from worker.results.codes import CODES
 
 States = Annotated[list[State] | None, typer.Option("--state", help="Only in this state.", show_default=False)]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only of this kind.", show_default=False)]
@@ -25,12 +27,24 @@ Reason = Annotated[str | None, typer.Option("--reason", help="Why; it stands in 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+def check_words(words: Sequence[str] | None, vocabulary: Collection[str], noun: str, option: str) -> frozenset[str]:
+    """Check words of a filter against those there are: a misspelt one would look like one without operations.
+
+    Raises the usage error (exit status 2) for the first that is not known, with the nearest one.
+    """
+    for word in words or ():
+        if word not in vocabulary:
+            near = get_close_matches(word.strip().casefold().replace("-", "_").replace(" ", "_"), vocabulary, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise typer.BadParameter(
+                f"{word!r} is no {noun}{meant}; there are {', '.join(sorted(vocabulary))}", param_hint=option
+            )
+    return frozenset(words or ())
+
+
 def check_kinds(names: Sequence[str] | None) -> frozenset[str]:
-    """Check names of kinds: a misspelt name would otherwise look like a kind without operations."""
-    for name in names or ():
-        if name not in KIND_BY_NAME:
-            raise typer.BadParameter(f"{name!r} is no kind; there are {', '.join(KIND_BY_NAME)}", param_hint="--kind")
-    return frozenset(names or ())
+    """Check names of kinds."""
+    return check_words(names, KIND_BY_NAME, "kind", "--kind")
 
 
 def make_filter(
@@ -43,12 +57,12 @@ def make_filter(
     needs_person: bool = False,
     parent_missing: bool = False,
 ) -> OperationFilter:
-    """Make the filter that the options describe."""
+    """Make the filter that the options describe. A word that is no kind or code is a usage error."""
     return OperationFilter(
         states=frozenset(states or ()),
         kinds=check_kinds(kinds),
         customers=frozenset(customers or ()),
-        codes=frozenset(codes or ()),
+        codes=check_words(codes, CODES, "error code", "--code"),
         feed=feed,
         needs_person=needs_person,
         parent_missing=parent_missing,

@@ -102,7 +102,11 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, nu
     if is_terminal():
         make_console().print(_draw_table(headings, rows, frozenset(numbers)))
         return
-    for row in (headings, *rows):
+    _write_lines((headings, *rows))
+
+
+def _write_lines(rows: Iterable[Sequence[object]]) -> None:
+    for row in rows:
         cells = (make_visible(cell.plain if isinstance(cell, Text) else cell) for cell in row)
         sys.stdout.write("\t".join(re.sub(r"[\t\n]+", " ", cell) for cell in cells) + "\n")
 
@@ -117,10 +121,10 @@ def _draw_table(headings: Sequence[str], rows: Iterable[Sequence[object]], numbe
 
 
 def print_pairs(rows: Iterable[tuple[str, object]]) -> None:
-    """Print names with their values, one below the other; those without a value are left out."""
+    """Print names with their values, one below the other; those without a value are left out. In a pipe: with a tab."""
     filled = [(name, value) for name, value in rows if value is not None and value != ""]
     if not is_terminal():
-        print_table(("name", "value"), filled)
+        _write_lines(filled)
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
