@@ -4,12 +4,13 @@ from models.attempt import Attempt, Event
 from models.base import Base, UtcDateTime
 from models.environment import Environment
 from models.feed import FeedFile, RejectedRow
-from models.hold import Hold, HoldReason, Scope
+from models.hold import CAUSE_AT_MOST, Hold, HoldReason, Scope
 from models.lane import Lane
 from models.operation import Operation
 from models.state import FINAL, MOVES, WAITING, Move, State
 
 __all__ = [
+    "CAUSE_AT_MOST",
     "FINAL",
     "MOVES",
     "WAITING",

@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, RowId, UtcDateTime, str_enum
 
+CAUSE_AT_MOST = 200
+"""Characters of a hold's cause."""
+
 
 class Scope(StrEnum):
     """The part of the work that a hold covers."""
@@ -26,6 +29,9 @@ class HoldReason(StrEnum):
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     REDIRECTED = "redirected"
+    FOREIGN_ANSWER = "foreign_answer"
+    """Something before Vitec's API answered in its place, with a page of HTML say."""
+
     PAUSED = "paused"
 
 
@@ -48,6 +54,8 @@ class Hold(Base):
     """NULL: until a person resumes it."""
     strikes: Mapped[int] = mapped_column(Integer, server_default="1")
     """How often in a row the reason has come back; the waiting time doubles with it."""
+    cause: Mapped[str | None] = mapped_column(String(CAUSE_AT_MOST))
+    """The failure that set the hold, or renewed it last, in our own words: never an answer's own text."""
     by: Mapped[str | None] = mapped_column(String(100))
     note: Mapped[str | None] = mapped_column(Text)
 

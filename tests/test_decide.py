@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -184,7 +185,16 @@ JUDGED: dict[VitecError, Outcome] = {
 
 @pytest.mark.parametrize(("error", "outcome"), JUDGED.items(), ids=lambda case: type(case).__name__)
 def test_every_error_is_judged_by_whether_vitec_may_have_acted(error: VitecError, outcome: Outcome) -> None:
-    assert outcome_of(error) == outcome
+    judged = outcome_of(error)
+    assert (replace(judged, cause=None) if isinstance(judged, Retryable | InDoubt) else judged) == outcome
+
+
+@pytest.mark.parametrize("error", JUDGED, ids=lambda case: type(case).__name__)
+def test_a_failure_of_the_environment_names_its_cause_without_data(error: VitecError) -> None:
+    outcome = outcome_of(error)
+    if isinstance(outcome, Retryable | InDoubt):
+        concerns_environment = outcome.hold is not None or outcome.health is Health.ILL
+        assert outcome.cause == (error.why if concerns_environment else None)
 
 
 def test_no_leaf_of_the_error_tree_is_left_unjudged() -> None:

@@ -125,6 +125,8 @@ class Settlement:
     needs_person: bool = False
     hold: HoldWanted | None = None
     health: Health = Health.UNKNOWN
+    cause: str | None = None
+    """The failure in our own words, should it set a hold."""
 
 
 NEVER_SENT = Settlement(State.RETRYABLE, State.RETRYABLE, delay=SOON, code="revoked")
@@ -147,12 +149,13 @@ def _without_effect(error: NoEffect) -> Retryable:
     match error:
         case Barred():
             reason = HoldReason.FORBIDDEN if error.forbidden else HoldReason.UNAUTHORIZED
-            return Retryable(reason.value, error.text, counts=False, hold=HoldWanted(Scope.GROUP, reason))
+            hold = HoldWanted(Scope.GROUP, reason)
+            return Retryable(reason.value, error.text, counts=False, hold=hold, cause=error.why)
         case Throttled():
             hold = HoldWanted(Scope.ENVIRONMENT, HoldReason.THROTTLED, error.retry_after)
-            return Retryable(error.code, error.text, counts=False, hold=hold)
+            return Retryable(error.code, error.text, counts=False, hold=hold, cause=error.why)
         case Unreachable():
-            return Retryable(error.code, error.why, health=Health.ILL)
+            return Retryable(error.code, error.why, health=Health.ILL, cause=error.why)
         case Revoked():
             return Retryable(error.code, error.why, counts=False)
     raise AssertionError(f"{type(error).__name__} is no leaf of the error tree")
@@ -162,14 +165,14 @@ def _unknown_effect(error: EffectUnknown) -> InDoubt:
     detail = error.text or error.why
     match error:
         case Unreadable():
-            return accepted_in_doubt(detail)
+            return replace(accepted_in_doubt(detail), cause=error.why)
         case Redirected():
             hold = HoldWanted(Scope.ENVIRONMENT, HoldReason.REDIRECTED)
-            return InDoubt(error.code, detail, hold=hold)
+            return InDoubt(error.code, detail, hold=hold, cause=error.why)
         case Conflict():
             return InDoubt(error.code, detail, health=Health.WELL)
         case _:
-            return InDoubt(error.code, detail, health=Health.ILL)
+            return InDoubt(error.code, detail, health=Health.ILL, cause=error.why)
 
 
 def outcome_of_unforeseen(error: Exception, *, written: bool) -> Outcome:
@@ -213,6 +216,7 @@ def decide(outcome: Outcome, facts: DecisionFacts, jitter: Jitter = full_jitter)
                 needs_person=facts.on_doubt is OnDoubt.HOLD,
                 hold=outcome.hold,
                 health=outcome.health,
+                cause=outcome.cause,
             )
         case _:
             assert_never(outcome)
@@ -229,11 +233,13 @@ def fallback_settlement(outcome: Outcome, why: str, *, written: bool, last: bool
         case Succeeded(remote_id, answer):
             bare = replace(bare, accepted=True, remote_id=remote_id, answer=answer, health=Health.WELL)
         case InDoubt():
-            bare = replace(bare, accepted=outcome.accepted, hold=outcome.hold, health=outcome.health)
+            bare = replace(
+                bare, accepted=outcome.accepted, hold=outcome.hold, health=outcome.health, cause=outcome.cause
+            )
         case Failed(code, _, answer):
             bare = replace(bare, detail=f"{why}; the outcome was {code}", answer=answer, health=Health.WELL)
         case Retryable():
-            bare = replace(bare, hold=outcome.hold, health=outcome.health)
+            bare = replace(bare, hold=outcome.hold, health=outcome.health, cause=outcome.cause)
             if not written:
                 bare = replace(
                     bare,
@@ -262,6 +268,7 @@ def _retry_or_exhaust(
             detail=detail,
             hold=outcome.hold,
             health=outcome.health,
+            cause=outcome.cause,
         )
     return Settlement(
         State.RETRYABLE,
@@ -272,4 +279,5 @@ def _retry_or_exhaust(
         detail=outcome.detail,
         hold=outcome.hold,
         health=outcome.health,
+        cause=outcome.cause,
     )

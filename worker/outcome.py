@@ -39,13 +39,14 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Retryable:
-    """Vitec surely did not act: it may be sent again. `counts`: whether it uses up the budget."""
+    """Vitec surely did not act: it may be sent again. `counts`: whether it uses up the budget. `cause`: as of a hold."""
 
     code: str
     detail: str | None = None
     counts: bool = True
     hold: HoldWanted | None = None
     health: Health = Health.UNKNOWN
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class InDoubt:
     accepted: bool = False
     hold: HoldWanted | None = None
     health: Health = Health.UNKNOWN
+    cause: str | None = None
+    """The failure in our own words, should it set a hold. Without data, so that it may be shown anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,6 +262,7 @@ class JobExecutor:
             http_status=None if answer is None else answer.status,
             hold=signal.hold if signal else None,
             health=signal.health if signal else Health.WELL,
+            cause=signal.cause if signal else None,
         )
 
     def _ask(

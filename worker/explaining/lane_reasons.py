@@ -19,11 +19,13 @@ _HOLD_TEXTS = {
     HoldReason.THROTTLED: "Vitec asked to wait (429, 503)",
     HoldReason.UNAVAILABLE: "failures in a row opened the breaker",
     HoldReason.REDIRECTED: "Vitec's address answers with a redirect",
+    HoldReason.FOREIGN_ANSWER: "what answers is not Vitec's API",
 }
 _HOLD_REMEDIES = {
     HoldReason.UNAUTHORIZED: "Correct the login, then: ",
     HoldReason.FORBIDDEN: "Ask Vitec for the right, then: ",
     HoldReason.REDIRECTED: "Correct VITEC_BASE_URL, then: ",
+    HoldReason.FOREIGN_ANSWER: "Check VITEC_BASE_URL and what stands between, then: ",
 }
 _HOLD_DATA = ("scope", "customer_id", "function_group", "kind", "since", "until", "by", "note")
 

@@ -52,7 +52,7 @@ def accepted_in_doubt(why: str) -> InDoubt:
 
     It counts towards the breaker: an API that answers so again and again makes nothing but doubts.
     """
-    return InDoubt("unreadable_answer", why, accepted=True, health=Health.ILL)
+    return InDoubt("unreadable_answer", why, accepted=True, health=Health.ILL, cause=why)
 
 
 def read_id(answer: Answer) -> Outcome:

@@ -60,6 +60,11 @@ CODES: Final[Mapping[str, CodeText]] = {
     "unauthorized": CodeText("Vitec refused the login for this customer.", "Correct the credentials."),
     "forbidden": CodeText("Vitec grants no right to this customer's data.", "Ask Vitec for the right."),
     "throttled": CodeText("Vitec asked to wait.", _WAITS),
+    "foreign_answer": CodeText(
+        "A page of HTML came, or the words of a proxy, where Vitec's API should have answered.",
+        "Check VITEC_BASE_URL, and what stands between here and Vitec. In doubt, look it up at Vitec, then use"
+        " `vitec-sync resolve`.",
+    ),
     "unreachable": CodeText("Vitec could not be reached; nothing was sent.", _WAITS),
     "revoked": CodeText("It was withdrawn before anything was sent.", _WAITS),
 }

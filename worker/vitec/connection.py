@@ -55,8 +55,12 @@ class PlainConnection(HTTPConnection):
         except ssl.SSLCertVerificationError as error:
             attempt.connect_error = f"Vitec's certificate is not accepted: {error.verify_message}"
             raise
-        except (ssl.SSLError, ConnectionError):
-            attempt.connect_error = "the TLS handshake failed"
+        except ssl.SSLError as error:
+            reason = (error.reason or "no reason was given").replace("_", " ").lower()
+            attempt.connect_error = f"the TLS handshake failed: {reason}"
+            raise
+        except ConnectionError:
+            attempt.connect_error = "the TLS handshake failed: the connection was cut"
             raise
         except TimeoutError:
             attempt.connect_error = "the TLS handshake took too long"
@@ -66,8 +70,9 @@ class PlainConnection(HTTPConnection):
         attempt = current_attempt()
         try:
             addresses = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            attempt.connect_error = "the name of the host cannot be resolved"
+        except (OSError, UnicodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not a name"
+            attempt.connect_error = f"the name of the host cannot be resolved: {reason or type(error).__name__}"
             raise NewConnectionError(self, attempt.connect_error) from None
         for number, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = socket.socket(family, kind, protocol)
@@ -227,4 +232,4 @@ def _reason_of(error: OSError) -> str:
         case ConnectionRefusedError():
             return "the connection was refused"
         case _:
-            return f"no connection could be made ({type(error).__name__})"
+            return f"no connection could be made: {error.strerror or type(error).__name__}"

@@ -1,5 +1,6 @@
 """Holds and the circuit breaker: the scope that rests, its time, and its return."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -88,6 +89,35 @@ def test_one_reason_from_many_rows_is_one_strike(db: Database, clock: FixedClock
     with db.read() as connection:
         (hold,) = connection.execute(select(Hold.__table__)).all()
     assert (hold.strikes, hold.until) == (2, MOMENT + timedelta(seconds=3601 + 7200))
+
+
+def test_a_hold_says_what_set_or_renewed_it_last(db: Database, clock: FixedClock) -> None:
+    make(db), make(db)
+    turn = begin(db)
+    first, second = claim(db, turn).claimed
+    refused = replace(barred(), cause="403: no right")
+    exchange(db, turn, [done(first, refused), done(second, replace(refused, cause="another"))], 0, TERMS)
+    assert read_causes(db) == ["403: no right"]
+    clock.advance(3601)
+    turn = begin(db)
+    (probe,) = claim(db, turn).claimed
+    exchange(db, turn, [done(probe, replace(refused, cause="403: " + "x" * 300))], 0, TERMS)
+    assert read_causes(db) == ["403: " + "x" * 195]
+
+
+def test_an_opened_breaker_says_the_last_failure(db: Database) -> None:
+    for _ in range(5):
+        make(db)
+    turn = begin(db)
+    settlements = [replace(DOUBT, cause=f"cause {number}") for number in range(5)]
+    claimed = claim(db, turn).claimed
+    exchange(db, turn, list(map(done, claimed, settlements)), 0, TERMS)
+    assert read_causes(db) == ["cause 4"]
+
+
+def read_causes(db: Database) -> list[str | None]:
+    with db.read() as connection:
+        return list(connection.scalars(select(Hold.cause)))
 
 
 def test_retry_after_is_never_shortened(db: Database) -> None:

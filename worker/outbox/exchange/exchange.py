@@ -97,10 +97,10 @@ def exchange(
 
 def _health_signals(finished: Sequence[Finished], looked_up: Sequence[FinishedLookUp]) -> list[HealthSignal]:
     signals = [
-        HealthSignal(finished_attempt.settlement.hold, finished_attempt.settlement.health)
-        for finished_attempt in finished
+        HealthSignal(settlement.hold, settlement.health, settlement.cause)
+        for settlement in (finished_attempt.settlement for finished_attempt in finished)
     ]
-    return signals + [HealthSignal(look_up.hold, look_up.health) for look_up in looked_up]
+    return signals + [HealthSignal(look_up.hold, look_up.health, look_up.cause) for look_up in looked_up]
 
 
 def _wake_lanes(db: Database, turn: Turn, freed: frozenset[turns.LaneKey], *, owns_lane: bool, moved: bool) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
-from models import Environment, Hold, HoldReason, Scope
+from models import CAUSE_AT_MOST, Environment, Hold, HoldReason, Scope
 from worker.decide import Backoff
 from worker.outbox.database.sql import current_time, later
 from worker.outbox.lanes.turns import Turn
@@ -41,6 +41,8 @@ class HealthSignal:
 
     hold: HoldWanted | None
     health: Health
+    cause: str | None = None
+    """The failure in our own words, without data."""
 
 
 def update_holds(
@@ -56,12 +58,13 @@ def update_holds(
     """
     for signal in signals:
         if signal.hold is not None:
-            _hold(connection, turn, signal.hold, policy)
+            _hold(connection, turn, signal.hold, signal.cause, policy)
     if any(signal.health is Health.WELL for signal in signals):
         _end_holds(connection, turn)
     count = _count_failures(failures_in_row, signals)
     if count and _opens_breaker(connection, count, policy):
-        _hold(connection, turn, HoldWanted(Scope.ENVIRONMENT, HoldReason.UNAVAILABLE), policy)
+        cause = next((signal.cause for signal in reversed(signals) if signal.health is Health.ILL), None)
+        _hold(connection, turn, HoldWanted(Scope.ENVIRONMENT, HoldReason.UNAVAILABLE), cause, policy)
         count = 0
     if count != failures_in_row:
         connection.execute(update(Environment).where(Environment.id == 1).values(failures_in_row=count))
@@ -87,7 +90,7 @@ def _opens_breaker(connection: Connection, count: int, policy: HoldPolicy) -> bo
     return connection.scalar(half_open) is not None
 
 
-def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, policy: HoldPolicy) -> None:
+def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, cause: str | None, policy: HoldPolicy) -> None:
     key = {
         "scope": wanted.scope,
         "customer_id": "" if wanted.scope is Scope.ENVIRONMENT else turn.customer_id,
@@ -103,13 +106,13 @@ def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, policy: HoldPo
     strikes = 1 if standing is None else standing.strikes + int(not standing.active)
     seconds = policy.of(wanted.reason).seconds(strikes) if wanted.seconds is None else wanted.seconds
     until = later(current_time, seconds)
+    cause = None if cause is None else cause[:CAUSE_AT_MOST]
+    news = {"since": current_time, "until": until, "strikes": strikes, "cause": cause}
     if standing is None:
-        connection.execute(insert(Hold).values(**key, since=current_time, until=until, strikes=strikes))
+        connection.execute(insert(Hold).values(**key, **news))
     else:
         ends_sooner = or_(Hold.until <= current_time, and_(Hold.until.is_not(None), Hold.until < until))
-        connection.execute(
-            update(Hold).where(has_key, ends_sooner).values(until=until, strikes=strikes, since=current_time)
-        )
+        connection.execute(update(Hold).where(has_key, ends_sooner).values(news))
 
 
 def _end_holds(connection: Connection, turn: Turn) -> None:

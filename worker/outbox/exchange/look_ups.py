@@ -62,6 +62,7 @@ class FinishedLookUp:
     http_status: int | None = None
     hold: HoldWanted | None = None
     health: Health = Health.UNKNOWN
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
