@@ -50,6 +50,7 @@ class Hold(Base):
     kind: Mapped[str] = mapped_column(String(40), server_default="")
     reason: Mapped[HoldReason] = mapped_column(str_enum(HoldReason, "reason"))
     since: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
+    """When the trouble began: a hold that is renewed keeps it."""
     until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """NULL: until a person resumes it."""
     strikes: Mapped[int] = mapped_column(Integer, server_default="1")

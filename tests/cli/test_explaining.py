@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from models import HoldReason, Scope, State
 from tests import factory
@@ -12,8 +15,6 @@ from worker.outbox.lanes import turns
 from worker.stockholm import STOCKHOLM
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.cli.conftest import Shell
 
 
@@ -45,6 +46,56 @@ def test_a_pause_is_explained_with_its_ending_command(shell: Shell) -> None:
     assert "paused" not in shell.run("explain", str(made)).out
 
 
+def holds_of_every_reason() -> list[dict[str, Any]]:
+    """Give the columns of a hold of every reason, and of the causes with a remedy of their own."""
+    later = datetime.now(UTC) + timedelta(hours=1)
+    causes = ("Vitec's certificate is not accepted: self-signed certificate", "the connection was refused")
+    holds: list[dict[str, Any]] = [{"reason": reason, "until": later} for reason in HoldReason]
+    return [*holds, *({"reason": HoldReason.UNAVAILABLE, "until": later, "cause": cause} for cause in causes)]
+
+
+@pytest.mark.parametrize("hold", holds_of_every_reason(), ids=lambda hold: f"{hold['reason']} {hold.get('cause')}")
+@pytest.mark.parametrize("scope", [Scope.ENVIRONMENT, Scope.GROUP, Scope.LANE])
+def test_the_remedy_of_a_hold_runs_as_printed(shell: Shell, hold: dict[str, Any], scope: Scope) -> None:
+    begin(shell)
+    made = make(shell)
+    with shell.db.write() as connection:
+        factory.make_hold(connection, scope, **hold)
+    (reason,) = json.loads(shell.run("explain", str(made), "--json").out)["reasons"]
+    assert paste(shell, reason["remedy"]) == 0
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {},
+        {"accepted": True},
+        {"payload": None},
+        {"needs_person": True},
+        {"needs_person": True, "accepted": True},
+        {"expires_at": datetime(2026, 1, 1, tzinfo=UTC)},
+    ],
+    ids=str,
+)
+def test_every_printed_command_is_accepted(shell: Shell, state: State, overrides: dict[str, Any]) -> None:
+    begin(shell)
+    printed = json.loads(shell.run("explain", str(make(shell, state, **overrides)), "--json").out)
+    for number, command in enumerate(printed["commands"]):
+        again = str(make(shell, state, **overrides))
+        fresh = json.loads(shell.run("explain", again, "--json").out)["commands"][number]["command"]
+        assert paste(shell, fresh) == 0, command
+    for reason in printed["reasons"]:
+        assert "vitec-sync" not in (reason["remedy"] or "") or paste(shell, reason["remedy"]) == 0
+
+
+def paste(shell: Shell, text: str) -> int:
+    """Run the command with which the text ends, as a shell would read it, with --yes where it asks. Returns its status."""
+    words = shlex.split(text[text.index("vitec-sync ") :])[1:]
+    asks = "--send-again" in words or "--give-up" in words
+    return shell.run(*words, *(["--yes"] if asks else [])).status
+
+
 def test_explain_says_that_nothing_is_in_the_way(shell: Shell) -> None:
     begin(shell)
     made = make(shell)
@@ -70,7 +121,7 @@ def test_json_has_the_whole_chain_and_nothing_personal(shell: Shell) -> None:
     assert waits["id"] == parent
     assert waits["state"] == "in_doubt"
     assert [reason["reason"] for reason in waits["reasons"]] == ["needs_person"]
-    assert waits["reasons"][0]["remedy"].endswith("--give-up")
+    assert waits["reasons"][0]["remedy"].endswith(f"vitec-sync show {parent}")
     assert data["next"] == {"deed": "sent", "at": None, "now": False, "text": "It is sent: as soon as that is over."}
     assert data["commands"] == [{"command": f"vitec-sync cancel {data['id']}", "does": "takes it back"}]
     for personal in ("Ring efter lunch", "ADR0001", "Astrid", "Visa"):

@@ -14,10 +14,11 @@ SUMMER = datetime(2026, 7, 1, 22, 30, 15, tzinfo=UTC)
 
 
 def test_a_moment_is_printed_in_stockholm_time() -> None:
-    assert terminal.format_moment(SUMMER) == "2026-07-02 00:30:15"
-    assert terminal.format_moment(SUMMER, seconds=False) == "2026-07-02 00:30"
-    assert terminal.format_moment(SUMMER, at=SUMMER + timedelta(hours=1)) == "00:30:15"
-    assert terminal.format_moment(SUMMER, at=SUMMER - timedelta(hours=1)) == "2026-07-02 00:30:15"
+    assert terminal.format_moment(SUMMER) == "2026-07-02 00:30:15 CEST"
+    assert terminal.format_moment(SUMMER, seconds=False) == "2026-07-02 00:30 CEST"
+    assert terminal.format_moment(SUMMER, at=SUMMER + timedelta(hours=1)) == "00:30:15 CEST"
+    assert terminal.format_moment(SUMMER, at=SUMMER - timedelta(hours=1)) == "2026-07-02 00:30:15 CEST"
+    assert terminal.format_moment(SUMMER, zone=False) == "2026-07-02 00:30:15"
     assert terminal.format_moment(None) == ""
 
 

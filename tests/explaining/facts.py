@@ -68,7 +68,15 @@ def make_child(parent_state: State | None = None, **overrides: Any) -> Operation
 
 def make_hold(**columns: Any) -> dict[str, Any]:
     """Make an active hold's row."""
-    empty = {"customer_id": "", "function_group": "", "kind": "", "by": None, "note": None, "until": None}
+    empty = {
+        "customer_id": "",
+        "function_group": "",
+        "kind": "",
+        "by": None,
+        "note": None,
+        "cause": None,
+        "until": None,
+    }
     return {**empty, "since": MOMENT, "holds": True, **columns}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from tests import factory
 from tests.explaining.obstacles import LIMITS
 from tests.factory import MOMENT
 from worker import reconciling
-from worker.explaining import Explanation, Reason, explain
+from worker.explaining import Command, Explanation, Reason, explain
 from worker.outbox import Database
 from worker.outbox.database.sending_hours import SendingHours
 from worker.outbox.views.explain import MAX_PARENTS
@@ -72,6 +73,7 @@ def test_reasons_stand_in_the_order_of_falling_away(db: Database) -> None:
         "until": None,
         "by": "anna",
         "note": "moving",
+        "cause": None,
     }
     assert explanation.next.action == "sent"
     assert explanation.next.at is None
@@ -258,10 +260,15 @@ WISHES: dict[str, Wish] = {
 }
 
 
+def without_reason(command: Command) -> str:
+    """Give the command without the reason that a decision asks for."""
+    return re.sub(r' --reason "[^"]+"', "", command.command)
+
+
 @pytest.mark.parametrize("state", list(State))
 def test_the_available_commands_are_exact(db: Database, state: State) -> None:
     operation_id = make(db, state)
-    commands = [command.command for command in explained(db, operation_id).commands]
+    commands = [without_reason(command) for command in explained(db, operation_id).commands]
     assert commands == [f"vitec-sync {offered.format(operation_id)}" for offered in OFFERED[state]]
 
 
@@ -273,7 +280,7 @@ def test_the_available_commands_are_exact(db: Database, state: State) -> None:
 )
 def test_every_command_that_is_offered_is_accepted(db: Database, state: State, overrides: dict[str, Any]) -> None:
     operation_id = make(db, state, **overrides)
-    offered = [command.command for command in explained(db, operation_id).commands]
+    offered = [without_reason(command) for command in explained(db, operation_id).commands]
     for arguments, wish in WISHES.items():
         command = f"vitec-sync {arguments.format(operation_id)}"
         if command in offered:

@@ -36,7 +36,7 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
     (
         "silent",
         make_facts(environment=make_environment(dispatched_at=MOMENT - timedelta(hours=1))),
-        "since 09:00:00",
+        "since 09:00:00 CET",
         "celery -A worker worker",
     ),
     (
@@ -53,7 +53,7 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
                 ),
             )
         ),
-        "M1, comeback, is paused since 10:00:00 by anna until somebody resumes it: moving.",
+        "M1, comeback, is paused since 10:00:00 CET by anna until somebody resumes it: moving.",
         "vitec-sync resume --customer M1 --kind comeback",
     ),
     (
@@ -69,19 +69,34 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
                 ),
             )
         ),
-        "M1, viewing, is held since 10:00:00 until 2026-12-02 10:00:00: Vitec refuses the login (401).",
+        "M1, viewing, is held since 10:00:00 CET until 2026-12-02 10:00:00 CET, when one goes first: Vitec refuses the login (401).",
         "Correct the login, then: vitec-sync resume --customer M1 --group viewing --reason unauthorized",
     ),
     (
         "held",
         make_facts(holds=(make_hold(reason=HoldReason.THROTTLED, scope=Scope.ENVIRONMENT, until=SOON),)),
-        "Everything is held since 10:00:00 until 10:05:00: Vitec asked to wait (429, 503).",
+        "Everything is held since 10:00:00 CET until 10:05:00 CET, when one goes first: Vitec asked to wait (429, 503).",
         "vitec-sync resume --all --reason throttled",
+    ),
+    (
+        "held",
+        make_facts(
+            holds=(
+                make_hold(
+                    reason=HoldReason.UNAVAILABLE,
+                    scope=Scope.ENVIRONMENT,
+                    until=SOON,
+                    cause="Vitec's certificate is not accepted: self-signed certificate",
+                ),
+            )
+        ),
+        "(Vitec's certificate is not accepted: self-signed certificate).",
+        "Set VITEC_CA_BUNDLE",
     ),
     (
         "outside_hours",
         make_facts(kind="order_token", opens_at=SOON),
-        "outside the sending hours of order token, until 10:05:00",
+        "outside the sending hours of order token, until 10:05:00 CET",
         "SENDING_HOURS",
     ),
     ("waits_for", make_child(), "appointment:A, which is not known yet", "Export"),
@@ -100,18 +115,18 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
     ),
     ("circle", make_child(State.PENDING, parent_id=7, in_circle=True), "waits for this one in its turn", "cancel"),
     ("parent_ended", make_child(State.FAILED, parent_id=8), "(operation 8), which is failed", "vitec-sync explain 8"),
-    ("too_late", make_facts(expires_at=MOMENT), "too late since 10:00:00", "Export"),
-    ("not_before", make_facts(next_attempt_at=SOON), "not sent before 10:05:00", ""),
+    ("too_late", make_facts(expires_at=MOMENT), "too late since 10:00:00 CET", "Export"),
+    ("not_before", make_facts(next_attempt_at=SOON), "not sent before 10:05:00 CET", ""),
     (
         "after_failure",
         make_facts(State.RETRYABLE, failures=2, error_code="unreachable", next_attempt_at=SOON),
-        "until 10:05:00 after failure 2 of 12: Vitec could not be reached; nothing was sent (unreachable).",
+        "until 10:05:00 CET after failure 2 of 12: Vitec could not be reached; nothing was sent (unreachable).",
         "",
     ),
     (
         "leave_grew_old",
         make_facts(State.RETRYABLE, send_again_until=MOMENT, next_attempt_at=SOON),
-        "could be sent again until 10:00:00. That is long ago: Vitec is asked once more, from 10:05:00 on.",
+        "could be sent again until 10:00:00 CET. That is long ago: Vitec is asked once more, from 10:05:00 CET on.",
         "",
     ),
     ("one_goes_first", make_facts(probe_id=8), "operation 8 goes first", ""),
@@ -124,7 +139,7 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
     (
         "pace_used_up",
         make_facts(environment=make_environment(next_slot_at=SOON + timedelta(seconds=HORIZON))),
-        "pace of 10 requests a second is used up until 10:05:00",
+        "pace of 10 requests a second is used up until 10:05:00 CET",
         "VITEC_REQUESTS_PER_SECOND",
     ),
     ("not_woken", make_facts(lane={"free": True, "due_at": None}), "housekeeping", ""),
@@ -133,7 +148,7 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
     (
         "under_way",
         make_facts(State.IN_FLIGHT, claimed_at=MOMENT, attempt=2, lane=LANE),
-        "since 10:00:00 by host:1 (attempt 2)",
+        "since 10:00:00 CET by host:1 (attempt 2)",
         "",
     ),
     ("worker_gone", make_facts(State.IN_FLIGHT, claimed_at=MOMENT), "its worker is gone", ""),
@@ -148,7 +163,7 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
             look_up_detail="no comeback of that time",
             next_attempt_at=SOON,
         ),
-        "Vitec was asked 2 times, 1 of 2 in a row found it absent (no comeback of that time); the next time at 10:05",
+        "Vitec was asked 2 times, 1 of 2 in a row found it absent (no comeback of that time); the next time at 10:05:00 CET",
         "",
     ),
     (
@@ -162,13 +177,13 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
         "needs_person",
         make_facts(State.IN_DOUBT, needs_person=True, error_code="unanswered", look_up_detail="two that could be it"),
         "A look-up found: two that could be it.",
-        "vitec-sync resolve 7 --delivered | --send-again | --give-up",
+        "vitec-sync show 7",
     ),
     (
         "needs_person",
         make_facts(State.IN_DOUBT, needs_person=True, error_code="unanswered"),
         "Only a person can tell whether Vitec acted",
-        "See vitec-sync show 7 and Vitec's call log",
+        "Look for it at Vitec (call log, calendar), then decide.",
     ),
     (
         "needs_person",
@@ -176,11 +191,16 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
         "acted twice (acted_twice)",
         "vitec-sync show 7",
     ),
-    ("ended", make_facts(State.SUCCEEDED, finalized_at=MOMENT, remote_id="CAL1"), "delivered as CAL1: 10:00:00", ""),
+    (
+        "ended",
+        make_facts(State.SUCCEEDED, finalized_at=MOMENT, remote_id="CAL1"),
+        "delivered as CAL1: 10:00:00 CET",
+        "",
+    ),
     (
         "ended",
         make_facts(State.FAILED, finalized_at=MOMENT, error_code="refused"),
-        "at 10:00:00: Vitec refused it (refused).",
+        "at 10:00:00 CET: Vitec refused it (refused).",
         "Mend the row",
     ),
     ("ended", make_facts(State.EXPIRED, finalized_at=MOMENT), "(expired)", "later time"),
@@ -202,8 +222,8 @@ def test_no_reason_is_without_a_sentence() -> None:
 
 
 NOTES: list[tuple[str, OperationFacts, str]] = [
-    ("turn_at_work", make_facts(lane=LANE), "host:1 is at work on its lane; its lease runs until 10:05:00."),
-    ("expires", make_facts(expires_at=TOMORROW), "It expires at 2026-12-02 10:00:00."),
+    ("turn_at_work", make_facts(lane=LANE), "host:1 is at work on its lane; its lease runs until 10:05:00 CET."),
+    ("expires", make_facts(expires_at=TOMORROW), "It expires at 2026-12-02 10:00:00 CET."),
     ("new_content", make_facts(State.IN_FLIGHT, revision={"payload": {}}), "waits for the verdict"),
     ("cancel_asked", make_facts(State.IN_FLIGHT, cancel_asked=True), "Cancel is asked"),
     ("untold", make_facts(State.FAILED), "vitec-sync results"),
@@ -223,11 +243,15 @@ def test_no_note_is_without_a_sentence() -> None:
 
 STEPS: list[tuple[str, OperationFacts, str]] = [
     ("sent", make_facts(), "It is sent: now."),
-    ("sent", make_facts(next_attempt_at=SOON), "It is sent, not before 10:05:00."),
+    ("sent", make_facts(next_attempt_at=SOON), "It is sent, not before 10:05:00 CET."),
     ("sent", make_child(), "It is sent: as soon as that is over."),
-    ("looked_up", make_facts(State.IN_DOUBT, next_attempt_at=SOON), "Vitec is asked whether it is there: 10:05:00."),
+    (
+        "looked_up",
+        make_facts(State.IN_DOUBT, next_attempt_at=SOON),
+        "Vitec is asked whether it is there: 10:05:00 CET.",
+    ),
     ("looked_up", make_facts(State.IN_DOUBT), "Vitec is asked whether it is there: now."),
-    ("answered", make_facts(State.IN_FLIGHT, claimed_at=MOMENT, lane=LANE), "by 10:05:00"),
+    ("answered", make_facts(State.IN_FLIGHT, claimed_at=MOMENT, lane=LANE), "by 10:05:00 CET"),
     (
         "answered",
         make_facts(State.IN_FLIGHT, claimed_at=MOMENT, lane={**LANE, "lease_until": None}),
@@ -238,7 +262,7 @@ STEPS: list[tuple[str, OperationFacts, str]] = [
     (
         "expired",
         make_facts(next_attempt_at=TOMORROW, expires_at=SOON),
-        "It expires at 10:05:00, before it could be sent.",
+        "It expires at 10:05:00 CET, before it could be sent.",
     ),
     ("failed", make_child(State.FAILED, parent_id=8), "parent_failed"),
     ("decided", make_facts(State.IN_DOUBT, needs_person=True), "a person"),
@@ -258,4 +282,4 @@ def test_no_next_step_is_without_a_sentence() -> None:
 
 
 def test_times_are_stockholms_in_summer_too() -> None:
-    assert format_moment(MOMENT.replace(month=7), MOMENT) == "2026-07-01 11:00:00"
+    assert format_moment(MOMENT.replace(month=7), MOMENT) == "2026-07-01 11:00:00 CEST"

@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from worker.explaining import wording
 from worker.stockholm import STOCKHOLM
 
 STYLES = {
@@ -65,14 +66,11 @@ def style_state(value: str) -> Text:
     return Text(as_words(value), style=STYLES.get(value, ""))
 
 
-def format_moment(value: datetime | None, *, at: datetime | None = None, seconds: bool = True) -> str:
-    """Write a moment by Stockholm's clock, without its date if that is the date of `at`. Empty for None."""
-    if value is None:
-        return ""
-    local = value.astimezone(STOCKHOLM)
-    time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
-    today = at is not None and at.astimezone(STOCKHOLM).date() == local.date()
-    return time if today else f"{local:%Y-%m-%d} {time}"
+def format_moment(
+    value: datetime | None, *, at: datetime | None = None, seconds: bool = True, zone: bool = True
+) -> str:
+    """Write a moment as `wording.format_moment` does. Empty for None."""
+    return "" if value is None else wording.format_moment(value, at, seconds=seconds, zone=zone)
 
 
 def format_duration(duration: timedelta) -> str:

@@ -28,13 +28,18 @@ def find_commands(status: OperationStatus) -> Iterator[Command]:
         yield Command(f"vitec-sync cancel {status.id}", does)
     was_tried = status.state is State.IN_DOUBT or status.needs_person or (status.state in FINAL and status.attempt > 0)
     if was_tried and _is_allowed(Delivered(), status):
-        yield Command(f"vitec-sync resolve {status.id} --delivered", "it is there at Vitec")
-    send_again, does = f"vitec-sync resolve {status.id} --send-again", "it is not there: it is sent again"
+        # A reason is asked for: the usual one stands here, so that the line can be run as it is.
+        succeeded = status.state is State.SUCCEEDED
+        delivered, does = ("seen to", "you have seen to it") if succeeded else ("seen at Vitec", "it is there at Vitec")
+        yield Command(f'vitec-sync resolve {status.id} --delivered --reason "{delivered}"', does)
+    send_again = f'vitec-sync resolve {status.id} --send-again --reason "not in Vitec\'s call log"'
+    does = "it is not there: it is sent again"
     yield from _find_sending_command(status, SendAgain(), SendAgain(Expiry(never=True)), Command(send_again, does))
     requeue = Command(f"vitec-sync requeue {status.id}", "it is sent after all")
     yield from _find_sending_command(status, Requeue(), Requeue(Expiry(never=True)), requeue)
     if _is_allowed(GiveUp(), status):
-        yield Command(f"vitec-sync resolve {status.id} --give-up", "it is neither there nor wanted")
+        give_up = f'vitec-sync resolve {status.id} --give-up --reason "not at Vitec, and not wanted"'
+        yield Command(give_up, "it is neither there nor wanted")
 
 
 def _find_sending_command(

@@ -134,15 +134,16 @@ def _doubt_reason(facts: OperationFacts) -> Reason:
 
 def _person_reason(facts: OperationFacts) -> Reason:
     row, detail = facts.row, facts.look_up_detail
-    resolve = f"vitec-sync resolve {row['id']} --delivered"
     if row["state"] is State.IN_DOUBT:
         finding = f" A look-up found: {detail}." if detail else ""
         text = f"Only a person can tell whether Vitec acted: {explain_error(row['error_code'])}{finding}"
-        show = f"See vitec-sync show {row['id']} and Vitec's call log, then: "
-        remedy = f"{show}{resolve} | --send-again | --give-up"
+        # The commands of a decision are those that are allowed: `find_commands` gives them.
+        remedy = (
+            f"Look for it at Vitec (call log, calendar), then decide. When it was sent: vitec-sync show {row['id']}"
+        )
     else:
         text = f"A person should look at it: {explain_error(row['error_code'])}"
-        remedy = f"vitec-sync show {row['id']}, then: {resolve}"
+        remedy = f"{explain_code(row['error_code']).remedy} Its history: vitec-sync show {row['id']}".lstrip()
     data = {"id": row["id"], "state": row["state"], "since": row["doubt_since"]}
     return Reason("needs_person", text, remedy, data={**data, "code": row["error_code"], "found": detail})
 

@@ -6,28 +6,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import RowMapping
 
-from models import HoldReason, Scope
+from worker.explaining.holds import describe_hold, find_advice, write_resume
 from worker.explaining.reasons import Reason
-from worker.explaining.wording import as_words, count_noun, format_moment, name_scope, write_scope_options
+from worker.explaining.wording import as_words, count_noun, format_moment
 from worker.outbox.exchange.rate_limit import HORIZON
 from worker.outbox.views.explain import OperationFacts
 
 _START = "Start celery -A worker worker, and celery -A worker beat."
-_HOLD_TEXTS = {
-    HoldReason.UNAUTHORIZED: "Vitec refuses the login (401)",
-    HoldReason.FORBIDDEN: "Vitec grants no right (403)",
-    HoldReason.THROTTLED: "Vitec asked to wait (429, 503)",
-    HoldReason.UNAVAILABLE: "failures in a row opened the breaker",
-    HoldReason.REDIRECTED: "Vitec's address answers with a redirect",
-    HoldReason.FOREIGN_ANSWER: "what answers is not Vitec's API",
-}
-_HOLD_REMEDIES = {
-    HoldReason.UNAUTHORIZED: "Correct the login, then: ",
-    HoldReason.FORBIDDEN: "Ask Vitec for the right, then: ",
-    HoldReason.REDIRECTED: "Correct VITEC_BASE_URL, then: ",
-    HoldReason.FOREIGN_ANSWER: "Check VITEC_BASE_URL and what stands between, then: ",
-}
-_HOLD_DATA = ("scope", "customer_id", "function_group", "kind", "since", "until", "by", "note")
+_HOLD_DATA = ("scope", "customer_id", "function_group", "kind", "since", "until", "by", "note", "cause")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +52,8 @@ def find_lane_reasons(facts: OperationFacts, limits: Limits) -> Iterator[Reason]
 
 
 def _hold_reason(hold: RowMapping, at: datetime) -> Reason:
-    because, until = hold["reason"], hold["until"]
-    paused = because is HoldReason.PAUSED
-    scope = "Everything" if hold["scope"] is Scope.ENVIRONMENT else f"{name_scope(hold)},"
-    by = f" by {hold['by']}" if hold["by"] else ""
-    end = "somebody resumes it" if until is None else format_moment(until, at)
-    why = "; ".join(part for part in (_HOLD_TEXTS.get(because), hold["note"]) if part)
-    text = f"{scope} is {'paused' if paused else 'held'} since {format_moment(hold['since'], at)}{by} until {end}"
-    resume = f"vitec-sync resume {write_scope_options(hold)}{'' if paused else f' --reason {because.value}'}"
-    return Reason(
-        "held",
-        f"{text}: {why}." if why else f"{text}.",
-        f"{_HOLD_REMEDIES.get(because, '')}{resume}",
-        until,
-        {"because": because, **{name: hold[name] for name in _HOLD_DATA}},
-    )
+    data = {"because": hold["reason"], **{name: hold[name] for name in _HOLD_DATA}}
+    return Reason("held", describe_hold(hold, at), f"{find_advice(hold)} {write_resume(hold)}", hold["until"], data)
 
 
 def find_queue_reasons(facts: OperationFacts, limits: Limits) -> Iterator[Reason]:

@@ -11,11 +11,15 @@ from worker.results import explain_code
 from worker.stockholm import STOCKHOLM
 
 
-def format_moment(moment: datetime, at: datetime) -> str:
-    """Write a moment by Stockholm's clock, with its date unless that is the date of `at`."""
+def format_moment(moment: datetime, at: datetime | None = None, *, seconds: bool = True, zone: bool = True) -> str:
+    """Write a moment by Stockholm's clock, with its date unless that is the date of `at`: `10:05:00 CET`.
+
+    Without the zone, what stands around it must name the clock.
+    """
     local = moment.astimezone(STOCKHOLM)
-    today = local.date() == at.astimezone(STOCKHOLM).date()
-    return f"{local:%H:%M:%S}" if today else f"{local:%Y-%m-%d %H:%M:%S}"
+    is_today = at is not None and local.date() == at.astimezone(STOCKHOLM).date()
+    time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    return f"{'' if is_today else f'{local:%Y-%m-%d} '}{time}{f' {local:%Z}' if zone else ''}"
 
 
 def as_words(value: object) -> str:

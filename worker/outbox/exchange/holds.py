@@ -107,9 +107,9 @@ def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, cause: str | N
     seconds = policy.of(wanted.reason).seconds(strikes) if wanted.seconds is None else wanted.seconds
     until = later(current_time, seconds)
     cause = None if cause is None else cause[:CAUSE_AT_MOST]
-    news = {"since": current_time, "until": until, "strikes": strikes, "cause": cause}
+    news = {"until": until, "strikes": strikes, "cause": cause}
     if standing is None:
-        connection.execute(insert(Hold).values(**key, **news))
+        connection.execute(insert(Hold).values(**key, since=current_time, **news))
     else:
         ends_sooner = or_(Hold.until <= current_time, and_(Hold.until.is_not(None), Hold.until < until))
         connection.execute(update(Hold).where(has_key, ends_sooner).values(news))
