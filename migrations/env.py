@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging.config
+import time
 from typing import Any
 
 from alembic import context
@@ -14,6 +15,9 @@ from worker.outbox import connect
 
 # Any number will do, as long as no other program in this database uses it.
 _LOCK = 8_243_014_377
+
+_PATIENCE = 60.0
+"""Seconds to wait for another program that migrates."""
 
 
 def _url() -> str:
@@ -49,11 +53,20 @@ _options: dict[str, Any] = {
 
 
 def _be_patient_then_brief(connection: Connection) -> None:
-    """Wait for another program that migrates; afterwards for no lock longer than the live system can bear."""
-    connection.execute(text("SET lock_timeout = '60s'"))
-    connection.execute(text("SET statement_timeout = 0"))
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+    """Wait for another program that migrates; afterwards for no lock longer than the live system can bear.
+
+    It asks for the lock again and again: a statement that waits for it would keep its snapshot, and an index that the
+    other program builds concurrently waits for the end of every snapshot.
+    """
     connection.execute(text("SET lock_timeout = '3s'"))
+    connection.execute(text("SET statement_timeout = 0"))
+    connection.commit()
+    deadline = time.monotonic() + _PATIENCE
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
+        connection.commit()
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"another program has been migrating this database for {_PATIENCE:.0f} s: try again")
+        time.sleep(0.1)
     connection.commit()
 
 

@@ -35,6 +35,7 @@ IN_DOUBT_SQL = "{row}state = 'in_doubt'"
 NEEDS_PERSON_SQL = "{row}needs_person"
 NAMED_ONCE_SQL = "{row}kind <> 'order_token'"
 """Every kind but this one: its remote ids are unique for each customer."""
+UNSUCCESSFUL_SQL = "{row}state IN ('failed', 'cancelled', 'expired')"
 UNREPORTED_SQL = (
     "{row}reported_at IS NULL",
     (
@@ -152,6 +153,7 @@ class Operation(Base):
         _partial_index("ix_operations_expiring", "expires_at", where=(WAITING_SQL, "expires_at IS NOT NULL")),
         _partial_index("ix_operations_children", "feed", "after_kind", "after_source_id", where=AWAITING_PARENT_SQL),
         _partial_index("ix_operations_unreported", "id", where=UNREPORTED_SQL),
+        _partial_index("ix_operations_unsuccessful", "state", "id", where=(UNSUCCESSFUL_SQL,)),
         _partial_index(
             "ix_operations_to_blank", "finalized_at", where=("finalized_at IS NOT NULL", "payload IS NOT NULL")
         ),

@@ -30,6 +30,7 @@ from models.operation import (
     NEEDS_PERSON_SQL,
     SENDABLE_SQL,
     UNREPORTED_SQL,
+    UNSUCCESSFUL_SQL,
     WAITING_SQL,
 )
 from worker.outbox.database.sql import current_time, current_time_once
@@ -59,6 +60,8 @@ child_awaits_parent = _written_out(*AWAITING_PARENT_SQL, row="child.")
 """`awaiting_parent` of the alias `child`."""
 named_once = _written_out(NAMED_ONCE_SQL)
 """The operation's kind gives remote ids that are unique for each customer."""
+unsuccessful = _written_out(UNSUCCESSFUL_SQL)
+"""Ended without success."""
 unreported = _written_out(*UNREPORTED_SQL)
 """The CRM has not been told of the operation's verdict, of its doubt, or that it waits in vain for a parent."""
 

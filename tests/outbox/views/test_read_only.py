@@ -16,7 +16,7 @@ from run import ROOT
 from tests import factory
 from worker.outbox import Database
 from worker.outbox.database.sql import current_time
-from worker.outbox.views import explain, operations, overview, status, unreported
+from worker.outbox.views import endings, explain, operations, overview, status, unreported
 from worker.outbox.views.operations import OperationFilter, Reference
 
 VIEWS = sorted((ROOT / "worker" / "outbox" / "views").glob("[!_]*.py"))
@@ -29,7 +29,15 @@ def read_status(db: Database, id_: int) -> None:
         assert status.read_status(connection, current_time, [id_])
 
 
+def read_endings(db: Database, _id: int) -> None:
+    with db.read() as connection:
+        assert endings.count_untold(connection)
+        endings.count_endings_of_a_day(connection)
+
+
 CALLS: dict[Callable[..., Any], Callable[[Database, int], object]] = {
+    endings.count_untold: read_endings,
+    endings.count_endings_of_a_day: read_endings,
     explain.read_facts: explain.read_facts,
     operations.parse_reference: lambda _db, id_: operations.parse_reference(str(id_)),
     operations.find_ids: lambda db, id_: operations.find_ids(db, [Reference(id_), Reference(None, "comeback", "A")]),

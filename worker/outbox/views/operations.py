@@ -6,10 +6,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, or_, select, tuple_
 
-from models import WAITING, Attempt, FeedFile, Hold, Lane, Operation, State
+from models import FINAL, WAITING, Attempt, FeedFile, Hold, Lane, Operation, State
 from worker.outbox.database.database import Database
 from worker.outbox.lanes.missing_parents import waits_in_vain
-from worker.outbox.predicates import awaiting_parent, covers, in_doubt, in_flight, is_parent, needs_person, sendable
+from worker.outbox.predicates import (
+    awaiting_parent,
+    covers,
+    in_doubt,
+    in_flight,
+    is_parent,
+    needs_person,
+    sendable,
+    unsuccessful,
+)
 
 PAGE = 500
 """Ids read at a time when a decision is for many."""
@@ -137,6 +146,8 @@ def _by_partial_index(states: frozenset[State]) -> Iterable[ColumnElement[bool]]
         yield in_flight
     elif states == {State.IN_DOUBT}:
         yield in_doubt
+    elif states <= FINAL - {State.SUCCEEDED}:
+        yield unsuccessful
 
 
 @dataclass(frozen=True, slots=True)
