@@ -88,3 +88,19 @@ def test_numbers_stay_numbers() -> None:
         "t": True,
         "nothing": None,
     }
+
+
+def test_an_outage_is_logged_at_its_begin_and_end() -> None:
+    script = """
+from worker import logs
+logs.configure("INFO")
+outage = logs.Outage("it is away", "it is back")
+outage.end()
+for number in range(3):
+    outage.note(f"fault {number}")
+for _ in range(3):
+    outage.end()
+"""
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
+    assert output.count("it is away") == output.count("it is back") == 1
+    assert "fault 0" in output

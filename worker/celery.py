@@ -22,7 +22,6 @@ def configuration() -> dict[str, Any]:
         raise SystemExit(str(error)) from None
     return {
         **rings.configuration(settings),
-        "broker_connection_retry_on_startup": True,
         "worker_consumer": "worker.processes.consumer:Consumer",
         # A turn mostly waits for Vitec, and the limits there are for all workers together; more children would idle.
         "worker_concurrency": max(2, min(4, os.cpu_count() or 1)),

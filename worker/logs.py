@@ -6,6 +6,8 @@ an exception is cut down to its class and the places it passed through, since it
 
 import logging
 import sys
+import threading
+import time
 import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -37,6 +39,8 @@ _DISCREET = (
 _MUTE = ("py.warnings", "urllib3")
 
 Event = MutableMapping[str, Any]
+
+_log = structlog.get_logger(__name__)
 
 
 def configure(level: int | str = logging.INFO, file: str | None = None) -> None:
@@ -117,3 +121,34 @@ def _clean_value(value: Any) -> Any:
     line = value.strip().split("\n", 1)[0]
     clean = "".join(letter if letter.isprintable() else "?" for letter in line[: LONGEST_LINE + 1])
     return clean if len(clean) <= LONGEST_LINE else clean[: LONGEST_LINE - 1] + "…"
+
+
+class Outage:
+    """Something that is away: one line when that begins, one when it is over, however often it is met meanwhile.
+
+    `begins` and `ends` are the events' texts; the first comes with `fault`, which must hold no value and no secret.
+    """
+
+    def __init__(self, begins: str, ends: str) -> None:
+        self._begins, self._ends = begins, ends
+        self._began_at: float | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it has begun and is not over."""
+        return self._began_at is not None
+
+    def note(self, fault: str) -> None:
+        """Take note of the fault; it is logged if the outage begins with it."""
+        with self._lock:
+            began, self._began_at = self._began_at, self._began_at or time.monotonic()
+        if began is None:
+            _log.warning(self._begins, fault=fault)
+
+    def end(self) -> None:
+        """Take note that all is well; it is logged if an outage ends with it."""
+        with self._lock:
+            began, self._began_at = self._began_at, None
+        if began is not None:
+            _log.info(self._ends, seconds=round(time.monotonic() - began))

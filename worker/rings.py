@@ -1,10 +1,13 @@
 """A ring asks any worker to serve the lane of a kind that has waited longest. It carries nothing and may be lost."""
 
+import socket
+import ssl
 from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
 from kombu.entity import Queue
+from redis import exceptions as redis_errors
 
 from worker.settings import Settings
 
@@ -22,6 +25,9 @@ QUEUE = "vitec-sync"
 
 CHORES = f"{QUEUE}.chores"
 """The queue of chores. It is not that of rings, so that a chore never waits behind them: a worker takes from both in turn."""
+
+PROBE = f"{QUEUE}.probe"
+"""The queue that tells whether the broker takes messages; it is empty, and nothing hears it."""
 
 
 def task_name(kind: str) -> str:
@@ -49,6 +55,11 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "event_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
+        # An outage may take as long as it likes; Celery's own hundred tries end the process after 47 minutes.
+        "broker_connection_max_retries": None,
+        "broker_connection_retry_on_startup": True,
+        # A broker that refuses writes answers with an error that Celery takes for a fault of its own otherwise.
+        "broker_channel_error_retry": True,
         # With it, Flower would show one more "worker" for each process that ever rang.
         "task_send_sent_event": False,
         "enable_utc": True,
@@ -90,3 +101,53 @@ def ring(app: Celery, kinds: Iterable[str]) -> None:
 def count_waiting(producer: Any, queue: str) -> int:
     """Count the messages in the queue."""
     return int(Queue(queue, channel=producer.channel).queue_declare().message_count)
+
+
+_FAULTS: tuple[tuple[type[Exception], str, str], ...] = (
+    (redis_errors.OutOfMemoryError, "", "it is full, and set to refuse writes (maxmemory, noeviction)"),
+    (redis_errors.ReadOnlyError, "", "it is a read-only replica, and refuses writes"),
+    (redis_errors.NoPermissionError, "", "its user lacks the right to write"),
+    (redis_errors.AuthenticationError, "", "it refuses the password or the user in BROKER_URL"),
+    (redis_errors.AuthenticationWrongNumberOfArgsError, "", "it refuses the password or the user in BROKER_URL"),
+    (redis_errors.BusyLoadingError, "", "it is still loading its data"),
+    (redis_errors.MaxConnectionsError, "", "it takes no more connections"),
+    (redis_errors.ResponseError, "MISCONF", "it refuses writes, since it cannot save to its disk (MISCONF)"),
+    (redis_errors.ResponseError, "", "it refuses writes"),
+    (redis_errors.ConnectionError, "max number of clients", "it takes no more connections"),
+    (redis_errors.TimeoutError, "", "it does not answer in time"),
+    (TimeoutError, "", "it does not answer in time"),
+    (socket.gaierror, "", "its host is not known"),
+    (ssl.SSLCertVerificationError, "", "its certificate is not accepted"),
+    (ssl.SSLError, "", "TLS fails (does the port speak TLS?)"),
+    (ConnectionRefusedError, "", "nothing listens at its address"),
+    (redis_errors.ConnectionError, "", "no connection can be made, or it was cut"),
+    (OSError, "", "no connection can be made, or it was cut"),
+)
+
+
+def describe_fault(error: BaseException) -> str:
+    """Say in a few words what is wrong with the broker: of the error's own text, which may hold an address, nothing."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    for kind, word, description in _FAULTS:
+        if any(isinstance(cause, kind) and word.lower() in str(cause).lower() for cause in causes):
+            return description
+    return f"it cannot be used ({type(error).__name__})"
+
+
+def find_fault(app: Celery) -> str | None:
+    """Ask the broker, through a publisher, whether it would take a ring: None, or what is wrong with it. Within 2 s.
+
+    Only a write tells, so a message is put into a queue that is never heard, and taken away. The text has no address
+    and no secret.
+    """
+    try:
+        with app.producer_or_acquire() as producer:
+            producer.publish("", exchange="", routing_key=PROBE)
+            producer.channel.queue_purge(PROBE)
+    except Exception as error:  # noqa: BLE001 (of any class, from the broker's library)
+        return describe_fault(error)
+    return None
