@@ -3,82 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from models import HoldReason, Scope, State
-from tests.factory import MOMENT, make_environment, make_feed_file, make_hold, make_operation
-from worker.cli.status import SLOW, find_concerns
+from tests.factory import make_environment, make_feed_file, make_hold, make_operation
 from worker.outbox.lanes import turns
-from worker.outbox.views.overview import Overview
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
-
-
-def seen(**overrides: Any) -> Overview:
-    """Make an overview in which nothing is wrong."""
-    well: dict[str, Any] = {
-        "at": MOMENT,
-        "base_url": "https://vitec.test",
-        "dispatched_at": MOMENT - timedelta(seconds=3),
-        "counts": {},
-        "due_since": None,
-        "due_lanes": 0,
-        "held": 0,
-        "need_person": 0,
-        "lost": 0,
-        "lost_since": None,
-        "holds": [],
-        "turns": [],
-        "files": [],
-        "unreported": 0,
-        "unreported_rejected": 0,
-    }
-    return Overview(**{**well, **overrides})
-
-
-def hold(reason: HoldReason, scope: Scope = Scope.GROUP) -> dict[str, Any]:
-    """Make a hold's row."""
-    parts = {"customer_id": "M1", "function_group": "viewing", "kind": "comeback"}
-    return {"scope": scope, "reason": reason, "holds": True, **parts}
-
-
-@pytest.mark.parametrize(
-    ("overview", "expected"),
-    [
-        (seen(), []),
-        (seen(need_person=1), ["1 operation needs a person."]),
-        (seen(need_person=3), ["3 operations need a person."]),
-        (seen(holds=[hold(HoldReason.UNAUTHORIZED)]), ["Vitec refuses the login: M1, viewing."]),
-        (seen(holds=[hold(HoldReason.FORBIDDEN)]), ["Vitec refuses access: M1, viewing."]),
-        (
-            seen(holds=[hold(HoldReason.REDIRECTED, Scope.ENVIRONMENT)]),
-            ["Vitec's address answers with a redirect: everything."],
-        ),
-        (seen(holds=[hold(HoldReason.PAUSED), hold(HoldReason.THROTTLED), hold(HoldReason.UNAVAILABLE)]), []),
-        (seen(due_since=MOMENT - timedelta(seconds=59), dispatched_at=None), []),
-        (
-            seen(due_since=MOMENT - timedelta(seconds=61), dispatched_at=None),
-            ["Work is due, and no worker calls for it."],
-        ),
-        (
-            seen(due_since=MOMENT - timedelta(seconds=61), dispatched_at=MOMENT - timedelta(seconds=61)),
-            ["Work is due, and no worker calls for it."],
-        ),
-        (seen(due_since=MOMENT - SLOW), []),
-        (seen(due_since=MOMENT - SLOW - timedelta(seconds=1)), ["A lane has been due for 15 min."]),
-    ],
-)
-def test_only_problems_that_people_can_mend_are_concerns(overview: Overview, expected: list[str]) -> None:
-    assert [concern.text for concern in find_concerns(overview)] == expected
-
-
-def test_the_remedy_is_a_command_that_names_the_hold() -> None:
-    (concern,) = find_concerns(seen(holds=[hold(HoldReason.UNAUTHORIZED)]))
-    assert concern.remedy.endswith("vitec-sync resume --customer M1 --group viewing --reason unauthorized")
 
 
 def test_all_is_well_with_an_empty_database(shell: Shell) -> None:
@@ -121,7 +54,7 @@ def test_json_says_the_same_to_a_program(shell: Shell) -> None:
 def test_children_of_missing_parents_are_counted(shell: Shell) -> None:
     with shell.db.write() as connection:
         make_environment(connection, dispatched_at=datetime.now(UTC))
-        make_operation(connection, after_kind="comeback", after_source_id="nobody", created_at=MOMENT)
+        make_operation(connection, after_kind="comeback", after_source_id="nobody", created_at=datetime.now(UTC))
         make_operation(connection, source_id="other")
     ran = shell.run("status")
     assert ran.status == 0

@@ -1,42 +1,24 @@
 """`vitec-sync status`: is all well? If not, the concerns and their remedies."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 from sqlalchemy import RowMapping
 
-from models import WAITING, HoldReason, State
+from models import WAITING, State
 from worker import bootstrap
 from worker.cli import terminal
-from worker.explaining.wording import name_scope, write_scope_options
+from worker.concerns import Concern, Severity, find_concerns
+from worker.explaining.wording import name_scope
 from worker.outbox.views.overview import Overview, read_overview
-
-SILENT = timedelta(seconds=60)
-"""Without a dispatch for so long, while work is due, no worker and no beat can be running."""
-
-SLOW = timedelta(minutes=15)
-"""A lane that has been due for so long is not served as it should be."""
 
 MAX_LINES = 10
 """Lines shown of a list; the rest is a number."""
 
-_FOR_A_PERSON = {
-    HoldReason.UNAUTHORIZED: "Vitec refuses the login",
-    HoldReason.FORBIDDEN: "Vitec refuses access",
-    HoldReason.REDIRECTED: "Vitec's address answers with a redirect",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Concern:
-    """Something that a person should see to, and the command or deed that helps."""
-
-    text: str
-    remedy: str
+_STYLES = {Severity.CRITICAL: "bold red", Severity.ERROR: "bold yellow", Severity.WARNING: "yellow"}
 
 
 def status(
@@ -48,7 +30,7 @@ def status(
     Exit status 0: it is; 3: a person is needed. Counting what has ended reads all operations; `--live` does not.
     """
     overview = read_overview(bootstrap.database(), finals=not live)
-    concerns = list(find_concerns(overview))
+    concerns = list(find_concerns(overview, parent_missing_after=bootstrap.settings().parent_missing_after))
     if as_json:
         terminal.print_json(_as_data(overview, concerns))
     else:
@@ -57,32 +39,13 @@ def status(
         raise typer.Exit(3)
 
 
-def find_concerns(overview: Overview) -> Iterator[Concern]:
-    """Find the concerns that need a person, the most pressing first."""
-    if overview.need_person:
-        operations = terminal.count_noun(overview.need_person, "operation needs", "operations need")
-        yield Concern(f"{operations} a person.", "vitec-sync list --needs-person")
-    for hold in overview.holds:
-        if hold["reason"] in _FOR_A_PERSON:
-            again = f" {write_scope_options(hold)} --reason {hold['reason']}"
-            text = f"{_FOR_A_PERSON[hold['reason']]}: {name_scope(hold)}."
-            yield Concern(text, f"Put it right, then vitec-sync resume{again}")
-    if overview.due_since is None:
-        return
-    waited = overview.at - overview.due_since
-    if waited > SILENT and (overview.dispatched_at is None or overview.at - overview.dispatched_at > SILENT):
-        yield Concern("Work is due, and no worker calls for it.", "Start celery -A worker worker and beat")
-    elif waited > SLOW:
-        yield Concern(
-            f"A lane has been due for {terminal.format_duration(waited)}.", "Are workers running, and enough of them?"
-        )
-
-
 def _print_overview(overview: Overview, concerns: list[Concern]) -> None:
     if concerns:
         for concern in concerns:
-            terminal.print_line(concern.text, "bold yellow")
-            terminal.print_line(f"  {concern.remedy}", "dim")
+            terminal.print_line(concern.text, _STYLES[concern.severity])
+            terminal.print_line(f"  {concern.advice}", "dim")
+            if concern.command:
+                terminal.print_line(f"    {concern.command}", "cyan")
     else:
         terminal.print_line("All is well.", "bold green")
     terminal.print_line()
@@ -203,7 +166,7 @@ def _as_data(overview: Overview, concerns: list[Concern]) -> dict[str, Any]:
         counts.setdefault(kind, {})[state.value] = number
     return {
         "well": not concerns,
-        "concerns": [{"what": concern.text, "remedy": concern.remedy} for concern in concerns],
+        "concerns": [_concern_data(concern) for concern in concerns],
         "at": overview.at,
         "base_url": overview.base_url,
         "dispatched_at": overview.dispatched_at,
@@ -219,4 +182,17 @@ def _as_data(overview: Overview, concerns: list[Concern]) -> dict[str, Any]:
         "files": [terminal.as_plain_row(file, without=["content_hash"]) for file in overview.files],
         "unreported": overview.unreported,
         "unreported_rejected": overview.unreported_rejected,
+    }
+
+
+def _concern_data(concern: Concern) -> dict[str, Any]:
+    return {
+        "what": concern.text,
+        "remedy": concern.remedy,
+        "code": concern.code,
+        "severity": concern.severity,
+        "command": concern.command or None,
+        "since": concern.since,
+        "count": concern.count,
+        **({"facts": dict(concern.data)} if concern.data else {}),
     }

@@ -16,7 +16,7 @@ _TEXTS = {
     HoldReason.UNAUTHORIZED: ("Vitec refuses the login", "401"),
     HoldReason.FORBIDDEN: ("Vitec grants no right", "403"),
     HoldReason.THROTTLED: ("Vitec asked to wait", "429, 503"),
-    HoldReason.UNAVAILABLE: ("Vitec cannot be worked with", "failures in a row"),
+    HoldReason.UNAVAILABLE: ("Vitec is unavailable", "failures in a row"),
     HoldReason.REDIRECTED: ("Vitec's address answers with a redirect", ""),
     HoldReason.FOREIGN_ANSWER: ("what answers is not Vitec's API", ""),
 }

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from models import HoldReason, Scope, State
 from tests.factory import BASE_URL, MOMENT, make_feed_file, make_hold, make_operation, make_rejected_row
+from worker.outbox import Database
+from worker.outbox.database.sending_hours import SendingHours
 from worker.outbox.lanes import turns
 from worker.outbox.views.overview import LATEST_FILES, read_overview
 
 if TYPE_CHECKING:
     from tests.clock import FixedClock
-    from worker.outbox import Database
 
 
 def test_an_empty_outbox_has_nothing_to_tell(db: Database) -> None:
@@ -69,6 +70,29 @@ def test_held_rows_are_not_due(db: Database) -> None:
     turns.wake_lanes(db, [("M30001", "comeback"), ("M30002", "comeback")])
     overview = read_overview(db)
     assert (overview.held, overview.due_lanes) == (1, 1)
+
+
+def test_each_hold_knows_how_many_it_covers(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
+        everything = make_hold(connection, Scope.ENVIRONMENT, reason=HoldReason.UNAVAILABLE)
+        group = make_hold(connection)
+        for state in State:
+            make_operation(connection, state)
+        make_operation(connection, State.IN_DOUBT, needs_person=False)
+        make_operation(connection, customer_id="M30002")
+    assert read_overview(db).hold_counts == {everything: 4, group: 3}
+    clock.advance(7200)
+    assert read_overview(db).hold_counts == {everything: 4, group: 3}
+
+
+def test_a_kind_outside_its_hours_is_not_due(db: Database) -> None:
+    with db.write() as connection:
+        make_operation(connection, next_attempt_at=MOMENT)
+        make_operation(connection, kind="notification", next_attempt_at=MOMENT)
+    turns.wake_lanes(db, [("M30001", "comeback"), ("M30001", "notification")])
+    closed = Database(db.engine, SendingHours.of({"notification": "12:00-20:00"}))
+    assert [due.kind for due in read_overview(db).due] == ["comeback", "notification"]
+    assert [due.kind for due in read_overview(closed).due] == ["comeback"]
 
 
 def test_holds_come_with_those_of_people_first(db: Database, clock: FixedClock) -> None:

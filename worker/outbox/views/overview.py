@@ -1,7 +1,7 @@
 """The state of the whole at a glance: operations by state, lanes that wait, holds, living turns, the latest files."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,17 +13,30 @@ from worker.outbox.database.sql import current_time, read_current_time
 from worker.outbox.lanes.missing_parents import count_in_vain
 from worker.outbox.predicates import (
     awaiting_parent,
+    can_be_looked_up,
+    covers,
     hold_is_active,
     in_doubt,
     in_flight,
+    in_lane,
     lane_is_due,
     lane_is_held,
     needs_person,
     sendable,
     unreported,
 )
+from worker.outbox.views.endings import EndingCount, count_endings_of_a_day, count_untold
 
 LATEST_FILES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DueLanes:
+    """Lanes of a kind, within its sending hours, that could be served and are not; the first of them since `since`."""
+
+    kind: str
+    since: datetime
+    lanes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,41 +51,60 @@ class Overview:
     due_since: datetime | None
     """Since when the lane that waits longest could be served and is not."""
     due_lanes: int
+    due: Sequence[DueLanes]
+    """The same by kind, the longest first."""
+    look_ups: int
+    """Doubts about which Vitec will be asked."""
+    failures_in_row: int
+    """Requests that have failed since Vitec last answered as it should."""
     held: int
     """Waiting operations that some hold keeps back."""
     need_person: int
+    need_person_since: datetime | None
+    """Since when the oldest of them that is in doubt is so."""
     lost: int
     """Operations that wait for a parent which is not there, or in a circle."""
     lost_since: datetime | None
     """When the oldest of them was recorded."""
     holds: Sequence[RowMapping]
+    hold_counts: Mapping[int, int]
+    """By the hold's id: the operations that it covers, waiting or to be looked up, also where it has run out."""
     turns: Sequence[RowMapping]
     files: Sequence[RowMapping]
     unreported: int
     """Operations with a verdict that the CRM has not been told."""
     unreported_rejected: int
+    untold: Sequence[EndingCount]
+    """Failed and expired operations of which the CRM has not been told."""
+    latest: Sequence[EndingCount]
+    """The newest endings of a day."""
 
 
 def read_overview(db: Database, *, finals: bool = True) -> Overview:
     """Read how everything stands, in one transaction."""
     with db.read() as connection:
-        environment = connection.execute(select(Environment.base_url, Environment.dispatched_at)).one_or_none()
-        due = connection.execute(
-            select(func.min(Lane.due_at).label("since"), func.count().label("lanes")).where(lane_is_due)
-        ).one()
+        environment = connection.execute(
+            select(Environment.base_url, Environment.dispatched_at, Environment.failures_in_row)
+        ).one_or_none()
+        due = _due(connection, db.closed_kinds(connection))
         lost, lost_since = count_in_vain(connection)
         return Overview(
             at=read_current_time(connection),
             base_url=environment.base_url if environment else None,
             dispatched_at=environment.dispatched_at if environment else None,
             counts=_counts(connection, finals=finals),
-            due_since=due.since,
-            due_lanes=due.lanes,
+            due_since=due[0].since if due else None,
+            due_lanes=sum(kind.lanes for kind in due),
+            due=due,
+            look_ups=_count(connection, can_be_looked_up),
+            failures_in_row=environment.failures_in_row if environment else 0,
             held=_held(connection),
             need_person=_count(connection, needs_person),
+            need_person_since=connection.scalar(select(func.min(Operation.doubt_since)).where(needs_person)),
             lost=lost,
             lost_since=lost_since,
             holds=_holds(connection),
+            hold_counts=_hold_counts(connection),
             turns=_turns(connection),
             files=_files(connection),
             unreported=_count(connection, unreported),
@@ -80,7 +112,16 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
                 select(func.count()).select_from(RejectedRow).where(RejectedRow.reported_at.is_(None))
             )
             or 0,
+            untold=count_untold(connection),
+            latest=count_endings_of_a_day(connection),
         )
+
+
+def _due(connection: Connection, closed: Collection[str]) -> list[DueLanes]:
+    since = func.min(Lane.due_at)
+    lanes = select(Lane.kind, since, func.count()).where(lane_is_due, Lane.kind.not_in(sorted(closed)))
+    rows = connection.execute(lanes.group_by(Lane.kind).order_by(since))
+    return [DueLanes(kind, earliest, count) for kind, earliest, count in rows if earliest is not None]
 
 
 def _counts(connection: Connection, *, finals: bool) -> dict[tuple[str, State], int]:
@@ -111,6 +152,17 @@ def _holds(connection: Connection) -> Sequence[RowMapping]:
     """Read all holds, those of people first; `holds` is false where one operation is to go first."""
     order = (Hold.reason != "paused", Hold.since)
     return connection.execute(select(Hold.__table__, hold_is_active.label("holds")).order_by(*order)).mappings().all()
+
+
+def _hold_counts(connection: Connection) -> dict[int, int]:
+    counts: Counter[int] = Counter()
+    if connection.scalar(select(Hold.id).limit(1)) is None:
+        return counts
+    for part in (sendable, can_be_looked_up):
+        covered = select(Hold.id, func.count()).join(Lane, covers(Hold, Lane)).join(Operation, in_lane(Lane))
+        rows = connection.execute(covered.where(part).group_by(Hold.id))
+        counts += Counter({row[0]: row[1] for row in rows})
+    return dict(counts)
 
 
 def _turns(connection: Connection) -> Sequence[RowMapping]:

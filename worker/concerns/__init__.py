@@ -1,0 +1,22 @@
+"""Concerns: the things that a person should see to, or that last, each with its cause and its cure.
+
+`find_concerns` finds them in an overview. Status, Flower and alerts show the same ones, by the same codes.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from worker.concerns.concern import Concern, Severity
+from worker.concerns.of_endings import find_ending_concerns
+from worker.concerns.of_holds import find_hold_concerns
+from worker.concerns.of_work import find_work_concerns
+from worker.outbox.views.overview import Overview
+
+__all__ = ["Concern", "Severity", "find_concerns"]
+
+
+def find_concerns(overview: Overview, *, parent_missing_after: timedelta = timedelta(days=1)) -> Iterator[Concern]:
+    """Find the concerns, the most pressing first; without any, all is well."""
+    yield from find_hold_concerns(overview)
+    yield from find_work_concerns(overview)
+    yield from find_ending_concerns(overview, parent_missing_after)
