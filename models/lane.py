@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String, text
+from sqlalchemy import BigInteger, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, UtcDateTime
@@ -23,6 +23,8 @@ class Lane(Base):
     token: Mapped[int] = mapped_column(BigInteger, server_default="0")
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """NULL: no turn is at the lane."""
+    foreign_in_row: Mapped[int] = mapped_column(Integer, server_default="0")
+    """Answers in a row, of its own requests, that were not the API's own."""
     worker: Mapped[str | None] = mapped_column(String(100))
     """The process that has the turn, as `host:pid`, for people to read."""
 

@@ -22,27 +22,13 @@ Each state that a row comes to is decided in one of these places:
 `models.MOVES` lists the moves that any of them may make.
 """
 
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
-from models import HoldReason, Scope, State
-from worker.errors import (
-    Barred,
-    Conflict,
-    EffectUnknown,
-    NoEffect,
-    Redirected,
-    Refused,
-    Revoked,
-    Throttled,
-    Unreachable,
-    Unreadable,
-    VitecError,
-)
+from models import State
+from worker.backoff import Backoff, Jitter, full_jitter
 from worker.kind import Kind, OnDoubt
-from worker.kind.answers import accepted_in_doubt
 from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryable, Succeeded
 
 SOON = 1.0
@@ -50,26 +36,6 @@ SOON = 1.0
 
 FALLBACK_DELAY = 60.0
 """Seconds until the next attempt at what was not sent, where the rules themselves have failed."""
-
-Jitter = Callable[[float], float]
-"""Picks a waiting time in seconds, at most its argument."""
-
-
-def full_jitter(seconds: float) -> float:
-    """Pick anything from nothing to `seconds`: the spread that parts a crowd best."""
-    return random.uniform(0, seconds)  # noqa: S311 (waiting times are no secret)
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """How long to wait after the n-th failure, or for the n-th hold in a row: `first` s, doubling up to `cap` s."""
-
-    first: float = 30.0
-    cap: float = 6 * 3600.0
-
-    def seconds(self, count: int) -> float:
-        """Give the whole waiting time after so many (1 or more)."""
-        return min(self.cap, self.first * 2.0 ** min(count - 1, 40))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +46,12 @@ class DecisionFacts:
     failures: int
     max_failures: int
     backoff: Backoff
+    attempt: int = 1
+    """The attempt's number: attempts that use up nothing wait longer by it."""
+    outage_cap: float = 1800.0
+    """Seconds that such a wait may last: no longer than a hold, so that whatever an outage kept is due when it is over."""
+    singled_out: bool = False
+    """Its last attempt was answered by something else than Vitec's API, and others of its lane were answered well since."""
     quiet: float = 900.0
     """Seconds to leave Vitec in peace before a look-up: longer than any request can run there (an assumption)."""
     may_double: bool = False
@@ -90,20 +62,26 @@ class DecisionFacts:
 class RetryPolicy:
     """The office's settings about waiting and doubt."""
 
-    backoff: Backoff = Backoff()
+    backoff: Backoff = field(default_factory=Backoff)
     quiet: float = 900.0
     skew: float = 5.0
     """Seconds by which Vitec's clock may be behind the database's."""
     on_doubt: Mapping[str, OnDoubt] = field(default_factory=dict)
     """Overrides, by kind."""
+    outage_cap: float = 1800.0
+    """Seconds between two attempts that use up nothing, at most."""
     may_double: frozenset[str] = frozenset()
     """Kinds that are sent again in doubt though twice is not harmless; one that Vitec has accepted never is."""
 
-    def facts(self, kind: type[Kind], failures: int, max_failures: int) -> DecisionFacts:
+    def facts(
+        self, kind: type[Kind], failures: int, max_failures: int, attempt: int = 1, *, singled_out: bool = False
+    ) -> DecisionFacts:
         """The facts about an operation of this kind."""
         backoff = self.backoff if kind.backoff_first is None else replace(self.backoff, first=kind.backoff_first)
         on_doubt, may_double = self.on_doubt.get(kind.kind, kind.on_doubt), kind.kind in self.may_double
-        return DecisionFacts(on_doubt, failures, max_failures, backoff, self.quiet, may_double)
+        return DecisionFacts(
+            on_doubt, failures, max_failures, backoff, attempt, self.outage_cap, singled_out, self.quiet, may_double
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,54 +111,6 @@ NEVER_SENT = Settlement(State.RETRYABLE, State.RETRYABLE, delay=SOON, code="revo
 """Of a claimed operation that no thread was given: surely nothing was written."""
 
 
-def outcome_of(error: VitecError) -> Outcome:
-    """Sort an error by the one question: may Vitec have acted?"""
-    match error:
-        case Refused():
-            return Failed("not_found" if error.status in (404, 410) else error.code, error.text)
-        case NoEffect():
-            return _without_effect(error)
-        case EffectUnknown():
-            return _unknown_effect(error)
-    raise AssertionError(f"{type(error).__name__} is no leaf of the error tree")
-
-
-def _without_effect(error: NoEffect) -> Retryable:
-    match error:
-        case Barred():
-            reason = HoldReason.FORBIDDEN if error.forbidden else HoldReason.UNAUTHORIZED
-            hold = HoldWanted(Scope.GROUP, reason)
-            return Retryable(reason.value, error.text, counts=False, hold=hold, cause=error.why)
-        case Throttled():
-            hold = HoldWanted(Scope.ENVIRONMENT, HoldReason.THROTTLED, error.retry_after)
-            return Retryable(error.code, error.text, counts=False, hold=hold, cause=error.why)
-        case Unreachable():
-            return Retryable(error.code, error.why, health=Health.ILL, cause=error.why)
-        case Revoked():
-            return Retryable(error.code, error.why, counts=False)
-    raise AssertionError(f"{type(error).__name__} is no leaf of the error tree")
-
-
-def _unknown_effect(error: EffectUnknown) -> InDoubt:
-    detail = error.text or error.why
-    match error:
-        case Unreadable():
-            return replace(accepted_in_doubt(detail), cause=error.why)
-        case Redirected():
-            hold = HoldWanted(Scope.ENVIRONMENT, HoldReason.REDIRECTED)
-            return InDoubt(error.code, detail, hold=hold, cause=error.why)
-        case Conflict():
-            return InDoubt(error.code, detail, health=Health.WELL)
-        case _:
-            return InDoubt(error.code, detail, health=Health.ILL, cause=error.why)
-
-
-def outcome_of_unforeseen(error: Exception, *, written: bool) -> Outcome:
-    """Sort an error that no rule foresaw by whether a byte was `written`; of its text only the class is kept."""
-    detail = type(error).__name__
-    return InDoubt("unforeseen", detail) if written else Retryable("unforeseen", detail)
-
-
 def decide(outcome: Outcome, facts: DecisionFacts, jitter: Jitter = full_jitter) -> Settlement:
     """Turn the outcome of an attempt into its row's settlement."""
     match outcome:
@@ -204,22 +134,30 @@ def decide(outcome: Outcome, facts: DecisionFacts, jitter: Jitter = full_jitter)
         case Retryable():
             return _retry_or_exhaust(outcome, State.RETRYABLE, facts, jitter, counts=outcome.counts)
         case InDoubt() if facts.on_doubt is OnDoubt.RESEND or (facts.may_double and not outcome.accepted):
-            return _retry_or_exhaust(outcome, State.IN_DOUBT, facts, jitter, counts=True)
+            # A page in the place of any answer uses up nothing, unless each try may be one more deed.
+            counts = outcome.health is not Health.FOREIGN or facts.on_doubt is not OnDoubt.RESEND
+            return _retry_or_exhaust(outcome, State.IN_DOUBT, facts, jitter, counts=counts)
         case InDoubt():
-            return Settlement(
-                State.IN_DOUBT,
-                State.IN_DOUBT,
-                code=outcome.code,
-                detail=outcome.detail,
-                accepted=outcome.accepted,
-                delay=facts.quiet if facts.on_doubt is OnDoubt.LOOK_UP else 0.0,
-                needs_person=facts.on_doubt is OnDoubt.HOLD,
-                hold=outcome.hold,
-                health=outcome.health,
-                cause=outcome.cause,
-            )
+            return _stay_in_doubt(outcome, facts)
         case _:
             assert_never(outcome)
+
+
+def _stay_in_doubt(outcome: InDoubt, facts: DecisionFacts) -> Settlement:
+    """Settle as in doubt, which counts: one that is looked up, absent and sent again, time after time, ends with a person."""
+    return Settlement(
+        State.IN_DOUBT,
+        State.IN_DOUBT,
+        code=outcome.code,
+        detail=outcome.detail,
+        accepted=outcome.accepted,
+        failures=1,
+        delay=facts.quiet if facts.on_doubt is OnDoubt.LOOK_UP else 0.0,
+        needs_person=facts.on_doubt is OnDoubt.HOLD,
+        hold=outcome.hold,
+        health=outcome.health,
+        cause=outcome.cause,
+    )
 
 
 def fallback_settlement(outcome: Outcome, why: str, *, written: bool, last: bool) -> Settlement:
@@ -255,6 +193,7 @@ def fallback_settlement(outcome: Outcome, why: str, *, written: bool, last: bool
 def _retry_or_exhaust(
     outcome: Retryable | InDoubt, attempt_state: State, facts: DecisionFacts, jitter: Jitter, *, counts: bool
 ) -> Settlement:
+    counts = counts or (facts.singled_out and outcome.health is Health.FOREIGN)
     failures = facts.failures + 1
     if counts and failures >= facts.max_failures:
         # Of a kind that is sent again in doubt an earlier try may have been in doubt, too.
@@ -273,7 +212,7 @@ def _retry_or_exhaust(
     return Settlement(
         State.RETRYABLE,
         attempt_state,
-        delay=jitter(facts.backoff.seconds(failures)) if counts else SOON,
+        delay=_delay(outcome, facts, jitter, failures if counts else None),
         failures=int(counts),
         code=outcome.code,
         detail=outcome.detail,
@@ -281,3 +220,12 @@ def _retry_or_exhaust(
         health=outcome.health,
         cause=outcome.cause,
     )
+
+
+def _delay(outcome: Retryable | InDoubt, facts: DecisionFacts, jitter: Jitter, failures: int | None) -> float:
+    """Give the seconds until the next attempt. `failures`: how many there are by now, if this one counts."""
+    if failures is not None:
+        return jitter(facts.backoff.seconds(failures))
+    if outcome.hold is not None:
+        return SOON
+    return jitter(min(facts.backoff.seconds(max(1, facts.attempt)), facts.outage_cap))

@@ -30,6 +30,10 @@ class Doubt:
     """Another operation that the read-back could show in its place is in flight or in doubt."""
     claimed_by_another: bool
     """Another operation that succeeded, under an unknown id, could be what the read-back shows."""
+    used_up: bool = False
+    """Its budget is: it has been sent, or was about to be, as often as it may be."""
+    too_slow: bool = False
+    """The answer took longer than a resend permission lasts, so that the permission would have expired before it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,12 @@ def conclude(look_up_result: LookUpResult, doubt: Doubt, *, counts_as_unclear: b
             return Conclusion(State.SUCCEEDED, look_up_result.why, look_up_result.remote_id)
         case Presence.ABSENT if doubt.accepted:
             return _still_in_doubt(doubt, f"it was accepted, yet {look_up_result.why}", patience.unclear)
+        case Presence.ABSENT if doubt.absent_before and doubt.used_up:
+            why = f"twice: {look_up_result.why}; but its tries are used up"
+            return Conclusion(State.IN_DOUBT, why, absent=True, needs_person=True)
+        case Presence.ABSENT if doubt.absent_before and doubt.too_slow:
+            why = f"twice: {look_up_result.why}; but the answer took longer than a permission to send again lasts"
+            return Conclusion(State.IN_DOUBT, why, absent=True, needs_person=doubt.look_ups >= patience.look_ups)
         case Presence.ABSENT if doubt.absent_before:
             return Conclusion(State.RETRYABLE, f"twice: {look_up_result.why}", absent=True)
         case Presence.ABSENT:

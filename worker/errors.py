@@ -4,11 +4,14 @@
     ├── NoEffect            surely not: it may be sent again
     │   ├── Unreachable     no connection; nothing was written
     │   ├── Revoked         our own watchdog withdrew it before the first byte
+    │   ├── Unsendable      our own client found it unfit for the wire
     │   ├── Barred          401, 403
-    │   └── Throttled       429, 503 with Retry-After
+    │   ├── Throttled       429, 503 with Retry-After
+    │   └── ForeignAnswer   407, 421, 431, 511, or a 4xx with a page of HTML: something before Vitec's API said no
     ├── EffectUnknown       perhaps: never sent again before Vitec or a person has answered
     │   ├── Unanswered      the first byte was written and no complete answer came
     │   ├── Unreadable      2xx, so it was accepted, but the answer is cut off or too large
+    │   ├── ForeignPage     2xx, but a page of HTML: perhaps put in the place of Vitec's own answer
     │   ├── ServerError     5xx, 408, 425, 499 or an unknown status
     │   ├── Redirected      3xx; never followed
     │   └── Conflict        409
@@ -48,9 +51,15 @@ class Unreachable(NoEffect):
 
 
 class Revoked(NoEffect):
-    """Withdrawn before the first byte: the deadline, the lease or a stop came first. Nothing was written."""
+    """Withdrawn before the first byte: the lease ended, or its time was up before it was tried. Nothing was written."""
 
     code = "revoked"
+
+
+class Unsendable(NoEffect):
+    """Its path or request id may not go on the wire: a fault of our own, or a row that was tampered with."""
+
+    code = "unforeseen"
 
 
 class Barred(NoEffect):
@@ -86,6 +95,16 @@ class Throttled(NoEffect):
         self.retry_after = retry_after
 
 
+class ForeignAnswer(NoEffect):
+    """An answer that is not the API's own, so that Vitec's application never had the request.
+
+    A proxy or a portal asks for a login (407, 511), a server says that it is not meant (421) or takes no such head (431); or
+    a refusal or a 403 came as a page of HTML: the application is not deployed, the address has a wrong path, a ban.
+    """
+
+    code = "foreign_answer"
+
+
 class EffectUnknown(VitecError):  # noqa: N818 (a fact, not a failure)
     """Vitec may have acted."""
 
@@ -100,6 +119,15 @@ class Unreadable(EffectUnknown):
     """2xx came, so the call was accepted; the body is truncated, too large or not decodable."""
 
     code = "unreadable_answer"
+
+
+class ForeignPage(EffectUnknown):
+    """2xx came with a page of HTML, which the API never gives: a maintenance or login page, in place of any answer.
+
+    Whether Vitec had acted before the page was put in its place, no status tells: it is not accepted.
+    """
+
+    code = "foreign_answer"
 
 
 class ServerError(EffectUnknown):
@@ -121,6 +149,6 @@ class Conflict(EffectUnknown):
 
 
 class Refused(VitecError):  # noqa: N818 (a fact, not a failure)
-    """A 4xx that none of the others takes: Vitec looked at it and said no."""
+    """A 4xx that none of the others takes: Vitec's API looked at it and said no."""
 
     code = "refused"

@@ -16,8 +16,15 @@ class Health(StrEnum):
     ILL = "ill"
     """It did not: one more towards the breaker."""
 
+    FOREIGN = "foreign"
+    """It was not the API that answered: ill, and counted for the lane as well, should only some calls be answered so."""
+
     UNKNOWN = "unknown"
     """The outcome shows nothing of it: a wrong password is no outage."""
+
+
+ILL = frozenset({Health.ILL, Health.FOREIGN})
+"""The healths that count towards the circuit breaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,11 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Retryable:
-    """Vitec surely did not act: it may be sent again. `counts`: whether it uses up the budget. `cause`: as of a hold."""
+    """Vitec surely did not act: it may be sent again. `counts`: whether it uses up the budget.
+
+    An answer of foreign health uses it up where others of the lane are answered well (`DecisionFacts.singled_out`).
+    `cause`: as of a doubt.
+    """
 
     code: str
     detail: str | None = None

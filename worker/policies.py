@@ -1,6 +1,7 @@
 """The policies of a turn, from the settings: here the numbers of an office get their meaning for the rules."""
 
-from worker.decide import Backoff, RetryPolicy, Settlement, decide
+from worker.backoff import Backoff
+from worker.decide import RetryPolicy, Settlement, decide
 from worker.doubt import Patience
 from worker.kind import OnDoubt
 from worker.kinds import KIND_BY_NAME
@@ -19,6 +20,7 @@ def retry_policy(settings: Settings) -> RetryPolicy:
         quiet=settings.look_up_quiet,
         skew=settings.look_up_skew,
         on_doubt={kind: OnDoubt(name) for kind, name in settings.on_doubt.items()},
+        outage_cap=settings.hold_unavailable_cap,
         may_double=frozenset(settings.resend_in_doubt_may_double),
     )
 

@@ -93,9 +93,6 @@ MEANINGS: dict[Fault, Meaning] = {
 AMBIGUOUS = {fault.value for fault, meaning in MEANINGS.items() if meaning.effect in {Effect.UNCLEAR, Effect.ACCEPTED}}
 """Faults that are a reason for doubt."""
 
-SAYS_NOTHING = {Fault.MISSING_ID, Fault.EMPTY_BODY}
-"""To a viewing registration these are the usual answer: a 2xx that says nothing."""
-
 LOOKED_UP = {"comeback", "viewing_registration"}
 SENT_AGAIN = {"order_token"}
 
@@ -105,7 +102,7 @@ class Expected:
     """The columns of a row after one attempt under a fault."""
 
     state: State
-    codes: tuple[str | None, ...]
+    codes: tuple[str, ...]
     written: bool
     counted: bool
     """Whether it used up one of the budget."""
@@ -126,11 +123,9 @@ def allowed(fault: Fault, kind: str) -> tuple[Expected, ...]:
 def expected(fault: Fault, kind: str) -> Expected:
     """Give the outcome as the fault's meaning says."""
     meaning = MEANINGS[fault]
-    if fault in SAYS_NOTHING and kind == "viewing_registration":
-        return Expected(State.SUCCEEDED, (None,), written=True, counted=False)
     match meaning.effect:
         case Effect.UNREACHED:
-            return Expected(State.RETRYABLE, meaning.codes, written=False, counted=True)
+            return Expected(State.RETRYABLE, meaning.codes, written=False, counted=False)
         case Effect.REFUSED:
             return Expected(State.FAILED, meaning.codes, written=True, counted=False)
         case Effect.HELD:
@@ -140,4 +135,4 @@ def expected(fault: Fault, kind: str) -> Expected:
         case Effect.UNCLEAR | Effect.ACCEPTED:
             accepted = meaning.effect is Effect.ACCEPTED
             person = kind not in LOOKED_UP
-            return Expected(State.IN_DOUBT, meaning.codes, True, False, needs_person=person, accepted=accepted)
+            return Expected(State.IN_DOUBT, meaning.codes, True, True, needs_person=person, accepted=accepted)

@@ -14,7 +14,7 @@ from worker.decide import RetryPolicy
 from worker.delivery import sending
 from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
 from worker.delivery.sending import JobExecutor, SendJob, SendPool
-from worker.errors import Barred, Refused, Unanswered, Unreachable, VitecError
+from worker.errors import Barred, Refused, Unanswered, Unsendable, VitecError
 from worker.kind import Answer, Call
 from worker.outbox.exchange.claim import Claimed
 from worker.outbox.exchange.settle import Finished
@@ -124,7 +124,7 @@ def test_an_unforeseen_error_is_judged_by_the_first_byte(run: Run) -> None:
 def test_rules_that_fail_lose_no_outcome(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     class Away(Wire):
         def send(self, call: Call, permit: Permit) -> VitecError:
-            return Unreachable("nobody there")
+            return Unsendable("not sent")
 
     def fail(*_: object) -> None:
         raise RuntimeError("Anna Andersson")

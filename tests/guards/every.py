@@ -1,6 +1,6 @@
 """All guards, in the order of the rules."""
 
-from tests.guards import of_bytes, of_capacity, of_claims, of_evidence, of_exchanges, of_lanes, of_look_ups
+from tests.guards import of_bytes, of_capacity, of_claims, of_evidence, of_exchanges, of_lanes, of_look_ups, of_outages
 
 GUARDS = tuple(
     sorted(
@@ -12,6 +12,7 @@ GUARDS = tuple(
             *of_bytes.GUARDS,
             *of_evidence.GUARDS,
             *of_look_ups.GUARDS,
+            *of_outages.GUARDS,
         ),
         key=lambda guard: guard.rule,
     )

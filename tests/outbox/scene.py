@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TERMS = TurnPolicy(lease=100_000, outlast=35, in_flight=5)
 QUIET, GAP = 900.0, 300.0
-DOUBT = Settlement(State.IN_DOUBT, State.IN_DOUBT, delay=QUIET, code="unanswered", health=Health.WELL)
+DOUBT = Settlement(State.IN_DOUBT, State.IN_DOUBT, delay=QUIET, code="unanswered", failures=1, health=Health.WELL)
 ABSENT = LookUpResult(Presence.ABSENT, "none is there")
 THERE = LookUpResult(Presence.PRESENT, "one is there", "R1")
 UNCLEAR = LookUpResult(Presence.UNCLEAR, "several are there")
@@ -53,16 +53,18 @@ class Scene:
             self.turn = begin(self.db, lease=TERMS.lease)
         return exchange(self.db, self.turn, finished, want, TERMS, looked_up)
 
-    def look_up(self, result: LookUpResult, *, counts_as_unclear: bool = True) -> ClaimedLookUp:
+    def look_up(self, result: LookUpResult, *, counts_as_unclear: bool = True, written: bool = True) -> ClaimedLookUp:
         """Make the one look-up that is due."""
         (doubtful,) = self.exchange(want=5).look_ups
-        self.bring(doubtful, result, counts_as_unclear=counts_as_unclear)
+        self.bring(doubtful, result, counts_as_unclear=counts_as_unclear, written=written)
         return doubtful
 
-    def bring(self, doubtful: ClaimedLookUp, result: LookUpResult, *, counts_as_unclear: bool = True) -> ExchangeResult:
-        finished = FinishedLookUp(
-            doubtful.id, doubtful.attempt, doubtful.look_ups, result, counts_as_unclear, "here:1", 0.1, http_status=200
-        )
+    def bring(
+        self, doubtful: ClaimedLookUp, result: LookUpResult, *, counts_as_unclear: bool = True, written: bool = True
+    ) -> ExchangeResult:
+        status = 200 if written else None
+        key = (doubtful.id, doubtful.attempt, doubtful.look_ups)
+        finished = FinishedLookUp(*key, result, counts_as_unclear, "here:1", 0.1, http_status=status, written=written)
         return self.exchange(looked_up=[finished])
 
     def end(self, id_: int, state: State) -> None:

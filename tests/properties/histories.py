@@ -15,7 +15,8 @@ from tests.properties.office import KINDS, Office
 from tests.properties.truth import check_at_rest, check_operations
 from tests.properties.vitec import Fate, Vitec
 from tests.properties.workers import Job, Violation, Worker, World
-from worker.decide import Backoff, RetryPolicy
+from worker.backoff import Backoff
+from worker.decide import RetryPolicy
 from worker.doubt import Patience
 from worker.outbox import Database
 from worker.outbox.exchange.claim import TurnPolicy

@@ -13,9 +13,10 @@ from models import State
 from tests import factory
 from tests.clock import FixedClock
 from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, answer_request, error_of
-from worker.decide import SOON, RetryPolicy, Settlement, decide, outcome_of
+from worker.decide import SOON, RetryPolicy, Settlement, decide
 from worker.delivery.dead_mans_switch import MARGIN
 from worker.delivery.in_hand import as_unwritable
+from worker.error_outcomes import outcome_of
 from worker.errors import Revoked, VitecError
 from worker.kind import LookUpResult, Presence
 from worker.kinds import KIND_BY_NAME

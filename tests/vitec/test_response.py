@@ -117,7 +117,7 @@ def test_a_forbidden_header_field_is_found_before_the_first_byte(network: Networ
     server = network.answering(made("200 OK", b"true"))
     client = network.client(server)
     client._prepare = _with_a_line_break(client._prepare)  # type: ignore[method-assign]
-    assert type(send_call(client)).__name__ == "Unreachable"
+    assert type(send_call(client)).__name__ == "Unsendable"
     assert server.requests == []
 
 

@@ -11,16 +11,14 @@ from typing import ClassVar, Protocol
 
 import structlog
 
+from worker.backoff import Jitter, full_jitter
 from worker.decide import (
-    Jitter,
     RetryPolicy,
     decide,
     fallback_settlement,
-    full_jitter,
-    outcome_of,
-    outcome_of_unforeseen,
 )
 from worker.delivery.dead_mans_switch import DeadMansSwitch
+from worker.error_outcomes import outcome_of, outcome_of_unforeseen
 from worker.errors import Refused, VitecError
 from worker.kind import Answer, Call, LookUpResult, Presence
 from worker.kinds import KIND_BY_NAME
@@ -232,7 +230,9 @@ class JobExecutor:
         except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
             outcome = outcome_of_unforeseen(error, written=permit.written)
         try:
-            facts = self.policy.facts(KIND_BY_NAME[job.kind], claimed.failures, claimed.max_failures)
+            kind, singled_out = KIND_BY_NAME[job.kind], claimed.singled_out
+            budget = (claimed.failures, claimed.max_failures)
+            facts = self.policy.facts(kind, *budget, claimed.attempt, singled_out=singled_out)
             settlement = decide(outcome, facts, self.jitter)
         except Exception as error:  # noqa: BLE001 (the turn would wait for the result for ever)
             last = claimed.failures + 1 >= claimed.max_failures
@@ -263,6 +263,7 @@ class JobExecutor:
             hold=signal.hold if signal else None,
             health=signal.health if signal else Health.WELL,
             cause=signal.cause if signal else None,
+            written=permit.written,
         )
 
     def _ask(

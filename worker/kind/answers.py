@@ -32,11 +32,6 @@ def _refuse_constant(constant: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def is_empty(answer: Answer) -> bool:
-    """Whether the body says nothing: no bytes, blanks, `null` or an empty string."""
-    return not answer.body.strip() or value_of(answer) in (None, "")
-
-
 def is_id(value: Any) -> bool:
     """Whether a value can be kept as a remote id: a text that is not blank, not too long, without control characters."""
     return isinstance(value, str) and bool(value.strip()) and len(value) <= LONGEST_ID and is_plain(value)

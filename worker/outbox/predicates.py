@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    false,
     func,
     literal_column,
     or_,
@@ -166,11 +167,14 @@ look_ups_of_doubt: ScalarSelect[int] = (
         Attempt.attempt == Operation.attempt,
         Attempt.event == Event.LOOKED_UP,
         Attempt.at >= Operation.doubt_since,
+        Attempt.written.is_not(false()),
     )
     .correlate(Operation)
     .scalar_subquery()
 )
 """How often Vitec has been asked in an operation's present doubt: each doubt has patience of its own.
+
+A look-up that never reached Vitec is none of them; of those of an earlier version it is not known (NULL).
 
 The column `look_ups` tells look-ups of one attempt apart, in whichever doubt about it they began.
 """

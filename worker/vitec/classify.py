@@ -3,6 +3,7 @@
 The class of the error answers it. For the code and the hold `worker.decide` reads its status and its wait as well.
 """
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from worker.errors import (
     Barred,
     Conflict,
+    ForeignAnswer,
+    ForeignPage,
     Redirected,
     Refused,
     ServerError,
@@ -21,6 +24,16 @@ from worker.vitec.retry_after import GarbageError, retry_after
 
 NOT_A_REFUSAL = frozenset({408, 425, 429, 499})
 """Given by servers and proxies that gave up on the request; they did not look at the request and refuse it."""
+
+NEVER_THE_API = {
+    407: "a proxy asks for a login",
+    421: "it came to a server that is not meant",
+    431: "its head is too large for a server on the way",
+    511: "a network's portal asks for a login",
+}
+"""Given by what stands between here and Vitec, whatever comes with it: the request went no further."""
+
+PAGE = "an HTML page, not the API's answer"
 
 UNCLEAR = "it is not known whether Vitec acted"
 
@@ -35,6 +48,8 @@ class UnusableAnswer:
     """Vitec's error text."""
     flaw: str
     """Why a 2xx among them is not complete."""
+    body: bytes = b""
+    """As much of its body as came."""
 
 
 def classify(answer: UnusableAnswer, *, throttled_is_certain: bool) -> VitecError:
@@ -43,12 +58,40 @@ def classify(answer: UnusableAnswer, *, throttled_is_certain: bool) -> VitecErro
     `throttled_is_certain`: 429, and 503 with Retry-After, mean that Vitec did not act.
     """
     status = answer.status
+    if status in NEVER_THE_API:
+        return ForeignAnswer(f"{status}: {NEVER_THE_API[status]}", status=status, text=answer.text)
     if 200 <= status < 300:
+        if is_page(answer):
+            return ForeignPage(f"{status}: {PAGE}", status=status, text=answer.text)
         return Unreadable(f"{status}, but {answer.flaw}", status=status)
     if status in {429, 503} and throttled_is_certain:
         return _classify_throttled(answer)
     error, why = _error_of(status)
+    if (error is Refused or status == 403) and (is_page(answer) or _says_html(answer)):
+        # Vitec's API refuses in JSON, or without a body.
+        error, why = ForeignAnswer, PAGE
     return error(f"{status}: {why}", status=status, text=answer.text)
+
+
+def is_page(answer: UnusableAnswer) -> bool:
+    """Whether the body is a page of HTML by how it begins, or by its type and its first character."""
+    begin = answer.body[:1024].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return begin.startswith((b"<!doctype html", b"<html")) or (begin[:1] == b"<" and _is_html(answer))
+
+
+def _is_html(answer: UnusableAnswer) -> bool:
+    return "html" in answer.headers.get("Content-Type", "").lower()
+
+
+def _says_html(answer: UnusableAnswer) -> bool:
+    """Whether the answer calls itself HTML and is not JSON under a wrong name; no body is none of JSON."""
+    if not _is_html(answer):
+        return False
+    try:
+        json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _error_of(status: int) -> tuple[type[VitecError], str]:

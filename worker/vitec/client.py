@@ -5,6 +5,7 @@ import random
 import re
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 from requests import PreparedRequest
 from tenacity import RetryCallState, Retrying, retry_if_result
 from urllib3 import HTTPResponse
+from urllib3.exceptions import HTTPError
 from urllib3.util.timeout import Timeout
 
 from worker import failpoints
-from worker.errors import Barred, Revoked, Unanswered, Unreachable, VitecError
+from worker.errors import Barred, Revoked, Unanswered, Unreachable, Unsendable, VitecError
 from worker.kind import Answer, Call
-from worker.vitec.classify import UnusableAnswer, classify
+from worker.vitec.classify import UnusableAnswer, classify, is_page
 from worker.vitec.connection import Adapter
 from worker.vitec.credentials import Credentials, CredentialsError
 from worker.vitec.error_text import error_text
@@ -28,6 +30,9 @@ from worker.vitec.response import BodyError, read_body
 _PATH = re.compile(r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+)*")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
 _METHODS = frozenset({"GET", "POST"})
+
+PAGE_BEGINS_WITHIN = 64
+"""Bytes of a 2xx answer's body within which a page of HTML has its first `<`; where there is none, no more is looked at."""
 
 TRIES = 3
 LONGEST_RETRY_WAIT = 0.2
@@ -88,7 +93,7 @@ class Client:
 
     def _prepare(self, call: Call) -> PreparedRequest | VitecError:
         if call.method not in _METHODS or not _PATH.fullmatch(call.path) or not _TOKEN.fullmatch(call.request_id):
-            return Unreachable("not sent: the call's method, path or request id is not one that may go on the wire")
+            return Unsendable("not sent: the call's method, path or request id is not one that may go on the wire")
         try:
             login = self._credentials.login_for(call.customer_id, call.function_group)
         except CredentialsError:
@@ -120,9 +125,9 @@ class Client:
             try:
                 stream = self._adapter.send(request, stream=True, timeout=timeout).raw
             except WithdrawnError:
-                result = Revoked("withdrawn before the first byte")
+                result = self._error_without_answer(attempt, "withdrawn")
             except Exception as error:  # noqa: BLE001 (the class decides nothing: the attempt's marks do)
-                result = self._error_without_answer(attempt, type(error).__name__)
+                result = self._error_without_answer(attempt, type(error).__name__, ours=not _is_of_network(error))
             else:
                 try:
                     result = self._read_answer(stream, attempt, number)
@@ -145,14 +150,19 @@ class Client:
         status = attempt.status
         if status is None:
             return self._error_without_answer(attempt, "cut off in its status line")
-        if 200 <= status < 300 and attempt.framed and not attempt.cut and flaw is None:
+        complete = 200 <= status < 300 and attempt.framed and not attempt.cut and flaw is None
+        if complete and b"<" not in body[:PAGE_BEGINS_WITHIN]:
             return Answer(status, body, number)
         headers = stream.headers if attempt.head_complete else {}
         flaw = _flaw_of(attempt) or flaw or "it is no 2xx"
-        return self._classify(UnusableAnswer(status, headers, error_text(body), flaw))
+        unusable = UnusableAnswer(status, headers, error_text(body), flaw, body)
+        return Answer(status, body, number) if complete and not is_page(unusable) else self._classify(unusable)
 
-    def _error_without_answer(self, attempt: HttpAttempt, reason: str) -> VitecError:
-        """Give the error of a request that raised something: the attempt's marks decide, never the exception's class."""
+    def _error_without_answer(self, attempt: HttpAttempt, reason: str, *, ours: bool = False) -> VitecError:
+        """Give the error of a request that raised something: the attempt's marks decide, never the exception's class.
+
+        `ours`: it is no trouble of the network. So it is our own fault if nothing was written, and no outage.
+        """
         if attempt.status is not None:
             flaw = _flaw_of(attempt) or "its head cannot be read"
             return self._classify(UnusableAnswer(attempt.status, {}, None, flaw))
@@ -160,12 +170,19 @@ class Client:
             return Unanswered("no complete answer before the deadline")
         if attempt.permit.written:
             return Unanswered(f"the connection ended before a complete answer ({reason})")
-        if attempt.permit.revoked and attempt.remaining() > 0:
+        if attempt.remaining() > 0 and attempt.permit.revoked:
             return Revoked("withdrawn before the first byte")
+        if ours:
+            return Unsendable(f"not sent: it could not be composed ({reason})")
+        # Also where the connection was there only when the deadline had passed: slow again, it would be withdrawn for ever.
         return Unreachable(attempt.connect_error)
 
     def _classify(self, answer: UnusableAnswer) -> VitecError:
         return classify(answer, throttled_is_certain=self._throttled_is_certain)
+
+
+def _is_of_network(error: Exception) -> bool:
+    return isinstance(error, OSError | HTTPError | HTTPException)
 
 
 def _flaw_of(attempt: HttpAttempt) -> str | None:

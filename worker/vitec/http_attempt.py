@@ -68,7 +68,7 @@ class HttpAttempt:
     deadline: float
     """A reading of `time.monotonic`: the permit's deadline, or an earlier one."""
     method: str
-    connect_error: str = field(default="no connection could be made", init=False)
+    connect_error: str = field(default="no connection could be made in time", init=False)
     """A sentence for people, kept up to date by the connection for as long as nothing has been written."""
     status: int | None = field(default=None, init=False)
     """The status of a final answer, once its status line has come whole."""

@@ -12,6 +12,8 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    case,
+    false,
     func,
     select,
     tuple_,
@@ -19,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from models import Hold, Lane, Operation, UtcDateTime
+from models import Hold, HoldReason, Lane, Operation, UtcDateTime
 from models.base import RowId
 from worker.outbox import moves
 from worker.outbox.database.database import Database
@@ -163,6 +165,8 @@ class Claimed:
     failures: int
     max_failures: int
     payload: dict[str, Any]
+    singled_out: bool = False
+    """As in `DecisionFacts`."""
 
 
 def claim(
@@ -181,8 +185,11 @@ def claim(
         next_cursor = replace(FROM_START, since=cursor.since)
         if cursor.id:
             rows += _put_in_flight(connection, turn, wanted - len(rows), FROM_START)
-    claimed = (Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {}) for row in rows)
-    return tuple(claimed), next_cursor
+    claimed = tuple(
+        Claimed(row.id, row.attempt, row.failures, row.max_failures, row.payload or {}, bool(row.singled_out))
+        for row in rows
+    )
+    return claimed, next_cursor
 
 
 def _put_in_flight(connection: Connection, turn: Turn, wanted: int, cursor: ClaimCursor) -> list[Row[Any]]:
@@ -196,6 +203,8 @@ _next_ready = (
     .order_by(Operation.next_attempt_at, Operation.id)
     .limit(bindparam("wanted", type_=Integer))
 )
+_lane_is_well = select(Lane.foreign_in_row == 0).where(in_lane(Lane)).correlate(Operation).scalar_subquery()
+_singled_out = case((Operation.error_code == HoldReason.FOREIGN_ANSWER, _lane_is_well), else_=false())
 _CLAIM = (
     update(Operation)
     .where(Operation.id.in_(pick_unlocked(_next_ready)), without_index(and_(sendable, not_expired)))
@@ -207,6 +216,7 @@ _CLAIM = (
         Operation.max_failures,
         Operation.payload,
         Operation.next_attempt_at,
+        _singled_out.label("singled_out"),
     )
     .execution_options(synchronize_session=False)
 )

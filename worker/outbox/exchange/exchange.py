@@ -13,14 +13,14 @@ from worker import failpoints
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time
 from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed, TurnPolicy, capacity_of, claim
-from worker.outbox.exchange.holds import HealthSignal, update_holds
+from worker.outbox.exchange.holds import HealthSignal, IllInRow, update_holds
 from worker.outbox.exchange.late_answers import record_late
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp, claim_look_ups, settle_look_ups
 from worker.outbox.exchange.settle import Finished, Moved, settle, succeeded_ids
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.revisions.apply import apply_revisions
-from worker.outcome import Health
+from worker.outcome import ILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,10 @@ def exchange(
         moved = _settle(connection, finished, looked_up, policy) if finished or looked_up else {}
         freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.child_waits else frozenset()
         signals = _health_signals(finished, looked_up)
-        bad_news = any(signal.hold or signal.health is Health.ILL for signal in signals)
-        if bad_news or locked.failures_in_row or locked.hold_ended:
-            update_holds(connection, turn, signals, policy.hold_policy, locked.failures_in_row)
+        bad_news = any(signal.hold or signal.health in ILL for signal in signals)
+        if signals and (bad_news or locked.failures_in_row or locked.foreign_in_row or locked.hold_ended):
+            before = IllInRow(locked.failures_in_row, locked.foreign_in_row)
+            update_holds(connection, turn, signals, policy.hold_policy, before)
         result = ExchangeResult(owns_lane, moved, cursor=cursor)
         if owns_lane and wanted > 0:
             result = _claim(connection, turn, wanted, policy, moved, cursor)
@@ -124,6 +125,7 @@ _LOCK = (
     select(
         (Lane.token == bindparam("lane_token")).label("owns_lane"),
         Environment.failures_in_row,
+        Lane.foreign_in_row,
         # A good answer ends a hold that has run out; one that runs out a moment later is ended by the next answer.
         exists().where(Hold.until <= current_time).label("hold_ended"),
         dependencies.any_child_waits.label("child_waits"),
@@ -134,7 +136,7 @@ _LOCK = (
 )
 """Locks the environment, then the lane, in this order, whether or not it is still the turn's.
 
-FOR NO KEY UPDATE: as in `turns.lock_lane`. `owns_lane` and `failures_in_row` are those of the locked rows; `hold_ended` and
+FOR NO KEY UPDATE: as in `turns.lock_lane`. `owns_lane` and the counts are those of the locked rows; `hold_ended` and
 `child_waits` may be as old as the statement. Nothing of it may be compared with the clock.
 """
 

@@ -1,16 +1,17 @@
 """Holds and the circuit breaker: when a scope rests, for how long, and how it comes back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
-from models import CAUSE_AT_MOST, Environment, Hold, HoldReason, Scope
-from worker.decide import Backoff
+from models import CAUSE_AT_MOST, Environment, Hold, HoldReason, Lane, Scope
+from worker.backoff import Backoff
 from worker.outbox.database.sql import current_time, later
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import hold_is_active
-from worker.outcome import Health, HoldWanted
+from worker.outcome import ILL, Health, HoldWanted
 
 _BARRED, _THROTTLED, _UNAVAILABLE = Backoff(3600.0, 86400.0), Backoff(60.0, 3600.0), Backoff(120.0, 1800.0)
 
@@ -29,7 +30,7 @@ class HoldPolicy:
         match reason:
             case HoldReason.THROTTLED:
                 return self.throttled
-            case HoldReason.UNAVAILABLE:
+            case HoldReason.UNAVAILABLE | HoldReason.FOREIGN_ANSWER:
                 return self.unavailable
             case _:
                 return self.barred
@@ -45,14 +46,26 @@ class HealthSignal:
     """The failure in our own words, without data."""
 
 
+@dataclass(frozen=True, slots=True)
+class IllInRow:
+    """Failures in a row that say something of more than one operation, as the locked rows have them.
+
+    `environment`: of all kinds, since the last good answer to any lane. `foreign`: answers to the turn's lane that were not
+    the API's own, since the last good one there.
+    """
+
+    environment: int = 0
+    foreign: int = 0
+
+
 def update_holds(
     connection: Connection,
     turn: Turn,
     signals: Sequence[HealthSignal],
     policy: HoldPolicy,
-    failures_in_row: int,
+    before: IllInRow,
 ) -> None:
-    """Draw the consequences of outcomes for their scopes. The environment's row is locked.
+    """Draw the consequences of outcomes for their scopes. The environment's row is locked, and the lane's.
 
     Wanted holds are set, a good answer ends those it disproves, and failures in a row open the breaker.
     """
@@ -61,33 +74,53 @@ def update_holds(
             _hold(connection, turn, signal.hold, signal.cause, policy)
     if any(signal.health is Health.WELL for signal in signals):
         _end_holds(connection, turn)
-    count = _count_failures(failures_in_row, signals)
-    if count and _opens_breaker(connection, count, policy):
-        cause = next((signal.cause for signal in reversed(signals) if signal.health is Health.ILL), None)
-        _hold(connection, turn, HoldWanted(Scope.ENVIRONMENT, HoldReason.UNAVAILABLE), cause, policy)
-        count = 0
-    if count != failures_in_row:
-        connection.execute(update(Environment).where(Environment.id == 1).values(failures_in_row=count))
+    in_row = IllInRow(
+        _count_in_row(before.environment, signals, ILL), _count_in_row(before.foreign, signals, {Health.FOREIGN})
+    )
+    ill = [signal for signal in signals if signal.health in ILL]
+    # Without one of them nothing has shown anything, whatever was counted before: a stop, say, renews no hold.
+    if ill and in_row.environment:
+        in_row = _open_breaker(connection, turn, ill[-1], in_row, policy)
+    if in_row.environment != before.environment:
+        connection.execute(update(Environment).where(Environment.id == 1).values(failures_in_row=in_row.environment))
+    if in_row.foreign != before.foreign:
+        own_lane = and_(Lane.customer_id == turn.customer_id, Lane.kind == turn.kind)
+        connection.execute(update(Lane).where(own_lane).values(foreign_in_row=in_row.foreign))
 
 
-def _count_failures(failures_in_row: int, signals: Sequence[HealthSignal]) -> int:
+def _count_in_row(count: int, signals: Sequence[HealthSignal], counted: AbstractSet[Health]) -> int:
     for signal in signals:
-        match signal.health:
-            case Health.WELL:
-                failures_in_row = 0
-            case Health.ILL:
-                failures_in_row += 1
-            case Health.UNKNOWN:
-                pass
-    return failures_in_row
+        if signal.health is Health.WELL:
+            count = 0
+        elif signal.health in counted:
+            count += 1
+    return count
 
 
-def _opens_breaker(connection: Connection, count: int, policy: HoldPolicy) -> bool:
-    if count >= policy.breaker_failures:
-        return True
+def _open_breaker(
+    connection: Connection, turn: Turn, last: HealthSignal, in_row: IllInRow, policy: HoldPolicy
+) -> IllInRow:
+    """Hold the environment if its failures are enough, or else the lane if its foreign answers are. Returns the new counts."""
+    foreign = last.health is Health.FOREIGN
+    standing = connection.execute(_STANDING_BREAKER).one_or_none()
     # The half-open probe after an opened breaker decides alone.
-    half_open = select(Hold.id).where(Hold.reason == HoldReason.UNAVAILABLE, ~hold_is_active)
-    return connection.scalar(half_open) is not None
+    if in_row.environment >= policy.breaker_failures or (standing is not None and not standing.active):
+        reason = HoldReason.FOREIGN_ANSWER if foreign else HoldReason.UNAVAILABLE
+        if standing is not None and standing.reason is not reason:
+            # Another sign of the same outage: it goes on, and does not begin anew.
+            connection.execute(update(Hold).where(Hold.id == standing.id).values(reason=reason))
+        _hold(connection, turn, HoldWanted(Scope.ENVIRONMENT, reason), last.cause, policy)
+        return replace(in_row, environment=0)
+    if foreign and standing is None and in_row.foreign >= policy.breaker_failures:
+        # Other lanes are answered well, or the environment would be held. The count stays until this one is, too.
+        _hold(connection, turn, HoldWanted(Scope.LANE, HoldReason.FOREIGN_ANSWER), last.cause, policy)
+    return in_row
+
+
+_STANDING_BREAKER = select(Hold.id, Hold.reason, hold_is_active.label("active")).where(
+    Hold.scope == Scope.ENVIRONMENT, Hold.reason.in_((HoldReason.UNAVAILABLE, HoldReason.FOREIGN_ANSWER))
+)
+"""The hold that the breaker has set: one at most, since an opened breaker changes its reason instead."""
 
 
 def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, cause: str | None, policy: HoldPolicy) -> None:

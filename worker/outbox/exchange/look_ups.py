@@ -63,6 +63,8 @@ class FinishedLookUp:
     hold: HoldWanted | None = None
     health: Health = Health.UNKNOWN
     cause: str | None = None
+    written: bool = True
+    """Whether the first byte was written: a look-up that never reached Vitec uses up no patience."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +155,12 @@ def settle_look_ups(
         doubt = Doubt(
             state=row.state,
             accepted=row.accepted,
-            look_ups=row.look_ups_before + 1,
+            look_ups=row.look_ups_before + int(look_up.written),
             absent_before=bool(row.absent_before),
             contested=row.contested,
             claimed_by_another=row.claimed_by_another,
+            used_up=bool(row.used_up),
+            too_slow=bool(row.too_slow),
         )
         conclusion = conclude(
             look_up.result, doubt, counts_as_unclear=look_up.counts_as_unclear, patience=policy.patience
@@ -217,6 +221,8 @@ def _lock_row(connection: Connection, look_up: FinishedLookUp, gap: float) -> An
             Operation.cancel_asked,
             Operation.revision.is_not(None).label("revised"),
             or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),
+            (Operation.failures >= Operation.max_failures).label("used_up"),
+            (later(Operation.looked_up_at, gap) <= current_time).label("too_slow"),
             *rivals_of(Operation.match_key),
         )
         .where(Operation.id == look_up.id)
@@ -244,6 +250,7 @@ def _entry(look_up: FinishedLookUp, conclusion: Conclusion) -> dict[str, Any]:
         "event": Event.LOOKED_UP,
         "at": current_time,
         "seconds": look_up.seconds,
+        "written": look_up.written,
         "http_status": look_up.http_status,
         "outcome": conclusion.state.value,
         "code": look_up.result.presence.value,
