@@ -139,3 +139,10 @@ def worker(folder: Path, settings: Mapping[str, str], *options: str, name: str =
 def vitec_sync(folder: Path, settings: Mapping[str, str], *arguments: str, name: str | None = None) -> Process:
     """One of the commands."""
     return Process([str(BIN / "vitec-sync"), *arguments], folder, settings, name or arguments[0])
+
+
+def list_processes(word: str) -> list[int]:
+    """List the ids of the living processes that have the word in their command line."""
+    lines = subprocess.run(["ps", "-A", "-o", "pid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    listed = (line.split(None, 2) for line in lines.splitlines() if word in line)
+    return [int(pid) for pid, state, _ in listed if not state.startswith("Z")]

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 import migrations
+from worker import logs
 from worker import settings as _settings
 from worker.outbox import Database, connect
 from worker.outbox.database.sending_hours import SendingHours
@@ -22,10 +23,13 @@ from worker.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from celery import Celery
 
+    from worker.delivery import TurnReport
     from worker.vitec.client import Client
     from worker.vitec.credentials import Credentials
 
 log = structlog.get_logger(__name__)
+
+_broker_outage = logs.Outage("the broker takes no rings; the rows are found without", "the broker takes rings again")
 
 # One byte that the main process shares with the children it forks. It needs neither a file nor /dev/shm.
 _stop_flag = mmap.mmap(-1, 1)
@@ -150,6 +154,16 @@ def check_worker() -> None:
     register_environment(address)
 
 
+def serve_turn(kind: str) -> "TurnReport":
+    """Serve the due lane of the kind that has waited longest, for one turn, in the main thread of this process."""
+    from worker import delivery
+    from worker.delivery.dead_mans_switch import restore_default_sigalrm
+
+    # Celery may have put in an action of its own since the last turn.
+    restore_default_sigalrm()
+    return delivery.serve(kind, db=database(), client=client(), settings=settings(), stopping=stopping)
+
+
 @cache
 def publisher() -> "Celery":
     """The app by which this process rings; one call waits for the broker less than 2 s."""
@@ -159,13 +173,15 @@ def publisher() -> "Celery":
 
 
 def ring(kinds: Iterable[str]) -> None:
-    """Ring once for each of `kinds`. A failure is logged and never fatal: dispatch finds what is due. Within 2 s."""
+    """Ring once for each of `kinds`. A failure is logged, once, and never fatal: the rows are found later. Within 2 s."""
     from worker import rings
 
     try:
         rings.ring(publisher(), sorted(set(kinds)))
     except Exception as error:  # noqa: BLE001 (of any class, from the broker's library; the rows are recorded)
-        log.warning("the broker did not take a ring; the rows are found later", error=type(error).__name__)
+        _broker_outage.note(rings.describe_fault(error))
+    else:
+        _broker_outage.end()
 
 
 def ask_to_stop() -> None:

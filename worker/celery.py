@@ -38,7 +38,7 @@ def configuration() -> dict[str, Any]:
 def schedule(settings: Settings) -> dict[str, Any]:
     """Say how often beat asks for each chore. A request expires before the next, so none pile up."""
     every = {
-        "outbox.dispatch": settings.dispatch_every,
+        rings.DISPATCH: settings.dispatch_every,
         "outbox.rescue": settings.housekeeping_every,
         "outbox.expire": settings.housekeeping_every,
         "outbox.prune": 3600.0,

@@ -26,6 +26,12 @@ QUEUE = "vitec-sync"
 CHORES = f"{QUEUE}.chores"
 """The queue of chores. It is not that of rings, so that a chore never waits behind them: a worker takes from both in turn."""
 
+QUEUES = (QUEUE, CHORES)
+"""The queues that a worker takes from."""
+
+DISPATCH = "outbox.dispatch"
+"""The chore that rings for every kind that has due lanes."""
+
 PROBE = f"{QUEUE}.probe"
 """The queue that tells whether the broker takes messages; it is empty, and nothing hears it."""
 
@@ -48,7 +54,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
             "health_check_interval": 25,
         },
         "task_default_queue": QUEUE,
-        "task_queues": [Queue(QUEUE), Queue(CHORES)],
+        "task_queues": [Queue(name) for name in QUEUES],
         "task_routes": {"outbox.*": {"queue": CHORES}},
         "task_create_missing_queues": False,
         "task_serializer": "json",
@@ -96,6 +102,25 @@ def ring(app: Celery, kinds: Iterable[str]) -> None:
     with app.producer_or_acquire() as producer:
         for kind in to_ring[: max(0, WAITING_AT_MOST - count_waiting(producer, QUEUE))]:
             app.send_task(task_name(kind), producer=producer, expires=EXPIRES, ignore_result=True, retry=False)
+
+
+class BrokerAway(Exception):  # noqa: N818 (a fact)
+    """The broker has not taken a ring. The text says why, without an address or a secret."""
+
+
+def ring_or_raise(app: Celery, kinds: Iterable[str]) -> None:
+    """Ring as `ring` does; of the errors of the broker's library make one, `BrokerAway`."""
+    try:
+        ring(app, kinds)
+    except Exception as error:
+        raise BrokerAway(describe_fault(error)) from error
+
+
+def ask_for_dispatch(app: Celery) -> None:
+    """Ask for the chore of dispatching, as beat does, as long as fewer than `WAITING_AT_MOST` wait; errors as `ring`'s."""
+    with app.producer_or_acquire() as producer:
+        if count_waiting(producer, CHORES) < WAITING_AT_MOST:
+            app.send_task(DISPATCH, producer=producer, expires=EXPIRES, ignore_result=True, retry=False)
 
 
 def count_waiting(producer: Any, queue: str) -> int:

@@ -1,14 +1,14 @@
 """The tasks: one ring per kind, and the chores. None takes an argument; each returns one line for people to read."""
 
 from collections.abc import Callable
-from functools import wraps
+from contextlib import suppress
+from functools import partial, wraps
 from typing import Any
 
 import structlog
 
 from worker import bootstrap, delivery, housekeeping, rings
 from worker.celery import app
-from worker.delivery.dead_mans_switch import restore_default_sigalrm
 from worker.kinds import KINDS
 from worker.settings import SettingsError
 
@@ -45,17 +45,11 @@ def task(name: str) -> Callable[[Callable[[], str]], Any]:
 
 def _make_delivery_task(kind: str) -> Any:
     def serve() -> str:
-        # Celery may have put in an action of its own since the last turn.
-        restore_default_sigalrm()
-        report = delivery.serve(
-            kind,
-            db=bootstrap.database(),
-            client=bootstrap.client(),
-            settings=bootstrap.settings(),
-            stopping=bootstrap.stopping,
-        )
+        report = bootstrap.serve_turn(kind)
         if report.next_kind:
-            bootstrap.ring([report.next_kind])
+            # Without a broker the main process tells it, and has the lane served.
+            with suppress(Exception):
+                rings.ring(bootstrap.publisher(), [report.next_kind])
         return str(report)
 
     return task(rings.task_name(kind))(serve)
@@ -64,10 +58,13 @@ def _make_delivery_task(kind: str) -> Any:
 RINGS = {kind.kind: _make_delivery_task(kind.kind) for kind in KINDS}
 
 
-@task("outbox.dispatch")
+@task(rings.DISPATCH)
 def dispatch() -> str:
     """Ring for every kind that has due lanes."""
-    rung = housekeeping.dispatch(bootstrap.database(), lambda kinds: rings.ring(bootstrap.publisher(), kinds))
+    try:
+        rung = housekeeping.dispatch(bootstrap.database(), partial(rings.ring_or_raise, bootstrap.publisher()))
+    except rings.BrokerAway as error:
+        return f"nothing rung: the broker takes no rings, {error}"
     return summary({f"{kind} rung": count for kind, count in rung.items()})
 
 

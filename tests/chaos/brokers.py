@@ -18,8 +18,75 @@ PACE = 40
 
 
 def run(site: Site, *, count: int, every: float, outage: float) -> list[Result]:
-    """G4: FLUSHALL under load, Redis away, Redis restarted."""
-    return [_flush_redis(site, count, every), _stop_redis(site, outage), _restart_redis(site, count)]
+    """G4: FLUSHALL under load, Redis away, away for hours, restarted, and refusing what is written."""
+    return [
+        _flush_redis(site, count, every),
+        _stop_redis(site, outage),
+        _stay_away(site),
+        _restart_redis(site, count),
+        *(_refuse_writes(site, fault, *commands) for fault, commands in REFUSALS.items()),
+    ]
+
+
+REFUSALS = {
+    "Redis full, noeviction": ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+    "Redis a read-only replica": ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+    "Redis without the right to write": ("ACL SETUSER default -@write", "ACL SETUSER default +@all"),
+}
+"""Faults, each with the command that begins it and the one that ends it."""
+
+HURRY = 600
+"""By how much faster the tries to connect follow each other than a worker's own."""
+
+AWAY = 2 * 3600
+"""Seconds of the long outage, by the clock of the hurried processes."""
+
+
+def _refuse_writes(site: Site, fault: str, refuse: str, accept: str) -> Result:
+    """Let Redis refuse all writes under load, for longer than all that is imported takes, then take them again."""
+    with set_stage(site, f"g4_{fault.rsplit(maxsplit=1)[-1]}") as scene, scene.connect_to_broker() as broker:
+        running = scene.start_worker("one").says("ready")
+        beat = scene.start_beat()
+        scene.import_to_the_end(50)
+        broker.execute_command(*refuse.split())
+        try:
+            scene.import_to_the_end(100, start=50, name="refused")
+            took = scene.wait(lambda: scene.count_succeeded() == 150, seconds=90, why="work stands still")
+        finally:
+            broker.execute_command(*accept.split())
+        running.says("the broker can be used again", seconds=60)
+        scene.import_to_the_end(50, start=150, name="later")
+        recovered = scene.wait(lambda: scene.count_succeeded() == 200, seconds=90, why="nothing moves")
+        problems, evidence = _unfinished(scene, 200), scene.gather_evidence()
+        problems += [] if running.alive and beat.alive else ["a process has ended"]
+    lines = running.output.count("the broker cannot be used")
+    problems += [] if lines == 1 else [f"logged {lines} times"]
+    notes = f"100 rows sent meanwhile, within {took:.1f} s"
+    return judge("G4", fault, evidence, problems=problems, recovered=recovered, notes=notes)
+
+
+def _stay_away(site: Site) -> Result:
+    """Take Redis away for two hours, as the processes' tries to connect count them; work goes on all the time."""
+    with set_stage(site, "g4_hours") as scene:
+        processes = [scene.start_hurried(role, HURRY) for role in ("worker", "beat")]
+        scene.import_to_the_end(50)
+        scene.wait(lambda: scene.count_succeeded() == 50, seconds=60, why="nothing was sent")
+        site.broker.kill()
+        try:
+            gone = time.monotonic()
+            scene.import_to_the_end(50, start=50, name="while_away")
+            took = scene.wait(lambda: scene.count_succeeded() == 100, seconds=90, why="work stands still")
+            time.sleep(max(0.0, gone + AWAY / HURRY - time.monotonic()))
+        finally:
+            site.broker.start()
+        processes[0].says("the broker can be used again", seconds=60)
+        scene.import_to_the_end(50, start=100, name="later")
+        recovered = scene.wait(lambda: scene.count_succeeded() == 150, seconds=90, why="nothing moves")
+        problems, evidence = _unfinished(scene, 150), scene.gather_evidence()
+        problems += [f"{process.name} has ended" for process in processes if not process.alive]
+    fault = f"Redis away for two hours, {HURRY} times as fast"
+    notes = f"50 rows sent meanwhile, within {took:.1f} s"
+    return judge("G4", fault, evidence, problems=problems, recovered=recovered, notes=notes)
 
 
 def _flush_redis(site: Site, count: int, every: float) -> Result:

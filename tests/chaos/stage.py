@@ -24,7 +24,7 @@ from tests.chaos import feed
 from tests.chaos.evidence import NUMBERING, gather_evidence
 from tests.chaos.fork import count_open
 from tests.factory import make_operation
-from tests.processes import Late, Process, celery, until, vitec_sync, worker
+from tests.processes import BIN, Late, Process, celery, until, vitec_sync, worker
 from worker.outbox import Database, connect
 from worker.sandbox import PASSWORD, USER
 
@@ -165,6 +165,13 @@ class Stage:
     def start_beat(self, name: str = "beat") -> Process:
         """Start a beat."""
         return self.stack.enter_context(celery("beat", self.folder, self.settings, name=name))
+
+    def start_hurried(self, role: str, hurry: int) -> Process:
+        """Start a worker or a beat for which an outage of the broker passes faster (`tests.chaos.hurried`)."""
+        command = [str(BIN / "celery"), "-A", "tests.chaos.hurried", role, "--loglevel", "INFO"]
+        return self.stack.enter_context(
+            Process(command, self.folder, {**self.settings, "HURRY": str(hurry)}, f"hurried_{role}")
+        )
 
     def set_faults(self, rules: list[dict[str, Any]]) -> None:
         """Put these faults on, and no others."""

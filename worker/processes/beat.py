@@ -12,19 +12,33 @@ from typing import Any
 import structlog
 from celery import beat
 
-from worker import rings
+from worker import logs, rings
 
 log = structlog.get_logger(__name__)
+
+_outage = logs.Outage(
+    "the broker takes no chores; workers look for work by themselves", "the broker takes chores again"
+)
 
 
 class Scheduler(beat.PersistentScheduler):  # type: ignore[misc]
     """Keeps in its file when it last asked for each chore; in memory if another beat has the file locked."""
 
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **options: Any) -> Any:
-        """Ask for a chore, unless the queue of chores is full."""
+        """Ask for a chore, unless the queue of chores is full, or the broker does not take it: the next one comes soon."""
         if producer is not None and _queue_is_full(producer):
             return None
-        return super().apply_async(entry, producer=producer, advance=advance, **options)
+        try:
+            result = super().apply_async(entry, producer=producer, advance=advance, **options)
+        except beat.SchedulingError as error:
+            _outage.note(rings.describe_fault(error))
+            return None
+        _outage.end()
+        return result
+
+    def _ensure_connected(self) -> Any:
+        """Connect to the broker, however long it takes."""
+        return self.connection.ensure_connection(lambda error, _: _outage.note(rings.describe_fault(error)), None)
 
     def _open_schedule(self) -> Any:
         schedule = Path(self.schedule_filename)

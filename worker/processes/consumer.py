@@ -5,7 +5,9 @@ carries no arguments, no time limit that would kill a child in mid-turn, no date
 """
 
 import json
+import logging
 from collections.abc import Callable
+from time import monotonic, sleep
 from typing import Any
 
 import celery
@@ -13,9 +15,20 @@ import structlog
 from celery import signals
 from celery.exceptions import InvalidTaskError
 from celery.worker import consumer, request
+from celery.worker.consumer.consumer import CONNECTION_ERROR, CONNECTION_RETRY
+from celery.worker.state import maybe_shutdown
 from kombu.transport import redis, virtual
 
+from worker import logs, rings
+
 log = structlog.get_logger(__name__)
+
+outage = logs.Outage("the broker cannot be used; work goes on without it", "the broker can be used again")
+"""The broker's outage, as this main process has met it. It is over when a message comes in time."""
+
+_SHORTEST_WAIT, _LONGEST_WAIT = 1, 10
+_STEADY = 60.0
+"""Seconds for which a connection has to last, for the next one to be tried soon after its loss."""
 
 _LONGEST_BODY = 1000
 _LONGEST_HEADER = 255
@@ -61,7 +74,25 @@ def carries_nothing(message: Any) -> bool:
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
-    """Celery's consumer, which no message can bring down."""
+    """Celery's consumer, which no message and no answer of the broker can bring down."""
+
+    _connected_at = float("-inf")
+    _wait = _SHORTEST_WAIT
+
+    def connect(self) -> Any:
+        """Connect, however long it takes, and take note of when."""
+        connection = super().connect()
+        self._connected_at = monotonic()
+        return connection
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Let the connection go, and wait: a broker that refuses writes takes each new connection at once."""
+        super().on_connection_error_after_connected(exc)
+        steady = monotonic() - self._connected_at > _STEADY
+        self._wait = _SHORTEST_WAIT if steady else min(2 * self._wait, _LONGEST_WAIT)
+        for _ in range(self._wait):
+            maybe_shutdown()
+            sleep(1)
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
         """Wrap Celery's handler: a message that makes it raise is dropped, and the next one is taken."""
@@ -97,6 +128,21 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     def _drop(self, message: Any, why: str) -> None:
         log.warning("a message was dropped", why=why)
         message.reject_log_error(log, self.connection_errors)
+
+
+def _note_outage(record: logging.LogRecord) -> bool:
+    """Leave out Celery's line about each try to connect; the outage is logged once."""
+    if record.msg == CONNECTION_ERROR and isinstance(record.args, tuple):
+        outage.note(rings.describe_fault(record.args[1]))  # type: ignore[arg-type]
+        return False
+    if isinstance(record.args, tuple) and record.args[:1] == (CONNECTION_RETRY,):
+        outage.note(rings.describe_fault(record.args[1]))  # type: ignore[arg-type]
+        return False
+    return not str(record.msg).startswith("Frequent restarts detected")
+
+
+# Celery has no other place at which its lines about the connection could be replaced.
+logging.getLogger("celery.worker.consumer.consumer").addFilter(_note_outage)
 
 
 class NoMessage(Exception):  # noqa: N818 (a fact)

@@ -1,20 +1,26 @@
-"""The worker's main process, beside Celery: refuses options that cannot work, passes on a stop, dispatches if beat fails."""
+"""The worker's main process, beside Celery: refuses options that cannot work, and goes on if beat or the broker fails."""
 
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
+from itertools import chain
 from time import monotonic
 from typing import Any
 
 import billiard.pool
 import structlog
 from celery import bootsteps, signals
+from celery.utils.text import str_to_list
 from celery.worker.control import Panel
 
 from worker import bootstrap, delivery, housekeeping, logs, rings
 from worker.outbox import Database
-from worker.outbox.lanes import environments
+from worker.outbox.lanes import environments, turns
+from worker.processes import consumer
+from worker.processes.local_turns import LocalTurns
 from worker.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -46,6 +52,26 @@ os.register_at_fork(before=_at_work.acquire, after_in_parent=_at_work.release, a
 @signals.setup_logging.connect
 def _configure_logging(loglevel: int, logfile: str | None, **_: Any) -> None:
     logs.configure(loglevel, logfile)
+
+
+@signals.celeryd_init.connect
+def _check_queues(options: dict[str, Any], **_: Any) -> None:
+    problem = find_queue_problem(options.get("queues"), options.get("exclude_queues"))
+    if problem is not None:
+        raise SystemExit(problem)
+
+
+def find_queue_problem(*choices: Any) -> str | None:
+    """Name the first queue that there is not, of those given as one text with commas or as a list; None: all are there."""
+    for name in chain.from_iterable(str_to_list(choice) or () for choice in choices):
+        if name not in rings.QUEUES:
+            nearest = get_close_matches(name, rings.QUEUES, 1, 0.5)
+            hint = f"; did you mean {nearest[0]}?" if nearest else "."
+            return (
+                f"There is no queue {name!r}: there are {' and '.join(rings.QUEUES)}. Rings of all kinds"
+                f" come through the first one, so leave out --queues{hint}"
+            )
+    return None
 
 
 @signals.worker_init.connect
@@ -117,6 +143,7 @@ _attention = Attention()
 @signals.task_received.connect
 def _note_message(**_: Any) -> None:
     _attention.last_message_at = monotonic()
+    consumer.outage.end()
 
 
 def dispatch_if_silent(
@@ -135,7 +162,10 @@ def dispatch_if_silent(
 
 
 class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
-    """A thread of the main process that checks every few seconds whether dispatches and messages still come."""
+    """A thread of the main process that checks every few seconds whether dispatches and messages still come.
+
+    Where no ring can be heard it has turns taken by processes of its own (`local_turns`), until a message comes again.
+    """
 
     requires = ("celery.worker.components:Pool",)
 
@@ -143,6 +173,9 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
         super().__init__(parent, **options)
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._count = parent.concurrency if rings.QUEUE in parent.app.amqp.queues.consume_from else 0
+        self._local = LocalTurns(parent.loglevel, parent.logfile)
+        self._database = logs.Outage("the watch cannot dispatch", "the watch dispatches again")
 
     def start(self, parent: Any) -> None:
         """Begin to watch."""
@@ -151,19 +184,57 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
         self._thread.start()
 
     def stop(self, parent: Any) -> None:
-        """Cease; a check that has begun comes to its end, since its waits are bounded."""
+        """Cease; a check that has begun comes to its end, since its waits are bounded, and so do turns."""
+        self.terminate(parent)
+        settings = bootstrap.settings()
+        self._local.wait(settings.vitec_timeout + settings.lease_margin)
+
+    def terminate(self, parent: Any) -> None:
+        """Cease without waiting for turns: they end by themselves, with their answers written down."""
         del parent
         self._ended.set()
-
-    terminate = stop
+        with _at_work:
+            self._local.ask_to_end()
 
     def _run(self) -> None:
         settings = bootstrap.settings()
         while not self._ended.wait(settings.dispatch_every):
             with _at_work:
+                if self._ended.is_set() or bootstrap.stopping():
+                    return
                 try:
-                    ring = partial(rings.ring, bootstrap.publisher())
-                    dispatch_if_silent(bootstrap.database(), settings, ring, _attention, monotonic())
-                except Exception:
-                    # The database or the broker is away. The next check is in a few seconds.
-                    log.warning("the watch could not dispatch", exc_info=True)
+                    self._check(bootstrap.database(), settings)
+                    self._database.end()
+                except Exception as error:
+                    # The database is away. The next check is in a few seconds.
+                    if not self._database.lasts:
+                        log.debug("the watch could not dispatch", exc_info=True)
+                    self._database.note(type(error).__name__)
+
+    def _check(self, db: Database, settings: Settings) -> None:
+        began_at = self._local.began_at
+        self._local.reap()
+        if began_at is None:
+            self._listen(db, settings)
+        elif _attention.last_message_at > began_at:
+            self._local.ask_to_end()
+        else:
+            self._local.keep(self._count)
+            dispatch_if_silent(db, settings, lambda _: None, _attention, monotonic())
+            with suppress(Exception):
+                rings.ask_for_dispatch(bootstrap.publisher())
+
+    def _listen(self, db: Database, settings: Settings) -> None:
+        """Dispatch where no dispatch comes; if that cannot be, or no ring comes of it, take turns without rings."""
+        try:
+            ring = partial(rings.ring_or_raise, bootstrap.publisher())
+            dispatched = dispatch_if_silent(db, settings, ring, _attention, monotonic())
+        except rings.BrokerAway as error:
+            fault = str(error)
+        else:
+            silence = monotonic() - _attention.last_message_at
+            if not dispatched or silence < NO_MESSAGE_FOR + rings.EXPIRES or not turns.due_kinds(db):
+                return
+            fault = f"it takes rings, and none has arrived for {silence:.0f} s"
+        consumer.outage.note(fault)
+        self._local.keep(self._count)
