@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models import State
-from tests.factory import make_feed_file, make_operation
-from worker.cli.show import mask_payload
+from models import Event, State
+from tests.factory import MOMENT, make_feed_file, make_operation
+from worker.cli.show import find_sending_time, mask_payload
 from worker.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -23,11 +24,23 @@ def test_operations_are_listed_newest_first(shell: Shell) -> None:
         make_operation(connection, State.FAILED, source_id="old")
         make_operation(connection, State.IN_DOUBT, source_id="new")
     lines = shell.run("list").out.splitlines()
-    assert lines[0].split("\t") == ["id", "kind", "source id", "customer", "state", "code", "when"]
-    assert [line.split("\t")[2:6] for line in lines[1:]] == [
-        ["new", "M30001", "in doubt !", "unanswered"],
-        ["old", "M30001", "failed", "refused"],
+    assert lines[0].split("\t") == [
+        *("id", "kind", "source id", "customer", "state", "code", "why", "when (Stockholm)")
     ]
+    rows = [line.split("\t") for line in lines[1:]]
+    assert [row[2:7] for row in rows] == [
+        ["new", "M30001", "in doubt !", "unanswered", ""],
+        ["old", "M30001", "failed", "refused", "Kontakten finns inte"],
+    ]
+    assert [row[7].split()[0] for row in rows] == ["recorded", "ended"]
+
+
+def test_the_reason_in_a_list_is_one_short_line(shell: Shell) -> None:
+    with shell.db.write() as connection:
+        make_operation(connection, State.FAILED, error_detail="Visningen\nfinns " + "inte " * 99)
+    (why,) = [line.split("\t")[6] for line in shell.run("list").out.splitlines()[1:]]
+    assert why.startswith("Visningen finns inte inte")
+    assert len(why) == 60
 
 
 def test_filters_narrow_the_list(shell: Shell) -> None:
@@ -85,6 +98,36 @@ def test_show_takes_a_number_or_the_crms_id(shell: Shell) -> None:
     assert by_number == by_name
     for text in ("failed", "Kontakten finns inte", "a.csv, line 7", "sent, HTTP 400", "contact_id\tADR0001"):
         assert text in by_number.out
+
+
+def test_show_tells_the_call_to_look_for(shell: Shell) -> None:
+    claimed_at = MOMENT - timedelta(minutes=2)
+    with shell.db.write() as connection:
+        made = make_operation(connection, State.IN_DOUBT, kind="viewing_registration", first_claimed_at=claimed_at)
+    ran, data = shell.run("show", str(made)), json.loads(shell.run("show", str(made), "--json").out)
+    assert f"Call at Vitec\tPOST {data['call']['path']}, sent 2026-12-01 09:58:00 CET" in ran.out
+    assert "VIS0001" in data["call"]["path"]
+    assert data["history"][0]["sent_at"] == "2026-12-01T09:58:00+01:00"
+    assert data["call"]["request_id"] == f"{made}.1"
+
+
+@pytest.mark.parametrize(
+    ("written", "attempt", "sent_at"),
+    [(True, 1, MOMENT), (True, 2, MOMENT - timedelta(seconds=0.2)), (False, 2, None)],
+)
+def test_the_time_of_sending_is_found(*, written: bool, attempt: int, sent_at: datetime | None) -> None:
+    entry: Any = {"event": Event.SENT, "written": written, "attempt": attempt, "at": MOMENT, "seconds": 0.2}
+    row: Any = {"first_claimed_at": MOMENT}
+    assert find_sending_time(entry, row) == sent_at
+
+
+def test_our_words_are_not_called_vitecs(shell: Shell) -> None:
+    with shell.db.write() as connection:
+        refused = make_operation(connection, State.FAILED)
+        unreachable = make_operation(connection, State.RETRYABLE, error_detail="the connection was refused")
+    assert "Vitec's words\tKontakten finns inte" in shell.run("show", str(refused)).out
+    assert "Detail\tthe connection was refused" in shell.run("show", str(unreachable)).out
+    assert "tried, nothing was written" in shell.run("show", str(unreachable)).out
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])

@@ -29,8 +29,9 @@ def make_facts(state: State = State.PENDING, *, parent_state: State | None = Non
         "cancel_asked": False,
     }
     times = ("send_after", "send_again_until", "expires_at", "doubt_since", "absent_since", "claimed_at")
-    ends = ("finalized_at", "reported_at", "error_code", "remote_id", "revision", "after_kind", "after_source_id")
-    row |= dict.fromkeys((*times, *ends))
+    ends = ("finalized_at", "reported_at", "error_code", "error_detail", "remote_id")
+    links = ("revision", "after_kind", "after_source_id")
+    row |= dict.fromkeys((*times, *ends, *links))
     facts: dict[str, Any] = {
         "environment": make_environment(),
         "status": _status(state, parent_state),

@@ -124,6 +124,18 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
         "",
     ),
     (
+        "after_failure",
+        make_facts(
+            State.RETRYABLE,
+            failures=1,
+            error_code="unreachable",
+            error_detail="the connection was refused",
+            next_attempt_at=SOON,
+        ),
+        "nothing was sent (unreachable): the connection was refused.",
+        "",
+    ),
+    (
         "leave_grew_old",
         make_facts(State.RETRYABLE, send_again_until=MOMENT, next_attempt_at=SOON),
         "could be sent again until 10:00:00 CET. That is long ago: Vitec is asked once more, from 10:05:00 CET on.",

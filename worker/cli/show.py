@@ -1,16 +1,25 @@
 """`vitec-sync list` and `show`: print operations for people to look at."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, cast
 
 import typer
 from sqlalchemy import RowMapping
 
-from models import FINAL, State
+from models import FINAL, Event, State
 from worker import bootstrap
 from worker.cli import options, terminal
+from worker.kind import Call
+from worker.kind.problems import BadCells
+from worker.kinds import KIND_BY_NAME
 from worker.outbox.views.operations import OperationDetails, list_operations, read_operation
+
+WHY_AT_MOST = 60
+"""Characters of the reason in a list; `show` has it whole."""
+
+VITECS_WORDS = frozenset({"refused", "not_found", "unauthorized", "forbidden", "throttled"})
+"""Codes with which the detail is an answer's own text; with any other it is ours, or may be."""
 
 
 def list_(
@@ -40,7 +49,7 @@ def list_(
         return
     current_time = datetime.now(UTC)
     terminal.print_table(
-        ("id", "kind", "source id", "customer", "state", "code", "when"),
+        ("id", "kind", "source id", "customer", "state", "code", "why", "when (Stockholm)"),
         [_list_cells(row, current_time) for row in rows],
     )
     if len(rows) == limit and terminal.is_terminal():
@@ -51,18 +60,25 @@ def _list_cells(row: RowMapping, current_time: datetime) -> tuple[object, ...]:
     flag = " !" if row["needs_person"] else ""
     state = terminal.style_state(row["state"].value).append(flag)
     named = (str(row["id"]), row["kind"], row["source_id"], row["customer_id"])
+    detail = " ".join((row["error_detail"] or "").split())
     return (
         *named,
         state,
         row["error_code"] or "",
-        terminal.format_moment(_pick_moment(row), at=current_time, seconds=False),
+        detail if len(detail) <= WHY_AT_MOST else f"{detail[: WHY_AT_MOST - 1]}…",
+        _describe_moment(row, current_time),
     )
 
 
-def _pick_moment(row: RowMapping) -> Any:
-    """Give the moment that matters: of the end, else of the next attempt, else of the recording."""
-    waits = row["state"] in {State.PENDING, State.RETRYABLE}
-    return row["finalized_at"] if row["state"] in FINAL else row["next_attempt_at"] if waits else row["created_at"]
+def _describe_moment(row: RowMapping, current_time: datetime) -> str:
+    """Name the moment that matters, and which it is: of the end, else of the next attempt, else of the recording."""
+    if row["state"] in FINAL:
+        name, moment = "ended", row["finalized_at"]
+    elif row["state"] in {State.PENDING, State.RETRYABLE}:
+        name, moment = "next", row["next_attempt_at"]
+    else:
+        name, moment = "recorded", row["created_at"]
+    return f"{name} {terminal.format_moment(moment, at=current_time, seconds=False, zone=False)}"
 
 
 def show(
@@ -108,12 +124,13 @@ def _detail_pairs(details: OperationDetails) -> Iterator[tuple[str, object]]:
     row = details.row
     yield "State", terminal.style_state(row["state"].value).append(", needs a person" if row["needs_person"] else "")
     yield "Code", row["error_code"]
-    yield "Vitec's words", row["error_detail"]
+    yield "Vitec's words" if row["error_code"] in VITECS_WORDS else "Detail", row["error_detail"]
     yield "Remote id", row["remote_id"]
     yield "Customer", row["customer_id"]
     yield "Feed", row["feed"]
     yield "File", None if details.file is None else f"{details.file}, line {row['line']}"
     yield "Attempts", f"{row['attempt']}, {row['failures']} of {row['max_failures']} failures"
+    yield "Call at Vitec", _describe_call(details)
     yield from _time_pairs(row)
     yield "Comes after", _describe_parent(details)
     yield "Waited for by", terminal.count_noun(details.children, "operation") if details.children else None
@@ -154,10 +171,12 @@ def _print_history(details: OperationDetails) -> None:
         terminal.print_line("Nothing has been tried yet.", "dim")
         return
     terminal.print_table(
-        ("when", "try", "what", "outcome", "code", "words"),
+        ("when (Stockholm)", "sent", "took", "try", "event", "outcome", "code", "detail"),
         [
             (
-                terminal.format_moment(entry["at"]),
+                terminal.format_moment(entry["at"], zone=False),
+                terminal.format_moment(find_sending_time(entry, details.row), at=entry["at"], zone=False),
+                "" if entry["seconds"] is None else f"{entry['seconds']:.1f} s",
                 str(entry["attempt"]),
                 _describe_event(entry),
                 terminal.style_state(entry["outcome"] or ""),
@@ -169,10 +188,42 @@ def _print_history(details: OperationDetails) -> None:
     )
 
 
+def find_sending_time(entry: RowMapping, row: RowMapping) -> datetime | None:
+    """Find when the attempt of a history's entry was handed over to be sent; None: it was no attempt, or is not known."""
+    if entry["event"] != Event.SENT or entry["written"] is False:
+        return None
+    if entry["attempt"] == 1 and row["first_claimed_at"] is not None:
+        return cast("datetime", row["first_claimed_at"])
+    # An entry is written when the attempt is settled, which is as soon as it has ended.
+    return None if entry["seconds"] is None else cast("datetime", entry["at"]) - timedelta(seconds=entry["seconds"])
+
+
+def _find_call(row: RowMapping) -> Call | None:
+    """Give the request as it stands in Vitec's call log; None: it was never tried, or its content is blanked."""
+    if not row["attempt"] or row["payload"] is None or row["kind"] not in KIND_BY_NAME:
+        return None
+    try:
+        return KIND_BY_NAME[row["kind"]].from_payload(row["payload"]).call(f"{row['id']}.{row['attempt']}")
+    except BadCells:
+        return None
+
+
+def _describe_call(details: OperationDetails) -> str | None:
+    """Say what to look for in Vitec's call log."""
+    call = _find_call(details.row)
+    if call is None:
+        return None
+    moments = [moment for entry in details.history if (moment := find_sending_time(entry, details.row)) is not None]
+    since = f", sent {terminal.format_moment(moments[-1])}" if moments else ""
+    return f"{call.method} {call.path}{since} (X-Request-Id {call.request_id})"
+
+
 def _describe_event(entry: RowMapping) -> str:
     event = terminal.as_words(entry["event"])
     if entry["http_status"] is not None:
         return f"{event}, HTTP {entry['http_status']}"
+    if entry["event"] == Event.SENT and entry["written"] is False:
+        return "tried, nothing was written"
     return f"{event} by {entry['by']}" if entry["event"] == "decided" and entry["by"] else event
 
 
@@ -199,11 +250,19 @@ def _as_data(details: OperationDetails, *, reveal: bool) -> dict[str, Any]:
         data["payload"] = None if data["payload"] is None else mask_payload(data["payload"])
         if data["revision"] is not None:
             data["revision"] = {**data["revision"], "payload": mask_payload(data["revision"].get("payload"))}
+    call = _find_call(details.row)
     return {
         **data,
+        "call": call and {"method": call.method, "path": call.path, "request_id": call.request_id},
         "file": details.file,
         "parent": None if details.parent is None else terminal.as_plain_row(details.parent),
         "children": details.children,
         "holds": [terminal.as_plain_row(hold) for hold in details.holds],
-        "history": [terminal.as_plain_row(entry, without=["operation_id"]) for entry in details.history],
+        "history": [
+            {
+                **terminal.as_plain_row(entry, without=["operation_id"]),
+                "sent_at": find_sending_time(entry, details.row),
+            }
+            for entry in details.history
+        ],
     }

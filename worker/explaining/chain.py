@@ -9,6 +9,9 @@ from worker.explaining.wording import as_words, count_noun, explain_error, forma
 from worker.outbox.views.explain import OperationFacts
 from worker.results import explain_code
 
+UNREACHABLE = "unreachable"
+"""The code of an attempt that found no connection."""
+
 
 def find_reasons(facts: OperationFacts, limits: Limits) -> tuple[Reason, ...]:
     """Find everything that keeps the operation from being sent; nothing: the very next claim takes it."""
@@ -83,6 +86,9 @@ def _time_reason(facts: OperationFacts) -> Reason:
         # Its latest try surely had no effect.
         failures = f"failure {row['failures']} of {row['max_failures']}"
         text = f"It waits until {format_moment(until, at)} after {failures}: {explain_error(row['error_code'])}"
+        if row["error_code"] == UNREACHABLE and row["error_detail"]:
+            # Of all details this is always our own words.
+            text = f"{text.removesuffix('.')}: {row['error_detail']}."
         data = {"failures": row["failures"], "max_failures": row["max_failures"], "code": row["error_code"]}
         return Reason("after_failure", text, until=until, data={**data, "until": until})
     # The CRM said so, or it was held back for a moment.

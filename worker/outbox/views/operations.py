@@ -86,6 +86,7 @@ _LISTED = (
     Operation.state,
     Operation.attempt,
     Operation.error_code,
+    Operation.error_detail,
     Operation.remote_id,
     Operation.needs_person,
     Operation.cancel_asked,
