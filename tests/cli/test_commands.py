@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,15 +43,59 @@ def test_help_lists_all_commands_and_imports_none_of_them() -> None:
         assert heavy not in process.stdout
 
 
-def test_an_unknown_command_is_a_usage_error(shell: Shell) -> None:
-    ran = shell.run("migrat")
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        (("migrat",), "'migrate'"),
+        (("staus",), "'status'"),
+        (("list", "--sate", "failed"), "--state"),
+    ],
+)
+def test_a_misspelt_word_gets_the_nearest_one(shell: Shell, words: tuple[str, ...], nearest: str) -> None:
+    ran = shell.run(*words)
     assert ran.status == 2
-    assert "No such command 'migrat'" in ran.err
+    assert nearest in ran.err
+
+
+@pytest.mark.parametrize("name", ["", *cli.LAZY_COMMANDS])
+def test_no_help_page_shows_a_type_of_python(shell: Shell, name: str) -> None:
+    page = shell.run(*name.split(), "--help").out
+    assert not re.search(r"<\w|list\[|<=|[\[{]{2}|[\]}]{2}", page)
+    assert re.search(r"--help +Show this message", page)
+
+
+def test_the_version_is_the_installed_ones() -> None:
+    process = run("--version")
+    assert process.stdout == f"vitec-sync {importlib.metadata.version('vitec-sync')}\n"
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("vitec-sync sta", ["status"]),
+        ("vitec-sync list --needs", ["--needs-person"]),
+        ("vitec-sync list --state fa", ["failed"]),
+        ("vitec-sync list --kind come", ["comeback"]),
+        ("vitec-sync pause --kind come", ["comeback"]),
+        ("vitec-sync import --kind come", ["comeback"]),
+        ("vitec-sync no-such-command --kind come", []),
+    ],
+)
+def test_a_shell_completes_commands_options_and_values(line: str, expected: list[str]) -> None:
+    place = str(len(line.split()) - 1)
+    process = run(COMP_WORDS=line, COMP_CWORD=place, _VITEC_SYNC_COMPLETE="complete_bash")
+    assert process.stdout.split() == expected
+    assert process.stderr == ""
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the real command in a process of its own."""
-    kept = {"PATH": os.environ["PATH"], "VITEC_SYNC_IGNORE_DOTENV": "1", **environment}
+    kept = (
+        {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        | {"VITEC_SYNC_IGNORE_DOTENV": "1"}
+        | environment
+    )
     return subprocess.run([VITEC_SYNC, *words], env=kept, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -3,10 +3,12 @@
 import importlib
 import io
 import sys
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from worker.cli.help_page import Command, simplify, unwrap
 
 _IN_OUT, _LOOK, _DECIDE, _SET_UP = "In and out", "Look", "Decide", "Set up and try"
 
@@ -43,21 +45,22 @@ LAZY_COMMANDS: Final = {
 class LazyGroup(TyperGroup):
     """Click's LazyGroup: lists commands without importing them. An expected error becomes one line."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Give the names in the order of the list."""
-        del ctx
-        return list(LAZY_COMMANDS)
+    def __init__(self, **attributes: Any) -> None:
+        """Give every command its line in the list; `resolve_command` gives the command itself."""
+        super().__init__(**attributes)
+        self.commands = {
+            name: TyperCommand(name, help=command.short_help, rich_help_panel=command.panel)
+            for name, command in LAZY_COMMANDS.items()
+        }
 
-    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
-        """Give the command's line in the list; `resolve_command` gives the command itself."""
-        del ctx
-        command = LAZY_COMMANDS.get(cmd_name)
-        return command and TyperCommand(cmd_name, help=command.short_help, rich_help_panel=command.panel)
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Give the parameters in the form that the help page shows."""
+        return simplify(super().get_params(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Find the command that the arguments name, and import it."""
-        name, _, arguments = super().resolve_command(ctx, args)
-        return name, load(str(name)), arguments
+        """Find the command that the arguments name, and import it; None while a shell completes a name."""
+        name, command, arguments = super().resolve_command(ctx, args)
+        return name, command and load(str(name)), arguments
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. An expected error ends with status 1 and one line; a bug keeps its traceback."""
@@ -81,17 +84,32 @@ class LazyGroup(TyperGroup):
 
 def load(name: str) -> Any:
     """Import a command's function, and make the command of it."""
-    module, _, function = LAZY_COMMANDS[name].import_path.partition(":")
+    module, _, name_there = LAZY_COMMANDS[name].import_path.partition(":")
+    function = getattr(importlib.import_module(f"worker.cli.{module}"), name_there)
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command(name)(getattr(importlib.import_module(f"worker.cli.{module}"), function))
+    single.command(name, cls=Command, help=unwrap(function.__doc__))(function)
     return typer.main.get_command(single)
 
 
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+def _print_version(is_wanted: bool) -> None:
+    """Print the version of the installed program, and end."""
+    if is_wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"vitec-sync {version('vitec-sync')}")
+        raise typer.Exit
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback(epilog="Exit status: 0 done, 1 could not be done, 2 usage, 3 done in part or a person is needed.")
-def _vitec_sync() -> None:
+def _vitec_sync(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Bring a CRM's rows to Vitec Connect: each one once, and nothing lost."""
 
 

@@ -16,7 +16,10 @@ from worker.outbox.operators.pauses import HoldScope
 
 All = Annotated[bool, typer.Option("--all", help="Everything this database serves.")]
 Customer = Annotated[str | None, typer.Option(help="All function groups of this customer.", show_default=False)]
-Kind = Annotated[str | None, typer.Option(help="With --customer: only this kind.", show_default=False)]
+Kind = Annotated[
+    str | None,
+    typer.Option(help="With --customer: only this kind.", show_default=False, autocompletion=options.complete_kind),
+]
 Group = Annotated[
     str | None, typer.Option(help="With --customer: only this function group, as status names it.", show_default=False)
 ]

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from worker import bootstrap, logs
 from worker.cli import terminal
-from worker.cli.options import check_kinds
+from worker.cli.options import check_kinds, complete_kind
 from worker.feeds import FileRefused
 from worker.importing import (
     DEFAULT_FEED,
@@ -39,9 +39,10 @@ RING_EVERY = 10.0
 
 
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Exports: CSV or JSON lines.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Exports: CSV or JSON lines.")],
     kind: Annotated[
-        str | None, typer.Option(help="What all rows are, if no column says so.", show_default=False)
+        str | None,
+        typer.Option(help="What all rows are, if no column says so.", show_default=False, autocompletion=complete_kind),
     ] = None,
     feed: Annotated[str, typer.Option(help="The source of the rows: an id is unique within its feed.")] = DEFAULT_FEED,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, record nothing.")] = False,

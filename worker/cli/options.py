@@ -13,14 +13,23 @@ from worker.outbox import Database
 from worker.outbox.views.operations import OperationFilter, find_ids, parse_reference
 from worker.results.codes import CODES
 
+
+def complete_kind(incomplete: str) -> list[str]:
+    """Give the kinds that a shell may complete the word to."""
+    return [name for name in KIND_BY_NAME if name.startswith(incomplete)]
+
+
 States = Annotated[list[State] | None, typer.Option("--state", help="Only in this state.", show_default=False)]
-Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only of this kind.", show_default=False)]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", help="Only of this kind.", show_default=False, autocompletion=complete_kind),
+]
 Customers = Annotated[list[str] | None, typer.Option("--customer", help="Only this customer's.", show_default=False)]
 Codes = Annotated[list[str] | None, typer.Option("--code", help="Only with this error code.", show_default=False)]
 Feed = Annotated[str, typer.Option(help="The feed that KIND:ID is looked for in.")]
 Operation = Annotated[str, typer.Argument(help="Its number, or KIND:ID with the CRM's id.", metavar="OPERATION")]
 Operations = Annotated[
-    list[str] | None, typer.Argument(help="Numbers, or KIND:ID with the CRM's ids.", metavar="[OPERATION]...")
+    list[str] | None, typer.Argument(help="Numbers, or KIND:ID with the CRM's ids.", metavar="OPERATION")
 ]
 By = Annotated[str | None, typer.Option("--by", help="Who decides; your login if left out.", show_default=False)]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; it stands in the history.", show_default=False)]
