@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from worker.cli.help_page import Command, simplify, unwrap
+from worker.cli.help_page import PlainCommand, simplify, unwrap
 
 _IN_OUT, _LOOK, _DECIDE, _SET_UP = "In and out", "Look", "Decide", "Set up and try"
 
@@ -87,7 +87,7 @@ def load(name: str) -> Any:
     module, _, name_there = LAZY_COMMANDS[name].import_path.partition(":")
     function = getattr(importlib.import_module(f"worker.cli.{module}"), name_there)
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command(name, cls=Command, help=unwrap(function.__doc__))(function)
+    single.command(name, cls=PlainCommand, help=unwrap(function.__doc__))(function)
     return typer.main.get_command(single)
 
 

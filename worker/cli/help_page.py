@@ -11,7 +11,7 @@ _SHORT: Final = 24
 """Characters up to which the choices of an option stand beside it; more are listed in its text."""
 
 
-class Command(TyperCommand):
+class PlainCommand(TyperCommand):
     """A command of which the help page is simplified."""
 
     def get_params(self, ctx: Any) -> list[Any]:
