@@ -184,6 +184,13 @@ def ring(kinds: Iterable[str]) -> None:
         _broker_outage.end()
 
 
+def broker_fault() -> str | None:
+    """Say what is wrong with the broker, if anything is: see `rings.find_fault`. Within 2 s."""
+    from worker import rings
+
+    return rings.find_fault(publisher())
+
+
 def ask_to_stop() -> None:
     """Make all processes of this worker end their turns. Safe in a signal handler."""
     _stop_flag[0] = 1

@@ -60,6 +60,7 @@ def shell(database_url: str, forget: None, monkeypatch: pytest.MonkeyPatch) -> I
     engine = connect(database_url)
     shell = Shell(Database(engine))
     monkeypatch.setattr(bootstrap, "ring", shell.ring)
+    monkeypatch.setattr(bootstrap, "broker_fault", lambda: None)
     # It would write to this test's captured output for the rest of the process.
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     yield shell

@@ -6,11 +6,17 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from models import HoldReason, Scope, State
 from tests.factory import make_environment, make_feed_file, make_hold, make_operation
+from worker import bootstrap, rings
 from worker.outbox.lanes import turns
+from worker.settings import Settings
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.cli.conftest import Shell
 
 
@@ -18,6 +24,14 @@ def test_all_is_well_with_an_empty_database(shell: Shell) -> None:
     ran = shell.run("status")
     assert ran.status == 0
     assert ran.out.startswith("All is well.\n")
+
+
+def test_a_broker_without_a_listener_is_told(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = rings.find_fault(rings.publisher(Settings(broker_url=SecretStr("redis://127.0.0.1:9/0"))))
+    monkeypatch.setattr(bootstrap, "broker_fault", lambda: fault)
+    ran = shell.run("status")
+    assert ran.status == 3
+    assert "takes no rings: nothing listens at its address." in ran.out
 
 
 def test_status_prints_every_section_and_ends_with_3(shell: Shell) -> None:

@@ -165,6 +165,7 @@ def test_the_command_of_a_concern_is_accepted_by_the_parser(overview: Overview) 
 
 
 def test_no_concern_is_without_a_case() -> None:
+    # The broker's has a test of its own.
     codes = {*HoldReason, *get_args(WorkCode), *get_args(EndingCode)}
     assert {code for code, *_ in CASES} == codes
 
@@ -192,6 +193,12 @@ def test_no_concern_is_without_a_case() -> None:
 )
 def test_all_is_well_where_nothing_lasts(overview: Overview) -> None:
     assert [concern.code for concern in find_concerns(overview)] == []
+
+
+def test_a_broker_that_takes_no_rings_is_a_concern() -> None:
+    (concern,) = find_concerns(make_overview(), broker_fault="nothing listens at its address")
+    assert concern.code == "broker"
+    assert concern.text == "The broker at BROKER_URL takes no rings: nothing listens at its address."
 
 
 def test_a_throttling_that_comes_back_is_a_concern() -> None:

@@ -11,6 +11,7 @@ import redis
 from tests import servers
 from tests.processes import celery, list_processes, until, worker
 from tests.running.test_refusals import last_line
+from worker.outbox.lanes import environments
 from worker.processes import local_turns
 from worker.processes.main_process import find_queue_problem
 
@@ -72,6 +73,7 @@ def test_a_worker_starts_and_stops_without_a_broker(office: Office) -> None:
     with worker(office.folder, settings) as running, celery("beat", office.folder, settings) as beat:
         office.all_succeed(10)
         assert running.output.count("nothing listens at its address") == 1
+        assert environments.dispatched_within(office.db, 60)
         running.terminate()
         assert running.ends() == 0
         beat.says("takes no chores")

@@ -30,7 +30,9 @@ def status(
     Exit status 0: it is; 3: a person is needed. Counting what has ended reads all operations; `--live` does not.
     """
     overview = read_overview(bootstrap.database(), finals=not live)
-    concerns = list(find_concerns(overview, parent_missing_after=bootstrap.settings().parent_missing_after))
+    parent_missing_after = bootstrap.settings().parent_missing_after
+    fault = bootstrap.broker_fault()
+    concerns = list(find_concerns(overview, parent_missing_after=parent_missing_after, broker_fault=fault))
     if as_json:
         terminal.print_json(_as_data(overview, concerns))
     else:

@@ -15,8 +15,19 @@ from worker.outbox.views.overview import Overview
 __all__ = ["Concern", "Severity", "find_concerns"]
 
 
-def find_concerns(overview: Overview, *, parent_missing_after: timedelta = timedelta(days=1)) -> Iterator[Concern]:
-    """Find the concerns, the most pressing first; without any, all is well."""
+def find_concerns(
+    overview: Overview, *, parent_missing_after: timedelta = timedelta(days=1), broker_fault: str | None = None
+) -> Iterator[Concern]:
+    """Find the concerns, the most pressing first; without any, all is well.
+
+    `broker_fault`: the finding of `rings.find_fault`.
+    """
     yield from find_hold_concerns(overview)
     yield from find_work_concerns(overview)
     yield from find_ending_concerns(overview, parent_missing_after)
+    if broker_fault is not None:
+        text = f"The broker at BROKER_URL takes no rings: {broker_fault}."
+        advice = (
+            'Running workers go on without it, more slowly. Its cures stand in docs/operations.md, "Redis is gone".'
+        )
+        yield Concern("broker", Severity.WARNING, text, advice)

@@ -10,7 +10,8 @@ from models import HoldReason
 
 WorkCode = Literal["needs_person", "never_started", "silent", "not_taken", "slow", "failing"]
 EndingCode = Literal["failing_kind", "failed", "expired", "rejected_rows", "parent_missing"]
-ConcernCode = HoldReason | WorkCode | EndingCode
+PartCode = Literal["broker"]
+ConcernCode = HoldReason | WorkCode | EndingCode | PartCode
 """Of a hold: its reason. Codes are an API: added to, never renamed."""
 
 

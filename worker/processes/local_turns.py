@@ -16,7 +16,7 @@ import structlog
 
 from worker import bootstrap, logs
 from worker.kinds import KIND_BY_NAME
-from worker.outbox.lanes import turns
+from worker.outbox.lanes import environments, turns
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +70,8 @@ def serve_until(ended: Callable[[float], bool]) -> None:
     while not ended(0):
         try:
             kind = turns.longest_due_kind(bootstrap.database(), KIND_BY_NAME)
+            # A worker looks after what is due: without this note, status would say that no worker does.
+            environments.note_dispatch(bootstrap.database())
             if kind is not None:
                 report = bootstrap.serve_turn(kind)
                 log.info(str(report), kind=kind)

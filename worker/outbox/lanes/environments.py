@@ -21,7 +21,7 @@ def register(db: Database, base_url: str) -> str:
 
 
 def note_dispatch(db: Database) -> None:
-    """Note that kinds with due lanes have been rung for."""
+    """Note that kinds with due lanes have been rung for, or that a local turn has looked for them."""
     with db.write() as connection:
         connection.execute(update(Environment).where(Environment.id == 1).values(dispatched_at=current_time))
 
