@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from models import HoldReason, Scope, State
-from tests.factory import make_environment, make_feed_file, make_hold, make_operation
+from tests.factory import make_environment, make_feed_file, make_hold, make_operation, make_rejected_row
 from worker import bootstrap, rings
 from worker.outbox.lanes import turns
 from worker.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from tests.cli.conftest import Shell
@@ -32,6 +34,33 @@ def test_a_broker_without_a_listener_is_told(shell: Shell, monkeypatch: pytest.M
     ran = shell.run("status")
     assert ran.status == 3
     assert "takes no rings: nothing listens at its address." in ran.out
+
+
+def codes(shell: Shell) -> list[str]:
+    """Give the codes of what status tells."""
+    return [concern["code"] for concern in json.loads(shell.run("status", "--json").out)["concerns"]]
+
+
+def test_all_is_well_again_once_the_crm_is_told(shell: Shell, tmp_path: Path) -> None:
+    with shell.db.write() as connection:
+        make_rejected_row(connection)
+        for state in (State.FAILED, State.EXPIRED, State.SUCCEEDED):
+            make_operation(connection, state, at=datetime.now(UTC))
+    assert codes(shell) == ["failed", "expired", "rejected_rows"]
+    assert shell.run("results", "--output", str(tmp_path / "results.csv")).status == 0
+    assert codes(shell) == []
+    assert shell.run("status").status == 0
+
+
+def test_a_kind_that_fails_is_well_again_once_requeued(shell: Shell) -> None:
+    current_time = datetime.now(UTC)
+    with shell.db.write() as connection:
+        make_environment(connection, dispatched_at=current_time)
+        for _ in range(5):
+            make_operation(connection, State.FAILED, at=current_time, reported_at=current_time)
+    assert codes(shell) == ["failing_kind"]
+    assert shell.run("requeue", "--code", "refused", "--yes").status == 0
+    assert codes(shell) == []
 
 
 def test_status_prints_every_section_and_ends_with_3(shell: Shell) -> None:

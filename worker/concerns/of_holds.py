@@ -58,7 +58,7 @@ def _describe(hold: RowMapping, at: datetime) -> str:
 def _describe_waiting(hold: RowMapping, count: int, at: datetime) -> str:
     waiting = f"{count_noun(count, 'operation')} {'waits' if count == 1 else 'wait'}" if count else "No operation waits"
     if hold["until"] is None:
-        return f"{waiting} until somebody resumes it."
+        return "No operation waits." if not count else f"{waiting} until somebody resumes it."
     if not hold["holds"]:
         return f"{waiting}; one goes first now."
     return f"{waiting}; one is tried at {format_moment(hold['until'], at, seconds=False)}."
