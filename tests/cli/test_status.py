@@ -68,13 +68,21 @@ def test_status_prints_every_section_and_ends_with_3(shell: Shell) -> None:
     with shell.db.write() as connection:
         make_environment(connection, dispatched_at=current_time)
         make_feed_file(connection, name="a.csv", rejected=2)
-        make_hold(connection, at=current_time)
+        make_hold(connection, at=current_time, cause="401: wrong login")
         make_hold(connection, Scope.LANE, reason=HoldReason.PAUSED, until=None, by="anna", note="semester")
         for state in State:
             make_operation(connection, state, at=current_time)
     ran = shell.run("status")
     assert ran.status == 3
-    for text in ("1 operation needs a person.", "in doubt\t1\t1", "anna: semester", "a.csv", "host:4711", BY_HOLD):
+    for text in (
+        "1 operation needs a person.",
+        "in doubt\t1\t1",
+        "anna: semester",
+        "a.csv",
+        "host:4711",
+        "401: wrong login\n",
+        BY_HOLD,
+    ):
         assert text in ran.out
 
 

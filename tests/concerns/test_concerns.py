@@ -15,6 +15,7 @@ from worker.cli import LAZY_COMMANDS, load
 from worker.concerns import Severity, find_concerns
 from worker.concerns.concern import EndingCode, WorkCode
 from worker.concerns.of_work import NOT_TAKEN, SILENT, SLOW
+from worker.outbox.views.endings import NEWEST
 
 if TYPE_CHECKING:
     from worker.outbox.views.overview import Overview
@@ -199,6 +200,11 @@ def test_a_broker_that_takes_no_rings_is_a_concern() -> None:
     (concern,) = find_concerns(make_overview(), broker_fault="nothing listens at its address")
     assert concern.code == "broker"
     assert concern.text == "The broker at BROKER_URL takes no rings: nothing listens at its address."
+
+
+def test_a_count_that_is_cut_off_says_so() -> None:
+    concern = only_concern(make_overview(untold=[make_ending(NEWEST)]))
+    assert concern.text.startswith("At least 10\N{NO-BREAK SPACE}000 operations (comeback) failed")
 
 
 def test_a_throttling_that_comes_back_is_a_concern() -> None:

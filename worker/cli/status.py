@@ -116,7 +116,7 @@ def _print_holds(overview: Overview) -> None:
                 Text(terminal.as_words(hold["reason"]), style="yellow"),
                 terminal.format_moment(hold["since"], at=overview.at, seconds=False),
                 _describe_end(hold, overview.at),
-                ": ".join(filter(None, (hold["by"], hold["note"]))),
+                ": ".join(filter(None, (hold["by"], hold["note"] or hold["cause"]))),
             )
             for hold in overview.holds
         ],

@@ -11,7 +11,7 @@ from datetime import timedelta
 from models import FINAL, State
 from worker.concerns.concern import Concern, Severity
 from worker.explaining.wording import as_words, count_noun, format_moment
-from worker.outbox.views.endings import EndingCount
+from worker.outbox.views.endings import NEWEST, EndingCount
 from worker.outbox.views.overview import Overview
 
 MANY = 5
@@ -67,7 +67,8 @@ def _untold_concern(overview: Overview, groups: Sequence[EndingCount], state: St
     fate = "failed" if failed else "ran out of time before they were sent"
     causes = f": {_name_codes(groups)}" if failed else ""
     kinds = ", ".join(sorted({as_words(group.kind) for group in groups}))
-    text = f"{count_noun(count, 'operation')} ({kinds}) {fate} since"
+    at_least = "At least " if count >= NEWEST else ""
+    text = f"{at_least}{count_noun(count, 'operation')} ({kinds}) {fate} since"
     text += f" {format_moment(since, overview.at, seconds=False)}, and the CRM has not been told{causes}."
     advice = "`vitec-sync list --state " + state.value + "` shows which. To tell the CRM, so that it mends them:"
     data = {"kinds": sorted({group.kind for group in groups}), "codes": _codes(groups)}

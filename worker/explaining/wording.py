@@ -29,7 +29,7 @@ def as_words(value: object) -> str:
 
 def count_noun(count: int, noun: str) -> str:
     """Write a number with its noun."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", "\N{NO-BREAK SPACE}")
 
 
 def explain_error(code: str | None) -> str:
