@@ -121,7 +121,9 @@ def prepare_pip() -> list[str]:
             sys.exit(
                 ".venv is a link: installing would empty the folder it leads to. Remove the link, then run this again."
             )
-        venv.create(VENV, clear=True, symlinks=True, with_pip=own)
+        venv.create(VENV, clear=True, symlinks=True)
+        if own:
+            run_pip([PYTHON, "-I", "-m", "ensurepip"], 0)
     return [PYTHON, "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", PYTHON]
 
 
