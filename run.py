@@ -165,7 +165,7 @@ def run_pip(command: list[str], packages: int) -> None:
                 if line.startswith("Collecting "):
                     collected += 1
                     tell(f"  package {collected} of {packages}: {line.split()[1]}")
-                elif line.startswith("Installing collected"):
+                elif collected and line.startswith("Installing collected"):
                     tell(f"  installing {collected} packages ...")
         except BaseException:
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):

@@ -1,5 +1,6 @@
 """`vitec-sync sandbox`: run the stand-in for Vitec Connect until it is stopped."""
 
+import errno
 import json
 import os
 import sqlite3
@@ -51,10 +52,15 @@ def sandbox(
     try:
         run_sandbox(options, lambda running: _announce(running, ledger, ready_file))
     except (OSError, sqlite3.Error) as error:
-        typer.echo(f"The sandbox cannot start on 127.0.0.1 port {port}: {error}", err=True)
+        problem = "it is taken; --port 0 takes a free one" if _is_taken(error) else str(error)
+        typer.echo(f"The sandbox cannot start on 127.0.0.1 port {port}: {problem}", err=True)
         raise typer.Exit(1) from None
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
+
+
+def _is_taken(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
 
 
 def _announce(running: Sandbox, ledger: Path | None, ready_file: Path | None) -> None:
