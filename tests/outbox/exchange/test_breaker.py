@@ -113,9 +113,11 @@ def test_pages_to_one_lane_hold_that_lane(db: Database, clock: FixedClock) -> No
 
 
 def test_a_claim_tells_a_row_alone_with_its_page(db: Database, clock: FixedClock) -> None:
-    first = make(db)
+    make(db, customer_id="M1"), make(db, kind="appointment")
+    first = make(db, next_attempt_at=MOMENT - timedelta(days=2))
     make_many(db, 2)
     turn = begin(db)
+    assert turn.customer_id == factory.CUSTOMER
     (claimed,) = claim(db, turn, want=1).claimed
     assert claimed.singled_out is False
     exchange(db, turn, [done(claimed, PAGE)], 0, TERMS)

@@ -28,7 +28,7 @@ from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time, later, pick_unlocked, without_index
 from worker.outbox.exchange.holds import HoldPolicy
 from worker.outbox.exchange.look_ups import LookUpPolicy
-from worker.outbox.lanes.turns import Turn, is_own_lane
+from worker.outbox.lanes.turns import Turn, is_named_lane, is_own_lane
 from worker.outbox.predicates import (
     covers,
     half_open_probe,
@@ -203,7 +203,8 @@ _next_ready = (
     .order_by(Operation.next_attempt_at, Operation.id)
     .limit(bindparam("wanted", type_=Integer))
 )
-_lane_is_well = select(Lane.foreign_in_row == 0).where(in_lane(Lane)).correlate(Operation).scalar_subquery()
+# By the statement's own values: what RETURNING gives is compared without its table's name on SQLite.
+_lane_is_well = select(Lane.foreign_in_row == 0).where(is_named_lane).scalar_subquery()
 _singled_out = case((Operation.error_code == HoldReason.FOREIGN_ANSWER, _lane_is_well), else_=false())
 _CLAIM = (
     update(Operation)
