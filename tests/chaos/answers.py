@@ -238,6 +238,7 @@ def _result(case: Case, operations: int, in_doubt: int, broken: tuple[Violation,
         problems = json.loads(case.report.read_text(encoding="utf-8"))
     notes = {
         Effect.UNREACHED: "tried again",
+        Effect.UNHEARD: "tried again",
         Effect.REFUSED: "failed",
         Effect.HELD: "scope held, tried again",
         Effect.UNCLEAR: "in doubt",

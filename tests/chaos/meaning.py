@@ -14,6 +14,8 @@ class Effect(Enum):
 
     UNREACHED = auto()
     """No: nothing was written. It is tried again."""
+    UNHEARD = auto()
+    """No: something before Vitec's API answered. It is tried again, and nothing is used up."""
     REFUSED = auto()
     """No: it said so. It has failed."""
     HELD = auto()
@@ -40,6 +42,7 @@ _UNANSWERED = Meaning(Effect.UNCLEAR, ("unanswered",))
 _THROTTLED = Meaning(Effect.HELD, ("throttled",), HoldReason.THROTTLED)
 _SERVER_ERROR = Meaning(Effect.UNCLEAR, ("server_error",))
 _REDIRECTED = Meaning(Effect.UNCLEAR, ("redirected",), HoldReason.REDIRECTED)
+_UNHEARD = Meaning(Effect.UNHEARD, ("foreign_answer",))
 _ACCEPTED = Meaning(Effect.ACCEPTED, ("unreadable_answer",))
 
 MEANINGS: dict[Fault, Meaning] = {
@@ -64,6 +67,9 @@ MEANINGS: dict[Fault, Meaning] = {
     Fault.UNAUTHORIZED: Meaning(Effect.HELD, ("unauthorized",), HoldReason.UNAUTHORIZED),
     Fault.FORBIDDEN: Meaning(Effect.HELD, ("forbidden",), HoldReason.FORBIDDEN),
     Fault.NOT_FOUND: Meaning(Effect.REFUSED, ("not_found",)),
+    Fault.NOT_FOUND_HTML: _UNHEARD,
+    Fault.PROXY_LOGIN: _UNHEARD,
+    Fault.MAINTENANCE_PAGE: Meaning(Effect.UNCLEAR, ("foreign_answer",)),
     Fault.CONFLICT: Meaning(Effect.UNCLEAR, ("conflict",)),
     Fault.THROTTLED: _THROTTLED,
     Fault.THROTTLED_SECONDS: _THROTTLED,
@@ -128,10 +134,12 @@ def expected(fault: Fault, kind: str) -> Expected:
             return Expected(State.RETRYABLE, meaning.codes, written=False, counted=False)
         case Effect.REFUSED:
             return Expected(State.FAILED, meaning.codes, written=True, counted=False)
-        case Effect.HELD:
+        case Effect.HELD | Effect.UNHEARD:
             return Expected(State.RETRYABLE, meaning.codes, written=True, counted=False)
         case Effect.UNCLEAR | Effect.ACCEPTED if kind in SENT_AGAIN:
-            return Expected(State.RETRYABLE, meaning.codes, written=True, counted=True)
+            # A page in the place of any answer uses up nothing where twice is harmless.
+            counted = fault is not Fault.MAINTENANCE_PAGE
+            return Expected(State.RETRYABLE, meaning.codes, written=True, counted=counted)
         case Effect.UNCLEAR | Effect.ACCEPTED:
             accepted = meaning.effect is Effect.ACCEPTED
             person = kind not in LOOKED_UP

@@ -182,9 +182,13 @@ class Stage:
         )
         again(self._post, script)
 
-    def _post(self, script: dict[str, Any]) -> None:
+    def refuse_connections(self, *, seconds: float) -> None:
+        """Let the stand-in refuse every connection for so long, as where nothing listens."""
+        self._post({"fault": "refuse_connections", "seconds": seconds}, "door")
+
+    def _post(self, order: dict[str, Any], path: str = "faults") -> None:
         bundle = self.settings.get("VITEC_CA_BUNDLE", True)
-        requests.post(f"{self.base_url}/-/faults", json=script, timeout=5, verify=bundle).raise_for_status()
+        requests.post(f"{self.base_url}/-/{path}", json=order, timeout=5, verify=bundle).raise_for_status()
 
     def count_states(self) -> Counter[State]:
         # A run that cuts connections or restarts PostgreSQL may strike this query too.

@@ -18,6 +18,9 @@ STATUSES = {
     Fault.UNAUTHORIZED: (401, False),
     Fault.FORBIDDEN: (403, False),
     Fault.NOT_FOUND: (404, False),
+    Fault.NOT_FOUND_HTML: (404, False),
+    Fault.PROXY_LOGIN: (407, False),
+    Fault.MAINTENANCE_PAGE: (200, False),
     Fault.CONFLICT: (409, False),
     Fault.THROTTLED: (429, False),
     Fault.THROTTLED_SECONDS: (429, False),
@@ -111,7 +114,10 @@ def test_following_a_redirect_shows_in_the_ledger(sandbox: Sandbox, status: int)
     assert [entry.path for entry in sandbox.ledger.requests()] == [PATHS[CallKind.APPOINTMENT], location]
 
 
-@pytest.mark.parametrize("fault", [Fault.BAD_GATEWAY_HTML, Fault.UNAVAILABLE, Fault.GATEWAY_TIMEOUT])
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.BAD_GATEWAY_HTML, Fault.UNAVAILABLE, Fault.GATEWAY_TIMEOUT, Fault.NOT_FOUND_HTML, Fault.MAINTENANCE_PAGE],
+)
 def test_a_proxys_answer_is_html(sandbox: Sandbox, fault: Fault) -> None:
     sandbox.play([{"fault": fault}])
     reply = call(sandbox, CallKind.APPOINTMENT)

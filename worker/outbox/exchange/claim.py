@@ -203,7 +203,7 @@ _next_ready = (
     .order_by(Operation.next_attempt_at, Operation.id)
     .limit(bindparam("wanted", type_=Integer))
 )
-# By the statement's own values: what RETURNING gives is compared without its table's name on SQLite.
+# By the values of the statement: SQLite compares the columns of RETURNING without the names of their tables.
 _lane_is_well = select(Lane.foreign_in_row == 0).where(is_named_lane).scalar_subquery()
 _singled_out = case((Operation.error_code == HoldReason.FOREIGN_ANSWER, _lane_is_well), else_=false())
 _CLAIM = (
