@@ -1,9 +1,10 @@
 """Rows and states: the memory of the database. Imports nothing of `worker`."""
 
+from models.action import Action
 from models.attempt import Attempt, Event
 from models.base import Base, UtcDateTime
 from models.environment import Environment
-from models.feed import FeedFile, RejectedRow
+from models.feed import FILE_REFUSED, FeedFile, RejectedRow
 from models.hold import CAUSE_AT_MOST, Hold, HoldReason, Scope
 from models.lane import Lane
 from models.operation import Operation
@@ -11,9 +12,11 @@ from models.state import FINAL, MOVES, WAITING, Move, State
 
 __all__ = [
     "CAUSE_AT_MOST",
+    "FILE_REFUSED",
     "FINAL",
     "MOVES",
     "WAITING",
+    "Action",
     "Attempt",
     "Base",
     "Environment",

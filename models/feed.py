@@ -33,6 +33,10 @@ class FeedFile(Base):
     __table_args__ = (Index("ix_feed_files_content_hash", "content_hash"),)
 
 
+FILE_REFUSED = "file_refused"
+"""The code of a rejected row that stands for a file of which nothing was taken in; its line is 0."""
+
+
 class RejectedRow(Base):
     """A row that could not be recorded: where it stands, what is wrong in the file's own words, and the remedy."""
 
@@ -50,9 +54,20 @@ class RejectedRow(Base):
     remedy: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
     reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was closed: its row came again from the CRM, or a person said so. NULL: it is open."""
+    closed_by: Mapped[str | None] = mapped_column(String(100))
+    closed_reason: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
         Index("ix_rejected_rows_feed_file_id", "feed_file_id", "id"),
+        Index(
+            "ix_rejected_rows_open",
+            "source_id",
+            "kind",
+            postgresql_where=text("closed_at IS NULL"),
+            sqlite_where=text("closed_at IS NULL"),
+        ),
         Index(
             "ix_rejected_rows_unreported",
             "id",

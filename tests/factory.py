@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from models import Attempt, Environment, Event, FeedFile, Hold, HoldReason, Lane, Operation, RejectedRow, Scope, State
+from models import (
+    Action,
+    Attempt,
+    Environment,
+    Event,
+    FeedFile,
+    Hold,
+    HoldReason,
+    Lane,
+    Operation,
+    RejectedRow,
+    Scope,
+    State,
+)
 from tests import clock
 
 if TYPE_CHECKING:
@@ -198,6 +211,12 @@ def make_rejected_row(connection: Connection, *, at: datetime = MOMENT, **overri
     words = {"reason": "The time does not exist.", "remedy": "Write another time.", "created_at": at}
     values = {"feed_file_id": file_id, **facts, **words, **overrides}
     return connection.execute(insert(RejectedRow).values(values).returning(RejectedRow.id)).scalar_one()
+
+
+def make_action(connection: Connection, **overrides: Any) -> int:
+    """Make the action of a person. Returns its id."""
+    values = {"login": "app", "by": "anna", "command": "requeue", "subject": {"ids": [1]}, "affected": 1, **overrides}
+    return connection.execute(insert(Action).values(values).returning(Action.id)).scalar_one()
 
 
 def operation(connection: Connection, operation_id: int) -> Row[Any]:

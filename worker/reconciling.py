@@ -13,20 +13,13 @@ from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import LaneKey
 from worker.outbox.operators import decisions
+from worker.outbox.operators.actions import Decider as Decider  # noqa: PLC0414 (callers find it beside the wishes)
 from worker.outbox.operators.decisions import TARGETS, Decision, Verb
 from worker.outbox.revisions.apply import apply_revisions
 from worker.outbox.views.status import OperationStatus
 
 BATCH = 200
 """Operations per transaction: a bulk decision must not hold up the turns that settle the same rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decider:
-    """The person who decided, and the reason; both stand in the history for ever."""
-
-    by: str
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ def make_overview(**overrides: Any) -> Overview:
         "files": [],
         "unreported": 0,
         "unreported_rejected": 0,
+        "open_rejected": 0,
+        "refused_files": 0,
         "untold": [],
         "latest": [],
     }

@@ -89,6 +89,7 @@ def seed(connection: Any) -> None:
     file_id = factory.make_feed_file(connection)
     factory.make_rejected_row(connection, feed_file_id=file_id)
     factory.make_hold(connection)
+    factory.make_action(connection)
     for state in State:
         factory.make_operation(connection, state, feed_file_id=file_id, line=2)
 

@@ -23,7 +23,7 @@ class LazyCommand(NamedTuple):
 
 LAZY_COMMANDS: Final = {
     "import": LazyCommand("importing:import_", _IN_OUT, "Take in exports of the CRM."),
-    "rejected": LazyCommand("importing:rejected", _IN_OUT, "List rows that could not be taken in, and why."),
+    "rejected": LazyCommand("rejecting:rejected", _IN_OUT, "List rows that could not be taken in, and why."),
     "results": LazyCommand("results:results", _IN_OUT, "Write what the CRM has not been told yet."),
     "status": LazyCommand("status:status", _LOOK, "Tell at a glance whether all is well."),
     "list": LazyCommand("show:list_", _LOOK, "List operations, newest first."),

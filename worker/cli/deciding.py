@@ -13,9 +13,10 @@ from worker import bootstrap, logs, reconciling
 from worker.cli import options, terminal
 from worker.cli.terminal import CannotBeDone
 from worker.outbox import Database
+from worker.outbox.operators.actions import Decider
 from worker.outbox.operators.decisions import Verb
 from worker.outbox.views.operations import OperationFilter, iterate_ids, read_operation
-from worker.reconciling import Decider, DecisionReport, Expiry, Wish
+from worker.reconciling import DecisionReport, Expiry, Wish
 
 Expires = Annotated[
     str | None,
@@ -184,11 +185,16 @@ def _confirm(question: str, *, yes: bool) -> None:
 def make_decider(by: str | None, reason: str | None) -> Decider:
     """Name the person that decides: `by`, else the login. Characters that command a terminal are made visible."""
     try:
-        name = by or getpass.getuser()
+        login = getpass.getuser()
     except (OSError, KeyError):
-        raise typer.BadParameter("your login has no name here: say who decides", param_hint="--by") from None
+        login = ""
+    name = by or login
+    if not name:
+        raise typer.BadParameter("your login has no name here: say who decides", param_hint="--by")
     return Decider(
-        terminal.make_visible(name).strip()[:100], terminal.make_visible(reason).strip() or None if reason else None
+        by=terminal.make_visible(name).strip()[:100],
+        reason=terminal.make_visible(reason).strip() or None if reason else None,
+        login=terminal.make_visible(login).strip()[:100] or None,
     )
 
 

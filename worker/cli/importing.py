@@ -1,11 +1,10 @@
-"""`vitec-sync import` and `rejected`: take in exports, and list the rows that could not be taken in."""
+"""`vitec-sync import`: take in exports."""
 
 import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -26,7 +25,7 @@ from worker.importing import (
     import_file,
 )
 from worker.outbox.intake.feed_files import Rejection
-from worker.outbox.views import unreported
+from worker.outbox.intake.rejections import refuse_file
 
 SHOWN = 20
 """Rejected rows printed for each file; `vitec-sync rejected` lists all."""
@@ -119,11 +118,27 @@ def _import_file(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _Fil
                 defaults=_make_defaults(),
                 listener=listener,
             )
-        except (FileRefused, ImportedElsewhere) as error:
+        except FileRefused as error:
+            report.refused = str(error)
+            _record_refusal(path, error, request)
+        except ImportedElsewhere as error:
             report.refused = str(error)
     if not request.as_json:
         _print_report(report, request)
     return report
+
+
+def _record_refusal(path: Path, error: FileRefused, request: _ImportRequest) -> None:
+    """Keep on record that a file of the CRM was refused, until one of its name is taken in. A slip of the keys is none."""
+    if path.is_file() and not request.dry_run:
+        refuse_file(
+            bootstrap.database(),
+            feed=request.feed,
+            name=path.name[:255],
+            kind=request.kind,
+            reason=error.wrong,
+            remedy=f"{error.remedy}.",
+        )
 
 
 def _make_defaults() -> IntakeDefaults:
@@ -186,34 +201,14 @@ def _print_report(report: _FileReport, request: _ImportRequest) -> None:
     trial = " Dry run: nothing was recorded." if request.dry_run else ""
     terminal.print_line(f"{summary.name}{kind}: {counted}{resumed}.{trial}")
     for row in report.rejected[:SHOWN]:
-        terminal.print_line(f"  {_describe_rejection(asdict(row))}")
+        terminal.print_line(f"  {describe_rejection(asdict(row))}")
     if (hidden := summary.counts.rejected - SHOWN) > 0:
         where = "" if request.dry_run else ": `vitec-sync rejected` lists all"
         terminal.print_line(f"  … and {terminal.count_noun(hidden, 'rejected row')} more{where}.")
 
 
-def _describe_rejection(row: dict[str, Any]) -> str:
+def describe_rejection(row: dict[str, Any]) -> str:
     """Describe a rejected row: where it stands, what is wrong, what helps."""
     source_id = f" {row['source_id']}" if row["source_id"] else ""
     column = f", {row['column']}" if row["column"] else ""
     return f"line {row['line']}{source_id}{column}: {row['reason']}. {row['remedy']}"
-
-
-def rejected(
-    file: Annotated[str | None, typer.Option(help="Only of files of this name.", show_default=False)] = None,
-    feed: Annotated[str | None, typer.Option(help="Only this feed's.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 10_000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """List rows that could not be taken in: where each stands, what is wrong, and what helps. Exit status 0 or 3."""
-    name = None if file is None else Path(file).name
-    rejections = unreported.unreported_rejections(bootstrap.database(), feed=feed, file=name, everything=True)
-    rows = [terminal.as_plain_row(row._mapping, without=("id",)) for row in islice(rejections, limit)]  # noqa: SLF001 (public there)
-    if as_json:
-        terminal.print_json(rows)
-    elif not rows:
-        terminal.print_line("There are no rejected rows.")
-    for row in () if as_json else rows:
-        terminal.print_line(f"{row['file']}, {_describe_rejection(row)}")
-    if rows:
-        raise typer.Exit(3)

@@ -221,8 +221,9 @@ class _FileImport:
             )
             result = self._result_of(chunk, recorded.results)
             feed_files.add_counts(connection, self.file, result.counts)
-            if result.rejections:
-                feed_files.record_rejections(connection, self.file, result.rejections)
+            if result.rejections or self.file.after_rejections:
+                taken_in = _keys_taken_in(chunk, recorded.results)
+                feed_files.record_rejections(connection, self.file, result.rejections, taken_in)
         return result
 
     def _result_of(self, chunk: _Chunk, results: Sequence[IntakeResult]) -> _ChunkResult:
@@ -261,6 +262,12 @@ class _FileImport:
             customer_id=row.customer_id,
             source_id=row.source_id,
         )
+
+
+def _keys_taken_in(chunk: _Chunk, results: Sequence[IntakeResult]) -> Iterator[tuple[str, str]]:
+    for row, result in zip(chunk.operations, results, strict=True):
+        if result not in _REFUSED_RESULTS:
+            yield row.kind, row.source_id
 
 
 def _open_lanes(connection: Connection, lanes: Iterable[LaneKey]) -> None:

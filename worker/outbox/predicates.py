@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from models import Attempt, Event, Hold, Lane, Operation, Scope, State
+from models import Attempt, Event, Hold, Lane, Operation, RejectedRow, Scope, State
 from models.operation import (
     AWAITING_PARENT_SQL,
     IN_DOUBT_SQL,
@@ -65,6 +65,9 @@ unsuccessful = _written_out(UNSUCCESSFUL_SQL)
 """Ended without success."""
 unreported = _written_out(*UNREPORTED_SQL)
 """The CRM has not been told of the operation's verdict, of its doubt, or that it waits in vain for a parent."""
+
+rejection_is_open = RejectedRow.closed_at.is_(None)
+"""Neither has the rejected row's row come again from the CRM, nor has a person closed it."""
 
 
 def is_parent(parent: Any, feed: Any, after_kind: Any, after_source_id: Any) -> ColumnElement[bool]:

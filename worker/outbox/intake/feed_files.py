@@ -1,6 +1,6 @@
 """Imported files: each is one unit, which says how far it came and which of its rows could not be recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import BigInteger, Connection, and_, func, insert, literal, select, update
@@ -8,6 +8,8 @@ from sqlalchemy import BigInteger, Connection, and_, func, insert, literal, sele
 from models import FeedFile, RejectedRow
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time
+from worker.outbox.intake import rejections
+from worker.outbox.predicates import rejection_is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,18 @@ class FileCounts:
 class OpenFile:
     """A file that is being imported. `rows_done` > 0: an earlier try came so far, with these `counts`.
 
-    `seen_before`: the same content of the same feed has been imported to its end.
+    `seen_before`: the same content of the same feed has been imported to its end. `after_rejections`: at its begin there
+    were rejected rows that are open, so that its rows may be those, mended.
     """
 
     id: int
     rows_done: int = 0
     counts: FileCounts = FileCounts()
     seen_before: bool = False
+    after_rejections: bool = False
+
+
+_any_open = select(RejectedRow.id).where(rejection_is_open).limit(1)
 
 
 def begin_file(db: Database, *, feed: str, name: str, kind: str | None, content_hash: str, size: int) -> OpenFile:
@@ -63,15 +70,16 @@ def begin_file(db: Database, *, feed: str, name: str, kind: str | None, content_
             # Two processes that enter the same file at once must find each other; on SQLite by the writer's lock.
             number = int(content_hash[:15], 16)
             connection.execute(select(func.pg_advisory_xact_lock(literal(number, BigInteger))))
+        after_rejections = connection.scalar(_any_open) is not None
         file = connection.execute(unfinished.order_by(FeedFile.id.desc()).limit(1)).one_or_none()
         seen_before = connection.scalar(finished.limit(1)) is not None
         if file is not None:
             counts = FileCounts(file.recorded, file.revised, file.requeued, file.unchanged, file.rejected)
-            return OpenFile(file.id, file.rows_done, counts, seen_before=seen_before)
+            return OpenFile(file.id, file.rows_done, counts, seen_before, after_rejections)
         values = {"feed": feed, "name": name[:255], "kind": kind, "content_hash": content_hash, "bytes": size}
         new_file = insert(FeedFile).values(**values, started_at=current_time).returning(FeedFile.id)
         id_ = connection.execute(new_file).scalar_one()
-    return OpenFile(id_, seen_before=seen_before)
+    return OpenFile(id_, seen_before=seen_before, after_rejections=after_rejections)
 
 
 def advance_file(connection: Connection, file: OpenFile, rows_done: int) -> bool:
@@ -95,15 +103,25 @@ def add_counts(connection: Connection, file: OpenFile, counts: FileCounts) -> No
 
 
 def finish_file(db: Database, file: OpenFile) -> None:
-    """Note that the file has been imported to its end."""
+    """Note that the file has been imported to its end; that one of its name was refused before is mended so."""
     with db.write() as connection:
         connection.execute(update(FeedFile).where(FeedFile.id == file.id).values(finished_at=current_time))
+        if file.after_rejections:
+            rejections.close_refusals(connection, file.id)
 
 
-def record_rejections(connection: Connection, file: OpenFile, rows: Sequence[Rejection]) -> None:
-    """Record the rejected rows of the file, but those that the same content was rejected for before."""
+def record_rejections(
+    connection: Connection, file: OpenFile, rows: Sequence[Rejection], taken_in: Iterable[tuple[str, str]] = ()
+) -> None:
+    """Record the rejected rows of the file, but those that the same content was rejected for before.
+
+    `taken_in`: kind and source_id of the rows that were taken in. Open rejections of these, and of those rejected anew,
+    are closed: the CRM has said something else since.
+    """
     recorded = _recorded_rejections(connection, file, rows) if file.seen_before and rows else frozenset()
     new = [asdict(row) for row in rows if (row.line, row.code) not in recorded]
+    if file.after_rejections:
+        rejections.close_superseded(connection, file.id, [*taken_in, *((row["kind"], row["source_id"]) for row in new)])
     if new:
         connection.execute(insert(RejectedRow).values(feed_file_id=file.id, created_at=current_time), new)
 
@@ -113,10 +131,10 @@ def _recorded_rejections(
 ) -> frozenset[tuple[int, str]]:
     content = select(FeedFile.feed, FeedFile.content_hash).where(FeedFile.id == file.id).subquery()
     same_content = and_(FeedFile.feed == content.c.feed, FeedFile.content_hash == content.c.content_hash)
-    rejections = connection.execute(
+    earlier = connection.execute(
         select(RejectedRow.line, RejectedRow.code)
         .join(FeedFile, FeedFile.id == RejectedRow.feed_file_id)
         .join(content, same_content)
         .where(RejectedRow.line.between(rows[0].line, rows[-1].line))
     )
-    return frozenset((row.line, row.code) for row in rejections)
+    return frozenset((row.line, row.code) for row in earlier)

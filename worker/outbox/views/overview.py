@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from models import Environment, FeedFile, Hold, Lane, Operation, RejectedRow, State
+from models import FILE_REFUSED, Environment, FeedFile, Hold, Lane, Operation, RejectedRow, State
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time, read_current_time
 from worker.outbox.lanes.missing_parents import count_in_vain
@@ -22,6 +22,7 @@ from worker.outbox.predicates import (
     lane_is_due,
     lane_is_held,
     needs_person,
+    rejection_is_open,
     sendable,
     unreported,
 )
@@ -74,6 +75,11 @@ class Overview:
     unreported: int
     """Operations with a verdict that the CRM has not been told."""
     unreported_rejected: int
+    """Open rejected rows, refused files among them, of which the CRM has not been told."""
+    open_rejected: int
+    """Rejected rows that are open: whether told or not, they have neither come again nor been closed."""
+    refused_files: int
+    """Files that were refused as a whole, and are open."""
     untold: Sequence[EndingCount]
     """Failed and expired operations of which the CRM has not been told."""
     latest: Sequence[EndingCount]
@@ -108,10 +114,9 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             turns=_turns(connection),
             files=_files(connection),
             unreported=_count(connection, unreported),
-            unreported_rejected=connection.scalar(
-                select(func.count()).select_from(RejectedRow).where(RejectedRow.reported_at.is_(None))
-            )
-            or 0,
+            unreported_rejected=_count_rejected(connection, RejectedRow.reported_at.is_(None)),
+            open_rejected=_count_rejected(connection, RejectedRow.code != FILE_REFUSED),
+            refused_files=_count_rejected(connection, RejectedRow.code == FILE_REFUSED),
             untold=count_untold(connection),
             latest=count_endings_of_a_day(connection),
         )
@@ -136,6 +141,10 @@ def _counts(connection: Connection, *, finals: bool) -> dict[tuple[str, State], 
 
 def _count(connection: Connection, which: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(Operation).where(which)) or 0
+
+
+def _count_rejected(connection: Connection, which: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(RejectedRow).where(rejection_is_open, which)) or 0
 
 
 def _held(connection: Connection) -> int:

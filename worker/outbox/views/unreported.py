@@ -7,7 +7,7 @@ from sqlalchemy import Row, select
 
 from models import FeedFile, Operation, RejectedRow
 from worker.outbox.database.database import Database
-from worker.outbox.predicates import unreported
+from worker.outbox.predicates import rejection_is_open, unreported
 
 PAGE = 1_000
 """Rows read at a time: a reader that is slow to print must not hold a transaction open."""
@@ -44,9 +44,9 @@ def unreported_operations(db: Database, *, feed: str | None = None, everything: 
 
 
 def unreported_rejections(
-    db: Database, *, feed: str | None = None, file: str | None = None, everything: bool = False
+    db: Database, *, feed: str | None = None, file: str | None = None, everything: bool = False, closed: bool = False
 ) -> Iterator[Row[Any]]:
-    """Read rejected rows of which the CRM has not been told; or all of them."""
+    """Read open rejected rows of which the CRM has not been told; or `everything`, told or not; or also `closed` ones."""
     query = (
         select(
             RejectedRow.id,
@@ -60,11 +60,16 @@ def unreported_rejections(
             RejectedRow.created_at,
             RejectedRow.line,
             RejectedRow.column,
+            RejectedRow.closed_at,
+            RejectedRow.closed_by,
+            RejectedRow.closed_reason,
             FeedFile.name.label("file"),
         )
         .join(FeedFile, FeedFile.id == RejectedRow.feed_file_id)
         .order_by(RejectedRow.id)
     )
+    if not closed:
+        query = query.where(rejection_is_open)
     if not everything:
         query = query.where(RejectedRow.reported_at.is_(None))
     if feed is not None:
