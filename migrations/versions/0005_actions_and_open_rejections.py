@@ -5,9 +5,10 @@ Revision: 0005, after 0004. Written 2026-11-30.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
-
 from sqlalchemy.dialects import postgresql
 
 revision: str = "0005"
@@ -17,7 +18,7 @@ depends_on: str | None = None
 
 _MOMENT = sa.DateTime(timezone=True)
 _JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
-_CLOSING = ("closed_at", "closed_by", "closed_reason")
+_CLOSING: dict[str, Any] = {"closed_at": _MOMENT, "closed_by": sa.String(100), "closed_reason": sa.Text()}
 
 
 def upgrade() -> None:
@@ -34,8 +35,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_actions")),
     )
     op.create_index("ix_actions_at", "actions", ["at"])
-    for name, kind in zip(_CLOSING, (_MOMENT, sa.String(100), sa.Text()), strict=True):
-        op.add_column("rejected_rows", sa.Column(name, kind))
+    for name, column_type in _CLOSING.items():
+        op.add_column("rejected_rows", sa.Column(name, column_type))
     is_open = sa.text("closed_at IS NULL")
     # Only rows that could not be taken in have to be read: the table is small.
     op.create_index(

@@ -75,7 +75,7 @@ def office(sqlite_url: str, forget: None, monkeypatch: pytest.MonkeyPatch) -> It
 def test_a_good_file_is_taken_in_without_a_broker(office: Office, tmp_path: Path) -> None:
     ran = office.start("import", export(tmp_path, [comeback("C-1"), comeback("C-2")]))
     assert (ran.status, ran.out) == (0, "export.csv (comeback, by its headings): 2 recorded.\n")
-    assert "the broker did not take a ring; the rows are found later" in ran.err
+    assert "the broker takes no rings; the rows are found without" in ran.err
     assert len(operations(office.db)) == 2
 
 

@@ -136,6 +136,7 @@ CASES: list[tuple[str, Overview, str, str]] = [
         "1 operation (order token) ran out of time before",
         "vitec-sync list --state expired",
     ),
+    ("refused_files", make_overview(refused_files=1), "1 file was refused as a whole", "vitec-sync rejected"),
     ("rejected_rows", make_overview(unreported_rejected=16), "16 rows could not be taken in", "vitec-sync rejected"),
     (
         "parent_missing",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from models import HoldReason
 
 WorkCode = Literal["needs_person", "never_started", "silent", "not_taken", "slow", "failing"]
-EndingCode = Literal["failing_kind", "failed", "expired", "rejected_rows", "parent_missing"]
+EndingCode = Literal["failing_kind", "failed", "expired", "rejected_rows", "refused_files", "parent_missing"]
 PartCode = Literal["broker"]
 ConcernCode = HoldReason | WorkCode | EndingCode | PartCode
 """Of a hold: its reason. Codes are an API: added to, never renamed."""

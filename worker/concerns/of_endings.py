@@ -29,6 +29,12 @@ def find_ending_concerns(overview: Overview, parent_missing_after: timedelta) ->
     for state, severity in ((State.FAILED, Severity.ERROR), (State.EXPIRED, Severity.WARNING)):
         if groups := [group for group in overview.untold if group.state is state]:
             yield _untold_concern(overview, groups, state, severity)
+    if count := overview.refused_files:
+        text = (
+            f"{count_noun(count, 'file')} {'was' if count == 1 else 'were'} refused as a whole: nothing was taken in."
+        )
+        advice = "Mend the export, and take in one of that name. Which, and why:"
+        yield Concern("refused_files", Severity.ERROR, text, advice, "vitec-sync rejected", count=count)
     if count := overview.unreported_rejected:
         text = f"{count_noun(count, 'row')} could not be taken in, and the CRM has not been told."
         advice = "Mend them in the CRM and export them again. Which, and why:"

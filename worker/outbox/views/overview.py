@@ -75,7 +75,7 @@ class Overview:
     unreported: int
     """Operations with a verdict that the CRM has not been told."""
     unreported_rejected: int
-    """Open rejected rows, refused files among them, of which the CRM has not been told."""
+    """Open rejected rows of which the CRM has not been told."""
     open_rejected: int
     """Rejected rows that are open: whether told or not, they have neither come again nor been closed."""
     refused_files: int
@@ -114,7 +114,9 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             turns=_turns(connection),
             files=_files(connection),
             unreported=_count(connection, unreported),
-            unreported_rejected=_count_rejected(connection, RejectedRow.reported_at.is_(None)),
+            unreported_rejected=_count_rejected(
+                connection, RejectedRow.reported_at.is_(None), RejectedRow.code != FILE_REFUSED
+            ),
             open_rejected=_count_rejected(connection, RejectedRow.code != FILE_REFUSED),
             refused_files=_count_rejected(connection, RejectedRow.code == FILE_REFUSED),
             untold=count_untold(connection),
@@ -143,8 +145,8 @@ def _count(connection: Connection, which: ColumnElement[bool]) -> int:
     return connection.scalar(select(func.count()).select_from(Operation).where(which)) or 0
 
 
-def _count_rejected(connection: Connection, which: ColumnElement[bool]) -> int:
-    return connection.scalar(select(func.count()).select_from(RejectedRow).where(rejection_is_open, which)) or 0
+def _count_rejected(connection: Connection, *which: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(RejectedRow).where(rejection_is_open, *which)) or 0
 
 
 def _held(connection: Connection) -> int:
