@@ -73,4 +73,12 @@ GUARDS = (
         "moves.resend_permitted(later(current_time, gap)",
         f"{_REPEATED_TEST}test_an_absence_kept_for_the_gap_permits_no_resend",
     ),
+    Guard(
+        24,
+        "a meeting that is somewhat older proves no absence",
+        "worker/kinds/comeback.py",
+        "    if not recent and any(meeting.created_latest >= never_before for meeting in candidates):\n",
+        "    if not recent and False:\n",
+        "tests/kinds/test_comeback.py::test_a_meeting_somewhat_older_proves_no_absence",
+    ),
 )

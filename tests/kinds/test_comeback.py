@@ -122,13 +122,29 @@ def test_meetings_at_other_times_are_absent() -> None:
     )
 
 
-def test_a_meeting_made_earlier_is_not_ours_beyond_clock_skew() -> None:
+def test_a_meeting_made_earlier_is_ours_within_clock_skew() -> None:
     assert judge(answer(meeting(createdAt="2026-12-01T08:59:55"))) == (Presence.PRESENT, "CAL1")
-    assert judge(answer(meeting(createdAt="2026-12-01T08:59:54.9999999"))) == ABSENT
     late = comeback().find(
         answer(meeting(createdAt="2026-12-01T08:59:00")), sent_at=SENT, known_ids=frozenset(), skew=timedelta(minutes=1)
     )
     assert late.presence is Presence.PRESENT
+
+
+@pytest.mark.parametrize(
+    "created", ["2026-12-01T08:59:54.9999999", "2026-12-01T08:59:00", "2026-12-01T07:00:00", "2026-11-30T08:59:55"]
+)
+def test_a_meeting_somewhat_older_proves_no_absence(created: str) -> None:
+    """Ours, if the clocks are further apart than was believed, or if `createdAt` is cut to the minute."""
+    assert judge(answer(meeting(createdAt=created))) == UNCLEAR
+
+
+def test_a_meeting_older_than_a_day_is_another() -> None:
+    assert judge(answer(meeting(createdAt="2026-11-30T08:59:54"))) == ABSENT
+
+
+def test_an_older_meeting_hides_no_newer_one() -> None:
+    shown = answer(meeting(createdAt="2026-12-01T07:00:00"), meeting(id="CAL2"))
+    assert judge(shown) == (Presence.PRESENT, "CAL2")
 
 
 def test_a_meeting_of_another_operation_is_not_ours() -> None:
@@ -147,7 +163,7 @@ def test_an_ambiguous_creation_time_proves_what_both_readings_say() -> None:
     assert judge(made, sent_at=first_pass) == (Presence.PRESENT, "CAL1")
     assert judge(made, sent_at=second_pass) == UNCLEAR
     assert judge(answer(meeting(createdAt="2026-10-25T02:00:02")), sent_at=first_pass) == UNCLEAR
-    assert judge(answer(meeting(createdAt="2026-10-25T01:59:59")), sent_at=second_pass) == ABSENT
+    assert judge(answer(meeting(createdAt="2026-10-24T01:59:59")), sent_at=second_pass) == ABSENT
     assert judge(answer(meeting(createdAt="2026-10-25T03:00:00")), sent_at=second_pass) == (Presence.PRESENT, "CAL1")
 
 

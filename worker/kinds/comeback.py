@@ -12,6 +12,9 @@ from worker.outcome import Outcome
 from worker.stockholm import STOCKHOLM
 
 _PARTICIPANTS = ("participant_user_id", "participant_user_group_id", "participant_office_id")
+_EARLIER_MEETING = timedelta(days=1)
+"""A meeting at the same time that is older than the attempt by more than this is another one, whatever the clocks say."""
+
 _READ_BACK_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?", re.ASCII)
 
 
@@ -53,13 +56,17 @@ class Comeback(Kind):
     def find(
         self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW
     ) -> LookUpResult:
-        """Ours has the time that was sent, was made no earlier than `sent_at` less `skew`, and is no other operation's."""
+        """Ours has the time that was sent, was made no earlier than `sent_at` less `skew`, and is no other operation's.
+
+        One that is up to a day older is not proven to be another one: the clocks may be further apart than was believed,
+        or `createdAt` be cut to the minute. It is then unclear.
+        """
         comebacks = _read_meetings(answer, self.contact_id)
         if comebacks is None:
             return answers.unclear("the answer is not a well-formed list of the contact's comebacks")
         at = datetime.fromisoformat(self.date[:19])
         ours = [meeting for meeting in comebacks if meeting.at == at and meeting.id not in known_ids]
-        return _judge(ours, since=sent_at - skew)
+        return _judge(ours, since=sent_at - skew, never_before=sent_at - skew - _EARLIER_MEETING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +118,13 @@ def possible_moments(naive: datetime) -> tuple[datetime, datetime]:
     return early, late
 
 
-def _judge(candidates: Sequence[_Meeting], *, since: datetime) -> LookUpResult:
-    """Say whether exactly one of the candidates was made at `since` or later."""
+def _judge(candidates: Sequence[_Meeting], *, since: datetime, never_before: datetime) -> LookUpResult:
+    """Say whether exactly one of the candidates was made at `since` or later, or it may be one made at `never_before`."""
     recent = [meeting for meeting in candidates if meeting.created_latest >= since]
+    if not recent and any(meeting.created_latest >= never_before for meeting in candidates):
+        return answers.unclear(
+            "a comeback at that time was made before it was sent, by less than a day: ours, if the clocks are apart"
+        )
     if not recent:
         return LookUpResult(Presence.ABSENT, "no comeback at that time was made since it was sent")
     if len(recent) > 1:
