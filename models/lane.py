@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, UtcDateTime
+from models.hold import LOGIN_AT_MOST
 
 
 class Lane(Base):
@@ -25,6 +26,8 @@ class Lane(Base):
     """NULL: no turn is at the lane."""
     foreign_in_row: Mapped[int] = mapped_column(Integer, server_default="0")
     """Answers in a row, of its own requests, that were not the API's own."""
+    login: Mapped[str | None] = mapped_column(String(LOGIN_AT_MOST))
+    """The name of the login with which its requests are sent, by its last turn. NULL: not known yet, or there is none."""
     worker: Mapped[str | None] = mapped_column(String(100))
     """The process that has the turn, as `host:pid`, for people to read."""
 

@@ -183,6 +183,7 @@ def make_hold(connection: Connection, scope: Scope = Scope.GROUP, *, at: datetim
         Scope.ENVIRONMENT: {},
         Scope.GROUP: {"customer_id": CUSTOMER, "function_group": "crm-contact"},
         Scope.LANE: {"customer_id": CUSTOMER, "kind": "comeback"},
+        Scope.LOGIN: {"login": "default"},
     }
     defaults = {"reason": HoldReason.UNAUTHORIZED, "since": at, "until": at + timedelta(hours=1)}
     values = {"scope": scope, **parts[scope], **defaults, **overrides}

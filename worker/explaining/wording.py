@@ -38,12 +38,14 @@ def explain_error(code: str | None) -> str:
 
 
 def name_scope(hold: Mapping[str, Any] | RowMapping) -> str:
-    """Name the scope of a hold, given its columns: `everything`, `M30001, viewing` or `M30001, order token`."""
+    """Name the scope of a hold, given its columns: `everything`, `M30001, viewing`, `M30001, order token`, `login default`."""
     match hold["scope"]:
         case Scope.ENVIRONMENT:
             return "everything"
         case Scope.GROUP:
             return f"{hold['customer_id']}, {hold['function_group']}"
+        case Scope.LOGIN:
+            return f"login {hold['login']}{f', {group}' if (group := hold['function_group']) else ''}"
         case _:
             return f"{hold['customer_id']}, {as_words(hold['kind'])}"
 
@@ -55,5 +57,7 @@ def write_scope_options(hold: Mapping[str, Any] | RowMapping) -> str:
             return "--all"
         case Scope.GROUP:
             return f"--customer {hold['customer_id']} --group {hold['function_group']}"
+        case Scope.LOGIN:
+            return f"--login {hold['login']}{f' --group {group}' if (group := hold['function_group']) else ''}"
         case _:
             return f"--customer {hold['customer_id']} --kind {hold['kind']}"

@@ -117,7 +117,7 @@ def _lane_has(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def covers(hold: Any, lane: Any) -> ColumnElement[bool]:
-    """The hold's scope contains the lane (`lane` has the columns customer_id, kind, function_group)."""
+    """The hold's scope contains the lane (`lane` has the columns customer_id, kind, function_group, login)."""
     return or_(
         hold.scope == Scope.ENVIRONMENT,
         and_(
@@ -126,6 +126,19 @@ def covers(hold: Any, lane: Any) -> ColumnElement[bool]:
             hold.function_group == lane.function_group,
         ),
         and_(hold.scope == Scope.LANE, hold.customer_id == lane.customer_id, hold.kind == lane.kind),
+        and_(
+            hold.scope == Scope.LOGIN,
+            hold.login == lane.login,
+            hold.function_group.in_(("", lane.function_group)),
+        ),
+    )
+
+
+def suspects(hold: Any, lane: Any) -> ColumnElement[bool]:
+    """A refusal raises the suspicion that the lane's login is wrong, and no good answer to it has disproved that yet."""
+    return and_(
+        hold.refused_login == lane.login,
+        or_(hold.login_works.is_(False), hold.function_group == lane.function_group),
     )
 
 
@@ -151,17 +164,26 @@ abandoned = and_(lane_is_free, _lane_has(in_flight))
 """The lane has operations in flight, and no turn has it."""
 
 _probed_lane = aliased(Lane, name="own")
+_is_probed_lane = (_probed_lane.customer_id == bindparam("lane_customer"), _probed_lane.kind == bindparam("lane_kind"))
 _operations = select(Operation.id, Operation.customer_id, Operation.kind)
 _under_way = union_all(_operations.where(in_flight), _operations.where(look_up_running)).subquery("under_way")
 half_open_probe = (
     select(_under_way.c.id)
     .join(Lane, and_(Lane.customer_id == _under_way.c.customer_id, Lane.kind == _under_way.c.kind))
-    .join(Hold, and_(Hold.until <= current_time, covers(Hold, Lane)))
-    .join(_probed_lane, covers(Hold, _probed_lane))
-    .where(_probed_lane.customer_id == bindparam("lane_customer"), _probed_lane.kind == bindparam("lane_kind"))
+    .join(_probed_lane, and_(*_is_probed_lane))
+    .join(
+        Hold,
+        or_(
+            and_(Hold.until <= current_time, covers(Hold, Lane), covers(Hold, _probed_lane)),
+            and_(suspects(Hold, Lane), suspects(Hold, _probed_lane)),
+        ),
+    )
     .limit(1)
 )
-"""The operation sent or looked up in a scope that comes out of a hold and covers the lane: every other operation there waits."""
+"""The operation sent or looked up in a scope that comes out of a hold, or with a suspect login, as the lane would be.
+
+Every other operation there waits.
+"""
 
 look_ups_of_doubt: ScalarSelect[int] = (
     select(func.count(Attempt.id))

@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     false,
     func,
+    or_,
     select,
     tuple_,
     update,
@@ -41,6 +42,7 @@ from worker.outbox.predicates import (
     not_expired,
     ready,
     sendable,
+    suspects,
 )
 
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
@@ -114,7 +116,8 @@ def capacity_of(connection: Connection, turn: Turn, policy: TurnPolicy, cursor: 
     share = quotient + int(row.turns_before < remainder)
     free = 0 if row.active_hold else min(policy.in_flight - row.in_flight, share - row.own)
     if row.any_hold and free > 0:
-        # After a hold has ended, and until something succeeds, a single request of its scope may be under way.
+        # After a hold has ended, and until something succeeds, a single request of its scope may be under way; and a
+        # single one with a login that has been refused.
         free = int(connection.scalar(half_open_probe, turn.parameters) is None)
     return Capacity(
         free,
@@ -151,7 +154,7 @@ _LOAD = select(
     (Lane.lease_until > later(current_time, bindparam("outlast", type_=Float))).label("lease_suffices"),
     lane_is_held.label("active_hold"),
     lane_has_look_up_due.label("look_up_due"),
-    select(Hold.id).where(covers(Hold, Lane)).correlate(Lane).exists().label("any_hold"),
+    select(Hold.id).where(or_(covers(Hold, Lane), suspects(Hold, Lane))).correlate(Lane).exists().label("any_hold"),
 ).where(is_own_lane)
 """The requests and turns under way, by which the capacity of the turn's lane is reckoned."""
 

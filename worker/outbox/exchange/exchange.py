@@ -6,9 +6,9 @@ Locks are taken in one order everywhere: environment, lane, operations.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import Connection, bindparam, exists, or_, select
 
-from models import Environment, Hold, Lane, State
+from models import Environment, Hold, Lane, Operation, State
 from worker import failpoints
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time
@@ -19,6 +19,7 @@ from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp, claim
 from worker.outbox.exchange.settle import Finished, Moved, settle, succeeded_ids
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import Turn
+from worker.outbox.predicates import suspects
 from worker.outbox.revisions.apply import apply_revisions
 from worker.outcome import ILL
 
@@ -74,11 +75,13 @@ def exchange(
     with db.write() as connection:
         locked = connection.execute(_LOCK, turn.parameters).one()
         owns_lane = bool(locked.owns_lane)
-        moved = _settle(connection, finished, looked_up, policy) if finished or looked_up else {}
-        freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.child_waits else frozenset()
         signals = _health_signals(finished, looked_up)
         bad_news = any(signal.hold or signal.health in ILL for signal in signals)
-        if signals and (bad_news or locked.failures_in_row or locked.foreign_in_row or locked.hold_ended):
+        if bad_news:
+            signals = _date(connection, signals, finished, looked_up)
+        moved = _settle(connection, finished, looked_up, policy) if finished or looked_up else {}
+        freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.child_waits else frozenset()
+        if signals and (bad_news or locked.failures_in_row or locked.foreign_in_row or locked.hold_doubted):
             before = IllInRow(locked.failures_in_row, locked.foreign_in_row)
             update_holds(connection, turn, signals, policy.hold_policy, before)
         result = ExchangeResult(owns_lane, moved, cursor=cursor)
@@ -104,6 +107,25 @@ def _health_signals(finished: Sequence[Finished], looked_up: Sequence[FinishedLo
     return signals + [HealthSignal(look_up.hold, look_up.health, look_up.cause) for look_up in looked_up]
 
 
+def _date(
+    connection: Connection,
+    signals: Sequence[HealthSignal],
+    finished: Sequence[Finished],
+    looked_up: Sequence[FinishedLookUp],
+) -> list[HealthSignal]:
+    """Add to the signals when their requests began. Read before the rows move: a settled one does not tell any more."""
+    ids = [result.id for result in (*finished, *looked_up)]
+    began = {row.id: row for row in connection.execute(_BEGAN, {"ids": ids})}
+    moments = [began[result.id].claimed_at for result in finished]
+    moments += [began[result.id].looked_up_at for result in looked_up]
+    return [replace(signal, began=moment) for signal, moment in zip(signals, moments, strict=True)]
+
+
+_BEGAN = select(Operation.id, Operation.claimed_at, Operation.looked_up_at).where(
+    Operation.id.in_(bindparam("ids", expanding=True))
+)
+
+
 def _wake_lanes(db: Database, turn: Turn, freed: frozenset[turns.LaneKey], *, owns_lane: bool, moved: bool) -> None:
     own = {(turn.customer_id, turn.kind)}
     # A turn sees to its own lane itself. A lost one has or had another turn since, which did not see these rows move.
@@ -127,7 +149,9 @@ _LOCK = (
         Environment.failures_in_row,
         Lane.foreign_in_row,
         # A good answer ends a hold that has run out; one that runs out a moment later is ended by the next answer.
-        exists().where(Hold.until <= current_time).label("hold_ended"),
+        exists(select(Hold.id).where(or_(Hold.until <= current_time, suspects(Hold, Lane))).correlate(Lane)).label(
+            "hold_doubted"
+        ),
         dependencies.any_child_waits.label("child_waits"),
     )
     .join(Lane, turns.is_named_lane)
@@ -136,7 +160,7 @@ _LOCK = (
 )
 """Locks the environment, then the lane, in this order, whether or not it is still the turn's.
 
-FOR NO KEY UPDATE: as in `turns.lock_lane`. `owns_lane` and the counts are those of the locked rows; `hold_ended` and
+FOR NO KEY UPDATE: as in `turns.lock_lane`. `owns_lane` and the counts are those of the locked rows; `hold_doubted` and
 `child_waits` may be as old as the statement. Nothing of it may be compared with the clock.
 """
 

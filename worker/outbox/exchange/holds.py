@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from models import CAUSE_AT_MOST, Environment, Hold, HoldReason, Lane, Scope
 from worker.backoff import Backoff
 from worker.outbox.database.sql import current_time, later
+from worker.outbox.exchange.refused_logins import find_login_hold, hold_refused_login, trust_login
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import hold_is_active
 from worker.outcome import ILL, Health, HoldWanted
@@ -44,6 +47,8 @@ class HealthSignal:
     health: Health
     cause: str | None = None
     """The failure in our own words, without data."""
+    began: datetime | None = None
+    """When the request was claimed; None: not known, or not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,11 @@ def update_holds(
     """
     for signal in signals:
         if signal.hold is not None:
-            _hold(connection, turn, signal.hold, signal.cause, policy)
+            _hold(connection, turn, signal.hold, signal, policy)
     if any(signal.health is Health.WELL for signal in signals):
         _end_holds(connection, turn)
+        if turn.login is not None:
+            trust_login(connection, turn)
     in_row = IllInRow(
         _count_in_row(before.environment, signals, ILL), _count_in_row(before.foreign, signals, {Health.FOREIGN})
     )
@@ -109,11 +116,11 @@ def _open_breaker(
         if standing is not None and standing.reason is not reason:
             # Another sign of the same outage: it goes on, and does not begin anew.
             connection.execute(update(Hold).where(Hold.id == standing.id).values(reason=reason))
-        _hold(connection, turn, HoldWanted(Scope.ENVIRONMENT, reason), last.cause, policy)
+        _hold(connection, turn, HoldWanted(Scope.ENVIRONMENT, reason), last, policy)
         return replace(in_row, environment=0)
     if foreign and standing is None and in_row.foreign >= policy.breaker_failures:
         # Other lanes are answered well, or the environment would be held. The count stays until this one is, too.
-        _hold(connection, turn, HoldWanted(Scope.LANE, HoldReason.FOREIGN_ANSWER), last.cause, policy)
+        _hold(connection, turn, HoldWanted(Scope.LANE, HoldReason.FOREIGN_ANSWER), last, policy)
     return in_row
 
 
@@ -123,29 +130,51 @@ _STANDING_BREAKER = select(Hold.id, Hold.reason, hold_is_active.label("active"))
 """The hold that the breaker has set: one at most, since an opened breaker changes its reason instead."""
 
 
-def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, cause: str | None, policy: HoldPolicy) -> None:
-    key = {
+def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, signal: HealthSignal, policy: HoldPolicy) -> None:
+    refused = wanted.reason is HoldReason.UNAUTHORIZED
+    login_key = find_login_hold(connection, turn) if refused else None
+    key = login_key or _key_of(turn, wanted)
+    has_key = and_(*(getattr(Hold, name) == value for name, value in key.items()))
+    standing = connection.execute(
+        select(Hold.strikes, hold_is_active.label("active"), Hold.until).where(has_key)
+    ).one_or_none()
+    if standing is not None and not standing.active and not _is_probe(signal, standing.until):
+        return
+    # Requests that were in flight together bring the same reason together: that is one strike, not five.
+    strikes = 1 if standing is None else standing.strikes + int(not standing.active)
+    seconds = policy.of(wanted.reason).seconds(strikes) if wanted.seconds is None else wanted.seconds
+    until = later(current_time, seconds)
+    cause = None if signal.cause is None else signal.cause[:CAUSE_AT_MOST]
+    news: dict[str, Any] = {"until": until, "strikes": strikes, "cause": cause}
+    suspect = turn.login if refused and login_key is None else None
+    if standing is None:
+        connection.execute(insert(Hold).values(**key, since=current_time, refused_login=suspect, **news))
+    else:
+        ends_sooner = or_(Hold.until <= current_time, and_(Hold.until.is_not(None), Hold.until < until))
+        if suspect is not None:
+            # One that is no longer a suspect stays so: the login has opened the same for others.
+            news["refused_login"] = func.coalesce(Hold.refused_login, suspect)
+        connection.execute(update(Hold).where(has_key, ends_sooner).values(news))
+    if suspect is not None:
+        hold_refused_login(connection, turn, cause, policy.barred)
+
+
+def _key_of(turn: Turn, wanted: HoldWanted) -> dict[str, Any]:
+    return {
         "scope": wanted.scope,
         "customer_id": "" if wanted.scope is Scope.ENVIRONMENT else turn.customer_id,
         "function_group": turn.function_group if wanted.scope is Scope.GROUP else "",
         "kind": turn.kind if wanted.scope is Scope.LANE else "",
         "reason": wanted.reason,
     }
-    has_key = and_(*(getattr(Hold, name) == value for name, value in key.items()))
-    standing = connection.execute(
-        select(Hold.strikes, hold_is_active.label("active"), Hold.until).where(has_key)
-    ).one_or_none()
-    # Requests that were in flight together bring the same reason together: that is one strike, not five.
-    strikes = 1 if standing is None else standing.strikes + int(not standing.active)
-    seconds = policy.of(wanted.reason).seconds(strikes) if wanted.seconds is None else wanted.seconds
-    until = later(current_time, seconds)
-    cause = None if cause is None else cause[:CAUSE_AT_MOST]
-    news = {"until": until, "strikes": strikes, "cause": cause}
-    if standing is None:
-        connection.execute(insert(Hold).values(**key, since=current_time, **news))
-    else:
-        ends_sooner = or_(Hold.until <= current_time, and_(Hold.until.is_not(None), Hold.until < until))
-        connection.execute(update(Hold).where(has_key, ends_sooner).values(news))
+
+
+def _is_probe(signal: HealthSignal, until: datetime) -> bool:
+    """Tell whether the request was claimed when the hold's time had come: one that was under way before renews nothing.
+
+    A person who has corrected the cause ends the hold early, while a request from before may still be in flight.
+    """
+    return signal.began is not None and signal.began >= until
 
 
 def _end_holds(connection: Connection, turn: Turn) -> None:
@@ -154,5 +183,6 @@ def _end_holds(connection: Connection, turn: Turn) -> None:
         Hold.scope == Scope.ENVIRONMENT,
         and_(Hold.customer_id == turn.customer_id, Hold.function_group == turn.function_group),
         and_(Hold.customer_id == turn.customer_id, Hold.kind == turn.kind),
+        and_(Hold.scope == Scope.LOGIN, Hold.login == turn.login, Hold.function_group.in_(("", turn.function_group))),
     )
     connection.execute(delete(Hold).where(Hold.until <= current_time, covers_lane))

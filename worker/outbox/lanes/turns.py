@@ -1,6 +1,6 @@
 """Turns at lanes: taken, renewed, given back, and due."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,9 @@ from worker.outbox.predicates import (
 LaneKey = tuple[str, str]
 """(customer_id, kind)"""
 
+LoginOf = Callable[[str, str], str | None]
+"""Names the login of a customer's function group; None: there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -50,6 +53,8 @@ class Turn:
     token: int
     leftovers: bool = True
     """Whether operations of an earlier turn may be in flight there."""
+    login: str | None = None
+    """The name of the login with which its requests are sent, as the lane has it."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -83,17 +88,21 @@ _TAKE = (
         lease_until=later(current_time, bindparam("lease", type_=Float)),
         worker=bindparam("by"),
     )
-    .returning(Lane.customer_id, Lane.function_group, Lane.token)
+    .returning(Lane.customer_id, Lane.function_group, Lane.token, Lane.login)
     .execution_options(synchronize_session=False)
 )
 _HAS_LEFTOVERS = select(select(Operation.id).where(in_named_lane, in_flight).exists())
+_NAME_LOGIN = update(Lane).where(is_named_lane).values(login=bindparam("named"))
 
 
-def take_turn(db: Database, kind: str, *, lease: float, worker: str, at_most: int = 1000) -> Turn | None:
+def take_turn(
+    db: Database, kind: str, *, lease: float, worker: str, at_most: int = 1000, login_of: LoginOf | None = None
+) -> Turn | None:
     """Take the turn at the due lane of this kind that has waited longest; None if none is due. `lease` in seconds.
 
     Outside a kind's sending hours none of its lanes is due, here and for every other question. No more than `at_most`
     turns live at once: they share the requests that the environment allows, and one without a share would only wait.
+    The lane notes its login by `login_of`, so that the first claim knows whether that one is held; None: as it was.
     """
     values = {"lane_kind": kind, "lease": lease, "by": worker, "at_most": at_most}
     with db.write() as connection:
@@ -103,7 +112,10 @@ def take_turn(db: Database, kind: str, *, lease: float, worker: str, at_most: in
         # Read once the lane is locked: its last turn cannot put anything in flight any more.
         lane = {"lane_customer": row.customer_id, "lane_kind": kind}
         leftovers = bool(connection.scalar(_HAS_LEFTOVERS, lane))
-    return Turn(row.customer_id, kind, row.function_group, row.token, leftovers)
+        login = row.login if login_of is None else login_of(row.customer_id, row.function_group)
+        if login != row.login:
+            connection.execute(_NAME_LOGIN, {**lane, "named": login})
+    return Turn(row.customer_id, kind, row.function_group, row.token, leftovers, login)
 
 
 _LOCK = select(Lane.token).where(is_own_lane).with_for_update(key_share=True)

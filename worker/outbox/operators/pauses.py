@@ -19,6 +19,7 @@ class HoldScope:
     customer_id: str = ""
     function_group: str = ""
     kind: str = ""
+    login: str = ""
 
 
 def pause(db: Database, scopes: Sequence[HoldScope], *, by: str, note: str | None) -> list[HoldScope]:
@@ -39,7 +40,9 @@ def resume(db: Database, scopes: Sequence[HoldScope], reason: HoldReason = HoldR
         if reason is HoldReason.PAUSED:
             ended = connection.execute(delete(Hold).where(matching).returning(*_PARTS))
         else:
-            ended = connection.execute(update(Hold).where(matching).values(until=current_time).returning(*_PARTS))
+            # Without the strikes: what was in the way may have been seen to, and a new refusal begins a new series.
+            first = {"until": current_time, "strikes": 0}
+            ended = connection.execute(update(Hold).where(matching).values(first).returning(*_PARTS))
         return [HoldScope(*row) for row in ended]
 
 
@@ -49,7 +52,7 @@ def kinds_under(db: Database, scopes: Sequence[HoldScope]) -> set[str]:
         return set(connection.scalars(select(Lane.kind).where(or_(*map(_contains, scopes))).distinct()))
 
 
-_PARTS = (Hold.scope, Hold.customer_id, Hold.function_group, Hold.kind)
+_PARTS = (Hold.scope, Hold.customer_id, Hold.function_group, Hold.kind, Hold.login)
 
 
 def _lock(connection: Connection) -> None:
@@ -63,6 +66,7 @@ def _is(scope: HoldScope) -> ColumnElement[bool]:
         Hold.customer_id == scope.customer_id,
         Hold.function_group == scope.function_group,
         Hold.kind == scope.kind,
+        Hold.login == scope.login,
     )
 
 
@@ -74,6 +78,9 @@ def _contains(scope: HoldScope) -> ColumnElement[bool]:
             return and_(Lane.customer_id == scope.customer_id, Lane.function_group == scope.function_group)
         case Scope.LANE:
             return and_(Lane.customer_id == scope.customer_id, Lane.kind == scope.kind)
+        case Scope.LOGIN:
+            of_group = Lane.function_group == scope.function_group if scope.function_group else true()
+            return and_(Lane.login == scope.login, of_group)
 
 
 def _pause(connection: Connection, scope: HoldScope, by: str, note: str | None) -> bool:
@@ -82,6 +89,7 @@ def _pause(connection: Connection, scope: HoldScope, by: str, note: str | None) 
         "customer_id": scope.customer_id,
         "function_group": scope.function_group,
         "kind": scope.kind,
+        "login": scope.login,
     }
     paused = insert_if_new(connection.dialect.name, Hold).values(
         **parts, reason=HoldReason.PAUSED, since=current_time, until=None, by=by, note=note
