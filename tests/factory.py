@@ -173,7 +173,7 @@ def _lane_of(connection: Connection, customer_id: str, kind: str, at: datetime, 
 def make_lane(connection: Connection, customer_id: str = CUSTOMER, kind: str = "comeback", **overrides: Any) -> None:
     """Make a lane that has nothing to do and no turn."""
     group = GROUPS.get(kind, "crm-contact")
-    values = {"customer_id": customer_id, "kind": kind, "function_group": group, **overrides}
+    values = {"customer_id": customer_id, "kind": kind, "function_group": group, "login": "default", **overrides}
     connection.execute(insert(Lane).values(values))
 
 

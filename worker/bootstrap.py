@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from worker.delivery import TurnReport
     from worker.vitec.client import Client
     from worker.vitec.credentials import Credentials
+    from worker.vitec.current_logins import CurrentLogins
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +43,10 @@ class NotReady(Exception):  # noqa: N818 (a fact, not a failure of ours)
 @cache
 def settings() -> Settings:
     """The settings of this process. Raises `SettingsError` with one line; a value is never in it."""
+    return _read_settings()
+
+
+def _read_settings() -> Settings:
     try:
         return _settings.load()
     except ValidationError as error:
@@ -106,10 +111,11 @@ def client() -> "Client":
     """The client of this process for the configured environment; `NotReady` without an address or a login."""
     from worker.vitec.client import Client
 
+    logins.cache_clear()
     configured = settings()
     return Client(
         base_url(),
-        credentials(),
+        logins(),
         timeout=configured.vitec_timeout,
         pool_size=configured.vitec_in_flight,
         ca_bundle=configured.vitec_ca_bundle,
@@ -117,14 +123,36 @@ def client() -> "Client":
     )
 
 
+@cache
+def logins() -> "CurrentLogins":
+    """The logins of this process at Vitec, as they stand; `NotReady` names what is missing or wrong, never a secret."""
+    from worker.vitec.credentials import CredentialsError
+    from worker.vitec.current_logins import CurrentLogins
+
+    settings()
+    try:
+        return CurrentLogins(_load_credentials)
+    except CredentialsError as error:
+        raise NotReady(str(error)) from None
+
+
 def credentials() -> "Credentials":
-    """The logins at Vitec; `NotReady` names what is missing or wrong, never a secret."""
+    """The logins at Vitec as they are read now; `NotReady` names what is missing or wrong, never a secret."""
+    from worker.vitec.credentials import CredentialsError
+
+    try:
+        return _load_credentials()
+    except CredentialsError as error:
+        raise NotReady(str(error)) from None
+
+
+def _load_credentials() -> "Credentials":
     from worker.vitec.credentials import Credentials, CredentialsError
 
     try:
-        return Credentials.load(settings())
-    except CredentialsError as error:
-        raise NotReady(str(error)) from None
+        return Credentials.load(_read_settings(), files=_settings.login_files())
+    except SettingsError as error:
+        raise CredentialsError(str(error)) from None
 
 
 def base_url() -> str:
@@ -205,7 +233,7 @@ def _drop_connections() -> None:
     # A connection belongs to one process: the child must neither use its parent's nor say goodbye on it.
     if database.cache_info().currsize:
         database().engine.dispose(close=False)
-    for part in (database, client, publisher):
+    for part in (database, client, logins, publisher):
         part.cache_clear()
 
 

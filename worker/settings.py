@@ -153,5 +153,14 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """Read the settings from the environment and, unless VITEC_SYNC_IGNORE_DOTENV is set, from `.env`."""
-    dotenv = None if os.environ.get("VITEC_SYNC_IGNORE_DOTENV") else ".env"
-    return Settings(_env_file=dotenv)
+    return Settings(_env_file=_dotenv())
+
+
+def login_files() -> tuple[Path, ...]:
+    """Give the files from which a login may come by the settings themselves: `.env`, and the password's own."""
+    password_file = os.environ.get("VITEC_PASSWORD_FILE")
+    return tuple(Path(name) for name in (_dotenv(), password_file) if name)
+
+
+def _dotenv() -> str | None:
+    return None if os.environ.get("VITEC_SYNC_IGNORE_DOTENV") else ".env"

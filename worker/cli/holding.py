@@ -21,7 +21,11 @@ Kind = Annotated[
     typer.Option(help="With --customer: only this kind.", show_default=False, autocompletion=options.complete_kind),
 ]
 Group = Annotated[
-    str | None, typer.Option(help="With --customer: only this function group, as status names it.", show_default=False)
+    str | None,
+    typer.Option(help="With --customer or --login: only this function group, as status names it.", show_default=False),
+]
+Login = Annotated[
+    str | None, typer.Option(help="All that is sent with this login, as status names it.", show_default=False)
 ]
 
 
@@ -30,16 +34,17 @@ def pause(
     customer: Customer = None,
     kind: Kind = None,
     group: Group = None,
+    login: Login = None,
     note: Annotated[str | None, typer.Option("--note", "--reason", help="Why.", show_default=False)] = None,
     by: options.By = None,
     as_json: AsJson = False,
 ) -> None:
     """Send nothing more until it is resumed. Requests that are in flight end, and waiting costs nothing of the budget."""
-    scopes = read_scopes(customer, kind, group, everything=everything)
+    scopes = read_scopes(customer, kind, group, login, everything=everything)
     decider = make_decider(by, note)
     paused = pauses.pause(bootstrap.database(), scopes, by=decider.by, note=decider.reason)
     if as_json:
-        terminal.print_json({"paused": [asdict(span) for span in paused]})
+        terminal.print_json({"paused": [_scope_data(span) for span in paused]})
         return
     for scope in scopes:
         terminal.print_line(f"{_scope_subject(scope)} is paused{'' if scope in paused else ' already'}.")
@@ -50,6 +55,7 @@ def resume(
     customer: Customer = None,
     kind: Kind = None,
     group: Group = None,
+    login: Login = None,
     reason: Annotated[
         HoldReason, typer.Option(help="Which hold: a pause, or another before its time.")
     ] = HoldReason.PAUSED,
@@ -57,11 +63,11 @@ def resume(
 ) -> None:
     """End a pause. Or end another hold before its time: then one operation goes first, and its answer decides."""
     db = bootstrap.database()
-    scopes = read_scopes(customer, kind, group, everything=everything)
+    scopes = read_scopes(customer, kind, group, login, everything=everything)
     ended = pauses.resume(db, scopes, reason)
     ring_workers(pauses.kinds_under(db, ended) if ended else ())
     if as_json:
-        terminal.print_json({"resumed": [asdict(span) for span in ended]})
+        terminal.print_json({"resumed": [_scope_data(span) for span in ended]})
     elif not ended:
         raise terminal.CannotBeDone("Nothing of that is held for this reason: `vitec-sync status` shows what is.")
     for scope in () if as_json else ended:
@@ -71,22 +77,43 @@ def resume(
         terminal.print_line(f"{_scope_subject(scope)} {ends}.")
 
 
-def read_scopes(customer: str | None, kind: str | None, group: str | None, *, everything: bool) -> list[HoldScope]:
+def read_scopes(
+    customer: str | None, kind: str | None, group: str | None, login: str | None = None, *, everything: bool
+) -> list[HoldScope]:
     """Read the scopes of holds that the options name."""
-    if everything is (customer is not None) or (everything and (kind or group)) or (kind and group):
-        raise typer.BadParameter("give --all, or --customer, perhaps with --kind or with --group")
+    narrowed_wrongly = (everything and (kind or group)) or (kind and (group or login is not None))
+    if [everything, customer is not None, login is not None].count(True) != 1 or narrowed_wrongly:
+        raise typer.BadParameter(
+            "give --all, or --customer, perhaps with --kind or with --group, or --login, perhaps with --group"
+        )
     if everything:
         return [HoldScope(Scope.ENVIRONMENT)]
+    if login is not None:
+        if not login.strip():
+            raise typer.BadParameter("it is empty", param_hint="--login")
+        _check_group(group)
+        return [HoldScope(Scope.LOGIN, function_group=group or "", login=login.strip())]
     customer_id = (customer or "").strip()
     if not customer_id:
         raise typer.BadParameter("it is empty", param_hint="--customer")
     if kind is not None:
         (name,) = options.check_kinds([kind])
         return [HoldScope(Scope.LANE, customer_id, kind=name)]
+    groups = _check_group(group)
+    return [HoldScope(Scope.GROUP, customer_id, function_group=name) for name in groups if group in {None, name}]
+
+
+def _check_group(group: str | None) -> list[str]:
+    """Refuse a function group that there is not; give all there are."""
     groups = sorted({kind_class.function_group for kind_class in KINDS})
     if group is not None and group not in groups:
         raise typer.BadParameter(f"there is no such group; there are {', '.join(groups)}", param_hint="--group")
-    return [HoldScope(Scope.GROUP, customer_id, function_group=name) for name in groups if group in {None, name}]
+    return groups
+
+
+def _scope_data(scope: HoldScope) -> dict[str, str]:
+    data = asdict(scope)
+    return data if scope.scope is Scope.LOGIN else {name: value for name, value in data.items() if name != "login"}
 
 
 def _scope_subject(scope: HoldScope) -> str:

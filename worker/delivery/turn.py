@@ -76,7 +76,8 @@ def serve(
         return report
     worker_id, threads, policy = by or this_worker(), settings.vitec_in_flight, turn_policy(settings)
     reading = ClockReading.now()
-    turn = turns.take_turn(db, kind, lease=policy.lease, worker=worker_id, at_most=threads)
+    login_of = getattr(client, "name_login", None)
+    turn = turns.take_turn(db, kind, lease=policy.lease, worker=worker_id, at_most=threads, login_of=login_of)
     if turn is None:
         return report
     report.customer_id = turn.customer_id

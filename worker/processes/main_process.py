@@ -21,6 +21,7 @@ from worker.outbox import Database
 from worker.outbox.lanes import environments, turns
 from worker.processes import consumer
 from worker.processes.local_turns import LocalTurns
+from worker.processes.login_watch import LoginWatch
 from worker.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -175,6 +176,7 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
         self._thread: threading.Thread | None = None
         self._count = parent.concurrency if rings.QUEUE in parent.app.amqp.queues.consume_from else 0
         self._local = LocalTurns(parent.loglevel, parent.logfile)
+        self._logins = LoginWatch(bootstrap.logins)
         self._database = logs.Outage("the watch cannot dispatch", "the watch dispatches again")
 
     def start(self, parent: Any) -> None:
@@ -204,6 +206,7 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
                     return
                 try:
                     self._check(bootstrap.database(), settings)
+                    self._logins.check(bootstrap.database())
                     self._database.end()
                 except Exception as error:
                     # The database is away. The next check is in a few seconds.

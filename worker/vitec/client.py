@@ -8,7 +8,7 @@ from collections.abc import Callable
 from http.client import HTTPException
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from requests import PreparedRequest
 from tenacity import RetryCallState, Retrying, retry_if_result
@@ -21,7 +21,7 @@ from worker.errors import Barred, Revoked, Unanswered, Unreachable, Unsendable, 
 from worker.kind import Answer, Call
 from worker.vitec.classify import UnusableAnswer, classify, is_page
 from worker.vitec.connection import Adapter
-from worker.vitec.credentials import Credentials, CredentialsError
+from worker.vitec.credentials import CredentialsError, Login
 from worker.vitec.error_text import error_text
 from worker.vitec.http_attempt import HttpAttempt, Permit, Watchdog, WithdrawnError
 from worker.vitec.response import BodyError, read_body
@@ -39,6 +39,22 @@ LONGEST_RETRY_WAIT = 0.2
 """Seconds between two tries. Longer waits belong to the row, not to a thread."""
 
 
+class Logins(Protocol):
+    """The logins, as the client asks for them."""
+
+    def login_for(self, customer_id: str, function_group: str) -> Login:
+        """Give the login for that customer's calls of that group; raise CredentialsError if there is none at all."""
+        ...
+
+    def name_login(self, customer_id: str, function_group: str) -> str | None:
+        """Name the login for that customer's calls of that group; None: there is none."""
+        ...
+
+    def note_refusal(self) -> None:
+        """Hear that Vitec has refused one of them."""
+        ...
+
+
 class Client:
     """Vitec Connect at one base URL. Safe to use from many threads; one per process, made after the fork.
 
@@ -49,7 +65,7 @@ class Client:
     def __init__(
         self,
         base_url: str,
-        credentials: Credentials,
+        logins: Logins,
         *,
         timeout: float = 30.0,
         pool_size: int = 50,
@@ -57,7 +73,7 @@ class Client:
         throttled_is_certain: bool = True,
     ) -> None:
         self._base = base_url.rstrip("/") + "/"
-        self._credentials = credentials
+        self._logins = logins
         self._timeout = timeout
         self._throttled_is_certain = throttled_is_certain
         self._adapter = Adapter(self._base, pool_size=pool_size, ca_bundle=ca_bundle)
@@ -86,6 +102,10 @@ class Client:
             lambda: deadline - time.monotonic(),
         )
 
+    def name_login(self, customer_id: str, function_group: str) -> str | None:
+        """Name the login with which that customer's calls of that group are sent; None: there is none. No secret."""
+        return self._logins.name_login(customer_id, function_group)
+
     def close(self) -> None:
         """Close the pooled connections and end the watchdog. Nothing may be on its way any more."""
         self._watchdog.close()
@@ -95,7 +115,7 @@ class Client:
         if call.method not in _METHODS or not _PATH.fullmatch(call.path) or not _TOKEN.fullmatch(call.request_id):
             return Unsendable("not sent: the call's method, path or request id is not one that may go on the wire")
         try:
-            login = self._credentials.login_for(call.customer_id, call.function_group)
+            login = self._logins.login_for(call.customer_id, call.function_group)
         except CredentialsError:
             # The same consequence as Vitec's own 401: this customer and function group rest, and a person is told.
             return Barred("not sent: no login is configured for this customer and function group")
@@ -137,6 +157,8 @@ class Client:
                         stream.close()
         if isinstance(result, VitecError):
             result.tries = number
+            if result.status == 401:
+                self._logins.note_refusal()
         return result
 
     def _read_answer(self, stream: HTTPResponse, attempt: HttpAttempt, number: int) -> Answer | VitecError:

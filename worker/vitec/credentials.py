@@ -4,7 +4,7 @@ import base64
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -71,10 +71,12 @@ class _File(_Table):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A name and a password for HTTP Basic. Only the name is ever shown."""
+    """A user name and a password for HTTP Basic. Only the user name, and what the login is called here, is ever shown."""
 
     username: str
     password: str = field(repr=False)
+    name: str = "default"
+    """By its place in the credentials: `default`, `groups.viewing`, `customers.M30001`. No secret."""
     authorization: str = field(init=False, repr=False)
     """The header's value, ready to be sent."""
 
@@ -107,6 +109,8 @@ class Credentials:
     by_group: Mapping[str, Login] = field(default_factory=dict)
     by_customer: Mapping[str, Login] = field(default_factory=dict)
     by_both: Mapping[tuple[str, str], Login] = field(default_factory=dict)
+    files: tuple[Path, ...] = field(default=(), compare=False)
+    """All files that the logins come from, also those that are not there yet."""
 
     def login_for(self, customer_id: str, function_group: str) -> Login:
         """Give the login for that customer's calls of that group; raise CredentialsError if there is none at all."""
@@ -120,25 +124,53 @@ class Credentials:
             raise CredentialsError(f"there is no login for customer {customer_id} and function group {function_group}")
         return login
 
+    def name_login(self, customer_id: str, function_group: str) -> str | None:
+        """Name the login for that customer's calls of that group; None: there is none."""
+        try:
+            return self.login_for(customer_id, function_group).name
+        except CredentialsError:
+            return None
+
+    def find_changed(self, before: "Credentials") -> set[str]:
+        """Find the names of the logins that were there before, and are another user name or password now."""
+        old = before.by_name()
+        return {login.name for login in self.by_name().values() if login.name in old and old[login.name] != login}
+
+    def by_name(self) -> dict[str, Login]:
+        """Give all logins by their names."""
+        logins = [*self.by_group.values(), *self.by_customer.values(), *self.by_both.values()]
+        return {login.name: login for login in (*logins, *([self.default] if self.default else []))}
+
+    def note_refusal(self) -> None:
+        """Do nothing: these do not change."""
+
     @classmethod
-    def load(cls, settings: CredentialSettings, environment: Mapping[str, str] = os.environ) -> Self:
+    def load(
+        cls,
+        settings: CredentialSettings,
+        environment: Mapping[str, str] = os.environ,
+        files: tuple[Path, ...] = (),
+    ) -> Self:
         """Read VITEC_USERNAME and VITEC_PASSWORD, and the file named by VITEC_CREDENTIALS_FILE, if any.
 
-        Raise CredentialsError for what is missing or wrong: its text names file and key, never a secret.
+        `files`: those from which the settings come. Raise CredentialsError for what is missing or wrong: its text names
+        file and key, never a secret.
         """
         default = _login_from_settings(settings)
         path = settings.vitec_credentials_file
         if path is not None:
-            return cls._from_file(path, default, environment)
+            return cls._from_file(path, default, environment, files)
         if default is None:
             raise CredentialsError(
                 "no login for Vitec: set VITEC_USERNAME and VITEC_PASSWORD (or VITEC_PASSWORD_FILE),"
                 " or name a file with logins in VITEC_CREDENTIALS_FILE"
             )
-        return cls(default)
+        return cls(default, files=files)
 
     @classmethod
-    def _from_file(cls, path: Path, default: Login | None, environment: Mapping[str, str]) -> Self:
+    def _from_file(
+        cls, path: Path, default: Login | None, environment: Mapping[str, str], files: tuple[Path, ...]
+    ) -> Self:
         file, login = _read_file(path), partial(_read_login, path, environment)
         if file.default is not None:
             if default is not None:
@@ -156,7 +188,14 @@ class Credentials:
                 by_both[customer, group] = login(inner, own_username, "customers", customer, "groups", group)
         if not (default or by_group or by_customer or by_both):
             raise CredentialsError(f"{path} holds no login, and VITEC_USERNAME is not set")
-        return cls(default, by_group, by_customer, by_both)
+        return cls(default, by_group, by_customer, by_both, (*files, path, *_password_files(path, file)))
+
+
+def _password_files(path: Path, file: _File) -> list[Path]:
+    tables: list[_LoginTable] = [*file.groups.values(), *file.customers.values()]
+    tables += [table for customer in file.customers.values() for table in customer.groups.values()]
+    tables += [file.default] if file.default else []
+    return [path.parent / Path(table.password_file).expanduser() for table in tables if table.password_file]
 
 
 def _login_from_settings(settings: CredentialSettings) -> Login | None:
@@ -224,4 +263,5 @@ def _read_login(
             password = file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise CredentialsError(f"{secret} cannot be read ({type(error).__name__})") from None
-    return check_login(username, password, name=f"{place}, `username`", secret=secret)
+    login = check_login(username, password, name=f"{place}, `username`", secret=secret)
+    return replace(login, name=".".join(heading))

@@ -86,8 +86,8 @@ def test_ending_another_hold_early_lets_one_go_first(db: Database) -> None:
     assert not due(db)
     assert pauses.resume(db, [GROUP], HoldReason.UNAUTHORIZED) == [GROUP]
     (hold,) = holds(db)
-    # The row stays, with its strikes: if the reason comes back, the next wait is longer.
-    assert (hold.until, hold.strikes) == (MOMENT, 3)
+    # The row stays, without its strikes: a refusal after a person's word does not double the wait.
+    assert (hold.until, hold.strikes) == (MOMENT, 0)
     assert due(db)
 
 

@@ -74,16 +74,14 @@ def exchange(
     """
     with db.write() as connection:
         locked = connection.execute(_LOCK, turn.parameters).one()
-        owns_lane = bool(locked.owns_lane)
+        owns_lane, in_row = bool(locked.owns_lane), IllInRow(locked.failures_in_row, locked.foreign_in_row)
         signals = _health_signals(finished, looked_up)
         bad_news = any(signal.hold or signal.health in ILL for signal in signals)
-        if bad_news:
-            signals = _date(connection, signals, finished, looked_up)
+        signals = _date(connection, signals, finished, looked_up) if bad_news else signals
         moved = _settle(connection, finished, looked_up, policy) if finished or looked_up else {}
         freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.child_waits else frozenset()
         if signals and (bad_news or locked.failures_in_row or locked.foreign_in_row or locked.hold_doubted):
-            before = IllInRow(locked.failures_in_row, locked.foreign_in_row)
-            update_holds(connection, turn, signals, policy.hold_policy, before)
+            update_holds(connection, turn, signals, policy.hold_policy, in_row)
         result = ExchangeResult(owns_lane, moved, cursor=cursor)
         if owns_lane and wanted > 0:
             result = _claim(connection, turn, wanted, policy, moved, cursor)
@@ -114,10 +112,10 @@ def _date(
     looked_up: Sequence[FinishedLookUp],
 ) -> list[HealthSignal]:
     """Add to the signals when their requests began. Read before the rows move: a settled one does not tell any more."""
-    ids = [result.id for result in (*finished, *looked_up)]
+    ids = [result.id for result in finished] + [look_up.id for look_up in looked_up]
     began = {row.id: row for row in connection.execute(_BEGAN, {"ids": ids})}
     moments = [began[result.id].claimed_at for result in finished]
-    moments += [began[result.id].looked_up_at for result in looked_up]
+    moments += [began[look_up.id].looked_up_at for look_up in looked_up]
     return [replace(signal, began=moment) for signal, moment in zip(signals, moments, strict=True)]
 
 

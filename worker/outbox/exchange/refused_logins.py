@@ -1,8 +1,8 @@
 """Refused logins: how a few refusals with one login become one hold of that login.
 
 A 401 says that the login is wrong, or that it lacks the function group; and it may do so for one customer alone. So the
-first one holds that customer's function group, as any refusal does, and makes the login a suspect: what is sent with it
-goes one at a time until a good answer has shown that it opens something. A few groups refused in a row with no good
+first one holds that customer's function group, as any refusal does, and makes the login a suspect: its operations
+go one at a time until a good answer has shown that it opens something. A few groups refused in a row with no good
 answer between hold the login: in that function group, or as a whole if it was refused in several. The holds of the groups
 which that explains are taken away, so that there is one cause, one half-open probe and one cure.
 """
@@ -21,7 +21,7 @@ REFUSALS = 3
 """So many groups refused in a row hold the login."""
 
 NO_LONGER_SUSPECT = ""
-"""The `refused_login` of a hold whose function group the login has opened for another customer since."""
+"""The `refused_login` of a hold after the login has opened the function group for another customer."""
 
 
 def find_login_hold(connection: Connection, turn: Turn) -> dict[str, Any] | None:
@@ -47,8 +47,8 @@ def hold_refused_login(connection: Connection, turn: Turn, cause: str | None, ba
 def trust_login(connection: Connection, turn: Turn) -> None:
     """Withdraw the suspicions that a good answer with the turn's login has disproved; the environment is locked."""
     suspect = (Hold.refused_login == turn.login, Hold.reason == HoldReason.UNAUTHORIZED)
-    here = (Hold.scope == Scope.GROUP, Hold.function_group == turn.function_group)
-    connection.execute(update(Hold).where(*suspect, *here).values(refused_login=NO_LONGER_SUSPECT))
+    same_group = (Hold.scope == Scope.GROUP, Hold.function_group == turn.function_group)
+    connection.execute(update(Hold).where(*suspect, *same_group).values(refused_login=NO_LONGER_SUSPECT))
     connection.execute(update(Hold).where(*suspect).values(login_works=True))
 
 

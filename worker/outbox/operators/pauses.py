@@ -40,7 +40,7 @@ def resume(db: Database, scopes: Sequence[HoldScope], reason: HoldReason = HoldR
         if reason is HoldReason.PAUSED:
             ended = connection.execute(delete(Hold).where(matching).returning(*_PARTS))
         else:
-            # Without the strikes: what was in the way may have been seen to, and a new refusal begins a new series.
+            # Without the strikes: a person may have seen to the cause, and a new refusal begins a new series.
             first = {"until": current_time, "strikes": 0}
             ended = connection.execute(update(Hold).where(matching).values(first).returning(*_PARTS))
         return [HoldScope(*row) for row in ended]
