@@ -1,6 +1,6 @@
 """A login can be held as a whole, or in one function group; a lane knows with which login it is sent.
 
-Revision: 0005, after 0004. Written 2026-11-30.
+Revision: 0006, after 0005. Written 2026-11-30.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0005"
-down_revision: str | None = "0004"
+revision: str = "0006"
+down_revision: str | None = "0005"
 branch_labels: str | None = None
 depends_on: str | None = None
 
