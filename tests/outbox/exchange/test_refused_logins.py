@@ -28,19 +28,20 @@ DEFAULT = HoldScope(Scope.LOGIN, login="default")
 
 
 def take(db: Database, kind: str = "comeback") -> Turn:
-    """Wake every lane and take the next turn of the kind, whose login is the default one."""
+    """Wake every lane and take the next turn of the kind, with the default login."""
     wake_all(db)
     turn = turns.take_turn(db, kind, lease=45, worker="here:1", login_of=lambda _customer, _group: "default")
     assert turn is not None
     return turn
 
 
-def answer(db: Database, settlement: Settlement, kind: str = "comeback") -> None:
-    """Send one operation of the kind, and settle it so."""
-    turn = take(db, kind)
-    (claimed,) = claim(db, turn, want=1).claimed
-    exchange(db, turn, [done(claimed, settlement)], 0, TERMS)
-    turns.end_turn(db, turn)
+def answer(db: Database, *settlements: Settlement, kind: str = "comeback") -> None:
+    """Send one operation of the kind for each settlement, each in a turn of its own, and settle it so."""
+    for settlement in settlements:
+        turn = take(db, kind)
+        (claimed,) = claim(db, turn, want=1).claimed
+        exchange(db, turn, [done(claimed, settlement)], 0, TERMS)
+        turns.end_turn(db, turn)
 
 
 def make_for(db: Database, *customers: str, kind: str = "comeback") -> None:
@@ -57,7 +58,8 @@ def scopes(db: Database) -> list[tuple[Any, str]]:
 def test_refusals_in_two_function_groups_hold_the_login(db: Database) -> None:
     make_for(db, "M1", "M2", "M3", "M4")
     make_for(db, "M1", kind="viewing_registration")
-    answer(db, REFUSED), answer(db, REFUSED), answer(db, REFUSED, "viewing_registration")
+    answer(db, REFUSED, REFUSED)
+    answer(db, REFUSED, kind="viewing_registration")
     assert scopes(db) == [(Scope.LOGIN, "")]
     assert (holds(db)[0].login, holds(db)[0].until) == ("default", MOMENT + timedelta(hours=1))
     assert turns.due_kinds(db) == {}
@@ -66,15 +68,14 @@ def test_refusals_in_two_function_groups_hold_the_login(db: Database) -> None:
 def test_refusals_in_one_function_group_hold_the_login_there(db: Database) -> None:
     make_for(db, "M1", "M2", "M3", "M4")
     make_for(db, "M1", kind="viewing_registration")
-    for _ in range(3):
-        answer(db, REFUSED)
+    answer(db, REFUSED, REFUSED, REFUSED)
     assert scopes(db) == [(Scope.LOGIN, "crm-contact")]
     assert turns.due_kinds(db) == {"viewing_registration": 1}
 
 
 def test_a_good_answer_between_leaves_it_with_the_groups(db: Database) -> None:
     make_for(db, "M1", "M2", "M3", "M4", "M5")
-    answer(db, REFUSED), answer(db, REFUSED), answer(db, SUCCESS), answer(db, REFUSED), answer(db, REFUSED)
+    answer(db, REFUSED, REFUSED, SUCCESS, REFUSED, REFUSED)
     assert {scope for scope, _ in scopes(db)} == {Scope.GROUP}
 
 
@@ -88,8 +89,7 @@ def test_a_suspect_login_sends_one_at_a_time(db: Database) -> None:
 
 def test_the_probe_of_a_login_decides_for_all(db: Database, clock: FixedClock) -> None:
     make_for(db, "M1", "M2", "M3", "M4")
-    for _ in range(3):
-        answer(db, REFUSED)
+    answer(db, REFUSED, REFUSED, REFUSED)
     clock.advance(3601)
     first, second = take(db), take(db)
     (probe,) = claim(db, first).claimed
@@ -102,7 +102,8 @@ def test_the_probe_of_a_login_decides_for_all(db: Database, clock: FixedClock) -
 def test_a_resume_begins_the_waits_anew(db: Database, clock: FixedClock) -> None:
     make_for(db, "M1", "M2", "M3", "M4")
     make_for(db, "M1", kind="viewing_registration")
-    answer(db, REFUSED), answer(db, REFUSED), answer(db, REFUSED, "viewing_registration")
+    answer(db, REFUSED, REFUSED)
+    answer(db, REFUSED, kind="viewing_registration")
     clock.advance(60)
     assert pauses.resume(db, [DEFAULT], HoldReason.UNAUTHORIZED) == [DEFAULT]
     answer(db, REFUSED)
@@ -123,10 +124,9 @@ def test_a_request_from_before_a_resume_renews_nothing(db: Database, clock: Fixe
     assert (hold.strikes, hold.until) == (0, MOMENT + timedelta(seconds=5))
 
 
-def test_a_lane_with_a_login_of_its_own_is_not_held_with_the_default(db: Database) -> None:
+def test_a_login_of_its_own_frees_a_customer(db: Database) -> None:
     make_for(db, "M1", "M2", "M3", "M4")
-    for _ in range(3):
-        answer(db, REFUSED)
+    answer(db, REFUSED, REFUSED, REFUSED)
     wake_all(db)
     assert turns.due_kinds(db) == {}
     assert logins.note_logins(db, lambda customer, _: "customers.M4" if customer == "M4" else "default") == 1
@@ -135,8 +135,7 @@ def test_a_lane_with_a_login_of_its_own_is_not_held_with_the_default(db: Databas
 
 def test_a_changed_login_is_tried_at_once_by_one(db: Database) -> None:
     make_for(db, "M1", "M2", "M3", "M4")
-    for _ in range(3):
-        answer(db, REFUSED)
+    answer(db, REFUSED, REFUSED, REFUSED)
     assert logins.try_changed_logins(db, {"customers.M1"}) == 0
     assert logins.try_changed_logins(db, {"default"}) == 1
     first, second = take(db), take(db)
