@@ -214,6 +214,12 @@ def make_rejected_row(connection: Connection, *, at: datetime = MOMENT, **overri
     return connection.execute(insert(RejectedRow).values(values).returning(RejectedRow.id)).scalar_one()
 
 
+def make_attempt(connection: Connection, operation_id: int, **overrides: Any) -> None:
+    """Add an attempt to the operation's history: it was written, and ended in doubt."""
+    facts = {"event": Event.SENT, "attempt": 1, "at": MOMENT, "written": True, "outcome": "in_doubt", **overrides}
+    connection.execute(insert(Attempt).values(operation_id=operation_id, **facts))
+
+
 def make_action(connection: Connection, **overrides: Any) -> int:
     """Make the action of a person. Returns its id."""
     values = {"login": "app", "by": "anna", "command": "requeue", "subject": {"ids": [1]}, "affected": 1, **overrides}

@@ -76,8 +76,6 @@ ALLOWED = {
     (Cancel, State.PENDING): State.CANCELLED,
     (Cancel, State.RETRYABLE): State.CANCELLED,
     (Cancel, State.IN_FLIGHT): State.IN_FLIGHT,
-    (Delivered, State.PENDING): State.SUCCEEDED,
-    (Delivered, State.RETRYABLE): State.SUCCEEDED,
     (Delivered, State.IN_FLIGHT): State.IN_FLIGHT,
     (Delivered, State.IN_DOUBT): State.SUCCEEDED,
     (Delivered, State.FAILED): State.SUCCEEDED,

@@ -149,7 +149,7 @@ def _decide_once(
         settling = {status.id for status, decision in decided if decision.verb in {Verb.SEND_AGAIN, Verb.DELIVERED}}
         revised = [status.id for status, _ in decided if status.revised and status.id in moved & settling]
         if revised:
-            apply_revisions(connection, revised)
+            apply_revisions(connection, revised, keep_refused=True)
         succeeded = [status.id for status, decision in decided if TARGETS[decision.verb] is State.SUCCEEDED]
         freed = dependencies.release_children(connection, moved.intersection(succeeded))
     return judged, moved, freed
@@ -212,7 +212,8 @@ def _unsendable(status: OperationStatus, expiry: Expiry) -> Refusal | None:
         remedy = (
             f"If it is there: `resolve {status.id} --delivered`. If it must be made anew: export it under a new id."
         )
-        return Refusal(status.id, "Vitec has accepted it, so it is never sent again.", remedy)
+        why = "A person has said that it is there" if status.by_word else "Vitec has accepted it"
+        return Refusal(status.id, f"{why}, so it is never sent again.", remedy)
     if status.blanked:
         return Refusal(
             status.id, "Its content has been blanked after its end.", "Export it from the CRM under a new id."
@@ -253,18 +254,23 @@ def _cancel(status: OperationStatus, decider: Decider) -> Decision | Refusal:
 def _delivered(status: OperationStatus, wish: Delivered, decider: Decider, owner: int | None) -> Decision | Refusal:
     if owner is not None:
         return _taken(status.id, owner)
-    if status.remote_id is not None and wish.remote_id not in {None, status.remote_id}:
+    if status.state in WAITING and not status.sent_again and (refusal := _not_in_doubt(status)) is not None:
+        return refusal
+    renamed = status.remote_id is not None and wish.remote_id not in {None, status.remote_id}
+    if renamed and not status.id_by_word:
         remedy = "Leave the id out, or look both up in Vitec."
         return Refusal(status.id, f"Vitec gave it another id: {status.remote_id}.", remedy)
     if status.state is not State.SUCCEEDED:
         return Decision(Verb.DELIVERED, decider.by, decider.reason, wish.remote_id)
-    if status.needs_person or (wish.remote_id is not None and status.remote_id is None):
+    if status.needs_person or renamed or (wish.remote_id is not None and status.remote_id is None):
         return Decision(Verb.SEEN, decider.by, decider.reason, wish.remote_id)
     return Refusal(status.id, "It has been delivered; that is known.", "There is nothing to resolve.")
 
 
 def _give_up(status: OperationStatus, decider: Decider) -> Decision | Refusal:
-    return _not_in_doubt(status) or Decision(Verb.GIVEN_UP, decider.by, decider.reason)
+    takes_back = status.state is State.SUCCEEDED and status.by_word
+    refusal = None if takes_back else _not_in_doubt(status)
+    return refusal or Decision(Verb.GIVEN_UP, decider.by, decider.reason)
 
 
 def _look(status: OperationStatus) -> str:

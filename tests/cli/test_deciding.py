@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 from typer import BadParameter
 
-from models import State
+from models import Action, State
 from tests import factory
 from tests.factory import MOMENT, make_operation
 from worker.cli import deciding, terminal
@@ -98,7 +99,11 @@ def test_a_person_is_asked_before_many_are_decided(
         ("resolve", "1", "--delivered"),
         ("resolve", "1", "--delivered", "--reason", "  "),
         ("resolve", "1", "R1", "--send-again", "--reason", "x"),
-        ("resolve", "1", " R1", "--delivered", "--reason", "x"),
+        ("resolve", "1", "R1", "--delivered", "--reason", "x"),
+        ("resolve", "1", "--delivered-as", " R1", "--reason", "x"),
+        ("resolve", "1", "--delivered-as", "151", "--reason", "x"),
+        ("resolve", "1", "2", "--delivered-as", "R1", "--reason", "x"),
+        ("resolve", "1", "--delivered-as", "R1", "--give-up", "--reason", "x"),
         ("resolve", "1", "--give-up", "--reason", "x", "--expires", "never"),
     ],
 )
@@ -152,7 +157,7 @@ def test_a_new_expiry_is_read_by_stockholms_clock(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("R1", "--delivered"), State.SUCCEEDED),
+        (("--delivered-as", "R1"), State.SUCCEEDED),
         (("--delivered",), State.SUCCEEDED),
         (("--send-again", "--yes"), State.RETRYABLE),
         (("--give-up", "--yes"), State.CANCELLED),
@@ -197,3 +202,40 @@ def test_a_login_without_a_name_needs_by(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(getpass, "getuser", nobody)
     with pytest.raises(BadParameter):
         deciding.make_decider(None, None)
+
+
+def test_several_doubts_are_settled_by_one_command(shell: Shell) -> None:
+    first, second, waiting = made(shell, State.IN_DOUBT), made(shell, State.IN_DOUBT), made(shell, State.PENDING)
+    ran = shell.run("resolve", str(first), str(second), str(waiting), "--delivered", "--reason", "seen")
+    assert ran.status == 3
+    assert len(ran.out.splitlines()) == 2
+    assert ran.err.startswith(f"{waiting}: It is not in doubt: it is pending.")
+    assert state(shell, first) is state(shell, second) is State.SUCCEEDED
+    with shell.db.read() as connection:
+        assert factory.operation(connection, first).remote_id is None
+
+
+def test_an_unknown_number_lets_no_other_be_settled(shell: Shell) -> None:
+    doubtful = made(shell, State.IN_DOUBT)
+    assert shell.run("resolve", str(doubtful), "4711", "--delivered", "--reason", "seen").status == 1
+    assert state(shell, doubtful) is State.IN_DOUBT
+
+
+def test_vitecs_id_in_the_place_of_an_operation_is_explained(shell: Shell) -> None:
+    doubtful = made(shell, State.IN_DOUBT)
+    ran = shell.run("resolve", str(doubtful), "--delivered", "CAL123", "--reason", "seen")
+    assert ran.status == 2
+    assert "--delivered-as CAL123" in " ".join(ran.err.replace("│", " ").split())
+    assert state(shell, doubtful) is State.IN_DOUBT
+
+
+def test_a_settlement_leaves_an_action_with_login_and_name(shell: Shell) -> None:
+    doubtful = made(shell, State.IN_DOUBT)
+    shell.run("resolve", str(doubtful), "--give-up", "--reason", "gone", "--by", "anna", "--yes")
+    with shell.db.read() as connection:
+        (action,) = connection.execute(select(Action.__table__)).all()
+    assert (action.login, action.by) == (getpass.getuser(), "anna")
+    assert action.command == "resolve"
+    assert action.reason == "gone"
+    assert action.subject == {"decision": "GiveUp", "ids": [doubtful]}
+    assert action.affected == 1

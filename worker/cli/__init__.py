@@ -30,7 +30,7 @@ LAZY_COMMANDS: Final = {
     "show": LazyCommand("show:show", _LOOK, "Show all that is known of one operation."),
     "explain": LazyCommand("explaining:explain_", _LOOK, "Tell why an operation has not been sent, and what helps."),
     "resolve": LazyCommand(
-        "deciding:resolve", _DECIDE, "Settle an operation in doubt: it is there, send again, or give up."
+        "resolving:resolve", _DECIDE, "Settle an operation in doubt: it is there, send again, or give up."
     ),
     "requeue": LazyCommand("deciding:requeue", _DECIDE, "Send operations after all that ended without success."),
     "cancel": LazyCommand("deciding:cancel", _DECIDE, "Take operations back that are not wanted any more."),

@@ -1,4 +1,4 @@
-"""`vitec-sync requeue`, `cancel` and `resolve`: the decisions of a person about operations."""
+"""`vitec-sync requeue` and `cancel`: the decisions of a person about operations that wait or have ended."""
 
 import getpass
 import logging
@@ -12,10 +12,9 @@ from models import FINAL, WAITING, State
 from worker import bootstrap, logs, reconciling
 from worker.cli import options, terminal
 from worker.cli.terminal import CannotBeDone
-from worker.outbox import Database
 from worker.outbox.operators.actions import Decider
 from worker.outbox.operators.decisions import Verb
-from worker.outbox.views.operations import OperationFilter, iterate_ids, read_operation
+from worker.outbox.views.operations import OperationFilter, iterate_ids
 from worker.reconciling import DecisionReport, Expiry, Wish
 
 Expires = Annotated[
@@ -53,7 +52,7 @@ def requeue(
     An operation that Vitec has accepted, or that has been delivered, is never sent again.
     """
     operation_filter = options.make_filter(state, kind, customer, code)
-    wish, decider = reconciling.Requeue(_read_expiry(expires)), make_decider(by, reason)
+    wish, decider = reconciling.Requeue(read_expiry(expires)), make_decider(by, reason)
     _decide(operation, operation_filter, FINAL - {State.SUCCEEDED}, feed, wish, decider, yes=yes, as_json=as_json)
 
 
@@ -98,8 +97,8 @@ def _decide(
         operation_ids = list(iterate_ids(db, _narrow_filter(operation_filter, states, feed)))
         if not operation_ids:
             raise CannotBeDone("No operation is to be decided: none is found by that filter.")
-        _confirm(f"{type(wish).__name__} {terminal.count_noun(len(operation_ids), 'operation')}?", yes=yes)
-    _print_report(reconciling.carry_out(db, operation_ids, wish, decider), as_json=as_json)
+        confirm(f"{type(wish).__name__} {terminal.count_noun(len(operation_ids), 'operation')}?", yes=yes)
+    print_report(reconciling.carry_out(db, operation_ids, wish, decider), as_json=as_json)
 
 
 def _narrow_filter(operation_filter: OperationFilter, states: frozenset[State], feed: str) -> OperationFilter:
@@ -110,70 +109,7 @@ def _narrow_filter(operation_filter: OperationFilter, states: frozenset[State], 
     return replace(operation_filter, states=operation_filter.states or states, feed=feed)
 
 
-def resolve(
-    operation: options.Operation,
-    remote_id: Annotated[
-        str | None, typer.Argument(help="With --delivered: Vitec's id for it, if known.", metavar="[REMOTE_ID]")
-    ] = None,
-    delivered: Annotated[bool, typer.Option("--delivered", help="It is there at Vitec.")] = False,
-    send_again: Annotated[bool, typer.Option("--send-again", help="It is not there, and shall be sent again.")] = False,
-    give_up: Annotated[bool, typer.Option("--give-up", help="It is not there, and not wanted any more.")] = False,
-    reason: options.Reason = None,
-    by: options.By = None,
-    feed: options.Feed = "crm",
-    expires: Expires = None,
-    yes: options.Yes = False,
-    as_json: AsJson = False,
-) -> None:
-    """Settle an operation in doubt, once you have looked in Vitec whether it is there.
-
-    --delivered also holds for one that has failed, expired or been cancelled, if it turns out to be there.
-    """
-    wish = _read_answer(remote_id, _read_expiry(expires), delivered=delivered, send_again=send_again, give_up=give_up)
-    if not (reason or "").strip():
-        raise typer.BadParameter("say how you know it; it stands in the history", param_hint="--reason")
-    db = bootstrap.database()
-    (operation_id,) = options.find_operation_ids(db, [operation], feed)
-    if not isinstance(wish, reconciling.Delivered):
-        _show_evidence(db, operation_id)
-        question = "Send it again" if isinstance(wish, reconciling.SendAgain) else "Give it up"
-        _confirm(f"{question}? If it is at Vitec after all, this is wrong.", yes=yes)
-    _print_report(reconciling.carry_out(db, [operation_id], wish, make_decider(by, reason)), as_json=as_json)
-
-
-def _read_answer(remote_id: str | None, expiry: Expiry, *, delivered: bool, send_again: bool, give_up: bool) -> Wish:
-    if delivered + send_again + give_up != 1:
-        raise typer.BadParameter("give exactly one of --delivered, --send-again and --give-up")
-    if remote_id is not None and not delivered:
-        raise typer.BadParameter("an id of Vitec's goes with --delivered only", param_hint="REMOTE_ID")
-    if expiry.is_new and not send_again:
-        raise typer.BadParameter("goes with --send-again only", param_hint="--expires")
-    if delivered:
-        return reconciling.Delivered(_read_remote_id(remote_id))
-    return reconciling.SendAgain(expiry) if send_again else reconciling.GiveUp()
-
-
-def _read_remote_id(text: str | None) -> str | None:
-    if text is None:
-        return None
-    if not text or text != text.strip() or not text.isprintable() or len(text) > 200:
-        raise typer.BadParameter("it is not an id: 1 to 200 visible characters", param_hint="REMOTE_ID")
-    return text
-
-
-def _show_evidence(db: Database, operation_id: int) -> None:
-    """Print the operation's history on standard error, before the person says yes."""
-    details = read_operation(db, operation_id)
-    for entry in details.history if details else ():
-        status = f", HTTP {entry['http_status']}" if entry["http_status"] is not None else ""
-        wrote = {True: "written", False: "nothing written", None: "not known whether written"}[entry["written"]]
-        text = f"{entry['event']}{status}, {wrote}, {entry['outcome'] or ''} {entry['code'] or ''}"
-        terminal.print_error(
-            f"  {terminal.format_moment(entry['at'])}  attempt {entry['attempt']}: {terminal.as_words(text)}"
-        )
-
-
-def _confirm(question: str, *, yes: bool) -> None:
+def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not terminal.is_interactive():
@@ -198,7 +134,7 @@ def make_decider(by: str | None, reason: str | None) -> Decider:
     )
 
 
-def _read_expiry(text: str | None) -> Expiry:
+def read_expiry(text: str | None) -> Expiry:
     from worker.kind.cells import read_time
     from worker.kind.problems import BadCell
 
@@ -218,7 +154,7 @@ def ring_workers(kinds: Iterable[str]) -> None:
     bootstrap.ring(kinds)
 
 
-def _print_report(report: DecisionReport, *, as_json: bool) -> None:
+def print_report(report: DecisionReport, *, as_json: bool) -> None:
     ring_workers(report.kinds)
     if as_json:
         terminal.print_json(_as_data(report))

@@ -111,7 +111,9 @@ def _print_details(details: OperationDetails, *, reveal: bool) -> None:
         terminal.print_line("Blanked: its time of keeping is over.", "dim")
     terminal.print_pairs(_payload_pairs(row["payload"], reveal=reveal))
     if row["revision"] is not None:
-        terminal.print_heading("New content from the CRM, which waits for the verdict")
+        is_late = row["state"] is State.SUCCEEDED
+        fate = "came too late: make it in Vitec by hand" if is_late else "waits for the verdict"
+        terminal.print_heading(f"New content from the CRM, which {fate}")
         terminal.print_pairs(_payload_pairs(row["revision"].get("payload"), reveal=reveal))
     if row["answer"] is not None:
         terminal.print_heading("Vitec's answer")

@@ -217,7 +217,7 @@ MOVES_FROM: Mapping[Callable[..., Columns], frozenset[State]] = {
     failed: frozenset({State.IN_FLIGHT, State.IN_DOUBT}),
     orphaned: WAITING,
     cancelled: frozenset({State.IN_FLIGHT, State.IN_DOUBT}),
-    called_off: WAITING | {State.IN_DOUBT},
+    called_off: WAITING | {State.IN_DOUBT, State.SUCCEEDED},
     expired: WAITING,
     requeued: FINAL - {State.SUCCEEDED},
     mended: FINAL - {State.SUCCEEDED},

@@ -9,13 +9,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, case, insert, select, update
+from sqlalchemy import Connection, case, insert, null, select, update
 
 from models import Attempt, Event, Operation, State
 from worker.outbox import moves
 from worker.outbox.database.sql import current_time
 from worker.outbox.lanes.dependencies import parent_is_done
 from worker.outbox.predicates import named_once
+from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE
 from worker.outbox.views.status import OperationStatus, read_status
 
 
@@ -122,8 +123,11 @@ def _columns(status: OperationStatus, decision: Decision) -> dict[str, Any]:
     match decision.verb:
         case Verb.REQUEUED | Verb.SEND_AGAIN:
             return _sent_again(decision)
-        case Verb.CANCELLED | Verb.GIVEN_UP:
+        case Verb.CANCELLED:
             return moves.called_off()
+        case Verb.GIVEN_UP:
+            # `acted_at` stays: once it has been called delivered, it is never sent again.
+            return moves.called_off() | ({"remote_id": None} if status.id_by_word else {})
         case Verb.CANCEL_ASKED:
             # New content that waits for the verdict would bring the cancelled operation back.
             return {"cancel_asked": True, "revision": None}
@@ -131,7 +135,8 @@ def _columns(status: OperationStatus, decision: Decision) -> dict[str, Any]:
             return _delivered(status, decision)
         case Verb.SEEN:
             given = {} if decision.remote_id is None else {"remote_id": decision.remote_id}
-            return {"needs_person": False, "error_code": None, "error_detail": None, "reported_at": None, **given}
+            looked_at = {"needs_person": False, "error_code": None, "error_detail": None, "revision": None}
+            return {**looked_at, "reported_at": None, **given}
 
 
 def _sent_again(decision: Decision) -> dict[str, Any]:
@@ -143,6 +148,11 @@ def _sent_again(decision: Decision) -> dict[str, Any]:
 
 
 def _delivered(status: OperationStatus, decision: Decision) -> dict[str, Any]:
-    # Evidence is for the operation: an attempt in flight goes on, and counts as a success whatever it brings.
-    move = moves.evidence if status.state is State.IN_FLIGHT else moves.succeeded
-    return move(decision.remote_id)
+    # Judged before: another id than the row has takes the place of one that a person gave.
+    named = {} if decision.remote_id is None else {"remote_id": decision.remote_id}
+    if status.state is State.IN_FLIGHT:
+        # Evidence is for the operation: an attempt in flight goes on, and counts as a success whatever it brings.
+        return moves.evidence() | named
+    # New content that waits came too late: it stays in the row for a person to see to.
+    code = SENT_BEFORE_CHANGE if status.revised else null()
+    return moves.succeeded(code=code, needs_person=status.revised) | named

@@ -20,11 +20,12 @@ from worker.outbox.revisions.content import (
 from worker.outbox.revisions.judge import ALREADY_SENT
 
 
-def apply_revisions(connection: Connection, ids: Iterable[int]) -> None:
+def apply_revisions(connection: Connection, ids: Iterable[int], *, keep_refused: bool = False) -> None:
     """Let new content that waited for a verdict take effect. Called in the transaction that settled the rows `ids`.
 
     Waiting: it is sent instead, when the next attempt is due. Ended without success: pending again. Succeeded: refused,
-    and reported to the CRM. Still in flight or in doubt, or without new content: nothing is done.
+    and reported to the CRM; `keep_refused`: it stays in the row, for a person to see. Still in flight or in doubt, or
+    without new content: nothing is done.
     """
     locked = connection.execute(
         select(
@@ -51,12 +52,14 @@ def apply_revisions(connection: Connection, ids: Iterable[int]) -> None:
         changes[row.state].append(Change(row.id, row.attempt, row.state, content, since))
     replace_content(connection, at, [change for state in WAITING for change in changes[state]])
     requeue_with_content(connection, at, [change for state in FINAL - {State.SUCCEEDED} for change in changes[state]])
-    _refuse(connection, at, [row for row in locked if row.state is State.SUCCEEDED])
+    too_late = [row for row in locked if row.state is State.SUCCEEDED]
+    if not keep_refused:
+        drop_revisions(connection, [row.id for row in too_late])
+    _refuse(connection, at, too_late)
 
 
 def _refuse(connection: Connection, at: datetime, locked: Sequence[Row[Any]]) -> None:
     """Refuse content that came too late: rows of a file are told as rejected rows, all other content in the history."""
-    drop_revisions(connection, [row.id for row in locked])
     rows = [_rejected(row, at) for row in locked if row.revision["feed_file_id"] is not None]
     if rows:
         connection.execute(insert(RejectedRow), rows)

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
-from models import Operation, State
+from models import Attempt, Event, Operation, State
 from worker.outbox.database.sql import as_of
 from worker.outbox.predicates import is_parent, not_expired
 
@@ -36,6 +36,25 @@ class OperationStatus:
     error_code: str | None
     parent: State | None
     """The state of the operation it comes after; None: it comes after none, or that one is not known yet."""
+    sent_again: bool = False
+    """A person has said that it shall be sent again, and it has not been claimed since."""
+    by_word: bool = False
+    """That Vitec acted, a person has said, and nothing that came from Vitec."""
+    id_by_word: bool = False
+    """Its remote id a person has given, and nothing that came from Vitec."""
+
+
+_of_operation = Attempt.operation_id == Operation.id
+_from_vitec = and_(_of_operation, Attempt.event.in_((Event.SENT, Event.LATE, Event.LOOKED_UP)))
+_accepted = and_(Attempt.event != Event.LOOKED_UP, Attempt.http_status.between(200, 299))
+_sent_again = exists().where(
+    _of_operation, Attempt.event == Event.DECIDED, Attempt.code == "send_again", Attempt.attempt == Operation.attempt
+)
+_said_delivered = exists().where(_of_operation, Attempt.event == Event.DECIDED, Attempt.code == "delivered")
+_vitec_acted = exists().where(_from_vitec, or_(Attempt.outcome == State.SUCCEEDED.value, _accepted))
+_gave_id = Attempt.remote_id == Operation.remote_id
+_said_id = exists().where(_of_operation, Attempt.event == Event.DECIDED, _gave_id)
+_vitec_gave_id = exists().where(_from_vitec, _gave_id)
 
 
 def read_status(connection: Connection, moment: ColumnElement[datetime], ids: Iterable[int]) -> list[OperationStatus]:
@@ -60,6 +79,9 @@ def read_status(connection: Connection, moment: ColumnElement[datetime], ids: It
             Operation.remote_id,
             Operation.error_code,
             parent.state.label("parent"),
+            and_(Operation.state == State.RETRYABLE, _sent_again).label("sent_again"),
+            and_(_said_delivered, ~_vitec_acted).label("by_word"),
+            and_(_said_id, ~_vitec_gave_id).label("id_by_word"),
         )
         .outerjoin(parent, is_parent(parent, Operation.feed, Operation.after_kind, Operation.after_source_id))
         .where(Operation.id.in_(sorted(set(ids))))
