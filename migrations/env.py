@@ -8,10 +8,14 @@ from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from models import Base
-from worker import settings
+from worker import bootstrap
+from worker.dotenv import SettingsError
 from worker.outbox import connect
+from worker.outbox.database.faults import describe_fault
+from worker.settings import name_database
 
 # Any number will do, as long as no other program in this database uses it.
 _LOCK = 8_243_014_377
@@ -27,7 +31,10 @@ def _url() -> str:
         or context.get_x_argument(as_dictionary=True).get("url")
         or context.config.get_main_option("sqlalchemy.url")
     )
-    return given or settings.load().database
+    try:
+        return given or bootstrap.settings().database
+    except SettingsError as error:
+        raise SystemExit(str(error)) from None
 
 
 def _number(_: Any, __: Any, directives: list[Any]) -> None:
@@ -92,10 +99,16 @@ def _on_sqlite(connection: Connection) -> None:
 
 
 def _online() -> None:
+    from_shell = context.config.cmd_opts is not None
     engine = connect(_url(), lock_timeout=60)
     try:
         with engine.connect() as connection:
             (_on_sqlite if engine.dialect.name == "sqlite" else _on_postgresql)(connection)
+    except SQLAlchemyError as error:
+        fault = describe_fault(error)
+        if fault is None or not from_shell:
+            raise
+        raise SystemExit(f"The database cannot be used ({name_database(engine.url)}): {fault}.") from None
     finally:
         engine.dispose()
 

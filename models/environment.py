@@ -20,6 +20,8 @@ class Environment(Base):
     failures_in_row: Mapped[int] = mapped_column(Integer, server_default="0")
     """Failures of the environment since the last answer that proved it well: the circuit breaker's count."""
     dispatched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    bound_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the first answer came from `base_url`; NULL: none has come, so the address may still be a slip."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
 
     __table_args__ = (

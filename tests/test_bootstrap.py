@@ -12,7 +12,8 @@ from sqlalchemy import column, delete, insert, select, table, update
 
 from worker import bootstrap
 from worker.bootstrap import NotReady
-from worker.settings import SettingsError
+from worker.dotenv import SettingsError
+from worker.outbox.lanes import environments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,9 @@ def test_a_worker_with_good_settings_starts_again_and_again() -> None:
 
 
 @pytest.mark.usefixtures("_worker")
-@pytest.mark.parametrize("spelling", ["http://127.0.0.1:9/", "HTTP://127.0.0.1:9"])
+@pytest.mark.parametrize(
+    "spelling", ["http://127.0.0.1:9/", "HTTP://127.0.0.1:9", "http://localhost:9", "http://[::1]:9/"]
+)
 def test_another_spelling_of_the_address_is_no_other_address(monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
     bootstrap.check_worker()
     monkeypatch.setenv("VITEC_BASE_URL", spelling)
@@ -80,6 +83,8 @@ def test_another_spelling_of_the_address_is_no_other_address(monkeypatch: pytest
 @pytest.mark.usefixtures("_worker")
 def test_a_database_of_another_environment_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     bootstrap.check_worker()
+    with bootstrap.database().write() as connection:
+        environments.bind(connection)
     monkeypatch.setenv("VITEC_BASE_URL", "https://connect.example")
     bootstrap.settings.cache_clear()
     assert "belongs to http://127.0.0.1:9, but VITEC_BASE_URL is https://connect.example" in read_refusal()

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import structlog
 from pydantic import ValidationError
@@ -15,10 +14,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 import migrations
 from worker import logs
 from worker import settings as _settings
+from worker.address import is_same_address, normalize_address
+from worker.dotenv import SettingsError
 from worker.outbox import Database, connect
+from worker.outbox.database import faults
 from worker.outbox.database.sending_hours import SendingHours
 from worker.outbox.lanes import environments
-from worker.settings import Settings, SettingsError
+from worker.settings import Settings, name_database
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -51,10 +53,6 @@ def _read_settings() -> Settings:
         return _settings.load()
     except ValidationError as error:
         raise SettingsError(_describe_error(error)) from None
-    except OSError as error:
-        raise SettingsError(
-            f"A file that a setting names cannot be read: {error.filename} ({error.strerror})"
-        ) from None
 
 
 def _describe_error(error: ValidationError) -> str:
@@ -77,29 +75,36 @@ def database() -> Database:
         raise NotReady("DATABASE_URL must be a PostgreSQL or SQLite address.")
     # To connect would make an empty file, which every later command would take for the database.
     if url.get_backend_name() == "sqlite" and not (url.database and os.path.exists(url.database)):  # noqa: PTH110
-        raise NotReady(f"There is no database at {url.database} yet: run `vitec-sync migrate`.")
+        raise NotReady(f"There is no database yet ({settings().origin}): run `vitec-sync migrate`.")
     db = Database(connect(settings().database), hours=SendingHours.of(settings().sending_hours))
     try:
-        _check_schema(db, url.render_as_string(hide_password=True))
+        _check_schema(db)
     except NotReady:
         db.engine.dispose()
         raise
     return db
 
 
-def _check_schema(db: Database, shown_url: str) -> None:
+def describe_database_fault(error: SQLAlchemyError) -> str:
+    """Say in one line which database cannot be used, why, and what to do about it."""
+    fault = faults.describe_fault(error)
+    if fault is None:
+        # Only the database's own words: other errors may quote their arguments.
+        message = str(error.orig).strip() if isinstance(error, DBAPIError) else ""
+        reason = message.splitlines()[0] if message else type(error).__name__
+        fault = f"{reason[:200]}: start it, or correct DATABASE_URL"
+    return f"The database cannot be used ({name_database(settings().database)}): {fault}."
+
+
+def _check_schema(db: Database) -> None:
+    shown = name_database(settings().database)
     try:
         with db.read() as connection:
             revision = migrations.current(connection)
     except SQLAlchemyError as error:
-        # Only the database's own words: other errors may quote their arguments.
-        message = str(error.orig).strip() if isinstance(error, DBAPIError) else ""
-        reason = message.splitlines()[0] if message else type(error).__name__
-        raise NotReady(
-            f"The database {shown_url} cannot be used ({reason[:200]}): start it, or correct DATABASE_URL."
-        ) from None
+        raise NotReady(describe_database_fault(error)) from None
     if revision is None:
-        raise NotReady(f"The database {shown_url} has no tables yet: run `vitec-sync migrate`.")
+        raise NotReady(f"The database has no tables yet ({shown}): run `vitec-sync migrate`.")
     if revision != migrations.head():
         if migrations.is_known(revision):
             raise NotReady(f"The database's schema is old ({revision}): run `vitec-sync migrate`.")
@@ -150,7 +155,8 @@ def _load_credentials() -> "Credentials":
     from worker.vitec.credentials import Credentials, CredentialsError
 
     try:
-        return Credentials.load(_read_settings(), files=_settings.login_files())
+        configured = _read_settings()
+        return Credentials.load(configured, files=configured.login_files)
     except SettingsError as error:
         raise CredentialsError(str(error)) from None
 
@@ -160,17 +166,20 @@ def base_url() -> str:
     configured = settings().vitec_base_url
     if not configured:
         raise NotReady("VITEC_BASE_URL is not set: set it to the address of the Vitec environment to send to.")
-    parts = urlsplit(configured)
-    return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()).geturl().rstrip("/")
+    return normalize_address(configured)
 
 
 def register_environment(address: str) -> None:
-    """Bind the database to `address` at the first start of a worker; `NotReady` if it belongs to another one."""
+    """Record `address` as the one that the database serves; `NotReady` if it is bound to another one.
+
+    It is bound by the first answer from there, or once a request may have been written.
+    """
     recorded = environments.register(database(), address)
-    if recorded != address:
+    if not is_same_address(recorded, address):
         raise NotReady(
             f"This database belongs to {recorded}, but VITEC_BASE_URL is {address}: "
             "a database serves one Vitec environment, so use another one (DATABASE_URL) or correct VITEC_BASE_URL."
+            " `vitec-sync environment` shows since when."
         )
 
 

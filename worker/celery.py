@@ -11,7 +11,8 @@ from typing import Any
 from celery import Celery
 
 from worker import bootstrap, rings
-from worker.settings import Settings, SettingsError
+from worker.dotenv import SettingsError
+from worker.settings import Settings
 
 
 def configuration() -> dict[str, Any]:

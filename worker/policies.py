@@ -31,6 +31,7 @@ def turn_policy(settings: Settings) -> TurnPolicy:
         lease=settings.vitec_timeout + settings.lease_margin,
         outlast=settings.vitec_timeout + settings.claim_margin,
         in_flight=settings.vitec_in_flight,
+        base_url=settings.vitec_base_url,
         hold_policy=HoldPolicy(
             barred=Backoff(settings.hold_barred, settings.hold_barred_cap),
             throttled=Backoff(settings.hold_throttled, settings.hold_throttled_cap),

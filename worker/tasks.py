@@ -9,8 +9,8 @@ import structlog
 
 from worker import bootstrap, delivery, housekeeping, rings
 from worker.celery import app
+from worker.dotenv import SettingsError
 from worker.kinds import KINDS
-from worker.settings import SettingsError
 
 log = structlog.get_logger(__name__)
 

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from worker import cli
 from worker.cli import failures, terminal
+from worker.dotenv import SettingsError
 from worker.outbox import connect
-from worker.settings import SettingsError
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "pause": ("pause", "--all", "--reason", "so"),
     "resume": ("resume", "--all"),
     "migrate": ("migrate",),
+    "environment": ("environment",),
 }
 NO_DATABASE = {"demo", "sandbox"}
 """Commands that make a database of their own, in a process of its own, or need none."""
@@ -71,7 +72,7 @@ def words(shell: Shell, tmp_path: Path) -> dict[str, str]:
 def test_the_line_about_an_unusable_database_has_no_content_either(shell: Shell, failing: SQLAlchemyError) -> None:
     ran = shell.run("list")
     assert (ran.status, ran.err.count("\n")) == (1, 1)
-    assert "cannot be used (StatementError)" in ran.err
+    assert "StatementError: start it" in ran.err
 
 
 @pytest.mark.parametrize("failing", [STATEMENT, ArgumentError(NAME)], indirect=True, ids=["bound", "composed"])

@@ -149,7 +149,7 @@ def test_a_failed_migration_leaves_sqlite_as_it_was(sqlite_url: str) -> None:
     with engine.begin() as connection:
         # Its drop would be refused only after other tables have gone.
         connection.execute(text("DROP TABLE environments"))
-    with pytest.raises(Exception, match="no such table: environments"):
+    with pytest.raises(Exception, match="environments"):
         migrations.downgrade(sqlite_url, "base")
     assert "operations" in inspect(engine).get_table_names()
     engine.dispose()

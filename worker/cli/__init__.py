@@ -37,6 +37,9 @@ LAZY_COMMANDS: Final = {
     "pause": LazyCommand("holding:pause", _DECIDE, "Send nothing for a customer, a kind of its, or at all."),
     "resume": LazyCommand("holding:resume", _DECIDE, "End a pause, or another hold before its time."),
     "migrate": LazyCommand("admin:migrate", _SET_UP, "Make the database's tables, or bring them up to date."),
+    "environment": LazyCommand(
+        "environment:environment", _SET_UP, "Show to which Vitec the database belongs, and where settings come from."
+    ),
     "demo": LazyCommand("demo.command:demo", _SET_UP, "Run the whole main job here, against a stand-in for Vitec."),
     "sandbox": LazyCommand("sandbox:sandbox", _SET_UP, "Run a stand-in for Vitec Connect until it is stopped."),
 }

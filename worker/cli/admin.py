@@ -9,15 +9,22 @@ def migrate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make the database's tables, or bring them up to date. Does nothing where they are; safe to run at any time."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     import migrations
     from worker import bootstrap
     from worker.cli import terminal
 
     url = _url(bootstrap.settings().database)
-    before = _revision(url)
-    if before is not None and not migrations.is_known(before):
-        raise bootstrap.NotReady(f"The database's schema ({before}) is newer than this program: update the program.")
-    migrations.upgrade(url)
+    try:
+        before = _revision(url)
+        if before is not None and not migrations.is_known(before):
+            raise bootstrap.NotReady(
+                f"The database's schema ({before}) is newer than this program: update the program."
+            )
+        migrations.upgrade(url)
+    except SQLAlchemyError as error:
+        raise bootstrap.NotReady(bootstrap.describe_database_fault(error)) from None
     after = migrations.head()
     if as_json:
         terminal.print_json({"before": before, "after": after})
@@ -25,6 +32,8 @@ def migrate(
         terminal.print_line(f"The database is up to date (revision {after}).")
     else:
         terminal.print_line(f"The database is now at revision {after}{f', it was at {before}' if before else ''}.")
+    if not as_json:
+        terminal.print_line(f"{bootstrap.settings().origin}.", "dim")
 
 
 def _url(url: str) -> str:

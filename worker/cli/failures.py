@@ -7,12 +7,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from worker.bootstrap import NotReady
 from worker.cli.terminal import CannotBeDone
-from worker.settings import SettingsError
+from worker.dotenv import SettingsError
+from worker.outbox.database.faults import describe_fault
 from worker.vitec.credentials import CredentialsError
 
 
 def describe_failure(error: Exception) -> str | None:
     """Describe an error and its remedy in a line without personal data; None: it was not expected."""
+    fault = describe_fault(error) if isinstance(error, DBAPIError) else None
+    if fault is not None:
+        return f"The database cannot be used, and nothing more was done: {fault}."
     match error:
         case CannotBeDone() | NotReady() | SettingsError() | CredentialsError():
             return str(error)

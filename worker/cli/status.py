@@ -62,6 +62,7 @@ def _print_overview(overview: Overview, concerns: list[Concern]) -> None:
 
 def _overview_pairs(overview: Overview) -> Iterator[tuple[str, object]]:
     yield "Vitec", overview.base_url or "not known before a worker has started"
+    yield "Database", bootstrap.settings().origin
     yield "Last dispatch", _format_age(overview.dispatched_at, overview.at) or "never"
     waiting = sum(number for (_, state), number in overview.counts.items() if state in WAITING)
     held = f", {_format_number(overview.held)} of them held" if overview.held else ""
@@ -171,6 +172,7 @@ def _as_data(overview: Overview, concerns: list[Concern]) -> dict[str, Any]:
         "concerns": [_concern_data(concern) for concern in concerns],
         "at": overview.at,
         "base_url": overview.base_url,
+        "origin": bootstrap.settings().origin,
         "dispatched_at": overview.dispatched_at,
         "counts": counts,
         "need_person": overview.need_person,

@@ -40,6 +40,9 @@ class EndReason(StrEnum):
 
     LANE_HELD = "the lane is held"
     LANE_LOST = "the lane was taken over"
+    OTHER_ADDRESS = "the database belongs to another address of Vitec"
+    """A worker with another `VITEC_BASE_URL` has taken it over, before any answer had come: this worker sends nothing."""
+
     LEASE_TOO_SHORT = "the lease was too short"
     """Claimed operations were not handed to threads: the process was paused, or the claim's commit took too long."""
 
@@ -104,6 +107,8 @@ class TurnEnd:
             return
         if not result.owns_lane:
             self.reason = EndReason.LANE_LOST
+        elif result.other_address:
+            self.reason = EndReason.OTHER_ADDRESS
         elif result.held:
             self.reason = EndReason.LANE_HELD
         elif result.share == 0 and not in_flight:

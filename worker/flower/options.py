@@ -9,8 +9,9 @@ from flower.utils import strtobool
 from tornado.options import OptionParser
 
 from worker import bootstrap
+from worker.dotenv import SettingsError
 from worker.flower.auth import require_login_everywhere
-from worker.settings import Settings, SettingsError
+from worker.settings import Settings
 
 SHORTEST_PASSWORD = 8
 

@@ -17,12 +17,13 @@ from celery.utils.text import str_to_list
 from celery.worker.control import Panel
 
 from worker import bootstrap, delivery, housekeeping, logs, rings
+from worker.dotenv import SettingsError
 from worker.outbox import Database
 from worker.outbox.lanes import environments, turns
 from worker.processes import consumer
 from worker.processes.local_turns import LocalTurns
 from worker.processes.login_watch import LoginWatch
-from worker.settings import Settings, SettingsError
+from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,7 @@ def _prepare_worker(sender: Any, **_: Any) -> None:
             problem = str(error)
     if problem is not None:
         raise SystemExit(problem)
+    log.info("the worker starts", vitec=bootstrap.settings().vitec_base_url, database=bootstrap.settings().origin)
     if pool_name(sender) == "prefork" and not can_share_memory():
         log.warning("no shared memory (is /dev/shm writable?), so no child processes: using --pool solo")
         sender.pool_cls, sender.concurrency = "solo", 1

@@ -13,7 +13,7 @@ from tests.outbox.gates import COMMIT, Actor
 from tests.outbox.steps import DOUBT, SUCCESS, TERMS, begin, claim, done, make, read
 from worker.outbox import Database, connect
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
-from worker.outbox.lanes import turns
+from worker.outbox.lanes import environments, turns
 
 
 @pytest.fixture
@@ -31,6 +31,9 @@ def statements(pg_db: Database) -> list[str]:
 def test_locks_are_taken_in_one_order_environment_lane_operations(pg_db: Database, statements: list[str]) -> None:
     make(pg_db), make(pg_db)
     turn = begin(pg_db)
+    with pg_db.write() as connection:
+        # Otherwise the first answer writes into the environment's row, which is locked already.
+        environments.bind(connection)
     (claimed,) = claim(pg_db, turn, want=1).claimed
     statements.clear()
     exchange(pg_db, turn, [done(claimed, SUCCESS)], 5, TERMS)

@@ -1,9 +1,14 @@
-"""The row of the environment: when its lanes were last rung for."""
+"""The row of the environment: when its lanes were last rung for, and the address of Vitec to which it belongs."""
 
+from dataclasses import replace
+
+import pytest
 from sqlalchemy import update
 
-from models import Environment
+from models import Attempt, Environment
 from tests.clock import FixedClock
+from tests.outbox.steps import SUCCESS, TERMS, begin, claim, done, make, settle
+from worker.decide import NEVER_SENT, Settlement
 from worker.outbox import Database
 from worker.outbox.lanes import environments
 
@@ -18,3 +23,72 @@ def test_silence_is_measured_by_the_last_dispatch(db: Database, clock: FixedCloc
     with db.write() as connection:
         connection.execute(update(Environment).values(dispatched_at=None))
     assert not environments.dispatched_within(db, 10)
+
+
+SLIP, RIGHT = "https://conect.example", "https://connect.example"
+
+
+@pytest.fixture
+def slipped(db: Database) -> Database:
+    """A database that a first start has recorded with a slip in the address."""
+    with db.write() as connection:
+        connection.execute(update(Environment).values(base_url=SLIP))
+    return db
+
+
+def send_one(db: Database, settlement: Settlement) -> None:
+    """Claim one operation and settle it; another one waits."""
+    make(db), make(db)
+    turn = begin(db)
+    (claimed,) = claim(db, turn, want=1).claimed
+    settle(db, turn, [done(claimed, settlement)])
+
+
+def test_the_next_address_takes_the_place_of_a_slip(slipped: Database) -> None:
+    assert environments.register(slipped, RIGHT) == RIGHT
+    binding = environments.read_binding(slipped)
+    assert binding is not None
+    assert binding.bound_at is None
+
+
+def test_the_first_answer_binds(slipped: Database) -> None:
+    send_one(slipped, SUCCESS)
+    binding = environments.read_binding(slipped)
+    assert binding is not None
+    assert binding.bound_at is not None
+    assert environments.register(slipped, RIGHT) == SLIP
+
+
+def test_a_request_that_may_have_been_written_binds_too(slipped: Database) -> None:
+    make(slipped)
+    claim(slipped, begin(slipped), want=1)
+    assert environments.register(slipped, RIGHT) == SLIP
+    binding = environments.read_binding(slipped)
+    assert binding is not None
+    assert binding.bound_at is None
+
+
+def test_what_was_never_written_binds_nothing(slipped: Database) -> None:
+    send_one(slipped, NEVER_SENT)
+    with slipped.write() as connection:
+        connection.execute(update(Attempt).values(written=False))
+    assert environments.register(slipped, RIGHT) == RIGHT
+
+
+def test_names_of_this_machine_are_one_address(db: Database) -> None:
+    with db.write() as connection:
+        connection.execute(update(Environment).values(base_url="http://127.0.0.1:9"))
+        environments.bind(connection)
+    for spelling in ("http://localhost:9/", "http://[::1]:9", "HTTP://LOCALHOST:9"):
+        assert environments.register(db, spelling) == "http://127.0.0.1:9"
+    assert environments.register(db, "http://localhost:10") != "http://localhost:10"
+
+
+def test_a_turn_of_another_address_claims_nothing(slipped: Database) -> None:
+    make(slipped)
+    turn = begin(slipped)
+    environments.register(slipped, RIGHT)
+    exchanged = claim(slipped, turn, want=1, terms=replace(TERMS, base_url=SLIP))
+    assert exchanged.other_address
+    assert not exchanged.claimed
+    assert claim(slipped, turn, want=1, terms=replace(TERMS, base_url=RIGHT)).claimed

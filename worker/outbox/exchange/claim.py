@@ -57,6 +57,8 @@ class TurnPolicy:
     """By how much the lease must outlast a claim: the request's whole deadline and a margin."""
     in_flight: int = 5
     """How many requests the environment allows at once, all workers together."""
+    base_url: str | None = None
+    """The address of Vitec to which the turn sends; None: whichever the database belongs to."""
     hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
     look_ups: LookUpPolicy = field(default_factory=LookUpPolicy)
 

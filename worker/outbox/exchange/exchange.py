@@ -5,11 +5,13 @@ Locks are taken in one order everywhere: environment, lane, operations.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, or_, select
 
 from models import Environment, Hold, Lane, Operation, State
 from worker import failpoints
+from worker.address import is_same_address
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time
 from worker.outbox.exchange.claim import FROM_START, ClaimCursor, Claimed, TurnPolicy, capacity_of, claim
@@ -17,11 +19,11 @@ from worker.outbox.exchange.holds import HealthSignal, IllInRow, update_holds
 from worker.outbox.exchange.late_answers import record_late
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp, claim_look_ups, settle_look_ups
 from worker.outbox.exchange.settle import Finished, Moved, settle, succeeded_ids
-from worker.outbox.lanes import dependencies, turns
+from worker.outbox.lanes import dependencies, environments, turns
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import suspects
 from worker.outbox.revisions.apply import apply_revisions
-from worker.outcome import ILL
+from worker.outcome import ILL, Health
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class ExchangeResult:
 
     0: more turns live than the environment allows requests, and this one would only wait.
     """
+    other_address: bool = False
+    """The database belongs to another address of Vitec than the turn's: nothing may be claimed."""
     gave_lane_back: bool = False
     """The lane was given back, since nothing could be claimed."""
 
@@ -74,16 +78,16 @@ def exchange(
     """
     with db.write() as connection:
         locked = connection.execute(_LOCK, turn.parameters).one()
-        owns_lane, in_row = bool(locked.owns_lane), IllInRow(locked.failures_in_row, locked.foreign_in_row)
-        signals = _health_signals(finished, looked_up)
+        owns_lane, signals = bool(locked.owns_lane), _health_signals(finished, looked_up)
         bad_news = any(signal.hold or signal.health in ILL for signal in signals)
         signals = _date(connection, signals, finished, looked_up) if bad_news else signals
         moved = _settle(connection, finished, looked_up, policy) if finished or looked_up else {}
         freed = dependencies.release_children(connection, succeeded_ids(moved)) if locked.child_waits else frozenset()
-        if signals and (bad_news or locked.failures_in_row or locked.foreign_in_row or locked.hold_doubted):
-            update_holds(connection, turn, signals, policy.hold_policy, in_row)
-        result = ExchangeResult(owns_lane, moved, cursor=cursor)
-        if owns_lane and wanted > 0:
+        if signals:
+            _draw_consequences(connection, turn, signals, policy, locked, bad_news=bad_news)
+        strange = policy.base_url is not None and not is_same_address(locked.base_url, policy.base_url)
+        result = ExchangeResult(owns_lane, moved, cursor=cursor, other_address=strange)
+        if owns_lane and wanted > 0 and not strange:
             result = _claim(connection, turn, wanted, policy, moved, cursor)
             if give_back_if_idle and result.is_idle:
                 turns.give_back_lane(connection, turn.customer_id, turn.kind)
@@ -95,6 +99,23 @@ def exchange(
     if freed or not owns_lane:
         _wake_lanes(db, turn, freed, owns_lane=owns_lane, moved=bool(moved))
     return result
+
+
+def _draw_consequences(
+    connection: Connection,
+    turn: Turn,
+    signals: Sequence[HealthSignal],
+    policy: TurnPolicy,
+    locked: Any,
+    *,
+    bad_news: bool,
+) -> None:
+    """Draw the consequences of outcomes beyond their rows: for holds, and for the address that has answered."""
+    in_row = IllInRow(locked.failures_in_row, locked.foreign_in_row)
+    if bad_news or in_row.environment or in_row.foreign or locked.hold_doubted:
+        update_holds(connection, turn, signals, policy.hold_policy, in_row)
+    if locked.unbound and any(signal.health is Health.WELL for signal in signals):
+        environments.bind(connection)
 
 
 def _health_signals(finished: Sequence[Finished], looked_up: Sequence[FinishedLookUp]) -> list[HealthSignal]:
@@ -144,6 +165,8 @@ def _report_points(
 _LOCK = (
     select(
         (Lane.token == bindparam("lane_token")).label("owns_lane"),
+        Environment.base_url,
+        Environment.bound_at.is_(None).label("unbound"),
         Environment.failures_in_row,
         Lane.foreign_in_row,
         # A good answer ends a hold that has run out; one that runs out a moment later is ended by the next answer.

@@ -1,23 +1,59 @@
 """The row of the Vitec environment to which this database belongs, and when its lanes were last rung for."""
 
-from sqlalchemy import select, update
+from dataclasses import dataclass
+from datetime import datetime
 
-from models import Environment
+from sqlalchemy import Connection, exists, or_, select, update
+
+from models import Attempt, Environment, Operation
+from worker.address import is_same_address
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time, insert_if_new, later
+from worker.outbox.predicates import in_flight
 
 
-def recorded_base_url(db: Database) -> str | None:
-    """The base URL that the first worker recorded; None before that."""
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The address of Vitec to which a database belongs, and how firmly."""
+
+    base_url: str
+    bound_at: datetime | None
+    """When the first answer came from there; None: none has come yet."""
+    may_have_sent: bool
+    """A request may have been written to some address: then no other one may take its place."""
+
+
+_MAY_HAVE_SENT = or_(
+    exists(select(Attempt.id).where(Attempt.written.is_not(False))), exists(select(Operation.id).where(in_flight))
+)
+_BINDING = select(Environment.base_url, Environment.bound_at, _MAY_HAVE_SENT.label("may_have_sent"))
+
+
+def read_binding(db: Database) -> Binding | None:
+    """Read the address of Vitec to which the database belongs; None before a worker has started."""
     with db.read() as connection:
-        return connection.scalar(select(Environment.base_url))
+        row = connection.execute(_BINDING).one_or_none()
+    return None if row is None else Binding(row.base_url, row.bound_at, bool(row.may_have_sent))
 
 
 def register(db: Database, base_url: str) -> str:
-    """Record `base_url` if none is recorded yet, and return the one that is: of two at once, one wins for both."""
+    """Record `base_url`, unless the database belongs to another address, and return the recorded one.
+
+    It belongs to the address from which the first answer came, or to which a request may have been written. Until then
+    the address may be a slip, and the next one takes its place. Of two at once, one wins for both.
+    """
     with db.write() as connection:
         connection.execute(insert_if_new(connection.dialect.name, Environment).values(id=1, base_url=base_url))
-        return connection.execute(select(Environment.base_url)).scalar_one()
+        row = connection.execute(_BINDING.with_for_update(of=Environment)).one()
+        if is_same_address(row.base_url, base_url) or row.bound_at is not None or row.may_have_sent:
+            return str(row.base_url)
+        connection.execute(update(Environment).where(Environment.id == 1).values(base_url=base_url))
+        return base_url
+
+
+def bind(connection: Connection) -> None:
+    """Note that an answer has come from the recorded address. The environment's row is locked."""
+    connection.execute(update(Environment).where(Environment.id == 1).values(bound_at=current_time))
 
 
 def note_dispatch(db: Database) -> None:
