@@ -239,3 +239,23 @@ def test_a_settlement_leaves_an_action_with_login_and_name(shell: Shell) -> None
     assert action.reason == "gone"
     assert action.subject == {"decision": "GiveUp", "ids": [doubtful]}
     assert action.affected == 1
+
+
+def test_a_filter_leaves_out_what_a_person_took_back(shell: Shell) -> None:
+    failed, given_up = made(shell, State.FAILED), made(shell, State.CANCELLED)
+    ran = shell.run("requeue", "--kind", "comeback", "--yes")
+    assert ran.out.startswith(f"{failed} ")
+    assert "1 comeback, failed, refused" in ran.err
+    assert "Left out: 1 operation" in ran.err
+    assert state(shell, given_up) is State.CANCELLED
+    assert shell.run("requeue", "--state", "cancelled", "--yes").status == 1
+    assert shell.run("requeue", "--kind", "comeback", "--also-given-up", "--yes").status == 0
+    assert state(shell, given_up) is State.PENDING
+
+
+def test_a_dry_run_tells_and_changes_nothing(shell: Shell) -> None:
+    failed = made(shell, State.FAILED)
+    ran = shell.run("requeue", "--state", "failed", "--dry-run")
+    assert ran.status == 0
+    assert "Requeue would decide about 1 operation." in ran.out
+    assert state(shell, failed) is State.FAILED

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from models import Hold, HoldReason, Scope
+from models import Action, Hold, HoldReason, Scope
 from tests.factory import make_hold, make_lane
 from worker.cli.holding import read_scopes
 from worker.kinds import KINDS
@@ -86,3 +86,16 @@ def test_another_hold_can_be_ended_before_its_time(shell: Shell) -> None:
         "resumed": [{"scope": "group", "customer_id": "M30001", "function_group": "crm-contact", "kind": ""}]
     }
     assert holds(shell) == [(Scope.GROUP, HoldReason.UNAUTHORIZED)]
+
+
+def test_resume_all_ends_every_hold_and_leaves_a_trace(shell: Shell) -> None:
+    with shell.db.write() as connection:
+        make_hold(connection, until=None)
+        make_hold(connection, Scope.LANE, reason=HoldReason.PAUSED, until=None)
+    ran = shell.run("resume", "--all", "--by", "anna", "--note", "new password")
+    assert ran.status == 0
+    assert len(ran.out.splitlines()) == 2
+    with shell.db.read() as connection:
+        (action,) = connection.execute(select(Action.__table__)).all()
+    assert (action.command, action.reason) == ("resume", "new password")
+    assert action.affected == 2

@@ -277,3 +277,23 @@ def test_a_missing_file_is_not_kept_on_record(office: Office, tmp_path: Path) ->
     (tmp_path / "trial.csv").write_bytes(b"%PDF-1.7\n")
     office.run("import", "--dry-run", tmp_path / "trial.csv")
     assert office.run("rejected", "--all").status == 0
+
+
+def test_results_never_replace_a_file_unasked(office: Office, tmp_path: Path) -> None:
+    office.run("import", export(tmp_path, [comeback("C-1")]))
+    ended(office)
+    path = tmp_path / "results.csv"
+    assert office.run("results", "--output", path).status == 0
+    before = path.read_bytes()
+    ran = office.run("results", "--output", path)
+    assert ran.status == 1
+    assert "say --overwrite" in ran.err
+    again = office.run("results", "--output", path, "--overwrite")
+    assert again.out.startswith("There is nothing new.")
+    assert path.read_bytes() == before
+
+
+def test_a_workbook_of_results_is_refused(office: Office, tmp_path: Path) -> None:
+    ran = office.run("results", "--output", tmp_path / "results.xlsx")
+    assert ran.status == 2
+    assert not (tmp_path / "results.xlsx").exists()

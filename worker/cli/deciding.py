@@ -3,7 +3,7 @@
 import getpass
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
@@ -12,9 +12,10 @@ from models import FINAL, WAITING, State
 from worker import bootstrap, logs, reconciling
 from worker.cli import options, terminal
 from worker.cli.terminal import CannotBeDone
-from worker.outbox.operators.actions import Decider
+from worker.outbox import Database
+from worker.outbox.operators.actions import Decider, record_action
 from worker.outbox.operators.decisions import Verb
-from worker.outbox.views.operations import OperationFilter, iterate_ids
+from worker.outbox.views.operations import OperationFilter, count_by_cause, iterate_ids
 from worker.reconciling import DecisionReport, Expiry, Wish
 
 Expires = Annotated[
@@ -22,6 +23,11 @@ Expires = Annotated[
     typer.Option(help="From when it is too late, as 2026-12-24T12:00, or never.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="By filter: tell what would be decided, change nothing.")]
+
+_SIGN_OF_LIFE = 1_000
+"""Operations after which a person at a terminal is told how far it is."""
 
 _DONE = {
     Verb.REQUEUED: "requeued",
@@ -42,6 +48,10 @@ def requeue(
     code: options.Codes = None,
     feed: options.Feed = "crm",
     expires: Expires = None,
+    also_given_up: Annotated[
+        bool, typer.Option("--also-given-up", help="By filter: also those that a person cancelled or gave up.")
+    ] = False,
+    dry_run: DryRun = False,
     reason: options.Reason = None,
     by: options.By = None,
     yes: options.Yes = False,
@@ -49,11 +59,18 @@ def requeue(
 ) -> None:
     """Send operations after all that have failed, expired or been cancelled: some by name, or all that a filter finds.
 
-    An operation that Vitec has accepted, or that has been delivered, is never sent again.
+    An operation that Vitec has accepted, or that has been delivered, is never sent again. A filter leaves out those that
+    a person cancelled or gave up, unless you say --also-given-up.
     """
+    if also_given_up and operation:
+        raise typer.BadParameter(
+            "goes with a filter only: operations that you name are taken", param_hint="--also-given-up"
+        )
     operation_filter = options.make_filter(state, kind, customer, code)
     wish, decider = reconciling.Requeue(read_expiry(expires)), make_decider(by, reason)
-    _decide(operation, operation_filter, FINAL - {State.SUCCEEDED}, feed, wish, decider, yes=yes, as_json=as_json)
+    left_out = frozenset[State]() if also_given_up else frozenset({State.CANCELLED})
+    choice = _Choice(operation_filter, FINAL - {State.SUCCEEDED}, left_out, feed)
+    _decide(operation, choice, wish, decider, _Manner(yes, as_json, dry_run))
 
 
 def cancel(
@@ -63,6 +80,7 @@ def cancel(
     customer: options.Customers = None,
     code: options.Codes = None,
     feed: options.Feed = "crm",
+    dry_run: DryRun = False,
     reason: options.Reason = None,
     by: options.By = None,
     yes: options.Yes = False,
@@ -74,39 +92,90 @@ def cancel(
     """
     operation_filter = options.make_filter(state, kind, customer, code)
     wish, decider = reconciling.Cancel(), make_decider(by, reason)
-    _decide(operation, operation_filter, WAITING, feed, wish, decider, yes=yes, as_json=as_json)
+    choice = _Choice(operation_filter, WAITING, frozenset(), feed)
+    _decide(operation, choice, wish, decider, _Manner(yes, as_json, dry_run))
 
 
-def _decide(
-    references: Sequence[str] | None,
-    operation_filter: OperationFilter,
-    states: frozenset[State],
-    feed: str,
-    wish: Wish,
-    decider: Decider,
-    *,
-    yes: bool,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The operations that a filter chooses: in one of `states`, and in none of `left_out`."""
+
+    filter: OperationFilter
+    states: frozenset[State]
+    left_out: frozenset[State]
+    feed: str
+
+    def narrow(self, states: frozenset[State]) -> OperationFilter:
+        """Keep the filter to some states, so that it does not list thousands of refusals."""
+        impossible = self.filter.states - self.states
+        if impossible:
+            raise typer.BadParameter(f"only {', '.join(sorted(self.states))} can be chosen so", param_hint="--state")
+        return replace(self.filter, states=(self.filter.states or self.states) & states, feed=self.feed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How the command is carried out."""
+
+    yes: bool
+    as_json: bool
+    dry_run: bool
+
+
+def _decide(references: Sequence[str] | None, choice: _Choice, wish: Wish, decider: Decider, manner: _Manner) -> None:
     db = bootstrap.database()
-    if bool(references) is not operation_filter.is_empty:
+    if bool(references) is not choice.filter.is_empty:
         raise typer.BadParameter("name operations, or give a filter (--state, --kind, --customer, --code); not both")
     if references:
-        operation_ids = options.find_operation_ids(db, references, feed)
+        operation_ids = options.find_operation_ids(db, references, choice.feed)
+        if manner.dry_run:
+            raise typer.BadParameter("goes with a filter: `explain` tells of one operation", param_hint="--dry-run")
     else:
-        operation_ids = list(iterate_ids(db, _narrow_filter(operation_filter, states, feed)))
-        if not operation_ids:
-            raise CannotBeDone("No operation is to be decided: none is found by that filter.")
-        confirm(f"{type(wish).__name__} {terminal.count_noun(len(operation_ids), 'operation')}?", yes=yes)
-    print_report(reconciling.carry_out(db, operation_ids, wish, decider), as_json=as_json)
+        operation_ids = _choose(db, choice, wish, manner)
+        if manner.dry_run:
+            return
+    report = _carry_out(db, operation_ids, wish, decider)
+    print_report(report, as_json=manner.as_json)
 
 
-def _narrow_filter(operation_filter: OperationFilter, states: frozenset[State], feed: str) -> OperationFilter:
-    """Keep the filter to the states that allow the decision, so that it does not list thousands of refusals."""
-    impossible = operation_filter.states - states
-    if impossible:
-        raise typer.BadParameter(f"only {', '.join(sorted(states))} can be chosen so", param_hint="--state")
-    return replace(operation_filter, states=operation_filter.states or states, feed=feed)
+def _choose(db: Database, choice: _Choice, wish: Wish, manner: _Manner) -> list[int]:
+    """Tell how many of which kind, state and code the filter chooses and leaves out, and ask."""
+    wanted = choice.narrow(choice.states - choice.left_out)
+    groups = count_by_cause(db, wanted) if wanted.states else []
+    left_out = count_by_cause(db, choice.narrow(choice.left_out)) if choice.narrow(choice.left_out).states else []
+    if manner.as_json and manner.dry_run:
+        terminal.print_json(
+            {"would_decide": [dict(row) for row in groups], "left_out": [dict(row) for row in left_out]}
+        )
+        return []
+    print_row = terminal.print_line if manner.dry_run else terminal.print_error
+    for row in groups:
+        print_row(f"  {row['count']:>6} {row['kind']}, {row['state']}, {row['error_code'] or 'no code'}")
+    if given_up := sum(row["count"] for row in left_out):
+        noun = terminal.count_noun(given_up, "operation")
+        print_row(f"Left out: {noun} that a person cancelled or gave up (name them, or say --also-given-up).")
+    count = sum(row["count"] for row in groups)
+    if not count:
+        raise CannotBeDone("No operation is to be decided: none is found by that filter.")
+    if manner.dry_run:
+        print_row(
+            f"{type(wish).__name__} would decide about {terminal.count_noun(count, 'operation')}. Dry run: nothing is changed."
+        )
+        return []
+    confirm(f"{type(wish).__name__} {terminal.count_noun(count, 'operation')}?", yes=manner.yes)
+    return list(iterate_ids(db, wanted))
+
+
+def _carry_out(db: Database, ids: Sequence[int], wish: Wish, decider: Decider) -> DecisionReport:
+    """Carry out the wish, with a sign of life on a terminal, and leave its trace among the actions."""
+    report, command = DecisionReport(), type(wish).__name__.casefold()
+    with record_action(db, decider, command, {"count": len(ids), "ids": list(ids[:100])}) as action:
+        for start in range(0, len(ids), _SIGN_OF_LIFE):
+            report += reconciling.carry_out(db, ids[start : start + _SIGN_OF_LIFE], wish, decider)
+            if len(ids) > _SIGN_OF_LIFE and terminal.is_interactive():
+                terminal.print_error(f"{min(start + _SIGN_OF_LIFE, len(ids))} of {len(ids)}")
+        action.affected = len(report.carried_out)
+    return report
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -12,6 +12,7 @@ from worker.cli.deciding import AsJson, make_decider, ring_workers
 from worker.explaining.wording import name_scope
 from worker.kinds import KINDS
 from worker.outbox.operators import pauses
+from worker.outbox.operators.actions import record_action
 from worker.outbox.operators.pauses import HoldScope
 
 All = Annotated[bool, typer.Option("--all", help="Everything this database serves.")]
@@ -42,7 +43,10 @@ def pause(
     """Send nothing more until it is resumed. Requests that are in flight end, and waiting costs nothing of the budget."""
     scopes = read_scopes(customer, kind, group, login, everything=everything)
     decider = make_decider(by, note)
-    paused = pauses.pause(bootstrap.database(), scopes, by=decider.by, note=decider.reason)
+    db = bootstrap.database()
+    with record_action(db, decider, "pause", {"scopes": [_scope_data(span) for span in scopes]}) as action:
+        paused = pauses.pause(db, scopes, by=decider.by, note=decider.reason)
+        action.affected = len(paused)
     if as_json:
         terminal.print_json({"paused": [_scope_data(span) for span in paused]})
         return
@@ -57,23 +61,36 @@ def resume(
     group: Group = None,
     login: Login = None,
     reason: Annotated[
-        HoldReason, typer.Option(help="Which hold: a pause, or another before its time.")
-    ] = HoldReason.PAUSED,
+        HoldReason | None,
+        typer.Option(help="Which hold: a pause if left out; with --all, every one.", show_default=False),
+    ] = None,
+    note: Annotated[str | None, typer.Option(help="Why; it stays on record.", show_default=False)] = None,
+    by: options.By = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a pause. Or end another hold before its time: then one operation goes first, and its answer decides."""
+    """End a pause. Or end another hold before its time: then one operation goes first, and its answer decides.
+
+    --all ends every hold there is, of everything and of each customer, or those for the --reason given.
+    """
     db = bootstrap.database()
     scopes = read_scopes(customer, kind, group, login, everything=everything)
-    ended = pauses.resume(db, scopes, reason)
-    ring_workers(pauses.kinds_under(db, ended) if ended else ())
+    decider = make_decider(by, note)
+    subject = {"scopes": [_scope_data(span) for span in scopes], "reason": reason}
+    with record_action(db, decider, "resume", subject) as action:
+        if everything:
+            ended = pauses.resume_everything(db, reason)
+        else:
+            wanted = reason or HoldReason.PAUSED
+            ended = [(scope, wanted) for scope in pauses.resume(db, scopes, wanted)]
+        action.affected = len(ended)
+    ring_workers(pauses.kinds_under(db, [scope for scope, _ in ended]) if ended else ())
     if as_json:
-        terminal.print_json({"resumed": [_scope_data(span) for span in ended]})
+        terminal.print_json({"resumed": [_scope_data(span) for span, _ in ended]})
     elif not ended:
         raise terminal.CannotBeDone("Nothing of that is held for this reason: `vitec-sync status` shows what is.")
-    for scope in () if as_json else ended:
-        ends = (
-            "goes on" if reason is HoldReason.PAUSED else f"is held no more as {reason.value}: one operation goes first"
-        )
+    for scope, held_for in () if as_json else ended:
+        is_pause = held_for is HoldReason.PAUSED
+        ends = "goes on" if is_pause else f"is held no more as {held_for.value}: one operation goes first"
         terminal.print_line(f"{_scope_subject(scope)} {ends}.")
 
 

@@ -20,6 +20,9 @@ class FileFormat(StrEnum):
     JSONL = "jsonl"
 
 
+_ENDINGS = frozenset({".csv", ".txt", ".jsonl", ".ndjson", ""})
+
+
 def results(
     form: Annotated[
         FileFormat | None,
@@ -32,6 +35,7 @@ def results(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write this file, whole or not at all.", show_default=False)
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format jsonl.")] = False,
 ) -> None:
     """Write what the CRM has not been told yet, and mark it as told.
@@ -40,13 +44,18 @@ def results(
     taken in. The column `part` tells the two apart. An operation comes again when its verdict changes.
     """
     file_format = _choose_format(form, output, as_json=as_json)
+    if output is not None and output.is_file() and not overwrite:
+        raise terminal.CannotBeDone(
+            f"{output} is there already, and may hold results that the CRM has not taken over: nothing was written, and"
+            " nothing marked as told. Name another file, or say --overwrite."
+        )
     db = bootstrap.database()
     try:
         if output is None:
             write_stream(db, _open_stdout(), form=file_format, feed=feed, everything=everything)
         else:
             written = write_file(db, output, form=file_format, feed=feed, everything=everything)
-            terminal.print_line(_describe_results(output, written))
+            terminal.print_line(_describe_results(output, written, overwrite=overwrite))
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -65,6 +74,10 @@ def _describe_failure(output: Path | None, error: OSError) -> str:
 def _choose_format(form: FileFormat | None, output: Path | None, *, as_json: bool) -> str:
     if as_json and form is FileFormat.CSV:
         raise typer.BadParameter("--json and --format csv contradict one another", param_hint="--json")
+    if output is not None and output.suffix.casefold() not in _ENDINGS:
+        raise typer.BadParameter(
+            f"no {output.suffix} file can be written: name one that ends in .csv or .jsonl", param_hint="--output"
+        )
     by_ending = output is not None and output.suffix in {".jsonl", ".ndjson"}
     return (form or (FileFormat.JSONL if as_json or by_ending else FileFormat.CSV)).value
 
@@ -77,7 +90,9 @@ def _open_stdout() -> TextIO:
     return sys.stdout
 
 
-def _describe_results(output: Path, written: Written) -> str:
+def _describe_results(output: Path, written: Written, *, overwrite: bool) -> str:
+    if overwrite and not (written.operations or written.rejected):
+        return f"There is nothing new. What {output} held before, it still holds."
     operations = terminal.count_noun(written.operations, "operation")
     rejected = terminal.count_noun(written.rejected, "rejected row")
     return f"{output}: {operations}, {rejected}."

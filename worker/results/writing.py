@@ -83,7 +83,8 @@ def write_stream(
 def write_file(db: Database, path: Path, *, form: str, feed: str | None = None, everything: bool = False) -> Written:
     """Write a file that appears whole or not at all; mark its rows as reported only when it is safely on the disk.
 
-    Options as of `write_stream`. Raises OSError. A file of that name is replaced.
+    Options as of `write_stream`. Raises OSError. A file of that name is replaced, unless there is
+    nothing new.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     with _collect_receipts(db, mark=not everything) as receipts:
@@ -92,7 +93,8 @@ def write_file(db: Database, path: Path, *, form: str, feed: str | None = None, 
                 written = _write_rows(db, stream, form, feed, everything, receipts)
                 stream.flush()
                 os.fsync(stream.fileno())
-            draft.replace(path)
+            if written != Written(0, 0) or not path.exists():
+                draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
         # The new name must be as durable as the content.

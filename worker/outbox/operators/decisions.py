@@ -87,21 +87,28 @@ def owner_of(connection: Connection, status: OperationStatus, remote_id: str) ->
 
 def write_decisions(connection: Connection, decided: Sequence[tuple[OperationStatus, Decision]]) -> frozenset[int]:
     """Write the decisions. Returns the ids that moved: a row that stands otherwise by now is left alone, unrecorded."""
-    moved = frozenset(status.id for status, decision in decided if _move(connection, status, decision))
+    alike: dict[Any, list[OperationStatus]] = {}
+    for status, decision in decided:
+        key = (decision, status.state, status.attempt, status.revised, status.id_by_word)
+        alike.setdefault(key, []).append(status)
+    moved = frozenset(id_ for key, statuses in alike.items() for id_ in _move(connection, statuses, key[0]))
     entries = [_entry(status, decision) for status, decision in decided if status.id in moved]
     if entries:
         connection.execute(insert(Attempt).values(at=current_time), entries)
     return moved
 
 
-def _move(connection: Connection, status: OperationStatus, decision: Decision) -> bool:
-    result = connection.execute(
+def _move(connection: Connection, alike: Sequence[OperationStatus], decision: Decision) -> list[int]:
+    """Move rows that stand alike by one statement. Returns the ids of those that still stood so."""
+    status, ids = alike[0], [status.id for status in alike]
+    moved = connection.scalars(
         update(Operation)
-        .where(Operation.id == status.id, Operation.state == status.state, Operation.attempt == status.attempt)
+        .where(Operation.id.in_(ids), Operation.state == status.state, Operation.attempt == status.attempt)
         .values(_columns(status, decision))
+        .returning(Operation.id)
         .execution_options(synchronize_session=False)
     )
-    return result.rowcount == 1
+    return list(moved)
 
 
 def _entry(status: OperationStatus, decision: Decision) -> dict[str, Any]:

@@ -46,6 +46,17 @@ def resume(db: Database, scopes: Sequence[HoldScope], reason: HoldReason = HoldR
         return [HoldScope(*row) for row in ended]
 
 
+def resume_everything(db: Database, reason: HoldReason | None = None) -> list[tuple[HoldScope, HoldReason]]:
+    """End every hold, of whichever scope, for this reason or for any; returns those that held. As `resume`."""
+    wanted = true() if reason is None else Hold.reason == reason
+    with db.read() as connection:
+        holds = connection.execute(select(*_PARTS, Hold.reason).where(hold_is_active, wanted)).all()
+    ended: list[tuple[HoldScope, HoldReason]] = []
+    for row in holds:
+        ended += [(scope, row.reason) for scope in resume(db, [HoldScope(*row[:-1])], row.reason)]
+    return ended
+
+
 def kinds_under(db: Database, scopes: Sequence[HoldScope]) -> set[str]:
     """The kinds of the lanes that any of the scopes covers: those to ring for when the hold is over."""
     with db.read() as connection:

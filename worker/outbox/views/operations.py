@@ -120,6 +120,15 @@ def iterate_ids(db: Database, wanted: OperationFilter) -> Iterator[int]:
         after = page[-1]
 
 
+def count_by_cause(db: Database, wanted: OperationFilter) -> list[RowMapping]:
+    """Count the operations that the filter lets through by kind, state and code, the most frequent first."""
+    groups = (Operation.kind, Operation.state, Operation.error_code)
+    query = _narrowed(select(*groups, func.count().label("count")), wanted).group_by(*groups)
+    with db.read() as connection:
+        rows = connection.execute(query).mappings().all()
+    return sorted(rows, key=lambda row: (-row["count"], row["kind"], row["state"]))
+
+
 def _narrowed(query: Select[*tuple[Any, ...]], wanted: OperationFilter) -> Select[*tuple[Any, ...]]:
     parts: list[ColumnElement[bool]] = []
     if wanted.states:
