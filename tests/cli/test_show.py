@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
-from models import Event, State
+from models import Action, Event, State
 from tests.factory import MOMENT, make_feed_file, make_operation
 from worker.cli.show import find_sending_time, mask_payload
 from worker.kinds import KINDS
@@ -164,3 +165,14 @@ def test_showing_a_missing_operation_prints_one_line(shell: Shell) -> None:
         assert (ran.status, ran.out) == (1, "")
         assert f"There is no operation {name}" in ran.err
     assert shell.run("show", "nonsense").status == 2
+
+
+def test_a_look_at_personal_data_leaves_a_trace(shell: Shell) -> None:
+    with shell.db.write() as connection:
+        id_ = make_operation(connection)
+    shell.run("show", str(id_))
+    shell.run("show", str(id_), "--reveal")
+    with shell.db.read() as connection:
+        (action,) = connection.execute(select(Action.__table__)).all()
+    assert action.command == "show --reveal"
+    assert action.subject == {"ids": [id_]}

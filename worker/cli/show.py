@@ -10,9 +10,11 @@ from sqlalchemy import RowMapping
 from models import FINAL, Event, State
 from worker import bootstrap
 from worker.cli import options, terminal
+from worker.cli.deciding import make_decider
 from worker.kind import Call
 from worker.kind.problems import BadCells
 from worker.kinds import KIND_BY_NAME
+from worker.outbox.operators.actions import record_action
 from worker.outbox.views.operations import OperationDetails, list_operations, read_operation
 
 WHY_AT_MOST = 60
@@ -89,13 +91,16 @@ def show(
 ) -> None:
     """Show all that is known of one operation: its content, its history, and what keeps it from being sent.
 
-    Personal data in the content is masked unless you ask for it with --reveal.
+    Personal data in the content is masked unless you ask for it with --reveal, which leaves a trace.
     """
     db = bootstrap.database()
     (operation_id,) = options.find_operation_ids(db, [operation], feed)
     details = read_operation(db, operation_id)
     if details is None:
         raise terminal.CannotBeDone(f"There is no operation {operation}: `vitec-sync list` shows those there are.")
+    if reveal:
+        with record_action(db, make_decider(None, None), "show --reveal", {"ids": [operation_id]}) as action:
+            action.affected = 1
     if as_json:
         terminal.print_json(_as_data(details, reveal=reveal))
     else:
