@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Integer, SmallInteger, String, func
+from sqlalchemy import CheckConstraint, Float, Integer, SmallInteger, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, UtcDateTime
@@ -23,6 +23,14 @@ class Environment(Base):
     bound_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the first answer came from `base_url`; NULL: none has come, so the address may still be a slip."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
+    clock_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The moment that the database's clock showed when a process last looked at it."""
+    clock_stepped: Mapped[float] = mapped_column(Float, server_default="0")
+    """All steps that the clock was seen to make, as one sum in seconds; negative: backward."""
+    clock_confirmed: Mapped[float] = mapped_column(Float, server_default="0")
+    """As much of that sum as a person has confirmed."""
+    clock_stepped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last step was seen, by the clock after it."""
 
     __table_args__ = (
         CheckConstraint("id = 1", name="only_one"),

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
+from worker.clock_watch import ClockWatch, Waits
 from worker.outbox import Database
 from worker.outbox.exchange import rescue
 from worker.outbox.lanes import dependencies, environments, missing_parents, turns
-from worker.outbox.upkeep import expiry
+from worker.outbox.upkeep import clock, expiry
 from worker.outbox.upkeep.prune import blank_content
 from worker.policies import dead_worker_policy, retry_policy
 from worker.settings import Settings
@@ -15,6 +16,18 @@ MOST_RINGS = 8
 """Rings of one kind in one dispatch: as many turns as can usefully begin before the next."""
 
 Ring = Callable[[Iterable[str]], None]
+
+_clock_watch = ClockWatch()
+
+
+def watch_clock(db: Database, settings: Settings) -> bool:
+    """Look whether the database's clock was set; return whether it may be trusted to end or blank anything."""
+    return _clock_watch.look(db, Waits(settings.vitec_timeout + settings.lease_margin, settings.look_up_quiet))
+
+
+def mend_clock(db: Database, settings: Settings) -> None:
+    """Bring back what waits for a moment that was set back, and take the clock as it is for right."""
+    clock.mend(db, settings.vitec_timeout + settings.lease_margin, settings.look_up_quiet)
 
 
 def dispatch(db: Database, ring: Ring) -> dict[str, int]:
@@ -34,16 +47,23 @@ def rescue_abandoned(db: Database, settings: Settings, by: str) -> int:
     return rescue.rescue_lanes(db, dead_worker_policy(retry_policy(settings)), by)
 
 
-def expire(db: Database, parent_missing_after: timedelta = timedelta(days=1)) -> dict[str, int]:
-    """End waiting operations that will not be sent, release children and wake lanes that were missed; return how many of each."""
+def expire(
+    db: Database, parent_missing_after: timedelta = timedelta(days=1), *, clock_is_trusted: bool = True
+) -> dict[str, int]:
+    """End waiting operations that will not be sent, release children and wake lanes that were missed; return how many of each.
+
+    While the clock is not trusted nothing is too late, and no parent is missing.
+    """
     return {
-        "expired": expiry.expire_overdue(db),
+        "expired": expiry.expire_overdue(db) if clock_is_trusted else 0,
         "orphaned": expiry.fail_orphans(db),
         "freed": dependencies.release_missed(db),
         "woken": turns.wake_missed(db),
         "waiting for a parent that is not there": missing_parents.report_missing(
             db, parent_missing_after.total_seconds()
-        ),
+        )
+        if clock_is_trusted
+        else 0,
     }
 
 

@@ -78,13 +78,17 @@ def rescue() -> str:
 @task("outbox.expire")
 def expire() -> str:
     """End operations that wait in vain."""
-    return summary(housekeeping.expire(bootstrap.database(), bootstrap.settings().parent_missing_after))
+    db, settings = bootstrap.database(), bootstrap.settings()
+    is_trusted = housekeeping.watch_clock(db, settings)
+    return summary(housekeeping.expire(db, settings.parent_missing_after, clock_is_trusted=is_trusted))
 
 
 @task("outbox.prune")
 def prune() -> str:
     """Blank the content of operations that ended long ago."""
-    return summary({"blanked": housekeeping.prune(bootstrap.database(), bootstrap.settings())})
+    db, settings = bootstrap.database(), bootstrap.settings()
+    is_trusted = housekeeping.watch_clock(db, settings)
+    return summary({"blanked": housekeeping.prune(db, settings) if is_trusted else 0})
 
 
 def summary(counts: dict[str, int]) -> str:

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "resume": ("resume", "--all"),
     "migrate": ("migrate",),
     "environment": ("environment",),
+    "doctor": ("doctor",),
 }
 NO_DATABASE = {"demo", "sandbox"}
 """Commands that make a database of their own, in a process of its own, or need none."""

@@ -41,6 +41,9 @@ def make_overview(**overrides: Any) -> Overview:
         "refused_files": 0,
         "untold": [],
         "latest": [],
+        "clock_step": 0.0,
+        "clock_stepped_at": None,
+        "clock_seen_at": None,
     }
     assert overrides.keys() <= well.keys()
     return Overview(**{**well, **overrides})

@@ -81,4 +81,20 @@ GUARDS = (
         "    if not recent and False:\n",
         "tests/kinds/test_comeback.py::test_a_meeting_somewhat_older_proves_no_absence",
     ),
+    Guard(
+        24,
+        "after a step of the clock a doubt waits anew",
+        "worker/clock_watch.py",
+        "            clock.begin_doubts_anew(db, waits.quiet)\n",
+        "",
+        "tests/outbox/upkeep/test_clock.py::test_a_doubt_waits_anew_after_a_step",
+    ),
+    Guard(
+        24,
+        "a clock that was set forward ends nothing",
+        "worker/clock_watch.py",
+        "        return compared and reading.unconfirmed <= 0\n",
+        "        return compared\n",
+        "tests/outbox/upkeep/test_clock.py::test_a_step_forward_is_not_trusted_until_confirmed",
+    ),
 )

@@ -36,6 +36,7 @@ LAZY_COMMANDS: Final = {
     "cancel": LazyCommand("deciding:cancel", _DECIDE, "Take operations back that are not wanted any more."),
     "pause": LazyCommand("holding:pause", _DECIDE, "Send nothing for a customer, a kind of its, or at all."),
     "resume": LazyCommand("holding:resume", _DECIDE, "End a pause, or another hold before its time."),
+    "doctor": LazyCommand("doctor:doctor", _SET_UP, "Find what is wrong below the work itself, and mend it."),
     "migrate": LazyCommand("admin:migrate", _SET_UP, "Make the database's tables, or bring them up to date."),
     "environment": LazyCommand(
         "environment:environment", _SET_UP, "Show to which Vitec the database belongs, and where settings come from."

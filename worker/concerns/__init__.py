@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from worker.concerns.concern import Concern, Severity
+from worker.concerns.of_clock import find_clock_concerns
 from worker.concerns.of_endings import find_ending_concerns
 from worker.concerns.of_holds import find_hold_concerns
 from worker.concerns.of_work import find_work_concerns
 from worker.outbox.views.overview import Overview
 
-__all__ = ["Concern", "Severity", "find_concerns"]
+__all__ = ["Concern", "Severity", "find_clock_concerns", "find_concerns"]
 
 
 def find_concerns(
@@ -22,6 +23,7 @@ def find_concerns(
 
     `broker_fault`: the finding of `rings.find_fault`.
     """
+    yield from find_clock_concerns(overview)
     yield from find_hold_concerns(overview)
     yield from find_work_concerns(overview)
     yield from find_ending_concerns(overview, parent_missing_after)

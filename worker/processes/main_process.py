@@ -159,7 +159,8 @@ def dispatch_if_silent(
     if current_time - attention.last_chores_at >= settings.housekeeping_every:
         attention.last_chores_at = current_time
         housekeeping.rescue_abandoned(db, settings, delivery.this_worker())
-        housekeeping.expire(db, settings.parent_missing_after)
+        is_trusted = housekeeping.watch_clock(db, settings)
+        housekeeping.expire(db, settings.parent_missing_after, clock_is_trusted=is_trusted)
     housekeeping.dispatch(db, ring)
     return True
 
@@ -217,6 +218,7 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
                     self._database.note(type(error).__name__)
 
     def _check(self, db: Database, settings: Settings) -> None:
+        housekeeping.watch_clock(db, settings)
         began_at = self._local.began_at
         self._local.reap()
         if began_at is None:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    case,
     func,
     insert,
     literal,
@@ -106,7 +107,9 @@ def _begin(
         .order_by(Operation.next_attempt_at, Operation.id)
         .limit(wanted)
     )
-    since = func.coalesce(Operation.first_claimed_at, Operation.created_at, type_=UtcDateTime())
+    claimed_at = func.coalesce(Operation.first_claimed_at, Operation.created_at, type_=UtcDateTime())
+    # A claim that lies ahead was made before the clock was set back.
+    since = case((claimed_at > current_time, current_time), else_=claimed_at)
     return list(
         connection.execute(
             update(Operation)

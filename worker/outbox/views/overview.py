@@ -84,14 +84,27 @@ class Overview:
     """Failed and expired operations of which the CRM has not been told."""
     latest: Sequence[EndingCount]
     """The newest endings of a day."""
+    clock_step: float = 0.0
+    """Seconds by which the database's clock was set, which no person has confirmed; negative: backward."""
+    clock_stepped_at: datetime | None = None
+    clock_seen_at: datetime | None = None
+    """The moment that the clock showed when a process last looked at it."""
+
+
+_ENVIRONMENT = select(
+    Environment.base_url,
+    Environment.dispatched_at,
+    Environment.failures_in_row,
+    (Environment.clock_stepped - Environment.clock_confirmed).label("clock_step"),
+    Environment.clock_stepped_at,
+    Environment.clock_seen_at,
+)
 
 
 def read_overview(db: Database, *, finals: bool = True) -> Overview:
     """Read how everything stands, in one transaction."""
     with db.read() as connection:
-        environment = connection.execute(
-            select(Environment.base_url, Environment.dispatched_at, Environment.failures_in_row)
-        ).one_or_none()
+        environment = connection.execute(_ENVIRONMENT).one_or_none()
         due = _due(connection, db.closed_kinds(connection))
         lost, lost_since = count_in_vain(connection)
         return Overview(
@@ -121,6 +134,9 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             refused_files=_count_rejected(connection, RejectedRow.code == FILE_REFUSED),
             untold=count_untold(connection),
             latest=count_endings_of_a_day(connection),
+            clock_step=environment.clock_step if environment else 0.0,
+            clock_stepped_at=environment.clock_stepped_at if environment else None,
+            clock_seen_at=environment.clock_seen_at if environment else None,
         )
 
 
