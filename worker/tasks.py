@@ -7,12 +7,16 @@ from typing import Any
 
 import structlog
 
-from worker import bootstrap, delivery, housekeeping, rings
+from worker import bootstrap, delivery, housekeeping, logs, rings
 from worker.celery import app
 from worker.dotenv import SettingsError
 from worker.kinds import KINDS
+from worker.outbox.database.errors import is_database_unavailable
 
 log = structlog.get_logger(__name__)
+
+database_outage = logs.Outage("the database cannot be used; tasks do nothing", "the database can be used again")
+"""The database's outage, as the tasks of this process have met it."""
 
 
 class TaskFailed(Exception):  # noqa: N818 (a fact)
@@ -33,8 +37,12 @@ def task(name: str) -> Callable[[Callable[[], str]], Any]:
                 log.error(str(error), task=name)  # noqa: TRY400 (the line says all there is to say)
                 return "nothing done: not ready, see the worker's log"
             except Exception as error:
+                if is_database_unavailable(error):
+                    database_outage.note(type(error).__name__)
+                    return "nothing done: the database cannot be used"
                 log.exception("a task ended early", task=name)
                 raise TaskFailed(type(error).__name__) from None
+            database_outage.end()
             log.info(line, task=name)
             return line
 

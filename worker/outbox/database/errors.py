@@ -75,5 +75,7 @@ def retry_until_available() -> Retrying:
 
 
 def _log_unavailable(state: RetryCallState) -> None:
+    if state.attempt_number > 1:
+        return
     error: Any = state.outcome.exception() if state.outcome else None
-    log.warning("database_away", error=type(error).__name__, tries=state.attempt_number)
+    log.warning("database_away", error=type(error).__name__)
