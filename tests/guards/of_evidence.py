@@ -12,6 +12,22 @@ _NEWS_TEST = "tests/outbox/exchange/test_settle.py::test_every_new_verdict_is_ne
 
 GUARDS = (
     Guard(
+        23,
+        "an operation that has been called delivered is never sent again",
+        "worker/reconciling.py",
+        "    if status.accepted or status.acted:\n        remedy",
+        "    if status.accepted:\n        remedy",
+        "tests/test_corrections.py::test_a_person_s_delivered_is_taken_back_and_never_sent",
+    ),
+    Guard(
+        23,
+        "a person takes back no success of Vitec's own",
+        "worker/reconciling.py",
+        "takes_back = status.state is State.SUCCEEDED and status.by_word",
+        "takes_back = status.state is State.SUCCEEDED",
+        "tests/test_corrections.py::test_vitecs_own_success_is_not_taken_back",
+    ),
+    Guard(
         22,
         "the quiet time counts from the rescue",
         MOVES,
