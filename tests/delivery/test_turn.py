@@ -91,6 +91,22 @@ def test_the_longest_waiting_lane_is_served_first(db: Database, settings: Settin
     assert (second.customer_id, second.next_kind) == ("M1", None)
 
 
+class Closed(Wire):
+    """Connects to nothing: no byte is ever written."""
+
+    def send(self, call: Call, permit: Permit) -> VitecError:
+        del call, permit
+        return Unreachable("the connection was refused")
+
+
+def test_a_report_counts_no_request_that_was_not_written(db: Database, settings: Settings) -> None:
+    make_due(db, 3)
+    report = serve_turn(db, Closed(), settings)
+    assert report.sent == 0
+    assert report.states == {State.RETRYABLE: 3}
+    assert "sent 0 (3 retryable)" in str(report)
+
+
 @pytest.mark.parametrize(
     ("error", "state", "code"),
     [

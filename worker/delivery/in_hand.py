@@ -39,6 +39,8 @@ class WorkInHand:
     """Results of look-ups, for the next exchange."""
     not_handed_over: list[Finished] = field(default_factory=list)
     """Ends of attempts that turned out to be claimed though no thread was given them, for the exchange after it."""
+    sent: int = 0
+    """How many of the results are of requests of which at least the first byte was written."""
     unwritable: set[int] = field(default_factory=set)
     """Ids of results that could not be written in any form. They stay in flight, as a dead turn's leftovers do."""
 
@@ -53,6 +55,7 @@ class WorkInHand:
             if isinstance(result, Finished):
                 self.in_flight.discard(RequestKey(result.id, result.attempt))
                 self.unsettled.append(result)
+                self.sent += bool(result.written)
             else:
                 self.in_flight.discard(RequestKey(result.id, result.attempt, result.look_ups))
                 self.looked_up.append(result)

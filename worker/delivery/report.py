@@ -14,6 +14,7 @@ class TurnReport:
     kind: str
     customer_id: str | None = None
     sent: int = 0
+    """Requests of which the first byte was written: without a connection, or withdrawn before it, nothing was sent."""
     looked_up: int = 0
     leftovers: int = 0
     states: Counter[State] = field(default_factory=Counter)

@@ -130,6 +130,7 @@ class TurnLoop:
             in_flight = len(self.hand.in_flight)
             wait = LONGEST_COLLECT if self.end.reason else self.limits.seconds_to_next_look(in_flight)
             self.hand.add(self.pool.collect(wait, in_flight))
+            self.report.sent = self.hand.sent
             self.end.check()
             startable = 0 if self.end.reason else self.limits.count_startable(self.hand)
             if startable is None:
@@ -144,10 +145,12 @@ class TurnLoop:
         patience = time.monotonic() + self.timeout + 5.0
         while self.switch.count and time.monotonic() < patience:
             self.hand.add(self.pool.collect(IDLE))
+            self.report.sent = self.hand.sent
         if self.switch.count:
             os._exit(70)
         self.pool.close()
         self.hand.add(self.pool.collect(0))
+        self.report.sent = self.hand.sent
         while self.hand.has_results:
             self._exchange(0)
 
@@ -242,6 +245,5 @@ class TurnLoop:
         look_ups = [look_up for look_up in claimed if isinstance(look_up, ClaimedLookUp)]
         self.hand.in_flight.update(RequestKey(operation.id, operation.attempt) for operation in operations)
         self.hand.in_flight.update(RequestKey(look_up.id, look_up.attempt, look_up.look_ups) for look_up in look_ups)
-        self.report.sent += len(operations)
         self.report.looked_up += len(look_ups)
         self.pool.start(jobs)
