@@ -123,11 +123,12 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
     assert process.stderr.count("\n") == 1
 
 
-def test_migrate_makes_the_database_that_the_other_commands_miss(tmp_path: Path) -> None:
+@pytest.mark.servers
+def test_migrate_makes_the_database_that_the_other_commands_miss(tmp_path: Path, broker_url: str) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'a.db'}"
     assert run("migrate", DATABASE_URL=url).stdout.startswith("The database is now at revision")
     assert "up to date" in run("migrate", DATABASE_URL=url).stdout
-    assert run("status", DATABASE_URL=url).returncode == 0
+    assert run("status", DATABASE_URL=url, BROKER_URL=broker_url).returncode == 0
     # It will hold personal data, so it is its owner's alone.
     assert (tmp_path / "new" / "a.db").stat().st_mode & 0o077 == 0
 
@@ -219,9 +220,11 @@ def test_decisions_work_without_a_broker(sqlite_url: str) -> None:
     assert (process.returncode, process.stdout) == (0, "Everything goes on.\n")
 
 
-def test_a_terminal_sees_a_table_of_its_width(sqlite_url: str) -> None:
+@pytest.mark.servers
+def test_a_terminal_sees_a_table_of_its_width(sqlite_url: str, broker_url: str) -> None:
     ours, theirs = pty.openpty()
-    environment = {"DATABASE_URL": sqlite_url, "TERM": "xterm", "COLUMNS": "80", "PATH": os.environ["PATH"]}
+    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environment |= {"DATABASE_URL": sqlite_url, "BROKER_URL": broker_url, "TERM": "xterm", "COLUMNS": "80"}
     child = subprocess.Popen(
         [VITEC_SYNC, "status"], env={**environment, "VITEC_SYNC_IGNORE_DOTENV": "1"}, stdout=theirs, stderr=theirs
     )

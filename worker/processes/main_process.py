@@ -237,11 +237,14 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
             ring = partial(rings.ring_or_raise, bootstrap.publisher())
             dispatched = dispatch_if_silent(db, settings, ring, _attention, monotonic())
         except rings.BrokerAway as error:
-            fault = str(error)
+            fault: str | None = str(error)
         else:
+            # Nothing may have been due to ring for; that no dispatch comes may have the broker for its cause all the same.
+            fault = rings.find_fault(bootstrap.publisher()) if dispatched else None
             silence = monotonic() - _attention.last_message_at
-            if not dispatched or silence < NO_MESSAGE_FOR + rings.EXPIRES or not turns.due_kinds(db):
-                return
-            fault = f"it takes rings, and none has arrived for {silence:.0f} s"
+            if dispatched and fault is None and silence > NO_MESSAGE_FOR + rings.EXPIRES and turns.due_kinds(db):
+                fault = f"it takes rings, and none has arrived for {silence:.0f} s"
+        if fault is None:
+            return
         consumer.outage.note(fault)
         self._local.keep(self._count)
