@@ -56,7 +56,7 @@ def _worker(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> None:
 
 def read_refusal() -> str:
     """Give the line with which a worker is refused."""
-    with pytest.raises(NotReady) as caught:
+    with pytest.raises((NotReady, SettingsError)) as caught:
         bootstrap.check_worker()
     text = str(caught.value)
     assert "\n" not in text
@@ -120,6 +120,16 @@ def test_a_database_without_tables_is_not_made_into_one(
     assert "run `vitec-sync migrate`" in read_refusal()
     if empty_database_url.startswith("sqlite"):
         assert not os.path.exists(empty_database_url.removeprefix("sqlite:///"))  # noqa: PTH110
+
+
+@pytest.mark.usefixtures("_worker")
+def test_a_worker_that_may_not_write_does_not_start(monkeypatch: pytest.MonkeyPatch, pg_url: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", pg_url)
+    with bootstrap.database().write() as connection:
+        name = bootstrap.database().engine.url.database
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    bootstrap.database().engine.dispose()
+    assert "it takes no writes" in read_refusal()
 
 
 def test_a_newer_schema_is_reported_as_newer(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:

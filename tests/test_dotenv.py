@@ -85,6 +85,14 @@ def test_a_slip_in_the_environment_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert "VITEC_IN_FLIGHT" in refusal()
 
 
+def test_variables_that_the_logins_name_are_known(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITEC_PASSWORD_M1", "hemligt")
+    assert "VITEC_PASSWORD_M1 is no setting" in refusal()
+    (folder / "logins.toml").write_text('[customers.M1]\npassword_env = "VITEC_PASSWORD_M1"\n', encoding="utf-8")
+    write(folder, "VITEC_CREDENTIALS_FILE=logins.toml\n")
+    assert bootstrap.settings().vitec_credentials_file == folder / "logins.toml"
+
+
 def test_names_of_other_programs_do_no_harm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, "POSTGRES_PASSWORD=x\nCOMPOSE_PROJECT_NAME=y\n")
     monkeypatch.setenv("VITEC_API_ENDPOINT_OF_ANOTHER", "x")
@@ -106,6 +114,9 @@ def test_names_of_other_programs_do_no_harm(folder: Path, monkeypatch: pytest.Mo
         (b"VITEC_BASE_URL=https:connect.example\n", "VITEC_BASE_URL: it must have a host"),
         (b"VITEC_BASE_URL=https//connect.example\n", "VITEC_BASE_URL: it must be https://"),
         (b"VITEC_BASE_URL=https://a.example:99999\n", "VITEC_BASE_URL: this is no address"),
+        (b"DATABASE_URL=postgresql://a:hemligt@host:port/db\n", "DATABASE_URL: this is not the address"),
+        (b"DATABASE_URL=postgres://a:hemligt@host/db\n", "DATABASE_URL: it must be a PostgreSQL or SQLite"),
+        (b"DATABASE_URL=sqlite://\n", "DATABASE_URL: it must name a file"),
         (b"VITEC_TIMEOUT=inf\n", "VITEC_TIMEOUT: "),
         (b"VITEC_TIMEOUT=10,5\n", "VITEC_TIMEOUT: "),
         (b"BLANK_AFTER=-5\n", "BLANK_AFTER: "),

@@ -72,7 +72,8 @@ def test_https_and_loopback_are_accepted(url: str) -> None:
 @pytest.mark.parametrize("name", ["database_url", "broker_url", "vitec_password", "flower_basic_auth"])
 def test_a_secret_from_a_file_is_never_shown(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secret"
-    text = "redis://:hemligt@127.0.0.1/0" if name == "broker_url" else "hemligt"
+    addresses = {"broker_url": "redis://:hemligt@127.0.0.1/0", "database_url": "postgresql://a:hemligt@h/d"}
+    text = addresses.get(name, "hemligt")
     file.write_text(f"{text}\n", encoding="utf-8")
     monkeypatch.setenv(f"{name.upper()}_FILE", str(file))
     settings = load()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 import migrations
 from worker import logs
@@ -67,12 +67,7 @@ def _describe_error(error: ValidationError) -> str:
 @cache
 def database() -> Database:
     """The database of this process, reachable and at the schema this program knows; `NotReady` otherwise."""
-    try:
-        url = make_url(settings().database)
-    except ArgumentError:
-        raise NotReady("DATABASE_URL is not the address of a database.") from None
-    if url.get_backend_name() not in {"postgresql", "sqlite"}:
-        raise NotReady("DATABASE_URL must be a PostgreSQL or SQLite address.")
+    url = make_url(settings().database)
     # To connect would make an empty file, which every later command would take for the database.
     if url.get_backend_name() == "sqlite" and not (url.database and os.path.exists(url.database)):  # noqa: PTH110
         raise NotReady(f"There is no database yet ({settings().origin}): run `vitec-sync migrate`.")
@@ -174,7 +169,10 @@ def register_environment(address: str) -> None:
 
     It is bound by the first answer from there, or once a request may have been written.
     """
-    recorded = environments.register(database(), address)
+    try:
+        recorded = environments.register(database(), address)
+    except SQLAlchemyError as error:
+        raise NotReady(describe_database_fault(error)) from None
     if not is_same_address(recorded, address):
         raise NotReady(
             f"This database belongs to {recorded}, but VITEC_BASE_URL is {address}: "

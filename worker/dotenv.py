@@ -4,6 +4,7 @@ A relative path is seen from the file that names it: one in `.env` from its fold
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -57,7 +58,8 @@ def read_sources(
     in_environment = {name.upper(): text for name, text in environment.items() if text}
     names = frozenset(setting_names) | {f"{secret}_FILE" for secret in secrets} | OWN_NAMES
     _refuse_unknown(in_file, names, file)
-    _refuse_unknown((name for name in in_environment if name.startswith(PREFIX)), names, None)
+    ours = (name for name in in_environment if name.startswith(PREFIX))
+    _refuse_unknown(ours, names | _find_variables(in_environment, in_file, file), None)
     overruled = set(in_environment) | {secret for secret in secrets if f"{secret}_FILE" in in_environment}
     overruled |= {f"{secret}_FILE" for secret in secrets if secret in in_environment}
     from_file = {name: text for name, text in in_file.items() if text and name not in overruled}
@@ -66,6 +68,20 @@ def read_sources(
         from_file, file.parent if file else working_folder
     )
     return Sources(file, looked_in, in_environment | from_file, folders)
+
+
+def _find_variables(in_environment: Mapping[str, str], in_file: Mapping[str, str], file: Path | None) -> set[str]:
+    """Find the variables in which the file of logins says that passwords are; what is wrong in it is told later."""
+    name = "VITEC_CREDENTIALS_FILE"
+    named = in_environment.get(name) or in_file.get(name)
+    if not named:
+        return set()
+    folder = Path() if name in in_environment or file is None else file.parent
+    try:
+        text = (folder / Path(named).expanduser()).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return {variable.upper() for variable in re.findall(r"""password_env\s*=\s*["'](\w+)["']""", text)}
 
 
 def read_secret(sources: Sources, name: str) -> str | None:

@@ -148,6 +148,21 @@ class Settings(BaseSettings):
 
     _sources: Sources = PrivateAttr(default_factory=Sources)
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            url = make_url(value.get_secret_value())
+        except (ArgumentError, ValueError):
+            raise ValueError("this is not the address of a database (in a password, write @ as %40)") from None
+        if url.get_backend_name() not in {"postgresql", "sqlite"}:
+            raise ValueError("it must be a PostgreSQL or SQLite address: postgresql:// or sqlite:///")
+        if url.get_backend_name() == "sqlite" and not url.database:
+            raise ValueError("it must name a file: sqlite:///PATH")
+        return value
+
     @field_validator("broker_url")
     @classmethod
     def _check_broker(cls, value: SecretStr) -> SecretStr:
@@ -217,10 +232,7 @@ class Settings(BaseSettings):
         if self.database_url is None:
             return f"sqlite:///{self.state_dir / 'vitec-sync.db'}"
         given = self.database_url.get_secret_value()
-        try:
-            url = make_url(given)
-        except ArgumentError:
-            return given
+        url = make_url(given)
         if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith((":", "file:")):
             return given
         folder = self._sources.folders.get("DATABASE_URL", Path())

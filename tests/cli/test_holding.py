@@ -88,6 +88,16 @@ def test_another_hold_can_be_ended_before_its_time(shell: Shell) -> None:
     assert holds(shell) == [(Scope.GROUP, HoldReason.UNAUTHORIZED)]
 
 
+def test_a_customer_held_through_its_login_points_there(shell: Shell) -> None:
+    with shell.db.write() as connection:
+        make_lane(connection, login="groups.crm contact")
+        make_hold(connection, Scope.LOGIN, login="groups.crm contact", until=None)
+    ran = shell.run("resume", "--customer", "M30001", "--reason", "unauthorized")
+    assert ran.status == 1
+    assert "`vitec-sync resume --login 'groups.crm contact' --reason unauthorized`" in ran.err
+    assert "--login" not in shell.run("resume", "--customer", "M2", "--reason", "unauthorized").err
+
+
 def test_resume_all_ends_every_hold_and_leaves_a_trace(shell: Shell) -> None:
     with shell.db.write() as connection:
         make_hold(connection, until=None)

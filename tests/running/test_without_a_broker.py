@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -88,7 +90,12 @@ def test_local_turns_end_with_the_worker_that_started_them(office: Office) -> No
     with worker(office.folder, settings) as running:
         office.all_succeed(1)
         command = f"worker.processes.local_turns {running.pid} "
-        assert list_processes(command)
+        serving = list_processes(command)
+        for pid in serving:
+            os.kill(pid, signal.SIGHUP)
+        office.record(1)
+        office.all_succeed(2)
+        assert list_processes(command) == serving
         running.process.kill()
         until(lambda: not list_processes(command), why="a local process outlived the worker")
 

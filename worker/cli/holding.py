@@ -1,5 +1,6 @@
 """`vitec-sync pause` and `resume`: a person holds a scope, or ends a hold."""
 
+import shlex
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from worker.cli import options, terminal
 from worker.cli.deciding import AsJson, make_decider, ring_workers
 from worker.explaining.wording import name_scope
 from worker.kinds import KINDS
+from worker.outbox import Database
 from worker.outbox.operators import pauses
 from worker.outbox.operators.actions import record_action
 from worker.outbox.operators.pauses import HoldScope
@@ -87,11 +89,22 @@ def resume(
     if as_json:
         terminal.print_json({"resumed": [_scope_data(span) for span, _ in ended]})
     elif not ended:
-        raise terminal.CannotBeDone("Nothing of that is held for this reason: `vitec-sync status` shows what is.")
+        raise terminal.CannotBeDone(_describe_nothing_held(db, customer, reason or HoldReason.PAUSED))
     for scope, held_for in () if as_json else ended:
         is_pause = held_for is HoldReason.PAUSED
         ends = "goes on" if is_pause else f"is held no more as {held_for.value}: one operation goes first"
         terminal.print_line(f"{_scope_subject(scope)} {ends}.")
+
+
+def _describe_nothing_held(db: Database, customer: str | None, reason: HoldReason) -> str:
+    """Say where a hold may be instead: a refused login holds all customers that use it, not each of them."""
+    logins = pauses.find_logins_held(db, customer.strip(), reason) if customer else set()
+    if not logins:
+        return "Nothing of that is held for this reason: `vitec-sync status` shows what is."
+    commands = " or ".join(
+        f"`vitec-sync resume --login {shlex.quote(login)} --reason {reason.value}`" for login in sorted(logins)
+    )
+    return f"{customer} is held through its login, as all that is sent with it: {commands}."
 
 
 def read_scopes(

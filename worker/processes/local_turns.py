@@ -99,6 +99,8 @@ def main(parent: str, loglevel: str, logfile: str) -> None:
 
     # Ctrl-C reaches the whole group of the terminal; the parent passes its own decision on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal that is closed reaches it likewise: a turn that is cut off leaves doubts.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, end)
     threading.Thread(target=end_with_parent, name="parent", daemon=True).start()
     serve_until(lambda seconds: stop.wait(seconds) or stop.is_set())

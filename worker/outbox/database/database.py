@@ -75,6 +75,7 @@ def connect(url: str, *, pool_size: int = 5, lock_timeout: float = 5.0) -> Engin
     parsed = make_url(url)
     common: dict[str, Any] = {"hide_parameters": True}
     if parsed.get_backend_name() == "sqlite":
+        parsed = parsed.set(drivername="sqlite")
         engine = create_engine(parsed, connect_args={"timeout": lock_timeout, "check_same_thread": False}, **common)
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -57,6 +57,16 @@ def resume_everything(db: Database, reason: HoldReason | None = None) -> list[tu
     return ended
 
 
+def find_logins_held(db: Database, customer_id: str, reason: HoldReason) -> set[str]:
+    """Find the logins that are held for this reason and that the customer's lanes send with, by their names."""
+    of_group = or_(Hold.function_group == "", Hold.function_group == Lane.function_group)
+    held = select(Hold.login).join(Lane, and_(Hold.scope == Scope.LOGIN, Hold.login == Lane.login, of_group))
+    with db.read() as connection:
+        return set(
+            connection.scalars(held.where(Lane.customer_id == customer_id, Hold.reason == reason, hold_is_active))
+        )
+
+
 def kinds_under(db: Database, scopes: Sequence[HoldScope]) -> set[str]:
     """The kinds of the lanes that any of the scopes covers: those to ring for when the hold is over."""
     with db.read() as connection:
