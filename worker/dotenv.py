@@ -71,7 +71,7 @@ def read_sources(
 
 
 def _find_variables(in_environment: Mapping[str, str], in_file: Mapping[str, str], file: Path | None) -> set[str]:
-    """Find the variables in which the file of logins says that passwords are; what is wrong in it is told later."""
+    """Find the variables that the file of logins names for passwords. A fault in that file is told by its own reader."""
     name = "VITEC_CREDENTIALS_FILE"
     named = in_environment.get(name) or in_file.get(name)
     if not named:
