@@ -1,12 +1,23 @@
 """All guards, in the order of the rules."""
 
-from tests.guards import of_bytes, of_capacity, of_claims, of_evidence, of_exchanges, of_lanes, of_look_ups, of_outages
+from tests.guards import (
+    of_bytes,
+    of_capacity,
+    of_claims,
+    of_evidence,
+    of_exchanges,
+    of_lanes,
+    of_logins,
+    of_look_ups,
+    of_outages,
+)
 
 GUARDS = tuple(
     sorted(
         (
             *of_lanes.GUARDS,
             *of_capacity.GUARDS,
+            *of_logins.GUARDS,
             *of_claims.GUARDS,
             *of_exchanges.GUARDS,
             *of_bytes.GUARDS,
