@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from tests.chaos import answers, brokers, killing, outages, points, restarts, secrets_kept
+from tests.chaos import answers, brokers, clock_steps, killing, outages, points, restarts, secrets_kept
 from tests.chaos.result import Result, list_problems
 from tests.chaos.stage import open_site
 
@@ -50,16 +50,17 @@ PARTS: dict[str, Callable[[Site, Extent], list[Result]]] = {
     "G7": lambda site, extent: restarts.restart_workers(site, restarts=extent.rolling),
     "G9": lambda site, _: secrets_kept.run(site),
     "G10": lambda site, extent: outages.run(site, count=min(200, extent.load)),
+    "G11": lambda site, extent: clock_steps.run(site, count=min(200, extent.load // 8)),
 }
 
 DATABASES = ("postgresql", "sqlite")
-NO_SERVER = {"G5"}
+NO_SERVER = {"G5", "G11"}
 """Parts that have no meaning where the database is a file."""
 
 OUTLIVES_POWER = {"G1", "G5"}
 """Parts in which PostgreSQL keeps every commit even if it is killed. In the others it is never killed."""
 
-LONGEST_FIRST = ("G7", "G4", "G1", "G9", "G10", "G5", "G6")
+LONGEST_FIRST = ("G7", "G4", "G1", "G9", "G11", "G10", "G5", "G6")
 SIDE_BY_SIDE = 3
 
 
