@@ -239,3 +239,10 @@ def test_a_program_gets_the_facts_of_a_hold() -> None:
 
 def test_limits_are_ordered_so_that_each_can_be_told() -> None:
     assert SILENT < NOT_TAKEN < SLOW
+
+
+def test_another_address_than_the_databases_is_a_concern() -> None:
+    (concern,) = find_concerns(make_overview(base_url="https://a.example"), configured="https://b.example")
+    assert concern.code == "other_address"
+    assert "https://a.example" in concern.text
+    assert not list(find_concerns(make_overview(base_url="http://localhost:9"), configured="http://127.0.0.1:9/"))

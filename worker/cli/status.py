@@ -30,9 +30,15 @@ def status(
     Exit status 0: it is; 3: a person is needed. Counting what has ended reads all operations; `--live` does not.
     """
     overview = read_overview(bootstrap.database(), finals=not live)
-    parent_missing_after = bootstrap.settings().parent_missing_after
-    fault = bootstrap.broker_fault()
-    concerns = list(find_concerns(overview, parent_missing_after=parent_missing_after, broker_fault=fault))
+    settings = bootstrap.settings()
+    concerns = list(
+        find_concerns(
+            overview,
+            parent_missing_after=settings.parent_missing_after,
+            broker_fault=bootstrap.broker_fault(),
+            configured=settings.vitec_base_url,
+        )
+    )
     if as_json:
         terminal.print_json(_as_data(overview, concerns))
     else:

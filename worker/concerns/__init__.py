@@ -6,6 +6,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from worker.address import is_same_address
 from worker.concerns.concern import Concern, Severity
 from worker.concerns.of_clock import find_clock_concerns
 from worker.concerns.of_endings import find_ending_concerns
@@ -17,12 +18,22 @@ __all__ = ["Concern", "Severity", "find_clock_concerns", "find_concerns"]
 
 
 def find_concerns(
-    overview: Overview, *, parent_missing_after: timedelta = timedelta(days=1), broker_fault: str | None = None
+    overview: Overview,
+    *,
+    parent_missing_after: timedelta = timedelta(days=1),
+    broker_fault: str | None = None,
+    configured: str | None = None,
 ) -> Iterator[Concern]:
     """Find the concerns, the most pressing first; without any, all is well.
 
-    `broker_fault`: the finding of `rings.find_fault`.
+    `broker_fault`: the finding of `rings.find_fault`. `configured`: VITEC_BASE_URL; None: it is not set here.
     """
+    if configured and overview.base_url and not is_same_address(configured, overview.base_url):
+        text = (
+            f"VITEC_BASE_URL is {configured}, and the database belongs to {overview.base_url}: nothing is sent there."
+        )
+        advice = "Correct VITEC_BASE_URL, or use another database. Since when, and whether it can be changed:"
+        yield Concern("other_address", Severity.CRITICAL, text, advice, "vitec-sync environment")
     yield from find_clock_concerns(overview)
     yield from find_hold_concerns(overview)
     yield from find_work_concerns(overview)

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from models import Attempt, Environment
+from models import Attempt, Environment, HoldReason
+from tests import factory
 from tests.clock import FixedClock
-from tests.outbox.steps import SUCCESS, TERMS, begin, claim, done, make, settle
+from tests.outbox.steps import SUCCESS, TERMS, begin, claim, done, holds, make, settle
 from worker.decide import NEVER_SENT, Settlement
 from worker.outbox import Database
 from worker.outbox.lanes import environments
@@ -45,7 +46,11 @@ def send_one(db: Database, settlement: Settlement) -> None:
 
 
 def test_the_next_address_takes_the_place_of_a_slip(slipped: Database) -> None:
+    with slipped.write() as connection:
+        factory.make_hold(connection, reason=HoldReason.UNAVAILABLE)
+        factory.make_hold(connection, reason=HoldReason.PAUSED)
     assert environments.register(slipped, RIGHT) == RIGHT
+    assert [hold.reason for hold in holds(slipped)] == [HoldReason.PAUSED]
     binding = environments.read_binding(slipped)
     assert binding is not None
     assert binding.bound_at is None

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, or_, select, update
+from sqlalchemy import Connection, delete, exists, or_, select, update
 
-from models import Attempt, Environment, Operation
+from models import Attempt, Environment, Hold, HoldReason, Operation
 from worker.address import is_same_address
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time, insert_if_new, later
@@ -48,6 +48,8 @@ def register(db: Database, base_url: str) -> str:
         if is_same_address(row.base_url, base_url) or row.bound_at is not None or row.may_have_sent:
             return str(row.base_url)
         connection.execute(update(Environment).where(Environment.id == 1).values(base_url=base_url))
+        # The holds are of the slip, and say nothing of the address in its place. A pause of a person stands.
+        connection.execute(delete(Hold).where(Hold.reason != HoldReason.PAUSED))
         return base_url
 
 
