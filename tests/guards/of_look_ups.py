@@ -71,7 +71,7 @@ GUARDS = (
         LOOKING_UP,
         "moves.resend_permitted(later(Operation.looked_up_at, gap)",
         "moves.resend_permitted(later(current_time, gap)",
-        f"{_REPEATED_TEST}test_an_absence_kept_for_the_gap_permits_no_resend",
+        f"{_REPEATED_TEST}test_a_resend_permission_counts_from_the_look_ups_begin",
     ),
     Guard(
         24,

@@ -148,6 +148,8 @@ def test_no_hold_is_renewed_by_what_never_reached_vitec(db: Database, settlement
     if settlement is not None:
         exchange(db, turn, [done(probe, settlement)], 0, TERMS)
         assert read(db, probe.id).state is State.RETRYABLE
+        with db.read() as connection:
+            assert connection.scalar(select(Environment.failures_in_row)) == 3
     assert holds(db) == before
 
 
