@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import column, delete, insert, select, table, update
+from sqlalchemy.exc import OperationalError
 
 from worker import bootstrap
 from worker.bootstrap import NotReady
@@ -212,3 +213,10 @@ def test_a_stop_reaches_children_that_were_forked_before_it() -> None:
         bootstrap._stop_flag[0] = 0
         os.close(heard)
         os.close(tell)
+
+
+def test_a_fault_in_a_log_is_named_without_its_text() -> None:
+    gone = OperationalError("SELECT 'Astrid Hemlig'", None, Exception("connection refused for Astrid Hemlig"))
+    assert bootstrap.name_fault(gone).startswith("nothing listens at its address")
+    assert bootstrap.name_fault(ValueError("Astrid Hemlig")) == "ValueError"
+    assert bootstrap.name_fault(NotReady("There is no database yet.")) == "There is no database yet."

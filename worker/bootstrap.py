@@ -91,6 +91,13 @@ def describe_database_fault(error: SQLAlchemyError) -> str:
     return f"The database cannot be used ({name_database(settings().database)}): {fault}."
 
 
+def name_fault(error: Exception) -> str:
+    """Name in a few words why something could not be done, for a log: of errors of other code only the class."""
+    if isinstance(error, SQLAlchemyError):
+        return faults.describe_fault(error) or type(error).__name__
+    return str(error) if isinstance(error, NotReady | SettingsError) else type(error).__name__
+
+
 def _check_schema(db: Database) -> None:
     shown = name_database(settings().database)
     try:

@@ -38,7 +38,7 @@ def task(name: str) -> Callable[[Callable[[], str]], Any]:
                 return "nothing done: not ready, see the worker's log"
             except Exception as error:
                 if is_database_unavailable(error):
-                    database_outage.note(type(error).__name__)
+                    database_outage.note(bootstrap.name_fault(error))
                     return "nothing done: the database cannot be used"
                 log.exception("a task ended early", task=name)
                 raise TaskFailed(type(error).__name__) from None

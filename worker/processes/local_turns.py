@@ -77,7 +77,7 @@ def serve_until(ended: Callable[[float], bool]) -> None:
                 log.info(str(report), kind=kind)
             outage.end()
         except Exception as error:  # noqa: BLE001 (of any class; the next look is in a few seconds)
-            outage.note(type(error).__name__)
+            outage.note(bootstrap.name_fault(error))
             kind = None
         if kind is None:
             ended(settings.dispatch_every)

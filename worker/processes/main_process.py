@@ -215,7 +215,7 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
                     # The database is away. The next check is in a few seconds.
                     if not self._database.lasts:
                         log.debug("the watch could not dispatch", exc_info=True)
-                    self._database.note(type(error).__name__)
+                    self._database.note(bootstrap.name_fault(error))
 
     def _check(self, db: Database, settings: Settings) -> None:
         housekeeping.watch_clock(db, settings)
