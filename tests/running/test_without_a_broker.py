@@ -114,6 +114,13 @@ def test_a_dead_local_process_is_replaced(office: Office) -> None:
     assert turns._processes[0].poll() is not None
 
 
+def test_closed_local_turns_start_no_process() -> None:
+    turns = local_turns.LocalTurns("INFO", None)
+    turns.close()
+    turns.keep(2)
+    assert turns._processes == []
+
+
 def test_a_queue_that_is_not_there_is_refused(office: Office) -> None:
     with celery("worker", office.folder, office.settings, "--queues", "vitec-sync.chore") as process:
         assert process.ends() == 1

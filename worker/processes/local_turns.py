@@ -32,14 +32,26 @@ class LocalTurns:
         self._processes: list[subprocess.Popen[bytes]] = []
         self.began_at: float | None = None
         """When they were started, by the monotonic clock; None: they are not wanted."""
+        # The worker's stop comes from another thread than its watch, and must not wait for that one's statements.
+        self._lock = threading.Lock()
+        self._is_closed = False
 
     def keep(self, count: int) -> None:
-        """Let so many live from here on."""
-        if self.began_at is None:
-            self.began_at = monotonic()
-        self.reap()
-        while len(self._processes) < count:
-            self._processes.append(subprocess.Popen(self._command, stdin=subprocess.DEVNULL))
+        """Let so many live from here on, unless they have been closed."""
+        with self._lock:
+            if self._is_closed:
+                return
+            if self.began_at is None:
+                self.began_at = monotonic()
+            self.reap()
+            while len(self._processes) < count:
+                self._processes.append(subprocess.Popen(self._command, stdin=subprocess.DEVNULL))
+
+    def close(self) -> None:
+        """Let each finish its turn and end, and start none any more."""
+        with self._lock:
+            self._is_closed = True
+        self.ask_to_end()
 
     def reap(self) -> None:
         """Forget those that have ended."""

@@ -198,8 +198,7 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
         """Cease without waiting for turns: they end by themselves, with their answers written down."""
         del parent
         self._ended.set()
-        with _at_work:
-            self._local.ask_to_end()
+        self._local.close()
 
     def _run(self) -> None:
         settings = bootstrap.settings()
