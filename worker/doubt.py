@@ -29,7 +29,7 @@ class Doubt:
     contested: bool
     """Another operation that the read-back could show in its place is in flight or in doubt."""
     claimed_by_another: bool
-    """Another operation that succeeded, under an unknown id, could be what the read-back shows."""
+    """Another operation that succeeded, under an unknown id or under this one, could be what the read-back shows."""
     used_up: bool = False
     """Its budget is: it has been sent, or was about to be, as often as it may be."""
     too_slow: bool = False

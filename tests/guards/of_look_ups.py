@@ -4,8 +4,10 @@ from tests.guards.guard import Guard
 
 LOOKING_UP = "worker/outbox/exchange/look_ups.py"
 DOUBT = "worker/doubt.py"
+COMEBACK = "worker/kinds/comeback.py"
 _LOOKING_TEST = "tests/outbox/exchange/test_look_ups.py::"
 _REPEATED_TEST = "tests/outbox/exchange/test_repeated_look_ups.py::"
+_CLOCKS_TEST = "tests/kinds/test_comeback_clocks.py::"
 _DOUBT_TEST = "tests/test_doubt.py::"
 
 GUARDS = (
@@ -75,11 +77,67 @@ GUARDS = (
     ),
     Guard(
         24,
-        "a meeting that is somewhat older proves no absence",
-        "worker/kinds/comeback.py",
-        "    if not recent and any(meeting.created_latest >= never_before for meeting in candidates):\n",
-        "    if not recent and False:\n",
-        "tests/kinds/test_comeback.py::test_a_meeting_somewhat_older_proves_no_absence",
+        "no absence is proven by Vitec's clock",
+        COMEBACK,
+        "not meeting.was_made_before(sent_at - _EARLIER_MEETING)",
+        "not meeting.was_made_before(sent_at - skew)",
+        f"{_CLOCKS_TEST}test_a_meeting_that_may_be_older_is_unclear",
+    ),
+    Guard(
+        24,
+        "a time that means none is no early one",
+        COMEBACK,
+        "not self.created.is_placeholder and ",
+        "",
+        f"{_CLOCKS_TEST}test_a_meeting_at_our_time_is_never_absent",
+    ),
+    Guard(
+        24,
+        "a meeting at a time that may have been made of ours proves no absence",
+        COMEBACK,
+        '    if candidates:\n        return answers.unclear("a comeback is at that time as it would',
+        '    if False:\n        return answers.unclear("a comeback is at that time as it would',
+        f"{_CLOCKS_TEST}test_a_time_that_may_stem_from_ours_is_unclear",
+    ),
+    Guard(
+        24,
+        "only a meeting that is surely younger is ours",
+        COMEBACK,
+        "    if meeting.created.earliest < since:\n",
+        "    if False:\n",
+        "tests/kinds/test_comeback.py::test_an_ambiguous_creation_time_proves_what_both_readings_say",
+    ),
+    Guard(
+        24,
+        "a meeting that was made in the future is not ours",
+        COMEBACK,
+        "    if until is not None and meeting.created.earliest > until:\n",
+        "    if False:\n",
+        f"{_CLOCKS_TEST}test_a_meeting_made_in_the_future_proves_nothing",
+    ),
+    Guard(
+        24,
+        "a rival's id leaves out an entry only where both are the only ones",
+        COMEBACK,
+        "if times == listed[id_] == 1}",
+        "}",
+        f"{_CLOCKS_TEST}test_an_id_that_tells_no_rival_apart_is_unclear",
+    ),
+    Guard(
+        24,
+        "what may be another's while its id is not listed is not ours",
+        COMEBACK,
+        "        if owned != rivals.keys():\n",
+        "        if False:\n",
+        f"{_CLOCKS_TEST}test_an_id_that_tells_no_rival_apart_is_unclear",
+    ),
+    Guard(
+        24,
+        "an id that a rival has got since the look-up began is not ours",
+        "worker/outbox/predicates.py",
+        "or_(rival.remote_id.is_(None), rival.remote_id == remote_id)",
+        "rival.remote_id.is_(None)",
+        "tests/outbox/exchange/test_rivals.py::test_an_id_that_a_rival_has_got_is_not_ours",
     ),
     Guard(
         24,

@@ -27,9 +27,7 @@ def answer(*meetings: Any, contact: Any = CONTACT, status: int = 200) -> Answer:
     return Answer(status, json.dumps({"contactId": contact, "meetings": list(meetings)}).encode())
 
 
-def judge(
-    answer: Answer, *, known_ids: frozenset[str] = frozenset(), sent_at: datetime = SENT
-) -> tuple[Presence, str | None]:
+def judge(answer: Answer, *, known_ids: tuple[str, ...] = (), sent_at: datetime = SENT) -> tuple[Presence, str | None]:
     result = comeback().find(answer, sent_at=sent_at, known_ids=known_ids)
     assert "2026" not in result.why
     return result.presence, result.remote_id
@@ -125,31 +123,19 @@ def test_meetings_at_other_times_are_absent() -> None:
 def test_a_meeting_made_earlier_is_ours_within_clock_skew() -> None:
     assert judge(answer(meeting(createdAt="2026-12-01T08:59:55"))) == (Presence.PRESENT, "CAL1")
     late = comeback().find(
-        answer(meeting(createdAt="2026-12-01T08:59:00")), sent_at=SENT, known_ids=frozenset(), skew=timedelta(minutes=1)
+        answer(meeting(createdAt="2026-12-01T08:59:00")), sent_at=SENT, known_ids=(), skew=timedelta(minutes=1)
     )
     assert late.presence is Presence.PRESENT
 
 
-@pytest.mark.parametrize(
-    "created", ["2026-12-01T08:59:54.9999999", "2026-12-01T08:59:00", "2026-12-01T07:00:00", "2026-11-30T08:59:55"]
-)
-def test_a_meeting_somewhat_older_proves_no_absence(created: str) -> None:
-    """Ours, if the clocks are further apart than was believed, or if `createdAt` is cut to the minute."""
-    assert judge(answer(meeting(createdAt=created))) == UNCLEAR
-
-
-def test_a_meeting_older_than_a_day_is_another() -> None:
-    assert judge(answer(meeting(createdAt="2026-11-30T08:59:54"))) == ABSENT
-
-
-def test_an_older_meeting_hides_no_newer_one() -> None:
+def test_an_older_meeting_is_not_told_from_a_newer() -> None:
     shown = answer(meeting(createdAt="2026-12-01T07:00:00"), meeting(id="CAL2"))
-    assert judge(shown) == (Presence.PRESENT, "CAL2")
+    assert judge(shown) == UNCLEAR
 
 
 def test_a_meeting_of_another_operation_is_not_ours() -> None:
-    assert judge(answer(meeting()), known_ids=frozenset({"CAL1"})) == ABSENT
-    assert judge(answer(meeting(), meeting(id="CAL2")), known_ids=frozenset({"CAL1"})) == (Presence.PRESENT, "CAL2")
+    assert judge(answer(meeting()), known_ids=("CAL1",)) == ABSENT
+    assert judge(answer(meeting(), meeting(id="CAL2")), known_ids=("CAL1",)) == (Presence.PRESENT, "CAL2")
 
 
 def test_two_candidates_are_unclear() -> None:
@@ -163,7 +149,6 @@ def test_an_ambiguous_creation_time_proves_what_both_readings_say() -> None:
     assert judge(made, sent_at=first_pass) == (Presence.PRESENT, "CAL1")
     assert judge(made, sent_at=second_pass) == UNCLEAR
     assert judge(answer(meeting(createdAt="2026-10-25T02:00:02")), sent_at=first_pass) == UNCLEAR
-    assert judge(answer(meeting(createdAt="2026-10-24T01:59:59")), sent_at=second_pass) == ABSENT
     assert judge(answer(meeting(createdAt="2026-10-25T03:00:00")), sent_at=second_pass) == (Presence.PRESENT, "CAL1")
 
 
@@ -179,9 +164,9 @@ def test_an_ambiguous_creation_time_proves_what_both_readings_say() -> None:
         answer(meeting(id=7)),
         answer(meeting(createdAt=None)),
         answer(meeting(createdAt="i går")),
+        answer(meeting(meetingDate=None)),
+        answer(meeting(meetingDate="0001-01-01T00:00:00")),
         answer(meeting(meetingDate="2026-12-09")),
-        answer(meeting(meetingDate="2026-12-09T14:00:00Z")),
-        answer(meeting(meetingDate="2026-12-09T14:00:00.12345678")),
         answer(meeting(meetingDate="2026-13-09T14:00:00")),
         answer(meeting(), {}),
         Answer(200, b""),

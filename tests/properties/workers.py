@@ -186,7 +186,8 @@ class Worker:
             as_of = self.world.now - timedelta(seconds=stale)
             shown = self.world.vitec.answer_to_look_up(self.turn.kind, doubtful.payload, as_of)
             skew = timedelta(seconds=self.world.policy.skew)
-            result = operation.find(shown, sent_at=doubtful.sent_at, known_ids=doubtful.known_ids, skew=skew)
+            known_ids, asked_at = doubtful.known_ids, doubtful.asked_at
+            result = operation.find(shown, sent_at=doubtful.sent_at, known_ids=known_ids, skew=skew, asked_at=asked_at)
         answered = stale is not None
         self.looked_up.append(
             FinishedLookUp(doubtful.id, doubtful.attempt, doubtful.look_ups, result, answered, self.name, 0.1)

@@ -280,7 +280,8 @@ class JobExecutor:
                 detail = f"the look-up brought no answer that proves anything ({answer.code})"
                 return LookUpResult(Presence.UNCLEAR, detail), answer, outcome_of(answer)
             skew = timedelta(seconds=self.policy.skew)
-            result = operation.find(answer, sent_at=claimed.sent_at, known_ids=claimed.known_ids, skew=skew)
+            known_ids, asked_at = claimed.known_ids, claimed.asked_at
+            result = operation.find(answer, sent_at=claimed.sent_at, known_ids=known_ids, skew=skew, asked_at=asked_at)
         except Exception as error:  # noqa: BLE001 (as for a request)
             return LookUpResult(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), None, None
         else:

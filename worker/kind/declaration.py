@@ -1,7 +1,7 @@
 """The declaration of a kind, and all that follows from it: headings, reading of a row, payload, body and call."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Self
@@ -167,9 +167,18 @@ class Kind(BaseModel):
         return None
 
     def find(
-        self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW
+        self,
+        answer: Answer,
+        *,
+        sent_at: datetime,
+        known_ids: Collection[str],
+        skew: timedelta = SKEW,
+        asked_at: datetime | None = None,
     ) -> LookUpResult:
-        """Judge the read-back's answer: is what was sent at `sent_at` there? `known_ids` belong to others."""
+        """Judge the read-back's answer: is what was sent at `sent_at` there? `known_ids`: those of its rivals, one of each.
+
+        Vitec's clock may show that it is there, and never that it is absent. `asked_at`: when the look-up began.
+        """
         raise NotImplementedError
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:

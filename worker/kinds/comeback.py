@@ -1,21 +1,24 @@
 """A comeback: a follow-up with a contact, on a given day."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from worker.kind import SKEW, Answer, Kind, LookUpResult, OnDoubt, PathId, Presence, Problem, answers
 from worker.kind.cells import Cell, body_id, moment, path_id, text
+from worker.kind.read_back_times import ReadBackTime, possible_times, read_back_time
 from worker.outcome import Outcome
-from worker.stockholm import STOCKHOLM
 
 _PARTICIPANTS = ("participant_user_id", "participant_user_group_id", "participant_office_id")
-_EARLIER_MEETING = timedelta(days=1)
-"""A meeting at the same time that is older than the attempt by more than this is another one, whatever the clocks say."""
+_EARLIER_MEETING = timedelta(days=35)
+"""A meeting that is older than the attempt by more than this is another one: more than a month, by which a time that is
+cut to it is behind, with two days for zones, and two for the clock.
+"""
 
-_READ_BACK_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?", re.ASCII)
+_AHEAD = timedelta(minutes=1)
+"""How far after the look-up a meeting may have been made by Vitec's clock: more is no drift, and no rounding."""
 
 
 class Comeback(Kind):
@@ -54,29 +57,51 @@ class Comeback(Kind):
         return f"{self.contact_id}/{self.date[:19]}"
 
     def find(
-        self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW
+        self,
+        answer: Answer,
+        *,
+        sent_at: datetime,
+        known_ids: Collection[str],
+        skew: timedelta = SKEW,
+        asked_at: datetime | None = None,
     ) -> LookUpResult:
-        """Ours has the time that was sent, was made no earlier than `sent_at` less `skew`, and is no other operation's.
+        """Ours has the time that was sent and is no other operation's; alone, and made since `sent_at`, it is there.
 
-        One that is up to a day older is not proven to be another one: the clocks may be further apart than was believed,
-        or `createdAt` be cut to the minute. It is then unclear.
+        It is absent only where no meeting may be ours. Neither `createdAt` proves that, since Vitec's clock may be wrong,
+        in another zone or cut to the day, nor a time of the meeting that may have been made of ours.
         """
         comebacks = _read_meetings(answer, self.contact_id)
         if comebacks is None:
             return answers.unclear("the answer is not a well-formed list of the contact's comebacks")
-        at = datetime.fromisoformat(self.date[:19])
-        ours = [meeting for meeting in comebacks if meeting.at == at and meeting.id not in known_ids]
-        return _judge(ours, since=sent_at - skew, never_before=sent_at - skew - _EARLIER_MEETING)
+        listed, rivals = Counter(meeting.id for meeting in comebacks), Counter(known_ids)
+        owned = {id_ for id_, times in rivals.items() if times == listed[id_] == 1}
+        candidates = [
+            meeting
+            for meeting in comebacks
+            if meeting.id not in owned and not meeting.was_made_before(sent_at - _EARLIER_MEETING)
+        ]
+        at_our_time = [meeting for meeting in candidates if meeting.at == datetime.fromisoformat(self.date[:19])]
+        if not at_our_time:
+            times = possible_times(datetime.fromisoformat(self.date))
+            return _judge_others([meeting for meeting in candidates if not times.isdisjoint(meeting.other_times)])
+        if owned != rivals.keys():
+            return answers.unclear("a comeback at that time may be what another operation made")
+        return _judge(at_our_time, since=sent_at - skew, until=asked_at and asked_at + _AHEAD)
 
 
 @dataclass(frozen=True, slots=True)
 class _Meeting:
-    """One comeback as Vitec gives it: `at` by the clock in Stockholm, to the second; it was made between the other two."""
+    """One comeback as Vitec gives it: `at` by the clock in Stockholm, to the second. `id` and `created` may be missing."""
 
-    id: str
+    id: str | None
     at: datetime
-    created_earliest: datetime
-    created_latest: datetime
+    other_times: frozenset[datetime]
+    """Readings of the same time: rounded to the second, and without its offset."""
+    created: ReadBackTime | None
+
+    def was_made_before(self, moment: datetime) -> bool:
+        """Whether it surely was: a time that a program writes where it knows none says nothing."""
+        return self.created is not None and not self.created.is_placeholder and self.created.latest < moment
 
 
 def _read_meetings(answer: Answer, contact_id: str) -> list[_Meeting] | None:
@@ -92,46 +117,43 @@ def _read_meetings(answer: Answer, contact_id: str) -> list[_Meeting] | None:
 
 
 def _read_meeting(entry: Any) -> _Meeting | None:
+    """Read one entry. None: it does not tell when the meeting is, so that it may be ours."""
     values = answers.members(entry) or {}
-    at, created = read_back_time(values.get("meetingdate")), read_back_time(values.get("createdat"))
-    if at is None or created is None or not answers.is_id(values.get("id")):
+    meeting_date, id_ = read_back_time(values.get("meetingdate")), values.get("id")
+    if meeting_date is None or meeting_date.is_placeholder:
         return None
-    return _Meeting(values["id"], at.replace(microsecond=0), *possible_moments(created))
+    rounded = meeting_date.at + timedelta(milliseconds=500)
+    return _Meeting(
+        id_ if answers.is_id(id_) else None,
+        meeting_date.at.replace(microsecond=0),
+        frozenset(time.replace(microsecond=0) for time in (meeting_date.at, rounded, meeting_date.digits)),
+        read_back_time(values.get("createdat")),
+    )
 
 
-def read_back_time(text: object) -> datetime | None:
-    """Read one of Vitec's naive times, with 0 to 7 fractional digits. None: it is not one."""
-    parts = _READ_BACK_TIME.fullmatch(text) if isinstance(text, str) else None
-    if parts is None:
-        return None
-    seconds, fraction = parts.groups()
-    try:
-        return datetime.fromisoformat(seconds).replace(microsecond=int((fraction or "0")[:6].ljust(6, "0")))
-    except ValueError:
-        return None
-
-
-def possible_moments(naive: datetime) -> tuple[datetime, datetime]:
-    """Give the earliest and the latest moment at which a clock in Stockholm may have shown this; mostly they agree."""
-    # Both are UTC: two moments of one zone would be compared by what the clock shows, which is the doubt itself.
-    early, late = sorted(naive.replace(tzinfo=STOCKHOLM, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return early, late
-
-
-def _judge(candidates: Sequence[_Meeting], *, since: datetime, never_before: datetime) -> LookUpResult:
-    """Say whether exactly one of the candidates was made at `since` or later, or it may be one made at `never_before`."""
-    recent = [meeting for meeting in candidates if meeting.created_latest >= since]
-    if not recent and any(meeting.created_latest >= never_before for meeting in candidates):
+def _judge(candidates: Sequence[_Meeting], *, since: datetime, until: datetime | None) -> LookUpResult:
+    """Say whether there is one candidate, and it was made at `since` or later, and not after `until`."""
+    if len(candidates) > 1:
+        return answers.unclear("several comebacks at that time may be what was sent")
+    (meeting,) = candidates
+    if meeting.id is None or meeting.created is None:
+        return answers.unclear("a comeback at that time does not tell its id, or when it was made")
+    if meeting.created.latest < since:
         return answers.unclear(
-            "a comeback at that time was made before it was sent, by less than a day: ours, if the clocks are apart"
+            "a comeback at that time was made before it was sent: ours, if the clocks are apart or the time is cut"
         )
-    if not recent:
-        return LookUpResult(Presence.ABSENT, "no comeback at that time was made since it was sent")
-    if len(recent) > 1:
-        return answers.unclear("several comebacks at that time were made since it was sent")
     # In the hour that occurs twice a year a naive time may lie before or after: neither answer would be proven.
-    if recent[0].created_earliest < since:
+    if meeting.created.earliest < since:
         return answers.unclear(
             "a comeback at that time was made in the hour that occurs twice, perhaps before it was sent"
         )
-    return LookUpResult(Presence.PRESENT, "one comeback at that time was made since it was sent", recent[0].id)
+    if until is not None and meeting.created.earliest > until:
+        return answers.unclear("a comeback at that time was made in the future: Vitec's clock proves nothing")
+    return LookUpResult(Presence.PRESENT, "one comeback at that time was made since it was sent", meeting.id)
+
+
+def _judge_others(candidates: Sequence[_Meeting]) -> LookUpResult:
+    """Judge where none is at our time: the candidates are those at a time that may have been made of it."""
+    if candidates:
+        return answers.unclear("a comeback is at that time as it would be cut, rounded or told in UTC: perhaps ours")
+    return LookUpResult(Presence.ABSENT, "no comeback that may be ours is at that time")

@@ -1,5 +1,6 @@
 """A viewing registration: an existing contact takes part in a viewing."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -60,10 +61,16 @@ class ViewingRegistration(Kind):
         return f"{self.contact_id}/{self.viewing_id}"
 
     def find(
-        self, answer: Answer, *, sent_at: datetime, known_ids: frozenset[str], skew: timedelta = SKEW
+        self,
+        answer: Answer,
+        *,
+        sent_at: datetime,
+        known_ids: Collection[str],
+        skew: timedelta = SKEW,
+        asked_at: datetime | None = None,
     ) -> LookUpResult:
         """The contact is registered who stands at our time slot; neither time nor id is given, so none is compared."""
-        del sent_at, known_ids, skew
+        del sent_at, known_ids, skew, asked_at
         listed = answers.value_of(answer)
         entries = [answers.members(entry) or {} for entry in listed] if isinstance(listed, list) else [{}]
         ours = all((at.get("contactid"), at.get("viewingid")) == (self.contact_id, self.viewing_id) for at in entries)

@@ -205,10 +205,13 @@ The column `look_ups` tells look-ups of one attempt apart, in whichever doubt ab
 """
 
 
-def rivals_of(match_key: SQLColumnExpression[Any]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def rivals_of(
+    match_key: SQLColumnExpression[Any], remote_id: str | None
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Tell whether the read-back of something with this match key could show a rival in the operation's place.
 
-    Two conditions: a rival is not settled yet, and a rival has succeeded without an id of its own.
+    Two conditions: a rival is not settled yet, and a rival has succeeded without an id of its own, or under `remote_id`,
+    which the read-back shows: it was settled since the look-up began.
     """
     rival = aliased(Operation, name="rival")
     alike = and_(
@@ -218,5 +221,6 @@ def rivals_of(match_key: SQLColumnExpression[Any]) -> tuple[ColumnElement[bool],
         rival.id != Operation.id,
     )
     unsettled = exists().where(alike, rival.state.in_([State.IN_FLIGHT, State.IN_DOUBT]))
-    nameless = exists().where(alike, rival.state == State.SUCCEEDED, rival.remote_id.is_(None))
-    return unsettled.label("contested"), nameless.label("claimed_by_another")
+    may_be_shown = or_(rival.remote_id.is_(None), rival.remote_id == remote_id)
+    claimed_by_rival = exists().where(alike, rival.state == State.SUCCEEDED, may_be_shown)
+    return unsettled.label("contested"), claimed_by_rival.label("claimed_by_another")

@@ -220,15 +220,6 @@ def test_nothing_is_concluded_while_another_like_it_is_under_way(scene: Scene, c
     assert scene.row(id_).state is State.IN_DOUBT
 
 
-def test_a_look_up_knows_the_ids_of_other_rows(scene: Scene, clock: FixedClock) -> None:
-    scene.make(State.SUCCEEDED, match_key="A", remote_id="THEIRS")
-    scene.make(State.SUCCEEDED, match_key="B", remote_id="UNRELATED")
-    scene.doubtful(match_key="A")
-    clock.advance(QUIET)
-    (doubtful,) = scene.exchange(want=5).look_ups
-    assert doubtful.known_ids == {"THEIRS"}
-
-
 def test_a_match_may_belong_to_a_row_without_id(scene: Scene, clock: FixedClock) -> None:
     """A person said of the other that it is there, and could not say under which id."""
     id_ = scene.doubtful(match_key="A")

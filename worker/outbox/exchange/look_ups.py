@@ -39,14 +39,15 @@ from worker.outcome import Health, HoldWanted
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLookUp:
-    """An operation in doubt that is being looked up. `known_ids`: remote ids of operations that could be confused with it."""
+    """An operation in doubt that is being looked up. `known_ids`: the remote id of each rival that has one."""
 
     id: int
     attempt: int
     look_ups: int
     sent_at: datetime
     payload: dict[str, Any]
-    known_ids: frozenset[str]
+    known_ids: tuple[str, ...]
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,13 @@ def claim_look_ups(
         rows += _begin(connection, turn, wanted - len(rows), begun, permission_expired)
     return tuple(
         ClaimedLookUp(
-            row.id, row.attempt, row.look_ups, row.sent_at, row.payload or {}, _known_ids(connection, turn, row)
+            row.id,
+            row.attempt,
+            row.look_ups,
+            row.sent_at,
+            row.payload or {},
+            _known_ids(connection, turn, row),
+            row.looked_up_at,
         )
         for row in sorted(rows, key=lambda row: row.id)
     )
@@ -121,6 +128,7 @@ def _begin(
                 Operation.look_ups,
                 Operation.payload,
                 Operation.match_key,
+                Operation.looked_up_at,
                 since.label("sent_at"),
             )
             .execution_options(synchronize_session=False)
@@ -128,7 +136,8 @@ def _begin(
     )
 
 
-def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -> frozenset[str]:
+def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -> tuple[str, ...]:
+    """Read the rivals' remote ids. An id may come twice: it then tells them apart neither from each other nor from this."""
     remote_ids = connection.scalars(
         select(Operation.remote_id).where(
             Operation.customer_id == turn.customer_id,
@@ -137,7 +146,7 @@ def _known_ids(connection: Connection, turn: Turn, row: Row[*tuple[Any, ...]]) -
             Operation.id != row.id,
         )
     )
-    return frozenset(remote_id for remote_id in remote_ids if remote_id is not None)
+    return tuple(remote_id for remote_id in remote_ids if remote_id is not None)
 
 
 def settle_look_ups(
@@ -192,7 +201,9 @@ def _proves_success(connection: Connection, look_up: FinishedLookUp, row: Any) -
     rivals = row
     if sent is not None:
         # Vitec was asked about the content that was sent; its rivals are those of that content.
-        of_sent = select(*rivals_of(literal(sent.match_key))).where(Operation.id == look_up.id)
+        of_sent = select(*rivals_of(literal(sent.match_key), look_up.result.remote_id)).where(
+            Operation.id == look_up.id
+        )
         rivals = connection.execute(of_sent).one()
     if rivals.contested or rivals.claimed_by_another:
         return False
@@ -226,7 +237,7 @@ def _lock_row(connection: Connection, look_up: FinishedLookUp, gap: float) -> An
             or_(long_ago, Operation.send_again_until.is_not(None)).label("absent_before"),
             (Operation.failures >= Operation.max_failures).label("used_up"),
             (later(Operation.looked_up_at, gap) <= current_time).label("too_slow"),
-            *rivals_of(Operation.match_key),
+            *rivals_of(Operation.match_key, look_up.result.remote_id),
         )
         .where(Operation.id == look_up.id)
         .with_for_update(key_share=True, of=Operation)
