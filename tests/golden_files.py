@@ -1,4 +1,7 @@
-"""The golden files of a kind: a row of a CRM, the vendor's own sample of the request, and answers with their outcome."""
+"""The golden files of a kind: a row of a CRM, the vendor's own sample of the request, and answers with their outcome.
+
+The request is its line (`POST Appointment/…`, without the address) and its JSON, which is left out where a call has none.
+"""
 
 import csv
 import json
@@ -19,8 +22,16 @@ def cells_of(kind: type[Kind], folder: Path) -> dict[str, str]:
     return {field_of[fold(heading)]: cell for heading, cell in zip(headings, row, strict=True)}
 
 
-def request_of(folder: Path) -> dict[str, Any]:
-    """The vendor's sample with the listed differences: whole seconds, and one participant only."""
+def line_of(folder: Path) -> tuple[str, str]:
+    """The method and the path of the request."""
+    method, _, path = (folder / "request_line.txt").read_text(encoding="utf-8").strip().partition(" ")
+    return method, path
+
+
+def request_of(folder: Path) -> dict[str, Any] | None:
+    """The vendor's sample with the listed differences: whole seconds, and one participant only. None: there is no body."""
+    if not (folder / "request.json").exists():
+        return None
     sample = (folder / "request.json").read_text(encoding="utf-8")
     body: dict[str, Any] = json.loads(re.sub(r"(T\d\d:\d\d:\d\d)\.\d+", r"\1", sample))
     if "participant" in body:

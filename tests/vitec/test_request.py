@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import os
 import signal
 import socket
@@ -162,3 +163,17 @@ def test_a_client_from_before_the_fork_is_refused(network: Network) -> None:
     with pytest.raises(RuntimeError, match="after the fork"):
         send_call(client)
     assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "length"),
+    [("PUT", b"{}", "2"), ("PATCH", b"{}", "2"), ("DELETE", None, None), ("PUT", None, "0")],
+)
+def test_every_declared_method_goes_out(network: Network, method: str, body: bytes | None, length: str | None) -> None:
+    server = network.answering(OK)
+    send_call(network.client(server), dataclasses.replace(POST, method=method, body=body))
+    first, *lines = server.requests[0].partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    fields = dict(line.split(": ", 1) for line in lines)
+    assert first == f"{method} /api/Appointment/M1/HAN1 HTTP/1.1"
+    assert fields.get("Content-Length") == length
+    assert ("Content-Type" in fields) == (body is not None)

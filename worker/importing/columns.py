@@ -90,8 +90,9 @@ def _missing_fields(kind: type[Kind], headings: Iterable[str]) -> list[str]:
 
 
 def _kinds_that_know(headings: Iterable[str]) -> list[type[Kind]]:
+    """Return the kinds that know all the headings, of those that a file need not name."""
     folded = {fold(heading) for heading in headings}
-    return [kind for kind in KINDS if folded <= _known_headings([kind]).keys()]
+    return [kind for kind in KINDS if kind.inferred and folded <= _known_headings([kind]).keys()]
 
 
 def _fitting_kinds(headings: Iterable[str]) -> list[type[Kind]]:

@@ -1,6 +1,6 @@
 """A kind is the declaration of one of Vitec's calls, as a validated, frozen payload."""
 
-from worker.kind.contract import Answer, Call, LookUpResult, OnDoubt, Presence
+from worker.kind.contract import Answer, Call, CodeText, LookUpResult, Method, OnDoubt, ParentResult, Presence
 from worker.kind.declaration import SKEW, Kind, Listed, PathId
 from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, fold
 from worker.kind.problems import BadCell, BadCells, Problem
@@ -13,10 +13,13 @@ __all__ = [
     "BadCell",
     "BadCells",
     "Call",
+    "CodeText",
     "Kind",
     "Listed",
     "LookUpResult",
+    "Method",
     "OnDoubt",
+    "ParentResult",
     "PathId",
     "Presence",
     "Problem",

@@ -2,19 +2,37 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final, Literal, get_args
+
+Method = Literal["DELETE", "PATCH", "POST", "PUT"]
+"""The method of a call that does something."""
+
+METHODS: Final[frozenset[str]] = frozenset(get_args(Method))
+LOOK_UP_METHOD: Final = "GET"
 
 
 class OnDoubt(StrEnum):
     """The way out of doubt, when Vitec may have acted and did not say so."""
 
     RESEND = "resend"
-    """Twice is harmless: simply send again, also where Vitec has accepted it and only the answer is lost."""
+    """Twice is harmless: simply send again, also where Vitec has accepted it and only the answer is lost.
+
+    Not so where something else on the same thing came in between: `Kind.sequence_key` keeps those in their order.
+    """
 
     LOOK_UP = "look_up"
     """Ask Vitec by read-back first."""
 
     HOLD = "hold"
     """Only a person can find out."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeText:
+    """The meaning of an error code: a sentence that says what happened, and one that says what to do."""
+
+    text: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,17 @@ class Answer:
     status: int
     body: bytes = field(repr=False)
     tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ParentResult:
+    """A result of a parent: the operation of this kind that a row comes after.
+
+    `member` of its answer (`orderUserId`); None: its remote id.
+    """
+
+    kind: str
+    member: str | None = None
 
 
 class Presence(StrEnum):

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Self
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, ValidationError
 
 from worker.kind.cells import PATH_ID, Cell, path_id, read_column
-from worker.kind.contract import Answer, Call, LookUpResult, OnDoubt
-from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, fold, index_headings, spellings
+from worker.kind.contract import LOOK_UP_METHOD, Answer, Call, CodeText, LookUpResult, Method, OnDoubt, ParentResult
+from worker.kind.headings import ROW_FIELDS, fold
+from worker.kind.plan import Plan, headings_of, plan_of
 from worker.kind.problems import BadCell, BadCells, Problem
 from worker.outcome import Outcome
 
@@ -25,20 +27,6 @@ Listed = Annotated[tuple[str, ...], Strict(strict=False)]
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The consequences of a declaration, worked out once for each class."""
-
-    cells: Mapping[str, Cell]
-    required: tuple[str, ...]
-    body: tuple[tuple[str, str | None, str], ...]
-    """Field, the object it is nested in, Vitec's key."""
-    groups: Mapping[str, Mapping[str, str]]
-    """A nested object's name → the folded names of its members → their fields."""
-    paths: Mapping[str, tuple[tuple[str, bool], ...]]
-    """Each path in its parts: a word of Vitec's as it stands, or the name of the field with an id."""
-
-
 class Kind(BaseModel):
     """An operation's payload, and the declaration of the call it belongs to.
 
@@ -50,8 +38,10 @@ class Kind(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
     kind: ClassVar[str]
+    method: ClassVar[Method] = "POST"
     path: ClassVar[str]
     """With {field} for the ids: `Meeting/Comeback/{customer_id}/{contact_id}`."""
+    has_body: ClassVar[bool] = True
     read_back: ClassVar[str | None] = None
     """The path of the look-up, likewise."""
     on_doubt: ClassVar[OnDoubt] = OnDoubt.HOLD
@@ -60,20 +50,28 @@ class Kind(BaseModel):
     """When it is too late, counted from enqueueing, unless the row says otherwise."""
     backoff_first: ClassVar[float | None] = None
     """Seconds of the first wait after a failure, where this kind is in more of a hurry than the settings say."""
+    inferred: ClassVar[bool] = True
+    """Whether a file that names no kind is taken for this one by its headings; not where they are a part of another's."""
+    handed_on: ClassVar[Mapping[str, ParentResult]] = MappingProxyType({})
+    """Fields that a row may leave empty if it comes after such a parent, and the result that fills each once it is there."""
+    withdraws: ClassVar[str | None] = None
+    """The kind that this one takes back: of that, an operation with the same sequence key that was never sent is cancelled."""
+    codes: ClassVar[Mapping[str, CodeText]] = MappingProxyType({})
+    """The error codes that only this kind's `read` gives, at most 40 characters long."""
     headings: ClassVar[Mapping[str, str]]
     """Every folded heading of the payload's fields → the field's name. Row fields stand in `ROW_HEADINGS`.
 
     The name of a nested object (`participant`) stands for itself: JSON lines may nest as Vitec does.
     """
-    _plan: ClassVar[_Plan]
+    _plan: ClassVar[Plan]
 
     customer_id: Annotated[PathId, Cell(path_id, "customerId")]
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        cls._plan = _plan_of(cls)
-        cls.headings = _headings_of(cls, cls._plan)
+        cls._plan = plan_of(cls)
+        cls.headings = headings_of(cls, cls._plan)
 
     @classmethod
     def parse_columns(cls, columns: Mapping[str, Sequence[Any]]) -> list[Self] | None:
@@ -86,6 +84,8 @@ class Kind(BaseModel):
             values = [read_column(cells_of[name].read, cells) for name, cells in columns.items()]
             rows: list[Self] = [validate(dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
         except (BadCell, KeyError, ValidationError):
+            return None
+        if cls.handed_on and _lacks(rows, cls.handed_on):
             return None
         return None if any(problem for row in rows for problem in row.rules()) else rows
 
@@ -147,24 +147,60 @@ class Kind(BaseModel):
         return body
 
     def call(self, request_id: str) -> Call:
-        """Give the request that carries this out."""
-        body = _encode(self.body()).encode()
-        return Call("POST", self._fill_path(self.path), body, self.customer_id, self.function_group, request_id)
+        """Give the request that carries this out. Raises BadCells if its parent has not handed on what it lacks."""
+        if self.handed_on and (lacking := _lacks([self], self.handed_on)):
+            raise BadCells(Problem(name, "missing", "its parent has not given it yet", "Wait.") for name in lacking)
+        body = _encode(self.body()).encode() if self.has_body else None
+        return Call(self.method, self._fill_path(self.path), body, self.customer_id, self.function_group, request_id)
 
     def look_up_call(self, request_id: str) -> Call | None:
         """Give the request that asks whether it is there. None: Vitec cannot be asked."""
         if self.read_back is None:
             return None
-        return Call("GET", self._fill_path(self.read_back), None, self.customer_id, self.function_group, request_id)
+        path = self._fill_path(self.read_back)
+        return Call(LOOK_UP_METHOD, path, None, self.customer_id, self.function_group, request_id)
 
     @classmethod
     def read(cls, answer: Answer) -> Outcome:
         """Judge a complete 2xx answer. Never raises, whatever the body holds."""
         raise NotImplementedError
 
+    @classmethod
+    def read_refusal(cls, status: int, *, sent_before: bool) -> Outcome | None:
+        """Judge Vitec's refusal where it means something else than to other kinds; None: it is refused.
+
+        `sent_before`: an earlier attempt may have acted. That which is deleted twice is not there the second time.
+        """
+        del status, sent_before
+        return None
+
     def match_key(self) -> str | None:
         """Give what a look-up could confuse with another operation of this kind and customer. None: nothing."""
         return None
+
+    def sequence_key(self) -> str | None:
+        """Name the thing at Vitec that this sets the state of, at most 200 characters, the same in every kind that sets it.
+
+        None: it sets none. Those of one customer and key are sent in the order in which they were recorded, each once
+        those before it have ended: a later one that is overtaken by the repetition of an earlier one would be undone.
+        """
+        return None
+
+    @classmethod
+    def complete(
+        cls, payload: Mapping[str, Any], parent_kind: str, remote_id: str | None, answer: object
+    ) -> Self | None:
+        """Fill in what the parent hands on, with its remote id and answer; None: it gives not all that is lacking."""
+        row, results = cls.from_payload(payload), answer if isinstance(answer, dict) else {}
+        values: dict[str, Any] = {}
+        for name in _lacks([row], cls.handed_on):
+            wanted = cls.handed_on[name]
+            raw = remote_id if wanted.member is None else results.get(wanted.member)
+            with suppress(BadCell):
+                values[name] = cls._plan.cells[name].read(raw if wanted.kind == parent_kind else None)
+        if None in values.values() or _lacks([row], cls.handed_on) - values.keys():
+            return None
+        return cls.from_payload({**payload, **values})
 
     def find(
         self,
@@ -217,6 +253,11 @@ class Kind(BaseModel):
         bad_fields = {problem.field for problem in problems}
         missing = (name for name in cls._plan.required if name not in values and name not in bad_fields)
         problems += (Problem(name, "missing", "it is missing", "Fill it in.") for name in missing)
+        parent_kind = str(cells.get("after") or "").partition(":")[0].strip().casefold()
+        for name, given in cls.handed_on.items():
+            if name not in values and name not in bad_fields and given.kind != parent_kind:
+                remedy = f"Fill it in, or name the {given.kind} that gives it in the column after."
+                problems.append(Problem(name, "missing", "it is missing", remedy))
         return values, problems
 
     @classmethod
@@ -239,6 +280,11 @@ class Kind(BaseModel):
                 problems.append(Problem(name, "wrong_type", "it is not an object", f"Use {_join_names(group)}."))
 
 
+def _lacks(rows: Iterable[Kind], handed_on: Iterable[str]) -> frozenset[str]:
+    """Give the fields of `handed_on` that some row has not."""
+    return frozenset(name for name in handed_on for row in rows if row.__dict__[name] is None)
+
+
 def _join_names(group: Mapping[str, str]) -> str:
     return ", ".join(dict.fromkeys(group.values()))
 
@@ -252,39 +298,3 @@ def _refuse_foreign(name: str, raw: Any) -> None:
 def _sort_problems(problems: Iterable[Problem], cells: Mapping[str, Cell]) -> list[Problem]:
     order = {name: place for place, name in enumerate(cells)}
     return sorted(problems, key=lambda problem: order.get(problem.field, len(order)))
-
-
-def _plan_of(kind: type[Kind]) -> _Plan:
-    cells = {name: _cell_of(kind, name) for name in kind.model_fields}
-    groups: dict[str, dict[str, str]] = {}
-    body: list[tuple[str, str | None, str]] = []
-    for name, cell in cells.items():
-        group, _, key = cell.name.rpartition(".")
-        if group:
-            groups.setdefault(group, {}).update(
-                dict.fromkeys(spellings(name, (key, name.removeprefix(f"{group}_"))), name)
-            )
-        if f"{{{name}}}" not in kind.path:
-            body.append((name, group or None, key))
-    required = tuple(name for name, field in kind.model_fields.items() if field.is_required())
-    paths = {path: _parts_of(path) for path in (kind.path, kind.read_back) if path is not None}
-    return _Plan(cells, required, tuple(body), groups, paths)
-
-
-def _headings_of(kind: type[Kind], plan: _Plan) -> Mapping[str, str]:
-    named = {name: (cell.name, *cell.swedish) for name, cell in plan.cells.items() if name not in ROW_FIELDS}
-    headings = index_headings({**named, **dict.fromkeys(plan.groups, ())})
-    if shared := headings.keys() & ROW_HEADINGS.keys():
-        raise ValueError(f"{kind.__name__}: these headings belong to every row: {', '.join(sorted(shared))}")
-    return headings
-
-
-def _parts_of(path: str) -> tuple[tuple[str, bool], ...]:
-    return tuple((part.strip("{}"), part.startswith("{")) for part in path.split("/"))
-
-
-def _cell_of(kind: type[Kind], name: str) -> Cell:
-    for mark in kind.model_fields[name].metadata:
-        if isinstance(mark, Cell):
-            return mark
-    raise TypeError(f"{kind.__name__}.{name} says no Cell")

@@ -1,4 +1,4 @@
-"""The kinds that there are. A sixth is one file and one more name in `KINDS`; see docs/adding_a_kind.md."""
+"""The kinds that there are. A new one is one file and one more name in `KINDS`; see docs/adding_a_kind.md."""
 
 from collections.abc import Mapping
 from typing import Final, NoReturn
@@ -7,10 +7,20 @@ from worker.kind import Kind
 from worker.kinds.appointment import Appointment
 from worker.kinds.comeback import Comeback
 from worker.kinds.notification import Notification
+from worker.kinds.order_status import OrderStatus
 from worker.kinds.order_token import OrderToken
+from worker.kinds.viewing_cancellation import ViewingCancellation
 from worker.kinds.viewing_registration import ViewingRegistration
 
-KINDS: Final[tuple[type[Kind], ...]] = (Appointment, Comeback, ViewingRegistration, Notification, OrderToken)
+KINDS: Final[tuple[type[Kind], ...]] = (
+    Appointment,
+    Comeback,
+    ViewingRegistration,
+    ViewingCancellation,
+    Notification,
+    OrderToken,
+    OrderStatus,
+)
 
 
 class UnknownKind(LookupError):  # noqa: N818 (a fact about a name that came from outside)
@@ -36,7 +46,9 @@ __all__ = [
     "Comeback",
     "Kind",
     "Notification",
+    "OrderStatus",
     "OrderToken",
     "UnknownKind",
+    "ViewingCancellation",
     "ViewingRegistration",
 ]

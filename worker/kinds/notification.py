@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Annotated
 
-from worker.kind import Answer, Kind, Listed, OnDoubt, Problem, answers
+from worker.kind import Answer, CodeText, Kind, Listed, OnDoubt, Problem, answers
 from worker.kind.cells import Cell, body_id, flag, listed, once_each, text
 from worker.outcome import Failed, Outcome, Succeeded
 
@@ -17,6 +18,13 @@ class Notification(Kind):
     on_doubt = OnDoubt.HOLD
     function_group = "crm-contact"
     expires_after = timedelta(hours=24)
+    codes = MappingProxyType(
+        {
+            "nobody_notified": CodeText(
+                "Vitec says that nobody was notified.", "Check the recipients in the CRM and export it again."
+            )
+        }
+    )
 
     header: Annotated[str | None, Cell(text, "header", "Rubrik")] = None
     message: Annotated[str | None, Cell(text, "message", "Meddelande")] = None

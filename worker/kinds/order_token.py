@@ -1,9 +1,10 @@
 """An order token: a token from an order's URL is exchanged for the ticket that names the order's owner."""
 
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Annotated, Final
 
-from worker.kind import Answer, Kind, OnDoubt, answers
+from worker.kind import Answer, CodeText, Kind, OnDoubt, answers
 from worker.kind.cells import LONGEST_ID, Cell, is_plain, token
 from worker.outcome import Failed, Outcome, Succeeded
 
@@ -22,6 +23,9 @@ class OrderToken(Kind):
     function_group = "order"
     expires_after = timedelta(hours=1)
     backoff_first = 2.0
+    codes = MappingProxyType(
+        {"token_expired": CodeText("The order's token has expired at Vitec.", "Start the order anew from Vitec.")}
+    )
 
     data: Annotated[str, Cell(token, "data", "Token data", "Token data som ni fått som inparameter till beställningen")]
 

@@ -1,22 +1,15 @@
 """The meaning of each error code and the remedy, in plain words for the readers of the results."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class CodeText:
-    """A sentence that says what happened, and one that says what to do."""
-
-    text: str
-    remedy: str
-
+from worker.kind import CodeText
+from worker.kinds import KINDS
 
 _WAITS = "Nothing: it is sent again by itself."
 _LOOK = "Look it up at Vitec, then use `vitec-sync resolve`."
 
-CODES: Final[Mapping[str, CodeText]] = {
+_OF_EVERY_KIND: Final[Mapping[str, CodeText]] = {
     "refused": CodeText("Vitec refused it.", "Mend the row in the CRM and export it again."),
     "not_found": CodeText("Vitec does not know one of its ids.", "Correct the id in the CRM and export it again."),
     "exhausted": CodeText(
@@ -27,10 +20,6 @@ CODES: Final[Mapping[str, CodeText]] = {
         "The worker failed in a way that nobody foresaw.",
         "Report it with what `vitec-sync show` tells: the error's name stands in its history.",
     ),
-    "nobody_notified": CodeText(
-        "Vitec says that nobody was notified.", "Check the recipients in the CRM and export it again."
-    ),
-    "token_expired": CodeText("The order's token has expired at Vitec.", "Start the order anew from Vitec."),
     "parent_failed": CodeText(
         "The row it comes after ended without success.", "Mend that row first, then requeue this one."
     ),
@@ -68,6 +57,12 @@ CODES: Final[Mapping[str, CodeText]] = {
     "unreachable": CodeText("Vitec could not be reached; nothing was sent.", _WAITS),
     "revoked": CodeText("It was withdrawn before anything was sent.", _WAITS),
 }
+
+CODES: Final[Mapping[str, CodeText]] = {
+    **_OF_EVERY_KIND,
+    **{code: text for kind in KINDS for code, text in kind.codes.items()},
+}
+"""The codes of every kind, and those that only one kind's `read` gives."""
 
 
 def explain_code(code: str | None) -> CodeText:

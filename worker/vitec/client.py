@@ -19,6 +19,7 @@ from urllib3.util.timeout import Timeout
 from worker import failpoints
 from worker.errors import Barred, Revoked, Unanswered, Unreachable, Unsendable, VitecError
 from worker.kind import Answer, Call
+from worker.kind.contract import LOOK_UP_METHOD, METHODS
 from worker.vitec.classify import UnusableAnswer, classify, is_page
 from worker.vitec.connection import Adapter
 from worker.vitec.credentials import CredentialsError, Login
@@ -29,7 +30,7 @@ from worker.vitec.response import BodyError, read_body
 # Kinds encode their ids by an allow-list; the whole path is checked once more. A segment of dots would collapse.
 _PATH = re.compile(r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+)*")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
-_METHODS = frozenset({"GET", "POST"})
+_METHODS = METHODS | {LOOK_UP_METHOD}
 
 PAGE_BEGINS_WITHIN = 64
 """Bytes of a 2xx answer's body within which a page of HTML has its first `<`; where there is none, no more is looked at."""

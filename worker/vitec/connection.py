@@ -20,12 +20,13 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.util.retry import Retry
 
 from worker import failpoints
+from worker.kind.contract import LOOK_UP_METHOD
 from worker.tls import Socket
 from worker.vitec.http_attempt import current_attempt
 from worker.vitec.response import MarkedResponse
 
 IDLE_LIMIT = 2.0
-"""Seconds after which a connection is not used again for a POST: Vitec may be closing it this moment."""
+"""Seconds after which a connection is used again for a look-up only: Vitec may be closing it this moment."""
 
 # On close, or when the process is killed, unsent bytes are thrown away and the other side is told so. Without this the
 # kernel goes on delivering a request after its sender has died.
@@ -94,7 +95,7 @@ class PlainConnection(HTTPConnection):
     def is_connected(self) -> bool:
         """Whether the connection may carry this request; the pool closes and reopens it otherwise."""
         idle = time.monotonic() - self._last_used
-        return super().is_connected and (idle <= IDLE_LIMIT or current_attempt().method == "GET")
+        return super().is_connected and (idle <= IDLE_LIMIT or current_attempt().method == LOOK_UP_METHOD)
 
     def request(  # type: ignore[override]
         self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, **options: Any
