@@ -19,9 +19,13 @@ PATHS: Final[Mapping[CallKind, str]] = {
     CallKind.APPOINTMENT: "/Appointment/M30001/HAN1",
     CallKind.COMEBACK: "/Meeting/Comeback/M30001/ADR1",
     CallKind.VIEWING_REGISTRATION: "/Viewing/M30001/VIS1/TID1/Participant/ADR1",
+    CallKind.VIEWING_CANCELLATION: "/Viewing/M30001/VIS1/TID1/Participant/ADR1",
     CallKind.NOTIFICATION: "/User/Notify/M30001",
     CallKind.ORDER_TOKEN: "/Service/Order/Token/M30001",
+    CallKind.ORDER_STATUS: "/Service/Order/Status/M30001",
 }
+METHODS: Final[Mapping[CallKind, str]] = {CallKind.VIEWING_CANCELLATION: "DELETE", CallKind.ORDER_STATUS: "PUT"}
+"""The methods that are not POST."""
 BODIES: Final[Mapping[CallKind, dict[str, Any]]] = {
     CallKind.APPOINTMENT: {
         "subject": "Fotografering",
@@ -32,7 +36,9 @@ BODIES: Final[Mapping[CallKind, dict[str, Any]]] = {
     CallKind.VIEWING_REGISTRATION: {"reminderTime": 60, "smsReminder": True},
     CallKind.NOTIFICATION: {"message": "Nytt bud", "sms": True, "recipients": ["HAN1", "HAN2"]},
     CallKind.ORDER_TOKEN: {"data": "nk07v97aM4k+/A=="},
+    CallKind.ORDER_STATUS: {"id": "ORD1", "status": "Delivered", "comment": "Klart"},
 }
+"""The bodies of the calls that have one."""
 MEETINGS: Final = "/CRM/Contact/M30001/ADR1/ComebackMeeting"
 PARTICIPANTS: Final = "/ViewingParticipant/M30001/ADR1/VIS1"
 
@@ -49,9 +55,12 @@ class Reply:
 
 
 def call(sandbox: Sandbox, kind: CallKind, *, path: str | None = None, body: Any = None, **changes: Any) -> Reply:
-    """Make one of the five calls; it is valid unless `body` or `changes` break it."""
+    """Make one of the calls that do something; it is valid unless `body` or `changes` break it."""
+    method, path = METHODS.get(kind, "POST"), path or PATHS[kind]
+    if kind not in BODIES:
+        return ask(sandbox, method, path, Content_Type=None)
     content = BODIES[kind] | changes if body is None else body
-    return ask(sandbox, "POST", path or PATHS[kind], json.dumps(content).encode())
+    return ask(sandbox, method, path, json.dumps(content).encode())
 
 
 def get(sandbox: Sandbox, path: str) -> Reply:
@@ -76,7 +85,7 @@ def ask(sandbox: Sandbox, method: str, path: str, body: bytes | None = None, **h
 def request_bytes(kind: CallKind = CallKind.APPOINTMENT, *, body: bytes | None = None) -> bytes:
     content = json.dumps(BODIES[kind]).encode() if body is None else body
     lines = [
-        f"POST {PATHS[kind]} HTTP/1.1",
+        f"{METHODS.get(kind, 'POST')} {PATHS[kind]} HTTP/1.1",
         "Host: 127.0.0.1",
         f"Authorization: {LOGIN}",
         "Content-Type: application/json",

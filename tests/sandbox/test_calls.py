@@ -15,8 +15,14 @@ from worker.sandbox.api.calls import ApiCall, CallKind, NoSuchPath, WrongMethod,
             "/Viewing/M1/VIS1/TID1/Participant/ADR1",
             ApiCall(CallKind.VIEWING_REGISTRATION, "M1", contact_id="ADR1", viewing_id="VIS1", time_slot_id="TID1"),
         ),
+        (
+            "DELETE",
+            "/Viewing/M1/VIS1/TID1/Participant/ADR1",
+            ApiCall(CallKind.VIEWING_CANCELLATION, "M1", contact_id="ADR1", viewing_id="VIS1", time_slot_id="TID1"),
+        ),
         ("POST", "/User/Notify/M1", ApiCall(CallKind.NOTIFICATION, "M1")),
         ("POST", "/Service/Order/Token/M1", ApiCall(CallKind.ORDER_TOKEN, "M1")),
+        ("PUT", "/Service/Order/Status/M1", ApiCall(CallKind.ORDER_STATUS, "M1")),
         ("GET", "/CRM/Contact/M1/ADR1/ComebackMeeting", ApiCall(CallKind.COMEBACK_LOOK_UP, "M1", contact_id="ADR1")),
         (
             "GET",
@@ -49,6 +55,8 @@ def test_an_unknown_path_is_not_found(path: str) -> None:
     assert route("POST", path) == NoSuchPath()
 
 
-def test_a_known_path_names_the_method_it_takes() -> None:
+def test_a_known_path_names_all_methods_it_takes() -> None:
+    assert route("PUT", "/Viewing/M1/VIS1/TID1/Participant/ADR1") == WrongMethod("DELETE, POST")
+    assert route("POST", "/Service/Order/Status/M1") == WrongMethod("PUT")
     assert route("GET", "/User/Notify/M1") == WrongMethod("POST")
     assert route("POST", "/ViewingParticipant/M1/ADR1/VIS1") == WrongMethod("GET")

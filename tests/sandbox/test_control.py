@@ -43,6 +43,16 @@ def test_the_ledger_can_be_read(sandbox: Sandbox) -> None:
     assert get(sandbox, "/-/ledger?after=x").status == 400
 
 
+def test_a_script_strikes_one_method_of_a_path(sandbox: Sandbox) -> None:
+    script = {"rules": [{"fault": "conflict", "match": {"kind": "viewing_cancellation"}}]}
+    assert order(sandbox, "/-/faults", script).status == 204
+    assert call(sandbox, CallKind.VIEWING_REGISTRATION).status == 204
+    assert call(sandbox, CallKind.VIEWING_CANCELLATION).status == 409
+    shown = get(sandbox, "/-/ledger").json["kinds"]
+    assert shown["viewing_registration"] == {"received": 1, "applied": 1}
+    assert shown["viewing_cancellation"] == {"received": 1, "applied": 0}
+
+
 def test_clearing_ends_faults_and_empties_the_ledger(sandbox: Sandbox) -> None:
     sandbox.play([{"fault": "conflict"}])
     call(sandbox, CallKind.COMEBACK)

@@ -2,12 +2,13 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.sandbox.client import BODIES, LOGIN, PATHS
-from worker.sandbox import AccessRules, CallKind
+from tests.sandbox.client import BODIES, LOGIN, METHODS, PATHS
+from worker.sandbox import USER, AccessRules, CallKind
 from worker.sandbox.api.answers import HttpAnswer
 from worker.sandbox.api.judging import Effect, Judgement, ReadBack, ReceivedRequest, judge
 
@@ -18,7 +19,7 @@ def judgement(kind: CallKind, body: Any = None, *, path: str | None = None, **he
     content = body if isinstance(body, bytes) else json.dumps(BODIES[kind] if body is None else body).encode()
     default_headers = {"Authorization": LOGIN, "Content-Type": "application/json"}
     given = default_headers | {name.replace("_", "-"): value for name, value in headers.items()}
-    return judge(ReceivedRequest("POST", path or PATHS[kind], given, content), ACCESS)
+    return judge(ReceivedRequest(METHODS.get(kind, "POST"), path or PATHS[kind], given, content), ACCESS)
 
 
 def refusal(kind: CallKind, body: Any = None, *, path: str | None = None, **headers: str) -> HttpAnswer:
@@ -82,6 +83,10 @@ def test_a_valid_call_has_an_effect(kind: CallKind) -> None:
         (CallKind.NOTIFICATION, {"message": ""}, "Rubrik eller meddelande"),
         (CallKind.ORDER_TOKEN, {"data": ""}, "Token data måste anges"),
         (CallKind.ORDER_TOKEN, {"data": "B2aJ%3D%3D"}, "Token är inte giltigt"),
+        (CallKind.ORDER_STATUS, {"id": None}, "Id på beställningen måste anges"),
+        (CallKind.ORDER_STATUS, {"status": ""}, "Status måste anges"),
+        (CallKind.ORDER_STATUS, {"status": "Levererad"}, "inte giltigt för status"),
+        (CallKind.ORDER_STATUS, {"status": 3}, "inte giltigt för status"),
     ],
 )
 def test_each_broken_rule_is_refused_in_swedish(kind: CallKind, changes: dict[str, Any], words: str) -> None:
@@ -102,6 +107,7 @@ def test_each_broken_rule_is_refused_in_swedish(kind: CallKind, changes: dict[st
         (CallKind.COMEBACK, {"participant": {"userId": "HAN1", "officeId": ""}}),
         (CallKind.VIEWING_REGISTRATION, {"reminderTime": 0}),
         (CallKind.NOTIFICATION, {"header": "Bud", "message": None, "sms": False, "express": False}),
+        (CallKind.ORDER_STATUS, {"status": "orderreceived", "comment": None}),
     ],
 )
 def test_a_call_that_breaks_no_rule_has_an_effect(kind: CallKind, changes: dict[str, Any]) -> None:
@@ -175,6 +181,15 @@ def test_a_kind_of_call_may_have_its_own_password() -> None:
     assert isinstance(judgement(CallKind.NOTIFICATION, path="/User/Notify/M30003"), Effect)
 
 
+def test_each_method_of_a_path_may_have_a_password() -> None:
+    access = AccessRules(passwords={"M30001/viewing_cancellation": "narrow"})
+    delete = ReceivedRequest("DELETE", PATHS[CallKind.VIEWING_CANCELLATION], {"Authorization": LOGIN}, b"")
+    answer = judge(delete, access)
+    assert isinstance(answer, HttpAnswer)
+    assert answer.status == 401
+    assert isinstance(judge(replace(delete, headers={"Authorization": basic(USER, "narrow")}), access), Effect)
+
+
 def test_a_closed_office_is_403_once_the_login_is_right() -> None:
     assert refusal(CallKind.NOTIFICATION, path="/User/Notify/M39999").status == 403
     assert refusal(CallKind.NOTIFICATION, path="/User/Notify/M39999", Authorization="").status == 401
@@ -187,6 +202,10 @@ def test_an_unknown_id_is_404(path: str) -> None:
     assert refusal(CallKind.APPOINTMENT, path=path).status == 404
 
 
+def test_an_unknown_order_is_404() -> None:
+    assert refusal(CallKind.ORDER_STATUS, BODIES[CallKind.ORDER_STATUS] | {"id": "UNKNOWN7"}).status == 404
+
+
 def test_an_unknown_path_is_404_without_a_login() -> None:
     assert refusal(CallKind.APPOINTMENT, path="/Estate/M1/OBJ1", Authorization="").status == 404
 
@@ -195,6 +214,14 @@ def test_a_wrong_method_is_405_and_names_the_right_one() -> None:
     answer = judge(ReceivedRequest("PUT", PATHS[CallKind.COMEBACK], {}, b""), ACCESS)
     assert isinstance(answer, HttpAnswer)
     assert (answer.status, answer.headers) == (405, (("Allow", "POST"),))
+
+
+def test_a_removal_needs_no_body_and_no_content_type() -> None:
+    path = PATHS[CallKind.VIEWING_CANCELLATION]
+    assert isinstance(judge(ReceivedRequest("DELETE", path, {"Authorization": LOGIN}, b""), ACCESS), Effect)
+    answer = judge(ReceivedRequest("DELETE", path.replace("ADR1", "UNKNOWN1"), {"Authorization": LOGIN}, b""), ACCESS)
+    assert isinstance(answer, HttpAnswer)
+    assert answer.status == 404
 
 
 def test_a_look_up_needs_a_login_and_no_body() -> None:

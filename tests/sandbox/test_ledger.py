@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from worker.sandbox.api.judging import Effect, ReceivedRequest
 
 NOW = datetime(2026, 12, 1, 8, 0, 0, 5_000, tzinfo=UTC)
 CALL = ApiCall(CallKind.COMEBACK, "M1", contact_id="ADR1")
+PLACE = ApiCall(CallKind.VIEWING_REGISTRATION, "M1", contact_id="ADR1", viewing_id="VIS1", time_slot_id="TID1")
+DELIVERED = Effect(ApiCall(CallKind.ORDER_STATUS, "M1"), order_id="ORD1", status="Delivered")
 REQUEST = ReceivedRequest(
     "POST", "/Meeting/Comeback/M1/ADR1", {"X-Request-Id": "7.1"}, b'{"date": "2026-12-09T14:00:00"}'
 )
@@ -72,12 +75,14 @@ def test_reading_can_go_on_from_where_it_stopped() -> None:
 def test_clearing_forgets_all_but_the_numbering() -> None:
     with Ledger() as ledger:
         ledger.carry_out(receive(ledger), Effect(CALL, "CAL"), remote_id="CAL1", current_time=NOW)
+        for effect in (Effect(PLACE, "LEAD"), Effect(replace(PLACE, kind=CallKind.VIEWING_CANCELLATION)), DELIVERED):
+            ledger.carry_out(receive(ledger), effect, remote_id="", current_time=NOW)
         ledger.record_struck_connection("tls_hang", current_time=NOW)
         ledger.clear()
         assert ledger.requests() == []
-        assert ledger.created() == []
+        assert (ledger.created(), ledger.set_statuses()) == ([], [])
         assert ledger.faults() == {}
-        assert receive(ledger) == 2
+        assert receive(ledger) == 5
 
 
 def test_another_process_can_read_the_file_meanwhile(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The five calls and the two read-backs, over the wire."""
+"""The calls and the two read-backs, over the wire."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +9,11 @@ from time import monotonic
 
 import pytest
 
-from tests.sandbox.client import BODIES, LOGIN, MEETINGS, PARTICIPANTS, PATHS, ask, call, get
+from tests.sandbox.client import BODIES, LOGIN, MEETINGS, METHODS, PARTICIPANTS, PATHS, ask, call, get
 from worker.sandbox import CallKind, Latency, Sandbox, running_sandbox
 from worker.sandbox.api.times import STOCKHOLM
+
+REGISTRATION = PATHS[CallKind.VIEWING_REGISTRATION]
 
 
 @pytest.mark.parametrize("kind", [CallKind.APPOINTMENT, CallKind.COMEBACK])
@@ -66,6 +68,53 @@ def test_registering_twice_makes_two_leads_and_one_participant(sandbox: Sandbox)
     leads = sandbox.ledger.created(kind=CallKind.VIEWING_REGISTRATION)
     assert len({lead.remote_id for lead in leads}) == 2
     assert len(get(sandbox, PARTICIPANTS).json) == 1
+
+
+def test_a_removed_registration_is_gone_and_stays_in_the_ledger(sandbox: Sandbox) -> None:
+    call(sandbox, CallKind.VIEWING_REGISTRATION)
+    reply = call(sandbox, CallKind.VIEWING_CANCELLATION)
+    assert (reply.status, reply.body) == (204, b"")
+    assert get(sandbox, PARTICIPANTS).json == []
+    (lead,) = sandbox.ledger.created()
+    (_, removal) = sandbox.ledger.applied()
+    assert lead.removed_by == removal.id
+
+
+def test_a_removal_leaves_other_slots_and_contacts_alone(sandbox: Sandbox) -> None:
+    for path in (REGISTRATION, REGISTRATION.replace("TID1", "TID2"), REGISTRATION.replace("ADR1", "ADR2")):
+        call(sandbox, CallKind.VIEWING_REGISTRATION, path=path)
+    call(sandbox, CallKind.VIEWING_CANCELLATION)
+    assert [entry["timeSlotId"] for entry in get(sandbox, PARTICIPANTS).json] == ["TID2"]
+    assert len(get(sandbox, PARTICIPANTS.replace("ADR1", "ADR2")).json) == 1
+
+
+def test_a_contact_can_be_registered_again_after_a_removal(sandbox: Sandbox) -> None:
+    for kind in (CallKind.VIEWING_REGISTRATION, CallKind.VIEWING_CANCELLATION, CallKind.VIEWING_REGISTRATION):
+        call(sandbox, kind)
+    assert len(get(sandbox, PARTICIPANTS).json) == 1
+    assert [lead.removed_by for lead in sandbox.ledger.created()] == [2, None]
+
+
+def test_a_contact_who_is_not_there_cannot_be_removed(sandbox: Sandbox) -> None:
+    reply = call(sandbox, CallKind.VIEWING_CANCELLATION)
+    assert (reply.status, reply.json) == (404, {"message": "Hittade inget objekt med id 'ADR1'."})
+    assert [entry.applied for entry in sandbox.ledger.requests()] == [False]
+
+
+def test_a_lenient_slot_lets_everybody_leave(sandbox: Sandbox) -> None:
+    path = REGISTRATION.replace("TID1", "LENIENT1")
+    assert call(sandbox, CallKind.VIEWING_CANCELLATION, path=path).status == 204
+    assert [entry.applied for entry in sandbox.ledger.requests()] == [True]
+
+
+def test_an_orders_states_stand_in_their_order(sandbox: Sandbox) -> None:
+    for status in ("OrderReceived", "delivered", "OrderReceived"):
+        reply = call(sandbox, CallKind.ORDER_STATUS, status=status)
+        assert (reply.status, reply.json) == (200, True)
+    call(sandbox, CallKind.ORDER_STATUS, id="ORD2", status="Error")
+    states = [entry.status for entry in sandbox.ledger.set_statuses(customer_id="M30001", order_id="ORD1")]
+    assert states == ["OrderReceived", "Delivered", "OrderReceived"]
+    assert [entry.remote_id for entry in sandbox.ledger.applied()] == ["ORD1", "ORD1", "ORD1", "ORD2"]
 
 
 def test_a_comeback_is_read_back_as_it_was_sent(sandbox: Sandbox) -> None:
@@ -151,11 +200,12 @@ def test_a_connection_is_kept_for_the_next_request(sandbox: Sandbox) -> None:
     ports = set()
     with closing(connection):
         for kind, path in PATHS.items():
-            connection.request("POST", path, json.dumps(BODIES[kind]), headers)
+            body = json.dumps(BODIES[kind]) if kind in BODIES else None
+            connection.request(METHODS.get(kind, "POST"), path, body, headers)
             ports.add(connection.sock.getsockname())
-            assert connection.getresponse().read() or kind is CallKind.VIEWING_REGISTRATION
+            assert connection.getresponse().read() or kind.startswith("viewing")
     assert len(ports) == 1
-    assert sandbox.ledger.count(applied=True) == 5
+    assert sandbox.ledger.count(applied=True) == len(PATHS)
 
 
 def test_a_head_request_gets_a_head(sandbox: Sandbox) -> None:

@@ -3,12 +3,12 @@
 It shares no code with the worker, as a foreign server would not.
 """
 
-from worker.sandbox.api.access import CLOSED, EXPIRED, FULL, PASSWORD, UNKNOWN, USER, AccessRules
+from worker.sandbox.api.access import CLOSED, EXPIRED, FULL, LENIENT, PASSWORD, UNKNOWN, USER, AccessRules
 from worker.sandbox.api.calls import CallKind
 from worker.sandbox.faults.fault import CONNECTION_FAULTS, Fault, FaultStage
 from worker.sandbox.faults.script import Match, Rule, Script
 from worker.sandbox.latency import Latency
-from worker.sandbox.ledger import CreatedThing, Ledger, LedgerEntry
+from worker.sandbox.ledger import CreatedThing, Ledger, LedgerEntry, SetStatus
 from worker.sandbox.running import Sandbox, SandboxOptions, run_sandbox, running_sandbox
 from worker.sandbox.server import Certificate
 
@@ -17,6 +17,7 @@ __all__ = [
     "CONNECTION_FAULTS",
     "EXPIRED",
     "FULL",
+    "LENIENT",
     "PASSWORD",
     "UNKNOWN",
     "USER",
@@ -34,6 +35,7 @@ __all__ = [
     "Sandbox",
     "SandboxOptions",
     "Script",
+    "SetStatus",
     "run_sandbox",
     "running_sandbox",
 ]

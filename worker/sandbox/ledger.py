@@ -26,6 +26,11 @@ CREATE TABLE IF NOT EXISTS created (
     id INTEGER PRIMARY KEY AUTOINCREMENT, ledger_id INTEGER NOT NULL REFERENCES requests (id), kind TEXT NOT NULL,
     customer_id TEXT NOT NULL, remote_id TEXT NOT NULL, user_id TEXT, contact_id TEXT, viewing_id TEXT,
     time_slot_id TEXT, participated INTEGER NOT NULL, date TEXT, created_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS removed (
+    created_id INTEGER PRIMARY KEY REFERENCES created (id), ledger_id INTEGER NOT NULL REFERENCES requests (id));
+CREATE TABLE IF NOT EXISTS set_statuses (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, ledger_id INTEGER NOT NULL REFERENCES requests (id),
+    customer_id TEXT NOT NULL, order_id TEXT NOT NULL, status TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS created_by_contact ON created (customer_id, contact_id, kind);
 CREATE TABLE IF NOT EXISTS struck_connections (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at TEXT NOT NULL, fault TEXT NOT NULL);
@@ -53,7 +58,10 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class CreatedThing:
-    """A calendar entry, follow-up, lead or message made by a call. Times are naive, in Stockholm."""
+    """A calendar entry, follow-up, lead or message made by a call. Times are naive, in Stockholm.
+
+    A lead stays when its registration is taken back: `removed_by` is the request that did it.
+    """
 
     id: int
     ledger_id: int
@@ -67,6 +75,18 @@ class CreatedThing:
     participated: bool
     date: datetime | None
     created_at: datetime
+    removed_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """A state that an order was put in by a request; the last one of an order is its present state."""
+
+    id: int
+    ledger_id: int
+    customer_id: str
+    order_id: str
+    status: str
 
 
 class Ledger:
@@ -135,11 +155,23 @@ class Ledger:
         return cursor.lastrowid
 
     def carry_out(self, number: int, effect: Effect, *, remote_id: str, current_time: datetime) -> None:
-        """Carry out a received call: mark it applied, and add the thing that it makes."""
+        """Carry out a received call: mark it applied, and add the thing that it makes, or take away, or set."""
         with self._lock:
-            self._connection.execute("UPDATE requests SET applied = 1, remote_id = ? WHERE id = ?", (remote_id, number))
-            if effect.ticket is None:
+            self._connection.execute(
+                "UPDATE requests SET applied = 1, remote_id = ? WHERE id = ?", (remote_id or None, number)
+            )
+            if effect.call.kind is CallKind.VIEWING_CANCELLATION:
+                self._remove(number, effect.call)
+            elif effect.status is not None:
+                row = (number, effect.call.customer_id, effect.order_id, effect.status)
+                columns = "ledger_id, customer_id, order_id, status"
+                self._connection.execute(f"INSERT INTO set_statuses ({columns}) VALUES (?, ?, ?, ?)", row)  # noqa: S608
+            elif effect.ticket is None:
                 self._insert_created(number, effect, remote_id, current_time)
+
+    def _remove(self, number: int, call: ApiCall) -> None:
+        removed = [(registration.id, number) for registration in self.registered(call)]
+        self._connection.executemany("INSERT INTO removed (created_id, ledger_id) VALUES (?, ?)", removed)
 
     def _insert_created(self, number: int, effect: Effect, remote_id: str, current_time: datetime) -> None:
         call = effect.call
@@ -169,7 +201,7 @@ class Ledger:
     def clear(self) -> None:
         """Forget everything but the numbering, so that no id is ever given twice."""
         with self.transaction():
-            for table in ("created", "requests", "struck_connections"):
+            for table in ("removed", "set_statuses", "created", "requests", "struck_connections"):
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608
 
     # Reading.
@@ -190,8 +222,28 @@ class Ledger:
         condition = "(?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR customer_id = ?2) AND (?3 IS NULL OR contact_id = ?3)"
         if customer_id and contact_id:
             condition = "(?1 IS NULL OR kind = ?1) AND customer_id = ?2 AND contact_id = ?3"
-        rows = self._fetch_all(f"SELECT * FROM created WHERE {condition} ORDER BY id", (kind, customer_id, contact_id))  # noqa: S608
-        return [_created_from(row) for row in rows]
+        removal = "SELECT removed.ledger_id FROM removed WHERE removed.created_id = created.id"
+        query = f"SELECT *, ({removal}) AS removed_by FROM created WHERE {condition} ORDER BY id"  # noqa: S608
+        return [_created_from(row) for row in self._fetch_all(query, (kind, customer_id, contact_id))]
+
+    def registered(self, call: ApiCall) -> list[CreatedThing]:
+        """Read the contact's registrations for the viewing that stand; at one time slot only, if the call names it."""
+        made = self.created(
+            kind=CallKind.VIEWING_REGISTRATION, customer_id=call.customer_id, contact_id=call.contact_id
+        )
+        return [
+            lead
+            for lead in made
+            if lead.removed_by is None
+            and lead.viewing_id == call.viewing_id
+            and call.time_slot_id in {None, lead.time_slot_id}
+        ]
+
+    def set_statuses(self, *, customer_id: str | None = None, order_id: str | None = None) -> list[SetStatus]:
+        """Read the states that orders were put in, in the order in which it happened."""
+        condition = "(?1 IS NULL OR customer_id = ?1) AND (?2 IS NULL OR order_id = ?2)"
+        rows = self._fetch_all(f"SELECT * FROM set_statuses WHERE {condition} ORDER BY id", (customer_id, order_id))  # noqa: S608
+        return [SetStatus(**dict(row)) for row in rows]
 
     def count(self, *, kind: CallKind | None = None, applied: bool | None = None) -> int:
         condition = "(?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR applied = ?2)"

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from worker.sandbox.api.access import AccessRules
+from worker.sandbox.api.access import LENIENT, AccessRules
 from worker.sandbox.api.answers import HttpAnswer, json_answer
-from worker.sandbox.api.calls import READ_BACK_OF, ApiCall, CallKind, route
-from worker.sandbox.api.judging import Effect, Judgement, ReadBack, ReceivedRequest, judge
+from worker.sandbox.api.calls import ApiCall, CallKind, route
+from worker.sandbox.api.judging import Effect, Judgement, ReadBack, ReceivedRequest, judge, refuse_missing
 from worker.sandbox.api.times import format_time
 from worker.sandbox.faults.fault import Fault
 from worker.sandbox.faults.script import ActiveFault, FaultTarget, Script, ScriptedFaults
@@ -70,7 +70,7 @@ class Service:
     def handle(self, request: ReceivedRequest, active_fault: ActiveFault | None) -> HandledRequest:
         """Judge, write down, and carry out unless the fault forbids it, in one transaction of the ledger."""
         current_time = self.read_clock()
-        judgement = judge(request, self.access)
+        judgement = self._judge(request)
         remote_id = self._remote_id(judgement)
         answer = self._answer(judgement, remote_id)
         if active_fault is not None:
@@ -84,6 +84,15 @@ class Service:
                 return HandledRequest(answer, partial(self._carry_out_late, number, effect, remote_id))
             self.ledger.carry_out(number, effect, remote_id=remote_id, current_time=current_time)
         return HandledRequest(answer)
+
+    def _judge(self, request: ReceivedRequest) -> Judgement:
+        """Judge by the request, then by what is there: a contact who is not registered cannot be removed."""
+        judgement = judge(request, self.access)
+        if isinstance(judgement, Effect) and judgement.call.kind is CallKind.VIEWING_CANCELLATION:
+            call = judgement.call
+            if not (call.time_slot_id or "").startswith(LENIENT) and not self.ledger.registered(call):
+                return refuse_missing(call.contact_id or "")
+        return judgement
 
     def _record(
         self, request: ReceivedRequest, active_fault: ActiveFault | None, answer: HttpAnswer, current_time: datetime
@@ -102,7 +111,9 @@ class Service:
     def _remote_id(self, judgement: Judgement) -> str:
         if not isinstance(judgement, Effect):
             return ""
-        return str(judgement.ticket["orderId"]) if judgement.ticket else judgement.prefix + self.new_id()
+        if judgement.ticket:
+            return str(judgement.ticket["orderId"])
+        return judgement.order_id or (judgement.prefix and judgement.prefix + self.new_id())
 
     def _answer(self, judgement: Judgement, remote_id: str) -> HttpAnswer:
         match judgement:
@@ -115,12 +126,10 @@ class Service:
 
     def _read_back(self, call: ApiCall) -> Any:
         """The things made for this contact. A call that was received and not carried out made none."""
-        made = self.ledger.created(
-            kind=READ_BACK_OF[call.kind], customer_id=call.customer_id, contact_id=call.contact_id
-        )
         if call.kind is CallKind.COMEBACK_LOOK_UP:
+            made = self.ledger.created(kind=CallKind.COMEBACK, customer_id=call.customer_id, contact_id=call.contact_id)
             return {"contactId": call.contact_id, "meetings": [_meeting_json(meeting) for meeting in made]}
-        registered = {lead.time_slot_id: lead for lead in made if lead.viewing_id == call.viewing_id}
+        registered = {lead.time_slot_id: lead for lead in self.ledger.registered(call)}
         return [_participant_json(lead) for lead in registered.values()]
 
 
@@ -131,9 +140,9 @@ def _known_call(method: str, path: str) -> ApiCall | None:
 
 def _success_answer(effect: Effect, remote_id: str) -> HttpAnswer:
     match effect.call.kind:
-        case CallKind.VIEWING_REGISTRATION:
+        case CallKind.VIEWING_REGISTRATION | CallKind.VIEWING_CANCELLATION:
             return HttpAnswer(204)
-        case CallKind.NOTIFICATION:
+        case CallKind.NOTIFICATION | CallKind.ORDER_STATUS:
             return json_answer(200, value=True)
         case CallKind.ORDER_TOKEN:
             return json_answer(200, effect.ticket)

@@ -20,6 +20,8 @@ EXPIRED: Final = "EXPIRED"
 #: A time slot with this beginning has no place left, one with the other has closed its list.
 FULL: Final = "FULL"
 CLOSED: Final = "CLOSED"
+#: From a time slot with this beginning a contact can be removed who is not there: 204, where others answer 404.
+LENIENT: Final = "LENIENT"
 
 _LONGEST_ID: Final = 40
 

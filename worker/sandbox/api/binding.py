@@ -144,5 +144,6 @@ _FIELDS: Final[Mapping[CallKind, Mapping[str, _Reader]]] = MappingProxyType(
             "recipients": _as_texts,
         },
         CallKind.ORDER_TOKEN: {"data": _as_text},
+        CallKind.ORDER_STATUS: {"id": _as_text, "status": _as_text, "comment": _as_text},
     }
 )

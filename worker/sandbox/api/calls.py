@@ -3,25 +3,30 @@
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 
 class CallKind(StrEnum):
-    """The five calls that do something, and the two that read back what was done."""
+    """The calls that do something, and the two that read back what was done."""
 
     APPOINTMENT = "appointment"
     COMEBACK = "comeback"
     VIEWING_REGISTRATION = "viewing_registration"
+    VIEWING_CANCELLATION = "viewing_cancellation"
     NOTIFICATION = "notification"
     ORDER_TOKEN = "order_token"  # noqa: S105  The name of a call, not a secret.
+    ORDER_STATUS = "order_status"
     COMEBACK_LOOK_UP = "comeback_look_up"
     VIEWING_REGISTRATION_LOOK_UP = "viewing_registration_look_up"
 
     @property
     def is_look_up(self) -> bool:
         return self in {CallKind.COMEBACK_LOOK_UP, CallKind.VIEWING_REGISTRATION_LOOK_UP}
+
+    @property
+    def has_body(self) -> bool:
+        return not self.is_look_up and self is not CallKind.VIEWING_CANCELLATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class NoSuchPath:
 
 @dataclass(frozen=True, slots=True)
 class WrongMethod:
-    """The path exists, but takes another method."""
+    """The path exists, but takes other methods: `DELETE, POST`."""
 
     allowed: str
 
@@ -65,27 +70,22 @@ class _Route:
         object.__setattr__(self, "pattern", re.compile(f"/{ids}", re.IGNORECASE))
 
 
+_PLACE: Final = "Viewing/{customer_id}/{viewing_id}/{time_slot_id}/Participant/{contact_id}"
+
 _ROUTES: Final = (
     _Route(CallKind.APPOINTMENT, "POST", "Appointment/{customer_id}/{user_id}"),
     _Route(CallKind.COMEBACK, "POST", "Meeting/Comeback/{customer_id}/{contact_id}"),
-    _Route(
-        CallKind.VIEWING_REGISTRATION,
-        "POST",
-        "Viewing/{customer_id}/{viewing_id}/{time_slot_id}/Participant/{contact_id}",
-    ),
+    _Route(CallKind.VIEWING_REGISTRATION, "POST", _PLACE),
+    _Route(CallKind.VIEWING_CANCELLATION, "DELETE", _PLACE),
     _Route(CallKind.NOTIFICATION, "POST", "User/Notify/{customer_id}"),
     _Route(CallKind.ORDER_TOKEN, "POST", "Service/Order/Token/{customer_id}"),
+    _Route(CallKind.ORDER_STATUS, "PUT", "Service/Order/Status/{customer_id}"),
     _Route(CallKind.COMEBACK_LOOK_UP, "GET", "CRM/Contact/{customer_id}/{contact_id}/ComebackMeeting"),
     _Route(
         CallKind.VIEWING_REGISTRATION_LOOK_UP,
         "GET",
         "ViewingParticipant/{customer_id}/{contact_id}/{viewing_id}",
     ),
-)
-
-#: The look-up of a kind reads back the things that calls of this kind have made.
-READ_BACK_OF: Final = MappingProxyType(
-    {CallKind.COMEBACK_LOOK_UP: CallKind.COMEBACK, CallKind.VIEWING_REGISTRATION_LOOK_UP: CallKind.VIEWING_REGISTRATION}
 )
 
 
@@ -95,17 +95,17 @@ def route(method: str, path: str) -> ApiCall | NoSuchPath | WrongMethod:
     The query string belongs to none of these calls and is ignored. An id that does not decode to UTF-8 has no path.
     """
     bare = path.partition("?")[0]
-    allowed = ""
+    allowed = set()
     for candidate in _ROUTES:
         matched = candidate.pattern.fullmatch(bare)
         if matched is None:
             continue
         if candidate.method != method:
-            allowed = candidate.method
+            allowed.add(candidate.method)
             continue
         try:
             ids = {name: unquote_to_bytes(value).decode() for name, value in matched.groupdict().items()}
         except UnicodeDecodeError:
             return NoSuchPath()
         return ApiCall(candidate.kind, **ids)
-    return WrongMethod(allowed) if allowed else NoSuchPath()
+    return WrongMethod(", ".join(sorted(allowed))) if allowed else NoSuchPath()

@@ -18,9 +18,10 @@ from worker.sandbox.api.answers import (
 )
 from worker.sandbox.api.binding import UnreadableBody, Values, bind_fields, parse_body
 from worker.sandbox.api.calls import ApiCall, CallKind, NoSuchPath, WrongMethod, route
-from worker.sandbox.api.validation import find_complaints
+from worker.sandbox.api.validation import STATUSES, find_complaints
 
-#: The beginning of the id that a call's new thing is given. An order's ticket is found, not made: its token is its id.
+#: The beginning of the id that a call's new thing is given. An order's ticket is found, not made: its token is its id. Nor
+#: is anything made where one is taken away or given a status.
 _PREFIXES: Final = MappingProxyType(
     {
         CallKind.APPOINTMENT: "CAL",
@@ -50,6 +51,9 @@ class Effect:
     date: datetime | None = None
     participated: bool = False
     ticket: Mapping[str, Any] | None = None
+    status: str | None = None
+    """The state that the order named by `order_id` is put in."""
+    order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ def _judge_look_up(call: ApiCall) -> Judgement:
 
 
 def _judge_action(call: ApiCall, request: ReceivedRequest) -> Judgement:
+    if not call.kind.has_body:
+        return _refuse_unknown_id(call) or Effect(call)
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type not in {"application/json", "text/json"}:
         return message_answer(415, "Mediatypen stöds inte för den här resursen.")
@@ -101,8 +107,13 @@ def _judge_action(call: ApiCall, request: ReceivedRequest) -> Judgement:
 def _refuse_unknown_id(call: ApiCall) -> HttpAnswer | None:
     for identity in (call.customer_id, *call.path_ids):
         if not id_exists(identity):
-            return message_answer(404, f"Hittade inget objekt med id '{identity}'.")
+            return refuse_missing(identity)
     return None
+
+
+def refuse_missing(identity: str) -> HttpAnswer:
+    """Make a 404 in the API's own words."""
+    return message_answer(404, f"Hittade inget objekt med id '{identity}'.")
 
 
 def _booking_complaints(call: ApiCall, values: Values) -> list[Complaint]:
@@ -120,8 +131,16 @@ def _effect_of(call: ApiCall, values: Values) -> Judgement:
         return Effect(call, ticket=_ticket(call.customer_id, values["data"]))
     if call.kind is CallKind.NOTIFICATION and not any(id_ and id_exists(id_) for id_ in values["recipients"]):
         return json_answer(200, value=False)
+    if call.kind is CallKind.ORDER_STATUS:
+        order_id, status = values["id"], _spell(values["status"])
+        return Effect(call, order_id=order_id, status=status) if id_exists(order_id) else refuse_missing(order_id)
     participated = bool(values.get("participated", False))
     return Effect(call, _PREFIXES[call.kind], values.get("date"), participated)
+
+
+def _spell(status: str) -> str:
+    """Give the status as it is documented, whatever its case in the request."""
+    return next(word for word in STATUSES if word.lower() == status.lower())
 
 
 def _ticket(customer_id: str, data: str) -> dict[str, Any]:

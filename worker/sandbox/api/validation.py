@@ -10,6 +10,7 @@ from worker.sandbox.api.calls import CallKind
 
 PATTERNS: Final = ("Daily", "Weekly", "Monthly", "Yearly")
 DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+STATUSES: Final = ("Error", "OrderReceived", "Delivered", "UserInteraction", "Canceled")
 _DAYS_OF_A_MONTH: Final = range(1, 32)
 _MONTHS: Final = range(1, 13)
 
@@ -79,6 +80,13 @@ def _order_token(values: Values) -> Iterator[Complaint]:
         yield Complaint("data", "Token är inte giltigt.")
 
 
+def _order_status(values: Values) -> Iterator[Complaint]:
+    yield from _missing(values, id="Id på beställningen", status="Status")
+    status = values.get("status")
+    if status and not _is_among(status, STATUSES):
+        yield Complaint("status", f"Värdet '{status}' är inte giltigt för status.")
+
+
 def _missing(values: Values, **labels: str) -> Iterator[Complaint]:
     for name, label in labels.items():
         if values.get(name) in {None, ""}:
@@ -96,5 +104,6 @@ _RULES: Final[Mapping[CallKind, Callable[[Values], Iterator[Complaint]]]] = Mapp
         CallKind.VIEWING_REGISTRATION: _viewing_registration,
         CallKind.NOTIFICATION: _notification,
         CallKind.ORDER_TOKEN: _order_token,
+        CallKind.ORDER_STATUS: _order_status,
     }
 )
