@@ -56,6 +56,10 @@ class Attempt(Base):
     """Of new content from the CRM: `payload_hash` and `match_key` of what it replaced, which had been sent till then."""
     by: Mapped[str | None] = mapped_column(String(100))
     """The worker (`host:pid`), or the person who decided."""
+    answer_text: Mapped[str | None] = mapped_column(Text)
+    """The beginning of an answer that is not as documented. It may be personal; NULL once blanked."""
+    answer_shape: Mapped[str | None] = mapped_column(Text)
+    """The shape of that answer, and of every answer to a look-up: no data, so that it stays."""
 
     __table_args__ = (
         Index("ix_attempts_operation_id", "operation_id", "id"),

@@ -27,10 +27,13 @@ class VitecError(Exception):
     """One request to Vitec that did not end in a complete 2xx answer.
 
     `status` is the HTTP status if one came. `text` is Vitec's own text (at most 500 characters, control characters
-    removed): it may echo personal data, so it is for the database and kept out of `str()`.
+    removed): it may echo personal data, so it is for the database and kept out of `str()`. So is `answer_text`, the beginning
+    of the answer as it came; `answer_shape` holds no data.
     """
 
     code: ClassVar[str]
+    answer_text: str | None = None
+    answer_shape: str | None = None
 
     def __init__(self, why: str, *, status: int | None = None, text: str | None = None, tries: int = 1) -> None:
         super().__init__(why)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from models import HoldReason, Scope
 
@@ -38,10 +38,14 @@ class HoldWanted:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """Vitec acted, and said so completely. `remote_id` where the call gives one; `answer` goes back to the CRM."""
+    """Vitec acted, and said so completely. `remote_id` where the call gives one; `answer` goes back to the CRM.
+
+    `documented`: the answer is as its page says, so that nothing more of it need be kept (`worker.vitec.observed`).
+    """
 
     remote_id: str | None = None
     answer: Any | None = None
+    documented: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Retryable:
     hold: HoldWanted | None = None
     health: Health = Health.UNKNOWN
     cause: str | None = None
+    documented: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +76,20 @@ class InDoubt:
     health: Health = Health.UNKNOWN
     cause: str | None = None
     """The failure in our own words, should it set a hold. Without data, so that it may be shown anywhere."""
+    documented: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Vitec refused: sending the same again would be refused again. `answer`: its words, where they are data."""
+    """Vitec refused: sending the same again would be refused again. `answer`: its words, where they are data.
+
+    `documented`: it is a no in the form of a yes, as its page describes it.
+    """
 
     code: str
     detail: str | None = None
     answer: Any | None = None
+    documented: bool = False
 
 
 Outcome = Succeeded | Retryable | InDoubt | Failed

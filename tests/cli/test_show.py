@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from models import Action, Event, State
+from models import Action, Attempt, Event, State
 from tests.factory import MOMENT, make_feed_file, make_operation
 from worker.cli.show import find_sending_time, mask_payload
 from worker.kinds import KINDS
@@ -140,6 +140,19 @@ def test_personal_fields_are_shown_only_with_reveal(shell: Shell, words: tuple[s
     assert SECRET not in shown
     assert "ADR1" in shown
     assert shell.run("show", str(made), *words, "--reveal").out.count(SECRET) == 2
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_kept_answers_are_shown_only_with_reveal(shell: Shell, words: tuple[str, ...]) -> None:
+    kept = {"event": Event.LATE, "attempt": 1, "http_status": 200, "answer_text": SECRET, "answer_shape": "text (odd)"}
+    with shell.db.write() as connection:
+        made = make_operation(connection, State.IN_DOUBT)
+        connection.execute(insert(Attempt).values(operation_id=made, **kept))
+    shown = shell.run("show", str(made), *words).out
+    assert "text (odd)" in shown
+    assert SECRET not in shown
+    assert "(hidden: --reveal)" in shown
+    assert SECRET in shell.run("show", str(made), *words, "--reveal").out
 
 
 def test_a_text_field_is_hidden_unless_known_plain() -> None:

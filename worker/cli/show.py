@@ -91,7 +91,7 @@ def show(
 ) -> None:
     """Show all that is known of one operation: its content, its history, and what keeps it from being sent.
 
-    Personal data in the content is masked unless you ask for it with --reveal, which leaves a trace.
+    Personal data, in the content and in answers that were not as expected, is masked unless you ask for it with --reveal, which leaves a trace.
     """
     db = bootstrap.database()
     (operation_id,) = options.find_operation_ids(db, [operation], feed)
@@ -125,6 +125,15 @@ def _print_details(details: OperationDetails, *, reveal: bool) -> None:
         answer = row["answer"]
         terminal.print_pairs(answer.items() if isinstance(answer, dict) else [("answer", answer)])
     _print_history(details)
+    if texts := [entry for entry in details.history if entry["answer_text"] is not None]:
+        terminal.print_heading("Answers that were not as expected")
+        terminal.print_pairs(
+            (
+                f"Try {entry['attempt']}, {_describe_event(entry)}",
+                f"{entry['answer_shape']}: {entry['answer_text'] if reveal else HIDDEN}",
+            )
+            for entry in texts
+        )
 
 
 def _detail_pairs(details: OperationDetails) -> Iterator[tuple[str, object]]:
@@ -234,6 +243,8 @@ def _describe_event(entry: RowMapping) -> str:
     return f"{event} by {entry['by']}" if entry["event"] == "decided" and entry["by"] else event
 
 
+HIDDEN = "(hidden: --reveal)"
+
 _PLAIN_ENDS = ("_id", "_at", "date", "_pattern", "_of_weeks", "recipients")
 """Endings of fields that hold no personal data: ids, times, words of Vitec's own."""
 
@@ -241,7 +252,7 @@ _PLAIN_ENDS = ("_id", "_at", "date", "_pattern", "_of_weeks", "recipients")
 def mask_payload(payload: dict[str, Any] | None) -> dict[str, Any]:
     """Hide text that could be personal; a field that is not known to be plain is taken for personal."""
     return {
-        name: value if not isinstance(value, str | list | dict) or name.endswith(_PLAIN_ENDS) else "(hidden: --reveal)"
+        name: value if not isinstance(value, str | list | dict) or name.endswith(_PLAIN_ENDS) else HIDDEN
         for name, value in (payload or {}).items()
     }
 
@@ -269,6 +280,7 @@ def _as_data(details: OperationDetails, *, reveal: bool) -> dict[str, Any]:
             {
                 **terminal.as_plain_row(entry, without=["operation_id"]),
                 "sent_at": find_sending_time(entry, details.row),
+                "answer_text": entry["answer_text"] if reveal or entry["answer_text"] is None else HIDDEN,
             }
             for entry in details.history
         ],

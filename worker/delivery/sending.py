@@ -27,6 +27,7 @@ from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
 from worker.outcome import Health, InDoubt, Outcome, Retryable
 from worker.vitec.http_attempt import Permit
+from worker.vitec.observed import NOTHING_KEPT, trace_of
 
 log = structlog.get_logger(__name__)
 
@@ -220,13 +221,12 @@ class JobExecutor:
 
     def _send(self, job: SendJob, claimed: Claimed, permit: Permit, started: float) -> Finished:
         outcome: Outcome
-        status, tries = None, 1
+        answer: Answer | VitecError | None = None
         try:
             kind = KIND_BY_NAME[job.kind]
             call = kind.from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
             answer = self.client.send(call, permit)
             outcome = _judge_error(kind, claimed, answer) if isinstance(answer, VitecError) else kind.read(answer)
-            status, tries = answer.status, answer.tries
         except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
             outcome = outcome_of_unforeseen(error, written=permit.written)
         try:
@@ -237,20 +237,25 @@ class JobExecutor:
         except Exception as error:  # noqa: BLE001 (the turn would wait for the result for ever)
             last = claimed.failures + 1 >= claimed.max_failures
             settlement = fallback_settlement(outcome, type(error).__name__, written=permit.written, last=last)
+        as_documented = outcome.documented and not isinstance(answer, VitecError)
+        trace = NOTHING_KEPT if as_documented else trace_of(answer)
         return Finished(
             claimed.id,
             claimed.attempt,
             settlement,
             self.worker_id,
             seconds=round(time.monotonic() - started, 6),
-            tries=tries,
+            tries=1 if answer is None else answer.tries,
             written=permit.written,
-            http_status=status,
+            http_status=None if answer is None else answer.status,
+            answer_text=trace.text,
+            answer_shape=trace.shape,
         )
 
     def _look_up(self, job: SendJob, claimed: ClaimedLookUp, permit: Permit, started: float) -> FinishedLookUp:
         result, answer, outcome = self._ask(job, claimed, permit)
         signal = outcome if isinstance(outcome, Retryable | InDoubt) else None
+        trace = trace_of(answer)
         return FinishedLookUp(
             claimed.id,
             claimed.attempt,
@@ -264,12 +269,15 @@ class JobExecutor:
             health=signal.health if signal else Health.WELL,
             cause=signal.cause if signal else None,
             written=permit.written,
+            answer_text=trace.text if result.presence is Presence.UNCLEAR else None,
+            answer_shape=trace.shape,
         )
 
     def _ask(
         self, job: SendJob, claimed: ClaimedLookUp, permit: Permit
     ) -> tuple[LookUpResult, Answer | VitecError | None, Outcome | None]:
         """Ask; return the look-up's result, the answer or error that it rests on, and the outcome that an error is."""
+        answer: Answer | VitecError | None = None
         try:
             operation = KIND_BY_NAME[job.kind].from_payload(claimed.payload)
             call = operation.look_up_call(f"{claimed.id}.{claimed.attempt}.{claimed.look_ups}")
@@ -283,7 +291,7 @@ class JobExecutor:
             known_ids, asked_at = claimed.known_ids, claimed.asked_at
             result = operation.find(answer, sent_at=claimed.sent_at, known_ids=known_ids, skew=skew, asked_at=asked_at)
         except Exception as error:  # noqa: BLE001 (as for a request)
-            return LookUpResult(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), None, None
+            return LookUpResult(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), answer, None
         else:
             return result, answer, None
 

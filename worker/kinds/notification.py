@@ -44,6 +44,7 @@ class Notification(Kind):
             case True:
                 return Succeeded()
             case False:
-                return Failed("nobody_notified", "Vitec answered false: nobody was notified")
+                why = "Vitec answered false, and it is not known whether that means that nobody was notified"
+                return Failed("nobody_notified", why, documented=True)
             case _:
                 return answers.accepted_in_doubt("the answer is not a JSON boolean")

@@ -34,7 +34,11 @@ _OF_EVERY_KIND: Final[Mapping[str, CodeText]] = {
     "cancelled": CodeText("It was taken back.", "Nothing, unless it is wanted after all: then requeue it."),
     "worker_died": CodeText("The worker stopped while it was being sent; Vitec may have acted.", _LOOK),
     "unanswered": CodeText("Vitec did not answer completely; it may have acted.", _LOOK),
-    "unreadable_answer": CodeText("Vitec accepted it, but its answer could not be read.", _LOOK),
+    "unreadable_answer": CodeText(
+        "Vitec accepted it, but its answer could not be read.",
+        "See what came with `vitec-sync show ID --reveal`: the id may stand there. Look it up at Vitec, then use"
+        " `vitec-sync resolve`.",
+    ),
     "unwritable": CodeText("Vitec's answer could not be recorded in the database; Vitec may have acted.", _LOOK),
     "server_error": CodeText("Vitec reported an error of its own; it may have acted.", _LOOK),
     "redirected": CodeText("Vitec pointed elsewhere, which is never followed.", "Check VITEC_BASE_URL."),

@@ -35,6 +35,9 @@ NEVER_THE_API = {
 
 PAGE = "an HTML page, not the API's answer"
 
+NO_2XX = "it is no 2xx"
+"""The flaw of an answer that is complete."""
+
 UNCLEAR = "it is not known whether Vitec acted"
 
 

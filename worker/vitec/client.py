@@ -20,11 +20,12 @@ from worker import failpoints
 from worker.errors import Barred, Revoked, Unanswered, Unreachable, Unsendable, VitecError
 from worker.kind import Answer, Call
 from worker.kind.contract import LOOK_UP_METHOD, METHODS
-from worker.vitec.classify import UnusableAnswer, classify, is_page
+from worker.vitec.classify import NO_2XX, UnusableAnswer, classify, is_page
 from worker.vitec.connection import Adapter
 from worker.vitec.credentials import CredentialsError, Login
 from worker.vitec.error_text import error_text
 from worker.vitec.http_attempt import HttpAttempt, Permit, Watchdog, WithdrawnError
+from worker.vitec.observed import trace_of_unusable
 from worker.vitec.response import BodyError, read_body
 
 # Kinds encode their ids by an allow-list; the whole path is checked once more. A segment of dots would collapse.
@@ -34,6 +35,9 @@ _METHODS = METHODS | {LOOK_UP_METHOD}
 
 PAGE_BEGINS_WITHIN = 64
 """Bytes of a 2xx answer's body within which a page of HTML has its first `<`; where there is none, no more is looked at."""
+
+READ_LONGER = 1.0
+"""Seconds that a read may last beyond the deadline, at which the watchdog ends it."""
 
 TRIES = 3
 LONGEST_RETRY_WAIT = 0.2
@@ -141,7 +145,9 @@ class Client:
             return Revoked("withdrawn before it was tried", tries=number)
         result: Answer | VitecError
         # The watchdog keeps the deadline. The sockets' own timeouts are for the phases where nothing is written yet.
-        timeout: Any = Timeout(max(0.001, attempt.remaining()))
+        # While the answer is read it must come first: a read that times out drops what has come so far.
+        remaining = max(0.001, attempt.remaining())
+        timeout: Any = Timeout(connect=remaining, read=remaining + READ_LONGER)
         with self._watchdog.watch(attempt):
             try:
                 stream = self._adapter.send(request, stream=True, timeout=timeout).raw
@@ -177,7 +183,7 @@ class Client:
         if complete and b"<" not in body[:PAGE_BEGINS_WITHIN]:
             return Answer(status, body, number)
         headers = stream.headers if attempt.head_complete else {}
-        flaw = _flaw_of(attempt) or flaw or "it is no 2xx"
+        flaw = _flaw_of(attempt) or flaw or NO_2XX
         unusable = UnusableAnswer(status, headers, error_text(body), flaw, body)
         return Answer(status, body, number) if complete and not is_page(unusable) else self._classify(unusable)
 
@@ -201,7 +207,9 @@ class Client:
         return Unreachable(attempt.connect_error)
 
     def _classify(self, answer: UnusableAnswer) -> VitecError:
-        return classify(answer, throttled_is_certain=self._throttled_is_certain)
+        error = classify(answer, throttled_is_certain=self._throttled_is_certain)
+        error.answer_text, error.answer_shape = trace_of_unusable(answer)
+        return error
 
 
 def _is_of_network(error: Exception) -> bool:

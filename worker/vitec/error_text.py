@@ -1,5 +1,6 @@
-"""Vitec's own text out of an error answer of whatever shape."""
+"""Vitec's own text out of an answer of whatever shape, made harmless for a database and a terminal."""
 
+import codecs
 import json
 import unicodedata
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ def error_text(body: bytes) -> str | None:
     The shape of Vitec's errors is not published. Keys are compared without regard to case, in this order:
     `validationErrors`, `modelState`, `message`, `exceptionMessage`, `messageDetail`; failing these, the text itself.
     """
-    text = _decode(body)
+    text = decode(body)
     try:
         message = _message_of(json.loads(text))
     except (ValueError, RecursionError):
@@ -30,9 +31,14 @@ def clean(text: str) -> str:
     return " ".join("".join(visible).split())[:TEXT_AT_MOST].rstrip()
 
 
-def _decode(body: bytes) -> str:
+def decode(body: bytes) -> str:
+    """Give the body as text, whatever it is and wherever it was cut off: UTF-8, UTF-16 or UTF-32, else Windows-1252."""
+    encoding = json.detect_encoding(body)
+    if not encoding.startswith("utf-8"):
+        return body.decode(encoding, errors="replace")
     try:
-        return body.decode("utf-8-sig")
+        # A last character that is cut off is left out.
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(body)
     except UnicodeDecodeError:
         return body.decode("cp1252", errors="replace")
 

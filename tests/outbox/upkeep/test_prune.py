@@ -50,6 +50,19 @@ def test_late_answers_are_blanked_too(db: Database, clock: FixedClock) -> None:
         assert {entry.detail for entry in factory.history(connection, made)} == {None}
 
 
+def test_kept_answers_are_blanked_and_their_shapes_stay(db: Database, clock: FixedClock) -> None:
+    with db.write() as connection:
+        made = factory.make_operation(connection, State.SUCCEEDED)
+        kept = {"answer_text": '"Eva"', "answer_shape": "text (one word)", "at": clock.moment}
+        connection.execute(insert(Attempt).values(operation_id=made, event=Event.LOOKED_UP, attempt=1, **kept))
+    clock.advance(91 * DAY)
+    blank_content(db, 90 * DAY)
+    with db.read() as connection:
+        looked_up = factory.history(connection, made)[-1]
+    assert looked_up.answer_text is None
+    assert looked_up.answer_shape == "text (one word)"
+
+
 def test_recent_and_open_rows_keep_their_content(db: Database, clock: FixedClock) -> None:
     with db.write() as connection:
         for state in State:

@@ -67,6 +67,8 @@ class FinishedLookUp:
     cause: str | None = None
     written: bool = True
     """Whether the first byte was written: a look-up that never reached Vitec uses up no patience."""
+    answer_text: str | None = field(default=None, repr=False)
+    answer_shape: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,4 +273,6 @@ def _entry(look_up: FinishedLookUp, conclusion: Conclusion) -> dict[str, Any]:
         "detail": conclusion.why,
         "remote_id": conclusion.remote_id,
         "by": look_up.by,
+        "answer_text": look_up.answer_text,
+        "answer_shape": look_up.answer_shape,
     }

@@ -1,7 +1,7 @@
 """Settles finished attempts: moves each row, guarded by its state and attempt, and adds the attempt to the history."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -55,6 +55,8 @@ class Finished:
     tries: int | None = None
     written: bool | None = None
     http_status: int | None = None
+    answer_text: str | None = field(default=None, repr=False)
+    answer_shape: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
     "tries": Integer(),
     "written": Boolean(),
     "http_status": Integer(),
+    "answer_text": Text(),
+    "answer_shape": Text(),
 }
 
 
@@ -120,6 +124,8 @@ def _as_row(finished: Finished) -> dict[str, Any]:
         "tries": finished.tries,
         "written": finished.written,
         "http_status": finished.http_status,
+        "answer_text": finished.answer_text,
+        "answer_shape": finished.answer_shape,
     }
     return {key: value for key, value in row.items() if value is not None}
 
@@ -226,6 +232,8 @@ def _record(dialect: str, event: Event) -> Any:
         "remote_id": settled.remote_id,
         "answer": as_json(settled.answer),
         "by": settled.by,
+        "answer_text": settled.answer_text,
+        "answer_shape": settled.answer_shape,
     }
     return insert(Attempt).from_select(list(entry), select(*entry.values()).select_from(table), include_defaults=False)
 

@@ -9,7 +9,7 @@ from models import Attempt, Operation
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time, later
 
-_CONTENT = (Attempt.detail, Attempt.answer, Attempt.replaced)
+_CONTENT = (Attempt.detail, Attempt.answer, Attempt.replaced, Attempt.answer_text)
 
 STEP = 500
 """Rows of one transaction: few enough that no other transaction waits long."""
@@ -56,4 +56,6 @@ def _blank(connection: Connection, ids: list[int]) -> None:
         .values(payload=null(), answer=null(), revision=null(), match_key=None, error_detail=None)
     )
     with_content = and_(Attempt.operation_id.in_(ids), or_(*(column.is_not(None) for column in _CONTENT)))
-    connection.execute(update(Attempt).where(with_content).values(detail=None, answer=null(), replaced=null()))
+    connection.execute(
+        update(Attempt).where(with_content).values(detail=None, answer_text=None, answer=null(), replaced=null())
+    )
