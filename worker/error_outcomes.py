@@ -19,6 +19,7 @@ from worker.errors import (
     Unsendable,
     VitecError,
 )
+from worker.kind import Kind
 from worker.kind.answers import accepted_in_doubt
 from worker.outcome import Failed, Health, HoldWanted, InDoubt, Outcome, Retryable
 
@@ -33,6 +34,12 @@ def outcome_of(error: VitecError) -> Outcome:
         case EffectUnknown():
             return _unknown_effect(error)
     raise AssertionError(f"{type(error).__name__} is no leaf of the error tree")
+
+
+def outcome_for(kind: type[Kind], error: VitecError, *, sent_before: bool) -> Outcome:
+    """Sort an error of a kind's own request: a refusal may mean to it that all is done, after an attempt that may have acted."""
+    judged = kind.read_refusal(error.status or 0, sent_before=sent_before) if isinstance(error, Refused) else None
+    return outcome_of(error) if judged is None else judged
 
 
 def _without_effect(error: NoEffect) -> Retryable:

@@ -18,9 +18,9 @@ from worker.decide import (
     fallback_settlement,
 )
 from worker.delivery.dead_mans_switch import DeadMansSwitch
-from worker.error_outcomes import outcome_of, outcome_of_unforeseen
+from worker.error_outcomes import outcome_for, outcome_of, outcome_of_unforeseen
 from worker.errors import Refused, VitecError
-from worker.kind import Answer, Call, Kind, LookUpResult, Presence
+from worker.kind import Answer, Call, LookUpResult, Presence
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.exchange.claim import Claimed
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
@@ -226,7 +226,11 @@ class JobExecutor:
             kind = KIND_BY_NAME[job.kind]
             call = kind.from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
             answer = self.client.send(call, permit)
-            outcome = _judge_error(kind, claimed, answer) if isinstance(answer, VitecError) else kind.read(answer)
+            if isinstance(answer, VitecError):
+                # Each attempt that may have acted counts as a failure.
+                outcome = outcome_for(kind, answer, sent_before=claimed.failures > 0)
+            else:
+                outcome = kind.read(answer)
         except Exception as error:  # noqa: BLE001 (a thread that lost its outcome would lose the operation)
             outcome = outcome_of_unforeseen(error, written=permit.written)
         try:
@@ -294,12 +298,3 @@ class JobExecutor:
             return LookUpResult(Presence.UNCLEAR, f"the look-up failed ({type(error).__name__})"), answer, None
         else:
             return result, answer, None
-
-
-def _judge_error(kind: type[Kind], claimed: Claimed, error: VitecError) -> Outcome:
-    if isinstance(error, Refused):
-        # Each attempt that may have acted counts as a failure.
-        judged = kind.read_refusal(error.status or 0, sent_before=claimed.failures > 0)
-        if judged is not None:
-            return judged
-    return outcome_of(error)
