@@ -36,6 +36,7 @@ def test_the_defaults_are_those_of_the_handbook() -> None:
         {"vitec_requests_per_second": -1},
         {"max_failures": 0},
         {"look_up_gap": 0},
+        {"look_up_gap": 0.001},
     ],
 )
 def test_settings_that_would_break_a_promise_are_refused(wrong: dict[str, Any]) -> None:

@@ -112,10 +112,10 @@ class Settings(BaseSettings):
     hold_throttled: float = Field(60.0, gt=0)
     hold_throttled_cap: float = Field(3600.0, gt=0)
     look_up_quiet: float = Field(900.0, ge=0)
-    look_up_gap: float = Field(300.0, gt=0)
+    look_up_gap: float = Field(300.0, ge=0.5)
     """How late Vitec may act, and how long until look-ups show it, must together be no more than quiet time and gap.
 
-    A permission to send again lasts a gap, so that 0 would be to ask without end, and never to send.
+    A permission to send again lasts a gap, so that next to nothing would be to ask without end, and never to send.
     """
     look_up_skew: float = Field(5.0, ge=0)
     look_up_tries: int = Field(12, ge=2)

@@ -102,6 +102,12 @@ MUTANTS = (
         "a success that never was",
     ),
     Mutant(
+        "by Vitec's clock an act before the attempt is none of it",
+        Rules(believes_vitecs_clock=True),
+        "That clock may be behind, in another zone, or cut to the day; so one that may be older proves nothing.",
+        TWICE,
+    ),
+    Mutant(
         "no rescue, and no turn clears the rows it finds in flight",
         Rules(rescues=False, turn_clears_lane=False),
         "Rows that a dead worker had in flight would stay there for ever.",

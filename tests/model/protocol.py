@@ -17,7 +17,7 @@ def steps(world: World, rules: Rules) -> Iterator[Step]:
     yield "time passes", _pass_time(world, rules)
     for request in world.requests:
         yield f"Vitec acts on {_attempt_name(request.row, request.attempt)}", _carry_out(world, request)
-    if rules.rescues and world.lease == 0 and _any_row_is(world, RowState.IN_FLIGHT):
+    if rules.rescues and world.lease == 0 and any(row.state is RowState.IN_FLIGHT for row in world.rows):
         yield "housekeeping puts what is in flight in doubt", _rescue_lane(world, rules)
     for number, worker in enumerate(world.workers):
         for step, after in _steps_of(world, rules, number, worker):
@@ -237,12 +237,14 @@ def _begin_look_up(world: World, rules: Rules, number: int, worker: Worker) -> I
 
 
 def _read_back(world: World, rules: Rules, number: int, worker: Worker) -> Iterator[Step]:
-    """Read back. An act does not name its row; a young one may be missing; known ids of other rows are left out."""
+    """Read back. An act names no row, may seem older than it is, and may be missing while young; other rows' are left out."""
     owned = {row.remote_id for at, row in enumerate(world.rows) if at != worker.row and row.remote_id != NEVER}
     shown = [act for act in world.acts if act.remote_id not in owned or not rules.excludes_known_ids]
     for act in shown:
         saw = replace(worker, activity=Activity.SAW_PRESENT, seen_id=act.remote_id)
         yield "sees one there", _with_worker(world, number, saw)
+        seems_older = Activity.SAW_ABSENT if rules.believes_vitecs_clock else Activity.SAW_OLDER
+        yield "sees one that seems older", _with_worker(world, number, replace(worker, activity=seems_older))
     if all(act.age < rules.shows_within for act in shown):
         yield "sees none", _with_worker(world, number, replace(worker, activity=Activity.SAW_ABSENT))
 
@@ -259,6 +261,9 @@ def _conclude_look_up(world: World, rules: Rules, number: int, worker: Worker) -
         return after
     if worker.activity is Activity.SAW_PRESENT:
         return _take_as_own(after, worker)
+    if worker.activity is Activity.SAW_OLDER:
+        unclear = replace(row, state=RowState.IN_DOUBT, doubt=rules.quiet, absent=NEVER, permission=NEVER)
+        return _with_row(after, worker.row, unclear)
     agrees = rules.look_ups_needed == 1 or row.absent == rules.gap or row.permission != NEVER
     if agrees:
         return _with_row(after, worker.row, replace(_clear_doubt(row), state=RowState.WAITING, permission=0))
@@ -279,10 +284,6 @@ def _clear_doubt(row: Row) -> Row:
 
 def _next_in_turn(worker: Worker) -> Worker:
     return Worker(Activity.HAS_TURN, owns_lane=worker.owns_lane, lease=worker.lease, declared_dead=worker.declared_dead)
-
-
-def _any_row_is(world: World, state: RowState) -> bool:
-    return any(row.state is state for row in world.rows)
 
 
 def _with_row(world: World, at: int, row: Row) -> World:

@@ -34,6 +34,7 @@ class Activity(StrEnum):
     ASKS = "looks up"
     SAW_PRESENT = "saw it there"
     SAW_ABSENT = "saw it absent"
+    SAW_OLDER = "saw one that seems older than the attempt"
 
 
 WRITES = frozenset({Activity.CLAIMED, Activity.WROTE_FIRST, Activity.SENT, Activity.ASKS})
@@ -68,6 +69,8 @@ class Rules:
     permission_expires: bool = True
     compares_match_key: bool = True
     excludes_known_ids: bool = True
+    believes_vitecs_clock: bool = False
+    """An act that seems older than the attempt counts as none of it."""
     rescues: bool = True
     turn_clears_lane: bool = True
 

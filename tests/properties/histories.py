@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.clock import FixedClock
 from tests.properties.office import KINDS, Office
 from tests.properties.truth import check_at_rest, check_operations
-from tests.properties.vitec import Fate, Vitec
+from tests.properties.vitec import RIGHT, Fate, Vitec, VitecClock
 from tests.properties.workers import Job, Violation, Worker, World
 from worker.backoff import Backoff
 from worker.decide import RetryPolicy
@@ -27,6 +27,18 @@ QUIET, GAP = 900.0, 300.0
 PAUSED = ("is paused with the claim", "is paused with the answers")
 ENDS = (*["ends"] * 3, "dies after the claim", "dies after the bytes", *PAUSED)
 CUSTOMERS = ("M30001", "M30002")
+CLOCKS = (
+    RIGHT,
+    VitecClock(ahead=-8.0),
+    VitecClock(ahead=-10_800.0),
+    VitecClock(ahead=-172_800.0),
+    VitecClock(in_utc=True),
+    VitecClock(cut=60),
+    VitecClock(cut=86_400),
+    VitecClock(ahead=10_800.0),
+)
+"""Clocks of Vitec's: the right one first; then behind, in UTC, cut to the minute and to the day, and ahead."""
+
 WISHES: tuple[Wish, ...] = (
     Requeue(Expiry(never=True)),
     Cancel(),
@@ -51,6 +63,7 @@ class Conditions:
     in_steps: bool = True
     """Whether turns also go step by step, so that others come in between."""
     most_rows: int = 5
+    clocks: tuple[VitecClock, ...] = CLOCKS
     ends: tuple[str, ...] = ENDS
 
 
@@ -66,7 +79,16 @@ class Histories(RuleBasedStateMachine):
         clock = FixedClock()
         policy = RetryPolicy(Backoff(30.0, 300.0), quiet=conditions.quiet)
         terms = TurnPolicy(in_flight=3, look_ups=LookUpPolicy(conditions.gap, Patience(unclear=3, look_ups=6)))
-        self.office = Office(World(Database(clock.rule(self.engine)), clock, Vitec(), policy, terms, conditions.switch))
+        self.office = Office(
+            World(
+                Database(clock.rule(self.engine)),
+                clock,
+                Vitec(clock=conditions.clocks[0]),
+                policy,
+                terms,
+                conditions.switch,
+            )
+        )
         self.office.clear_database()
         self.standing: dict[int, Any] = {}
         self.sound = True
@@ -221,6 +243,12 @@ class Histories(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(KINDS), resumes=st.booleans())
     def a_person_pauses_or_resumes(self, kind: str, resumes: bool) -> None:
         (self.office.resume if resumes else self.office.pause)(kind)
+
+    @precondition(lambda self: len(self.conditions.clocks) > 1 and self.office.operations)
+    @rule(data=st.data())
+    def vitecs_clock_is_set(self, data: st.DataObject) -> None:
+        """Let Vitec date the requests that it receives from now on by another clock."""
+        self.office.world.vitec.clock = data.draw(st.sampled_from(self.conditions.clocks))
 
     @precondition(lambda self: self.office.operations)
     @rule()

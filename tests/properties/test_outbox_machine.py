@@ -7,6 +7,7 @@ longer must be found out by the same machine.
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import event
 
-from tests.properties.histories import CUSTOMERS, Conditions, Histories
-from tests.properties.vitec import Fate
+from tests.properties.histories import CLOCKS, CUSTOMERS, Conditions, Histories
+from tests.properties.vitec import RIGHT, Fate, VitecClock
 from tests.properties.workers import Violation
+from worker.kinds import comeback
 from worker.outbox import connect
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "30"))
@@ -80,6 +82,7 @@ _LOST = Conditions(
     in_steps=False,
     most_rows=1,
     ends=("ends",),
+    clocks=(RIGHT,),
 )
 UNSOUND = {
     "Vitec acts later than quiet time and gap": replace(_LOST, late=(5000.0,)),
@@ -90,6 +93,17 @@ UNSOUND = {
 @pytest.mark.parametrize("conditions", UNSOUND.values(), ids=UNSOUND)
 def test_a_world_in_which_it_cannot_hold_is_found_out(sqlite_engine: Any, conditions: Conditions) -> None:
     with pytest.raises(Violation):
+        _run(sqlite_engine, conditions, 300, phases=[Phase.generate], derandomize=True)
+
+
+@pytest.mark.parametrize("clock", CLOCKS[1:-1], ids=str)
+def test_a_look_up_that_believes_vitecs_clock_is_found_out(
+    sqlite_engine: Any, clock: VitecClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An act that seems older than its attempt would count as none: by a clock that is behind, in UTC, or cut."""
+    monkeypatch.setattr(comeback, "_EARLIER_MEETING", timedelta(seconds=5))
+    conditions = replace(_LOST, kinds=("comeback",), clocks=(clock,))
+    with pytest.raises(Violation, match="doubled"):
         _run(sqlite_engine, conditions, 300, phases=[Phase.generate], derandomize=True)
 
 

@@ -6,7 +6,7 @@ Its memory is the truth that the outbox is held against. Time is the test's own.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
@@ -32,6 +32,24 @@ class Fate(StrEnum):
     UNREACHABLE = "unreachable"
 
 
+@dataclass(frozen=True, slots=True)
+class VitecClock:
+    """The clock by which Vitec dates its acts: `ahead` s of the true time, perhaps in UTC, and cut to so many seconds."""
+
+    ahead: float = 0.0
+    in_utc: bool = False
+    cut: int = 1
+
+    def show(self, moment: datetime) -> str:
+        """Write a moment as Vitec does, without an offset."""
+        shown = (moment + timedelta(seconds=self.ahead)).astimezone(UTC if self.in_utc else STOCKHOLM)
+        since_midnight = shown - shown.replace(hour=0, minute=0, second=0, microsecond=0)
+        surplus = timedelta(seconds=since_midnight.total_seconds() % self.cut) if self.cut > 1 else timedelta(0)
+        return (shown - surplus).replace(tzinfo=None).isoformat()
+
+
+RIGHT = VitecClock()
+
 ALWAYS_ACTS = frozenset({Fate.ANSWERED, Fate.GARBLED})
 MAY_ACT = frozenset({Fate.LOST, Fate.BROKEN})
 
@@ -46,6 +64,7 @@ class Request:
     payload: Mapping[str, Any]
     fate: Fate
     acts_at: datetime | None
+    clock: VitecClock = RIGHT
 
     @property
     def remote_id(self) -> str:
@@ -62,12 +81,13 @@ class Vitec:
     """Everything that was ever written to it."""
 
     requests: list[Request] = field(default_factory=list)
+    clock: VitecClock = RIGHT
 
     def receive(
         self, operation: int, attempt: int, kind: str, payload: Mapping[str, Any], fate: Fate, acts_at: datetime | None
     ) -> Request:
         """Take in the bytes of a request."""
-        request = Request(operation, attempt, kind, payload, fate, acts_at)
+        request = Request(operation, attempt, kind, payload, fate, acts_at, self.clock)
         self.requests.append(request)
         return request
 
@@ -136,8 +156,13 @@ def _matches(received: Mapping[str, Any], looked_up: Mapping[str, Any]) -> bool:
 
 def _comebacks(payload: Mapping[str, Any], made: list[Request]) -> dict[str, Any]:
     meetings = [
-        {"id": request.remote_id, "createdAt": _naive(request.acts_at), "meetingDate": request.payload["date"][:19]}
+        {
+            "id": request.remote_id,
+            "createdAt": request.clock.show(request.acts_at),
+            "meetingDate": request.payload["date"][:19],
+        }
         for request in made
+        if request.acts_at is not None
     ]
     return {"contactId": payload["contact_id"], "meetings": meetings}
 
@@ -147,8 +172,3 @@ def _registrations(made: list[Request]) -> list[dict[str, Any]]:
 
 
 _OURS = {"timeSlotId": "time_slot_id", "contactId": "contact_id", "viewingId": "viewing_id"}
-
-
-def _naive(moment: datetime | None) -> str:
-    assert moment is not None
-    return (moment.astimezone(STOCKHOLM) + timedelta(0)).replace(tzinfo=None).isoformat()
