@@ -29,13 +29,13 @@ ENDS = (*["ends"] * 3, "dies after the claim", "dies after the bytes", *PAUSED)
 CUSTOMERS = ("M30001", "M30002")
 CLOCKS = (
     RIGHT,
-    VitecClock(ahead=-8.0),
-    VitecClock(ahead=-10_800.0),
-    VitecClock(ahead=-172_800.0),
+    VitecClock(lead=-8.0),
+    VitecClock(lead=-10_800.0),
+    VitecClock(lead=-172_800.0),
     VitecClock(in_utc=True),
     VitecClock(cut=60),
     VitecClock(cut=86_400),
-    VitecClock(ahead=10_800.0),
+    VitecClock(lead=10_800.0),
 )
 """Clocks of Vitec's: the right one first; then behind, in UTC, cut to the minute and to the day, and ahead."""
 

@@ -34,15 +34,15 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VitecClock:
-    """The clock by which Vitec dates its acts: `ahead` s of the true time, perhaps in UTC, and cut to so many seconds."""
+    """The clock by which Vitec dates its acts: `lead` s ahead of the true time, perhaps in UTC, and cut to so many seconds."""
 
-    ahead: float = 0.0
+    lead: float = 0.0
     in_utc: bool = False
     cut: int = 1
 
     def show(self, moment: datetime) -> str:
         """Write a moment as Vitec does, without an offset."""
-        shown = (moment + timedelta(seconds=self.ahead)).astimezone(UTC if self.in_utc else STOCKHOLM)
+        shown = (moment + timedelta(seconds=self.lead)).astimezone(UTC if self.in_utc else STOCKHOLM)
         since_midnight = shown - shown.replace(hour=0, minute=0, second=0, microsecond=0)
         surplus = timedelta(seconds=since_midnight.total_seconds() % self.cut) if self.cut > 1 else timedelta(0)
         return (shown - surplus).replace(tzinfo=None).isoformat()
