@@ -53,7 +53,7 @@ def test_a_column_kind_lets_each_row_name_its_own(tmp_path: Path) -> None:
 
 def test_unknown_headings_are_all_listed_with_near_ones(tmp_path: Path) -> None:
     text = refused(tmp_path, "Ärendenr;Kund-id;Id på kontakter;Var")
-    assert "line 1: unknown headings 'Ärendenr', 'Id på kontakter' (perhaps 'id på kontakt" in text
+    assert "line 1: unknown headings 'Ärendenr', 'Id på kontakter' (perhaps 'Id på kontakt" in text
     assert "'Var'" in text
     assert "Kund-id" not in text
 

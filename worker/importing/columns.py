@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from functools import cached_property
 
 from worker.feeds import FileRefused, OpenExport
-from worker.kind import ROW_HEADINGS, Kind, fold
+from worker.kind import ROW_HEADINGS, ROW_HEADINGS_WRITTEN, Kind, fold
 from worker.kinds import KIND_BY_NAME, KINDS
 
 _REQUIRED = ("source_id", "customer_id")
@@ -26,17 +26,23 @@ class Columns:
 
         A column that the kind does not know keeps its own heading: the kind refuses a row that fills it.
         """
-        return {kind.kind: _fields_of(self.headings, kind.headings) for kind in ((self.kind,) if self.kind else KINDS)}
+        kinds = (self.kind,) if self.kind else KINDS
+        return {kind.kind: _fields_of(self.headings, kind, alone=self.kind is not None) for kind in kinds}
 
     @cached_property
     def source_id_at(self) -> int:
         """The position of the row's own id."""
-        return _fields_of(self.headings).index("source_id")
+        return self._fields_with(None).index("source_id")
 
     def heading_of(self, kind: type[Kind] | None, field: str) -> str:
         """Return the column of a field in the file's own words; the field's own name if the file has no such column."""
-        names = self.fields_by_kind[kind.kind] if kind else _fields_of(self.headings)
+        names = self._fields_with(kind)
         return self.headings[names.index(field)] if field in names else field
+
+    def _fields_with(self, kind: type[Kind] | None) -> tuple[str, ...]:
+        """Return the field of each column in rows of a kind; None: in rows of which no more is known than the file says."""
+        kind = kind or self.kind
+        return self.fields_by_kind[kind.kind] if kind else _fields_of(self.headings)
 
 
 def resolve_columns(feed: OpenExport, kind_name: str | None) -> Columns:
@@ -49,22 +55,39 @@ def resolve_columns(feed: OpenExport, kind_name: str | None) -> Columns:
     common = _fields_of(feed.headings)
     kind_at = common.index("kind") if "kind" in common else None
     columns = Columns(feed.headings, _infer_kind(feed) if kind is None and kind_at is None else kind, kind_at)
+    if columns.kind:
+        _refuse_ambiguous(feed, columns.kind)
     fields = {field for names in columns.fields_by_kind.values() for field in names}
     missing = [field for field in _required_fields(columns.kind) if field not in fields]
     if missing:
-        plural = "s" if len(missing) > 1 else ""
-        wrong = f"line {feed.heading_line}: missing heading{plural} {', '.join(missing)}"
-        raise FileRefused(feed.name, wrong, f"Add the column{plural} to the export")
+        raise _refusal_of_missing(feed, columns.kind, missing)
     for names in columns.fields_by_kind.values():
         if len(set(names)) < len(names):
             raise _refusal_of_same_column(feed, names)
     return columns
 
 
-def _fields_of(headings: Iterable[str], kind_headings: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Return the field of each heading: of every row, and of a kind if its headings are given. Others stand for themselves."""
-    field_of = ROW_HEADINGS if kind_headings is None else {**kind_headings, **ROW_HEADINGS}
-    return tuple(field_of.get(fold(heading), heading) for heading in headings)
+def _fields_of(headings: Iterable[str], kind: type[Kind] | None = None, *, alone: bool = True) -> tuple[str, ...]:
+    """Return the field of each heading in rows of a kind, or in rows of all; others stand for themselves.
+
+    A bare name (`userId`) is the field that the kind has for it. Beside other kinds (not `alone`) it is not, where the field
+    has a column of its own: such a column is another kind's. `id` is the row's own id, unless that has a column with
+    another heading: then it is Vitec's `id`.
+    """
+    folded = [fold(heading) for heading in headings]
+    field_of = dict(ROW_HEADINGS) if kind is None else {**kind.headings, **ROW_HEADINGS}
+    certain = [field_of.get(heading) for heading in folded]
+    fields = []
+    for heading, name, field in zip(headings, folded, certain, strict=True):
+        meant = _bare_field(kind, name) if kind and (field is None or certain.count(field) > 1) else None
+        fields.append(meant if meant and (alone or meant not in certain) else field or heading)
+    return tuple(fields)
+
+
+def _bare_field(kind: type[Kind], name: str) -> str | None:
+    """Return the one field of a kind that a folded bare name means."""
+    meant = kind.naming.bare.get(name, ())
+    return meant[0] if len(meant) == 1 else None
 
 
 def _kind_by_name(feed: OpenExport, name: str) -> type[Kind]:
@@ -75,8 +98,12 @@ def _kind_by_name(feed: OpenExport, name: str) -> type[Kind]:
 
 
 def _known_headings(kinds: Iterable[type[Kind]]) -> dict[str, str]:
-    """Return folded heading → field, for the headings of all the kinds."""
-    return dict(ROW_HEADINGS) | {heading: field for kind in kinds for heading, field in kind.headings.items()}
+    """Return folded heading → field, for the headings of all the kinds; of a bare name the first field that it may mean."""
+    field_of = dict(ROW_HEADINGS)
+    for kind in kinds:
+        bare = {name: fields[0] for name, fields in kind.naming.bare.items()}
+        field_of = {**kind.headings, **bare} | field_of
+    return dict(ROW_HEADINGS) | field_of
 
 
 def _required_fields(kind: type[Kind] | None) -> list[str]:
@@ -85,7 +112,7 @@ def _required_fields(kind: type[Kind] | None) -> list[str]:
 
 
 def _missing_fields(kind: type[Kind], headings: Iterable[str]) -> list[str]:
-    fields = _fields_of(headings, kind.headings)
+    fields = _fields_of(headings, kind)
     return [field for field in _required_fields(kind) if field not in fields]
 
 
@@ -105,11 +132,29 @@ def _infer_kind(feed: OpenExport) -> type[Kind]:
     if len(fitting) == 1:
         return fitting[0]
     if len(near) == 1 and not fitting:
-        missing = ", ".join(_missing_fields(near[0], feed.headings))
-        raise FileRefused(feed.name, f"missing heading for {near[0].kind}: {missing}", "Add it to the export")
+        raise _refusal_of_missing(feed, near[0], _missing_fields(near[0], feed.headings), f" for {near[0].kind}:")
     kind_names = ", ".join(kind.kind for kind in fitting or near or KINDS)
     remedy = f"Give --kind ({kind_names}), or add a column kind"
     raise FileRefused(feed.name, "it does not say which kind its rows are", remedy)
+
+
+def _refusal_of_missing(
+    feed: OpenExport, kind: type[Kind] | None, missing: list[str], purpose: str = ""
+) -> FileRefused:
+    plural = "s" if len(missing) > 1 else ""
+    wrong = f"line {feed.heading_line}: missing heading{plural}{purpose} {', '.join(missing)}"
+    remedy = f"Add the column{plural} to the export"
+    if kind and (own_ids := [heading for heading in feed.headings if _bare_field(kind, fold(heading)) in missing]):
+        heading, field = own_ids[0], _bare_field(kind, fold(own_ids[0])) or ""
+        wrong += f"; {heading!r} is the row's own id, unless that stands in a column source_id"
+        remedy += f", {field} as {_advise(kind, field)}"
+    return FileRefused(feed.name, wrong, remedy)
+
+
+def _advise(kind: type[Kind], field: str) -> str:
+    """Return the headings that mean a field for certain, as the documents write them."""
+    name, *swedish = kind.naming.documented[field]
+    return f"{name} ({swedish[0]})" if swedish else name
 
 
 def _refusal_of_unknown(
@@ -127,14 +172,35 @@ def _refusal_of_unknown(
 
 def _suggest_heading(heading: str, field_of: Mapping[str, str]) -> str:
     near = get_close_matches(fold(heading), field_of, n=1, cutoff=0.75)
-    return f"{_printable_heading(heading)!r} (perhaps {near[0]!r}?)" if near else repr(_printable_heading(heading))
+    if not near:
+        return repr(_printable_heading(heading))
+    written = {**ROW_HEADINGS_WRITTEN, **{key: text for kind in KINDS for key, text in kind.naming.written.items()}}
+    return f"{_printable_heading(heading)!r} (perhaps {written.get(near[0], near[0])!r}?)"
+
+
+def _refuse_ambiguous(feed: OpenExport, kind: type[Kind]) -> None:
+    """Refuse a bare name that may mean several fields of the kind."""
+    for heading in feed.headings:
+        meant = kind.naming.bare.get(fold(heading), ())
+        if len(meant) > 1 and fold(heading) not in ROW_HEADINGS:
+            names = " or ".join(_advise(kind, field) for field in meant)
+            wrong = f"line {feed.heading_line}: {_printable_heading(heading)!r} may mean {names}"
+            raise FileRefused(feed.name, wrong, "Give the column that name")
 
 
 def _refusal_of_same_column(feed: OpenExport, names: tuple[str, ...]) -> FileRefused:
     second_at, field = next((at, field) for at, field in enumerate(names) if field in names[:at])
-    first, second = _printable_heading(feed.headings[names.index(field)]), _printable_heading(feed.headings[second_at])
+    headings = feed.headings[names.index(field)], feed.headings[second_at]
+    first, second = map(_printable_heading, headings)
     wrong = f"line {feed.heading_line}: {first!r} and {second!r} are the same column"
-    return FileRefused(feed.name, wrong, "Keep one of the two")
+    remedy = "Keep one of the two"
+    for kind in KINDS:
+        meant = next(
+            (of for heading in headings if (of := _bare_field(kind, fold(heading))) not in {None, field}), None
+        )
+        if meant:
+            remedy += f"; of a row of kind {kind.kind}, {meant} is called {_advise(kind, meant)}"
+    return FileRefused(feed.name, wrong, remedy)
 
 
 def _printable_heading(heading: str) -> str:

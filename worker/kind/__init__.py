@@ -2,12 +2,13 @@
 
 from worker.kind.contract import Answer, Call, CodeText, LookUpResult, Method, OnDoubt, ParentResult, Presence
 from worker.kind.declaration import SKEW, Kind, Listed, PathId
-from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, fold
+from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, ROW_HEADINGS_WRITTEN, fold
 from worker.kind.problems import BadCell, BadCells, Problem
 
 __all__ = [
     "ROW_FIELDS",
     "ROW_HEADINGS",
+    "ROW_HEADINGS_WRITTEN",
     "SKEW",
     "Answer",
     "BadCell",

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Strict, StringConstraints, Validatio
 
 from worker.kind.cells import PATH_ID, Cell, path_id, read_column
 from worker.kind.contract import LOOK_UP_METHOD, Answer, Call, CodeText, LookUpResult, Method, OnDoubt, ParentResult
-from worker.kind.headings import ROW_FIELDS, fold
-from worker.kind.plan import Plan, headings_of, plan_of
+from worker.kind.headings import Naming
+from worker.kind.nesting import refuse_foreign, unfold_objects
+from worker.kind.plan import Plan, naming_of, plan_of
 from worker.kind.problems import BadCell, BadCells, Problem
 from worker.outcome import Outcome
 
@@ -63,6 +64,9 @@ class Kind(BaseModel):
 
     The name of a nested object (`participant`) stands for itself: JSON lines may nest as Vitec does.
     """
+    nested: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+    """The nested objects that have Swedish headings → those. One that is also a member's heading means both."""
+    naming: ClassVar[Naming]
     _plan: ClassVar[Plan]
 
     customer_id: Annotated[PathId, Cell(path_id, "customerId")]
@@ -71,7 +75,8 @@ class Kind(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls._plan = plan_of(cls)
-        cls.headings = headings_of(cls, cls._plan)
+        cls.naming = naming_of(cls, cls._plan)
+        cls.headings = cls.naming.fields
 
     @classmethod
     def parse_columns(cls, columns: Mapping[str, Sequence[Any]]) -> list[Self] | None:
@@ -235,12 +240,13 @@ class Kind(BaseModel):
     def _read_cells(cls, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         cells_of = cls._plan.cells
         values: dict[str, Any] = {}
+        given_in: dict[str, str] = {}
         problems: list[Problem] = []
-        for name, raw in cls._flatten(cells, problems) if cls._plan.groups else cells.items():
+        for name, column, raw in unfold_objects(cls.naming, cells, problems):
             cell = cells_of.get(name)
             try:
                 if cell is None:
-                    _refuse_foreign(name, raw)
+                    refuse_foreign(cls.naming, name, raw)
                     continue
                 value = cell.read(raw)
             except BadCell as bad:
@@ -248,8 +254,9 @@ class Kind(BaseModel):
                 continue
             if value is not None:
                 if name in values:
-                    problems.append(Problem(name, "given_twice", "it is given twice", "Give it once."))
-                values[name] = value
+                    reason = f"{cls.naming.documented[name][0]} is given twice, in {given_in[name]} and in {column}"
+                    problems.append(Problem(name, "given_twice", reason, "Give it once."))
+                values[name], given_in[name] = value, column
         bad_fields = {problem.field for problem in problems}
         missing = (name for name in cls._plan.required if name not in values and name not in bad_fields)
         problems += (Problem(name, "missing", "it is missing", "Fill it in.") for name in missing)
@@ -260,39 +267,10 @@ class Kind(BaseModel):
                 problems.append(Problem(name, "missing", "it is missing", remedy))
         return values, problems
 
-    @classmethod
-    def _flatten(cls, cells: Mapping[str, Any], problems: list[Problem]) -> Iterator[tuple[str, Any]]:
-        """Yield the cells with the members of nested objects in their place."""
-        for name, raw in cells.items():
-            group = cls._plan.groups.get(name)
-            if group is None:
-                yield name, raw
-            elif isinstance(raw, Mapping):
-                for member, value in raw.items():
-                    field = group.get(fold(str(member)))
-                    if field is not None:
-                        yield field, value
-                    elif value is not None:
-                        problems.append(
-                            Problem(name, "unknown_field", "it holds an unknown name", f"Known: {_join_names(group)}.")
-                        )
-            elif raw is not None and raw != "":
-                problems.append(Problem(name, "wrong_type", "it is not an object", f"Use {_join_names(group)}."))
-
 
 def _lacks(rows: Iterable[Kind], handed_on: Iterable[str]) -> frozenset[str]:
     """Give the fields of `handed_on` that some row has not."""
     return frozenset(name for name in handed_on for row in rows if row.__dict__[name] is None)
-
-
-def _join_names(group: Mapping[str, str]) -> str:
-    return ", ".join(dict.fromkeys(group.values()))
-
-
-def _refuse_foreign(name: str, raw: Any) -> None:
-    """Refuse a filled cell that the kind has no place for: it would be lost in silence. Row fields are read elsewhere."""
-    if name not in ROW_FIELDS and raw not in (None, "", [], {}) and str(raw).strip():
-        raise BadCell("unknown_field", "this kind has no such field", "Leave it empty for rows of this kind.")
 
 
 def _sort_problems(problems: Iterable[Problem], cells: Mapping[str, Cell]) -> list[Problem]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from worker.kind.cells import Cell
 from worker.kind.contract import METHODS
-from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, fold, index_headings, spellings
+from worker.kind.headings import ROW_FIELDS, Naming, name_fields
 
 if TYPE_CHECKING:
     from worker.kind.declaration import Kind
@@ -20,8 +20,6 @@ class Plan:
     required: tuple[str, ...]
     body: tuple[tuple[str, str | None, str], ...]
     """Field, the object it is nested in, Vitec's key."""
-    groups: Mapping[str, Mapping[str, str]]
-    """A nested object's name → the folded names of its members → their fields."""
     paths: Mapping[str, tuple[tuple[str, bool], ...]]
     """Each path in its parts: a word of Vitec's as it stands, or the name of the field with an id."""
 
@@ -29,20 +27,15 @@ class Plan:
 def plan_of(kind: "type[Kind]") -> Plan:
     """Work out the plan. Raises ValueError or TypeError where the declaration contradicts itself."""
     cells = {name: _cell_of(kind, name) for name in kind.model_fields}
-    groups: dict[str, dict[str, str]] = {}
     body: list[tuple[str, str | None, str]] = []
     for name, cell in cells.items():
         group, _, key = cell.name.rpartition(".")
-        if group:
-            groups.setdefault(group, {}).update(
-                dict.fromkeys(spellings(name, (key, name.removeprefix(f"{group}_"))), name)
-            )
         if f"{{{name}}}" not in kind.path:
             body.append((name, group or None, key))
     required = tuple(name for name, field in kind.model_fields.items() if field.is_required())
     paths = {path: _parts_of(path) for path in (kind.path, kind.read_back) if path is not None}
     _check_declaration(kind, [name for name, _, _ in body], cells)
-    return Plan(cells, required, tuple(body), groups, paths)
+    return Plan(cells, required, tuple(body), paths)
 
 
 def _check_declaration(kind: "type[Kind]", in_body: Sequence[str], cells: Mapping[str, Cell]) -> None:
@@ -56,18 +49,13 @@ def _check_declaration(kind: "type[Kind]", in_body: Sequence[str], cells: Mappin
             raise TypeError(f"{kind.__name__}.{name} is handed on by a parent, so it is a field that may be None")
 
 
-def headings_of(kind: "type[Kind]", plan: Plan) -> Mapping[str, str]:
-    """Index the headings of the payload's fields. Raises ValueError where one means two fields."""
-    named = {
-        # Vitec calls some field `id`, by which every row's own id is meant: that field goes by its other names.
-        name: (*(() if fold(cell.name) in ROW_HEADINGS else (cell.name,)), *cell.swedish)
-        for name, cell in plan.cells.items()
-        if name not in ROW_FIELDS
-    }
-    headings = index_headings({**named, **dict.fromkeys(plan.groups, ())})
-    if shared := headings.keys() & ROW_HEADINGS.keys():
-        raise ValueError(f"{kind.__name__}: these headings belong to every row: {', '.join(sorted(shared))}")
-    return headings
+def naming_of(kind: "type[Kind]", plan: Plan) -> Naming:
+    """Work out the headings of the payload's fields. Raises ValueError where one means two fields."""
+    names = {name: (cell.name, *cell.swedish) for name, cell in plan.cells.items() if name not in ROW_FIELDS}
+    try:
+        return name_fields(names, kind.nested)
+    except ValueError as error:
+        raise ValueError(f"{kind.__name__}: {error}") from None
 
 
 def _parts_of(path: str) -> tuple[tuple[str, bool], ...]:

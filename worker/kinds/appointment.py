@@ -23,7 +23,7 @@ class Appointment(Kind):
     on_doubt = OnDoubt.HOLD
     function_group = "crm-contact"
 
-    user_id: Annotated[PathId, Cell(path_id, "userId", "Id på användaren")]
+    user_id: Annotated[PathId, Cell(path_id, "id", "Id på användaren")]
     subject: Annotated[str, Cell(text, "subject", "Ämne")]
     location: Annotated[str | None, Cell(text, "location", "Plats")] = None
     starts_at: Annotated[str, Cell(moment, "startsAt", "Startdatum och tid")]

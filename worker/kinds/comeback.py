@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from worker.kind import SKEW, Answer, Kind, LookUpResult, OnDoubt, PathId, Presence, Problem, answers
@@ -29,6 +30,7 @@ class Comeback(Kind):
     read_back = "CRM/Contact/{customer_id}/{contact_id}/ComebackMeeting"
     on_doubt = OnDoubt.LOOK_UP
     function_group = "crm-contact"
+    nested = MappingProxyType({"participant": ("Deltagare",)})
 
     contact_id: Annotated[PathId, Cell(path_id, "contactId", "Id på kontakt", "Id på kontakten")]
     date: Annotated[str, Cell(moment, "date", "Tid och datum för återkomsten")]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Annotated
 
 from worker.kind import SKEW, Answer, Kind, LookUpResult, OnDoubt, PathId, Presence, answers
@@ -27,6 +28,7 @@ class ViewingRegistration(Kind):
     read_back = "ViewingParticipant/{customer_id}/{contact_id}/{viewing_id}"
     on_doubt = OnDoubt.LOOK_UP
     function_group = "viewing"
+    nested = MappingProxyType({"options": ("Alternativ som rör bokningen",)})
 
     viewing_id: Annotated[PathId, Cell(path_id, "viewingId", "Visningsid")]
     time_slot_id: Annotated[PathId, Cell(path_id, "timeSlotId", "Id på visningstillfället")]
