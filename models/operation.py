@@ -35,6 +35,9 @@ IN_DOUBT_SQL = "{row}state = 'in_doubt'"
 NEEDS_PERSON_SQL = "{row}needs_person"
 NAMED_ONCE_SQL = "{row}kind <> 'order_token'"
 """Every kind but this one: its remote ids are unique for each customer."""
+SEQUENCED_SQL = ("{row}sequence_key IS NOT NULL", "{row}finalized_at IS NULL")
+"""It keeps its place before later operations on the same thing at Vitec."""
+LACKS_RESULT_SQL = "{row}lacks_result"
 UNSUCCESSFUL_SQL = "{row}state IN ('failed', 'cancelled', 'expired')"
 UNREPORTED_SQL = (
     "{row}reported_at IS NULL",
@@ -74,6 +77,8 @@ class Operation(Base):
     """New content from the CRM that waits for the verdict on an operation in flight or in doubt."""
     match_key: Mapped[str | None] = mapped_column(String(200))
     """The features that a look-up could confuse with another operation's of the same kind; None: no look-up exists."""
+    sequence_key: Mapped[str | None] = mapped_column(String(255))
+    """The thing at Vitec that the operation sets: those of one customer and key keep their order. None: it sets none."""
 
     state: Mapped[State] = mapped_column(str_enum(State, "state"), server_default=State.PENDING.value)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
@@ -86,6 +91,8 @@ class Operation(Base):
     after_source_id: Mapped[str | None] = mapped_column(String(200))
     parent_done: Mapped[bool] = mapped_column(server_default=true())
     """It comes after none, or that one has succeeded. A success lasts, so that once true it stays so."""
+    lacks_result: Mapped[bool] = mapped_column(server_default=false())
+    """Its payload lacks a result of its parent, which fills it before the claim."""
 
     claimed_by: Mapped[int | None] = mapped_column(BigInteger)
     """The lane's token at the claim."""
@@ -150,6 +157,15 @@ class Operation(Base):
             where=("send_again_until IS NOT NULL",),
         ),
         _partial_index("ix_operations_match", "customer_id", "kind", "match_key", where=("match_key IS NOT NULL",)),
+        _partial_index("ix_operations_sequence", "customer_id", "sequence_key", "id", where=SEQUENCED_SQL),
+        _partial_index(
+            "ix_operations_lacking",
+            "customer_id",
+            "kind",
+            "next_attempt_at",
+            "id",
+            where=(LACKS_RESULT_SQL, WAITING_SQL),
+        ),
         _partial_index("ix_operations_expiring", "expires_at", where=(WAITING_SQL, "expires_at IS NOT NULL")),
         _partial_index("ix_operations_children", "feed", "after_kind", "after_source_id", where=AWAITING_PARENT_SQL),
         _partial_index("ix_operations_unreported", "id", where=UNREPORTED_SQL),

@@ -1,14 +1,23 @@
 """The policies of a turn, from the settings: here the numbers of an office get their meaning for the rules."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
 from worker.backoff import Backoff
 from worker.decide import RetryPolicy, Settlement, decide
 from worker.doubt import Patience
-from worker.kind import OnDoubt
+from worker.kind import BadCells, Kind, OnDoubt, complete
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.exchange.claim import TurnPolicy
 from worker.outbox.exchange.holds import HoldPolicy
 from worker.outbox.exchange.look_ups import LookUpPolicy
 from worker.outbox.exchange.rescue import WORKER_DIED, DeadWorkerPolicy
+from worker.outbox.lanes.handing_on import CompleteContent, hand_on
+from worker.outbox.lanes.turns import Turn
+from worker.outbox.lanes.withdrawals import end_needless
 from worker.outcome import InDoubt
 from worker.settings import Settings
 
@@ -25,8 +34,8 @@ def retry_policy(settings: Settings) -> RetryPolicy:
     )
 
 
-def turn_policy(settings: Settings) -> TurnPolicy:
-    """Say how long a turn's lease lasts, what it may have in flight, and how it holds and looks up."""
+def turn_policy(settings: Settings, kind: str | None = None) -> TurnPolicy:
+    """Say how long a turn's lease lasts, what it may have in flight, how it holds and looks up, and what `kind` needs."""
     return TurnPolicy(
         lease=settings.vitec_timeout + settings.lease_margin,
         outlast=settings.vitec_timeout + settings.claim_margin,
@@ -41,7 +50,27 @@ def turn_policy(settings: Settings) -> TurnPolicy:
         look_ups=LookUpPolicy(
             settings.look_up_gap, Patience(unclear=settings.look_up_unclear, look_ups=settings.look_up_tries)
         ),
+        prepare=None if kind is None else _preparation_of(KIND_BY_NAME[kind]),
     )
+
+
+def _preparation_of(kind: type[Kind]) -> Callable[[Connection, Turn], None] | None:
+    """Say how the lane of a kind is readied before each claim; None, for nearly all of them: it need not be."""
+    if kind.handed_on:
+        return partial(hand_on, complete=partial(_complete, kind))
+    if kind.withdraws is not None:
+        return partial(end_needless, withdrawn=kind.withdraws)
+    return None
+
+
+def _complete(
+    kind: type[Kind], payload: Mapping[str, Any], parent_kind: str, remote_id: str | None, answer: object
+) -> CompleteContent | None:
+    try:
+        row = complete(kind, payload, parent_kind, remote_id, answer)
+    except BadCells:
+        return None
+    return None if row is None else CompleteContent(row.payload(), row.match_key(), row.sequence_key())
 
 
 def dead_worker_policy(policy: RetryPolicy) -> DeadWorkerPolicy:

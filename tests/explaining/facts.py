@@ -30,7 +30,7 @@ def make_facts(state: State = State.PENDING, *, parent_state: State | None = Non
     }
     times = ("send_after", "send_again_until", "expires_at", "doubt_since", "absent_since", "claimed_at")
     ends = ("finalized_at", "reported_at", "error_code", "error_detail", "remote_id")
-    links = ("revision", "after_kind", "after_source_id")
+    links = ("revision", "after_kind", "after_source_id", "sequence_key")
     row |= dict.fromkeys((*times, *ends, *links))
     facts: dict[str, Any] = {
         "environment": make_environment(),
@@ -43,9 +43,7 @@ def make_facts(state: State = State.PENDING, *, parent_state: State | None = Non
         "lanes_ahead": 0,
         "similar_ids": (),
         "look_ups": 0,
-        "look_up_detail": None,
-        "parent_id": None,
-        "parent": None,
+        **dict.fromkeys(("look_up_detail", "predecessor_id", "parent_id", "parent")),
         "in_circle": False,
     }
     assert overrides.keys() <= row.keys() | facts.keys()

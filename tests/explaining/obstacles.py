@@ -90,6 +90,12 @@ def _lane(**values: Any) -> Callable[[Connection], None]:
     return change
 
 
+def _predecessor(connection: Connection) -> None:
+    """Put an operation on the same thing before the others: its id is lower than theirs."""
+    connection.execute(update(Operation).where(Operation.kind == "comeback").values(sequence_key="order/1"))
+    factory.make_operation(connection, State.IN_DOUBT, kind="notification", id=-1, sequence_key="order/1")
+
+
 def _another_lane(connection: Connection) -> None:
     factory.make_operation(connection, State.PENDING, customer_id="M2")
     connection.execute(update(Lane).where(Lane.customer_id == "M2").values(due_at=MOMENT - timedelta(hours=1)))
@@ -118,6 +124,7 @@ SURROUNDINGS: dict[str, Callable[[Connection], None]] = {
     "woken for later": _lane(due_at=LATER),
     "turn at work": _lane(token=7, lease_until=MOMENT + timedelta(seconds=45), worker="there:2"),
     "another lane": _another_lane,
+    "predecessor": _predecessor,
     "one before it": _another(State.PENDING),
     "a doubt before it": _another(State.IN_DOUBT, needs_person=False),
 }

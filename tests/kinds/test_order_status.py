@@ -3,7 +3,7 @@
 import pytest
 
 from tests.kinds.reading import problems, row
-from worker.kind import BadCells
+from worker.kind import BadCells, complete
 from worker.kinds import OrderStatus
 
 
@@ -27,18 +27,20 @@ def test_without_such_a_parent_the_id_is_needed(after: dict[str, str]) -> None:
 
 def test_the_parents_remote_id_completes_it() -> None:
     payload = {"customer_id": "M1", "status": "Delivered"}
-    complete = OrderStatus.complete(payload, "order_token", "O9", None)
-    assert complete is not None
-    assert complete.body() == {"id": "O9", "status": "Delivered"}
-    assert complete.sequence_key() == "order/O9"
+    completed = complete(OrderStatus, payload, "order_token", "O9", None)
+    assert completed is not None
+    assert completed.body() == {"id": "O9", "status": "Delivered"}
+    assert completed.sequence_key() == "order/O9"
 
 
 @pytest.mark.parametrize(("parent", "remote_id"), [("order_token", None), ("order_token", " "), ("appointment", "O9")])
 def test_a_parent_without_that_result_does_not(parent: str, remote_id: str | None) -> None:
-    assert OrderStatus.complete({"customer_id": "M1", "status": "Error"}, parent, remote_id, None) is None
+    assert complete(OrderStatus, {"customer_id": "M1", "status": "Error"}, parent, remote_id, None) is None
 
 
 def test_an_id_of_its_own_stays() -> None:
-    complete = OrderStatus.complete({"customer_id": "M1", "order_id": "O1", "status": "Error"}, "order_token", "O9", {})
-    assert complete is not None
-    assert complete.order_id == "O1"
+    completed = complete(
+        OrderStatus, {"customer_id": "M1", "order_id": "O1", "status": "Error"}, "order_token", "O9", {}
+    )
+    assert completed is not None
+    assert completed.payload()["order_id"] == "O1"

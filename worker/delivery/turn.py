@@ -74,7 +74,7 @@ def serve(
     if stopping():
         report.ended = EndReason.STOP_ASKED
         return report
-    worker_id, threads, policy = by or this_worker(), settings.vitec_in_flight, turn_policy(settings)
+    worker_id, threads, policy = by or this_worker(), settings.vitec_in_flight, turn_policy(settings, kind)
     reading = ClockReading.now()
     login_of = getattr(client, "name_login", None)
     turn = turns.take_turn(db, kind, lease=policy.lease, worker=worker_id, at_most=threads, login_of=login_of)

@@ -47,7 +47,8 @@ def _find_reasons_to_wait(facts: OperationFacts, limits: Limits) -> Iterator[Rea
     due_at, permission_until = row["next_attempt_at"], row["send_again_until"]
     closed = tuple(find_lane_reasons(facts, limits))
     parent = () if row["parent_done"] else (_parent_reason(facts, limits, closed),)
-    yield from (*closed, *parent)
+    preceded = () if facts.predecessor_id is None else (_sequence_reason(facts.predecessor_id),)
+    yield from (*closed, *parent, *preceded)
     if permission_until is not None and permission_until <= at and not parent:
         # Two look-ups had found it absent, but so long ago that it is looked up once more.
         text = f"It was not there at Vitec, and could be sent again until {format_moment(permission_until, at)}. "
@@ -55,8 +56,14 @@ def _find_reasons_to_wait(facts: OperationFacts, limits: Limits) -> Iterator[Rea
         yield Reason("leave_grew_old", text, until=due_at, data={"since": permission_until, "until": due_at})
     elif due_at > at:
         yield _time_reason(facts)
-    if due_at <= at and not closed and not parent:
+    if due_at <= at and not closed and not parent and not preceded:
         yield from find_queue_reasons(facts, limits)
+
+
+def _sequence_reason(predecessor_id: int) -> Reason:
+    text = f"Operation {predecessor_id} sets the same thing at Vitec, was recorded before it, and has not ended."
+    data = {"id": predecessor_id}
+    return Reason("preceded", text, f"vitec-sync explain {predecessor_id}", data=data)
 
 
 def _parent_reason(facts: OperationFacts, limits: Limits, closed: tuple[Reason, ...]) -> Reason:

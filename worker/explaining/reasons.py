@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 LaneCode = Literal["never_started", "silent", "held", "outside_hours"]
 ParentCode = Literal["waits_for", "circle", "parent_ended"]
+SequenceCode = Literal["preceded"]
 TimeCode = Literal["too_late", "not_before", "after_failure", "leave_grew_old"]
 QueueCode = Literal["one_goes_first", "limit_reached", "pace_used_up", "not_woken", "lanes_before", "behind"]
 StateCode = Literal["under_way", "worker_gone", "doubt", "alike", "needs_person", "ended"]
@@ -20,7 +21,7 @@ class Reason:
     Codes and the keys of `data` are an API: added to, never renamed.
     """
 
-    code: LaneCode | ParentCode | TimeCode | QueueCode | StateCode
+    code: LaneCode | ParentCode | SequenceCode | TimeCode | QueueCode | StateCode
     text: str
     remedy: str = ""
     """The remedy of a person; empty where time alone helps."""

@@ -9,12 +9,14 @@ from sqlalchemy import bindparam, select
 from models import Operation
 from worker.importing.file_import import DEFAULT_FEED
 from worker.importing.rows import IntakeDefaults, new_operation, read_cells
+from worker.importing.withdrawing import withdrawals_of
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.record import open_lanes, record_rows
 from worker.outbox.lanes import turns
+from worker.outbox.lanes.withdrawals import withdraw
 from worker.outbox.revisions.judge import IntakeResult
 
 
@@ -65,6 +67,7 @@ def _record(db: Database, operation: NewOperation, function_group: str, feed: st
         open_lanes(connection, [(operation.customer_id, operation.kind, function_group)])
         recorded = record_rows(connection, [operation], feed=feed, max_failures=max_failures)
         (result,) = recorded.results
+        withdraw(connection, withdrawals_of([operation]))
         if recorded.ids:
             return Enqueued(result, recorded.ids[0])
         key = {"feed": feed, "kind": operation.kind, "source_id": operation.source_id}

@@ -14,6 +14,7 @@ from worker.feeds import open_feed
 from worker.importing.columns import Columns, resolve_columns
 from worker.importing.rows import IntakeDefaults, ParsedRow, read_rows
 from worker.importing.throughput import SeenKeys, gc_tuning, prefetch
+from worker.importing.withdrawing import withdrawals_of
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
@@ -23,6 +24,7 @@ from worker.outbox.intake.feed_files import FileCounts, OpenFile, Rejection
 from worker.outbox.intake.record import BATCH, KnownShare, open_lanes, record_rows
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import LaneKey
+from worker.outbox.lanes.withdrawals import withdraw
 from worker.outbox.revisions.judge import ALREADY_SENT, IntakeResult
 
 ProgressCallback = Callable[[int, int], None]
@@ -219,6 +221,8 @@ class _FileImport:
                 max_failures=self.defaults.max_failures,
                 known_share=self.known_share,
             )
+            if any(KIND_BY_NAME[kind].withdraws for _, kind in chunk.lanes):
+                withdraw(connection, withdrawals_of(chunk.operations))
             result = self._result_of(chunk, recorded.results)
             feed_files.add_counts(connection, self.file, result.counts)
             if result.rejections or self.file.after_rejections:

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
-from worker.kind import BadCell, BadCells, Kind, Problem
+from worker.kind import BadCell, BadCells, Kind, Problem, find_lacking
 from worker.kind.cells import Reader, body_id, moment, path_id, read_column
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.database.staging import NewOperation
@@ -191,11 +191,13 @@ def new_operation(
         text.decode(),
         digest.hexdigest(),
         payload.match_key(),
+        payload.sequence_key(),
         send_after,
         expires_at,
         expires_after,
         after_kind,
         after_source_id,
+        bool(payload.handed_on and find_lacking(payload)),
         line,
     )
 

@@ -3,6 +3,7 @@
 from worker.kind.contract import Answer, Call, CodeText, LookUpResult, Method, OnDoubt, ParentResult, Presence
 from worker.kind.declaration import SKEW, Kind, Listed, PathId
 from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, ROW_HEADINGS_WRITTEN, fold
+from worker.kind.parent_results import complete, find_lacking
 from worker.kind.problems import BadCell, BadCells, Problem
 
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "PathId",
     "Presence",
     "Problem",
+    "complete",
+    "find_lacking",
     "fold",
 ]

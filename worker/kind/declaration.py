@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Self
@@ -14,6 +13,7 @@ from worker.kind.cells import PATH_ID, Cell, path_id, read_column
 from worker.kind.contract import LOOK_UP_METHOD, Answer, Call, CodeText, LookUpResult, Method, OnDoubt, ParentResult
 from worker.kind.headings import Naming
 from worker.kind.nesting import refuse_foreign, unfold_objects
+from worker.kind.parent_results import find_lacking
 from worker.kind.plan import Plan, naming_of, plan_of
 from worker.kind.problems import BadCell, BadCells, Problem
 from worker.outcome import Outcome
@@ -79,6 +79,11 @@ class Kind(BaseModel):
         cls.headings = cls.naming.fields
 
     @classmethod
+    def cell_of(cls, name: str) -> Cell:
+        """Give the reading of a field."""
+        return cls._plan.cells[name]
+
+    @classmethod
     def parse_columns(cls, columns: Mapping[str, Sequence[Any]]) -> list[Self] | None:
         """Read many rows together: payload field → its cells, of every row. None: `parse` must look at them one by one.
 
@@ -90,7 +95,7 @@ class Kind(BaseModel):
             rows: list[Self] = [validate(dict(zip(columns, row, strict=True))) for row in zip(*values, strict=True)]
         except (BadCell, KeyError, ValidationError):
             return None
-        if cls.handed_on and _lacks(rows, cls.handed_on):
+        if cls.handed_on and any(find_lacking(row) for row in rows):
             return None
         return None if any(problem for row in rows for problem in row.rules()) else rows
 
@@ -153,7 +158,7 @@ class Kind(BaseModel):
 
     def call(self, request_id: str) -> Call:
         """Give the request that carries this out. Raises BadCells if its parent has not handed on what it lacks."""
-        if self.handed_on and (lacking := _lacks([self], self.handed_on)):
+        if self.handed_on and (lacking := find_lacking(self)):
             raise BadCells(Problem(name, "missing", "its parent has not given it yet", "Wait.") for name in lacking)
         body = _encode(self.body()).encode() if self.has_body else None
         return Call(self.method, self._fill_path(self.path), body, self.customer_id, self.function_group, request_id)
@@ -190,22 +195,6 @@ class Kind(BaseModel):
         those before it have ended: a later one that is overtaken by the repetition of an earlier one would be undone.
         """
         return None
-
-    @classmethod
-    def complete(
-        cls, payload: Mapping[str, Any], parent_kind: str, remote_id: str | None, answer: object
-    ) -> Self | None:
-        """Fill in what the parent hands on, with its remote id and answer; None: it gives not all that is lacking."""
-        row, results = cls.from_payload(payload), answer if isinstance(answer, dict) else {}
-        values: dict[str, Any] = {}
-        for name in _lacks([row], cls.handed_on):
-            wanted = cls.handed_on[name]
-            raw = remote_id if wanted.member is None else results.get(wanted.member)
-            with suppress(BadCell):
-                values[name] = cls._plan.cells[name].read(raw if wanted.kind == parent_kind else None)
-        if None in values.values() or _lacks([row], cls.handed_on) - values.keys():
-            return None
-        return cls.from_payload({**payload, **values})
 
     def find(
         self,
@@ -266,11 +255,6 @@ class Kind(BaseModel):
                 remedy = f"Fill it in, or name the {given.kind} that gives it in the column after."
                 problems.append(Problem(name, "missing", "it is missing", remedy))
         return values, problems
-
-
-def _lacks(rows: Iterable[Kind], handed_on: Iterable[str]) -> frozenset[str]:
-    """Give the fields of `handed_on` that some row has not."""
-    return frozenset(name for name in handed_on for row in rows if row.__dict__[name] is None)
 
 
 def _sort_problems(problems: Iterable[Problem], cells: Mapping[str, Cell]) -> list[Problem]:

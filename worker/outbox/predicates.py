@@ -27,9 +27,11 @@ from models.operation import (
     AWAITING_PARENT_SQL,
     IN_DOUBT_SQL,
     IN_FLIGHT_SQL,
+    LACKS_RESULT_SQL,
     NAMED_ONCE_SQL,
     NEEDS_PERSON_SQL,
     SENDABLE_SQL,
+    SEQUENCED_SQL,
     UNREPORTED_SQL,
     UNSUCCESSFUL_SQL,
     WAITING_SQL,
@@ -57,6 +59,8 @@ needs_person = _written_out(NEEDS_PERSON_SQL)
 sendable = _written_out(*SENDABLE_SQL)
 """Waiting, and not for another operation's success."""
 awaiting_parent = _written_out(*AWAITING_PARENT_SQL)
+lacks_result = _written_out(LACKS_RESULT_SQL, WAITING_SQL)
+"""Its payload is to be completed by a result of its parent."""
 child_awaits_parent = _written_out(*AWAITING_PARENT_SQL, row="child.")
 """`awaiting_parent` of the alias `child`."""
 named_once = _written_out(NAMED_ONCE_SQL)
@@ -90,13 +94,31 @@ not_expired = or_(Operation.expires_at.is_(None), Operation.expires_at > current
 
 _time_has_come = Operation.next_attempt_at <= current_time_once
 
+earlier = aliased(Operation, name="earlier")
+predecessors = and_(
+    earlier.customer_id == Operation.customer_id,
+    earlier.sequence_key == Operation.sequence_key,
+    earlier.id < Operation.id,
+    _written_out(*SEQUENCED_SQL, row="earlier."),
+    # One that has not been tried and waits, for a time of its own or for a parent, is overtaken.
+    or_(
+        earlier.state != State.PENDING,
+        and_(earlier.parent_done, earlier.next_attempt_at <= current_time),
+    ),
+)
+"""The alias `earlier` is an operation on the same thing at Vitec that was recorded before, and has not ended."""
+
+comes_first = or_(Operation.sequence_key.is_(None), ~exists(select(earlier.id).where(predecessors)))
+"""No predecessor may still be carried out, or repeated, after the operation: it would undo what the operation sets."""
+
 ready = and_(
     sendable,
     _time_has_come,
     not_expired,
+    comes_first,
     or_(Operation.send_again_until.is_(None), Operation.send_again_until > current_time),
 )
-"""The operation itself could be claimed: its state, time, expiry, parent and permission allow it."""
+"""The operation itself could be claimed: its state, time, expiry, parent, predecessors and permission allow it."""
 
 can_be_looked_up = and_(in_doubt, Operation.needs_person.is_(False))
 """The operation is in doubt, and Vitec can be asked about it."""

@@ -23,6 +23,10 @@ _OF_EVERY_KIND: Final[Mapping[str, CodeText]] = {
     "parent_failed": CodeText(
         "The row it comes after ended without success.", "Mend that row first, then requeue this one."
     ),
+    "parent_without_result": CodeText(
+        "The row it comes after succeeded without the id that this one needs.",
+        "Write that id into the row in the CRM and export it again.",
+    ),
     "parent_missing": CodeText(
         "It waits for a row that has not been exported.", "Export that row, too, or take this one back."
     ),

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Float, FromClause, Integer, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Connection, Float, FromClause, Integer, MetaData, String, Table, Text
 from sqlalchemy.exc import DBAPIError
 
 from models import UtcDateTime
@@ -26,12 +26,14 @@ class NewOperation(NamedTuple):
     """As JSON text: it is made once, for the hash and for the database."""
     payload_hash: str
     match_key: str | None = None
+    sequence_key: str | None = None
     send_after: datetime | None = None
     expires_at: datetime | None = None
     expires_after: float | None = None
     """Seconds from enqueueing to expiry, where the row itself does not say."""
     after_kind: str | None = None
     after_source_id: str | None = None
+    lacks_result: bool = False
     line: int | None = None
 
     def __repr__(self) -> str:
@@ -49,11 +51,13 @@ _staged = Table(
     Column("payload", Text),
     Column("payload_hash", String),
     Column("match_key", String),
+    Column("sequence_key", String),
     Column("send_after", UtcDateTime),
     Column("expires_at", UtcDateTime),
     Column("expires_after", Float),
     Column("after_kind", String),
     Column("after_source_id", String),
+    Column("lacks_result", Boolean),
     Column("line", Integer),
     prefixes=["TEMPORARY"],
 )

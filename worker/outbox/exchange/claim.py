@@ -1,5 +1,6 @@
 """The claim: how many more requests a turn may have under way, and the operations of its lane that it puts in flight."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -61,6 +62,8 @@ class TurnPolicy:
     """The address of Vitec to which the turn sends; None: whichever the database belongs to."""
     hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
     look_ups: LookUpPolicy = field(default_factory=LookUpPolicy)
+    prepare: Callable[[Connection, Turn], None] | None = None
+    """Readies the lane's operations for a claim, in its transaction, where the kind needs that."""
 
 
 @dataclass(frozen=True, slots=True)

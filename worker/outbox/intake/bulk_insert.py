@@ -23,6 +23,7 @@ _COLUMNS = (
     "payload",
     "payload_hash",
     "match_key",
+    "sequence_key",
     "line",
     "send_after",
     "expires_at",
@@ -64,13 +65,12 @@ def bulk_insert(
 def _lines(rows: Sequence[NewOperation], at: datetime, in_every_line: str) -> Iterator[str]:
     this_moment = str(at)
     for row in rows:
-        kind, customer_id, source_id, payload, payload_hash, match_key, send_after, expires_at, seconds, _, _, line = (
-            row
-        )
+        kind, customer_id, source_id, payload, payload_hash, match_key, sequence_key = row[:7]
+        send_after, expires_at, seconds, line = row.send_after, row.expires_at, row.expires_after, row.line
         due = this_moment if send_after is None else str(max(at, send_after))
         if expires_at is None and seconds is not None:
             expires_at = at + timedelta(seconds=seconds)
         yield (
-            f"{kind}\t{customer_id}\t{source_id}\t{payload}\t{payload_hash}\t{match_key or ''}\t"
+            f"{kind}\t{customer_id}\t{source_id}\t{payload}\t{payload_hash}\t{match_key or ''}\t{sequence_key or ''}\t"
             f"{'' if line is None else line}\t{send_after or ''}\t{expires_at or ''}\t{due}\t{this_moment}\t{in_every_line}"
         )

@@ -112,8 +112,10 @@ def _insert_new(dialect: str, rows: FromClause) -> Any:
     """Compose the insertion of the rows with new keys, in the order of the file, which returns their ids and keys."""
     new, feed = rows.c, bindparam("feed", type_=String)
     own_expiry = case((new.expires_after.is_not(None), later(current_time, new.expires_after)))
-    as_staged = ("kind", "customer_id", "source_id", "line", "payload_hash", "match_key", "send_after")
-    columns: dict[str, ColumnElement[Any]] = {name: new[name] for name in (*as_staged, "after_kind", "after_source_id")}
+    as_staged = ("kind", "customer_id", "source_id", "line", "payload_hash", "match_key", "sequence_key", "send_after")
+    columns: dict[str, ColumnElement[Any]] = {
+        name: new[name] for name in (*as_staged, "after_kind", "after_source_id", "lacks_result")
+    }
     columns |= {
         "feed": feed,
         "feed_file_id": bindparam("feed_file", type_=RowId),

@@ -35,6 +35,8 @@ class Content:
     after_source_id: str | None
     feed_file_id: int | None
     line: int | None
+    sequence_key: str | None = None
+    lacks_result: bool = False
 
     @classmethod
     def of(cls, row: NewOperation, at: datetime, feed_file_id: int | None) -> Self:
@@ -52,6 +54,8 @@ class Content:
             after_source_id=row.after_source_id,
             feed_file_id=feed_file_id,
             line=row.line,
+            sequence_key=row.sequence_key,
+            lacks_result=row.lacks_result,
         )
 
     def as_revision(self) -> dict[str, Any]:
@@ -119,10 +123,12 @@ def requeue_with_content(connection: Connection, at: datetime, changes: Sequence
 _CONTENT_COLUMNS = (
     "payload_hash",
     "match_key",
+    "sequence_key",
     "send_after",
     "expires_at",
     "after_kind",
     "after_source_id",
+    "lacks_result",
     "feed_file_id",
     "line",
 )

@@ -53,7 +53,7 @@ def _blank(connection: Connection, ids: list[int]) -> None:
     connection.execute(
         update(Operation)
         .where(Operation.id.in_(ids))
-        .values(payload=null(), answer=null(), revision=null(), match_key=None, error_detail=None)
+        .values(payload=null(), answer=null(), revision=null(), match_key=None, sequence_key=None, error_detail=None)
     )
     with_content = and_(Attempt.operation_id.in_(ids), or_(*(column.is_not(None) for column in _CONTENT)))
     connection.execute(

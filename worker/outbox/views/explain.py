@@ -10,6 +10,7 @@ from worker.outbox.database.database import Database
 from worker.outbox.database.sql import as_of, read_current_time
 from worker.outbox.predicates import (
     covers,
+    earlier,
     half_open_probe,
     hold_is_active,
     in_flight,
@@ -19,6 +20,7 @@ from worker.outbox.predicates import (
     look_up_due,
     look_ups_of_doubt,
     permission_expired,
+    predecessors,
     ready,
 )
 from worker.outbox.views.status import OperationStatus, read_status
@@ -58,6 +60,8 @@ class OperationFacts:
     """Operations of its lane that are sent or looked up before it."""
     lanes_ahead: int
     """Lanes of its kind that have waited longer for a turn."""
+    predecessor_id: int | None
+    """The earliest operation that must end before it, since both set the same thing at Vitec."""
     similar_ids: tuple[int, ...]
     """Operations in flight or in doubt that a look-up could confuse with it."""
     look_ups: int
@@ -113,6 +117,7 @@ def _read(
         ),
         operations_ahead=_operations_ahead(connection, at, row),
         lanes_ahead=_lanes_ahead(connection, moment, lane),
+        predecessor_id=_predecessor_id(connection, moment, row),
         similar_ids=_similar_ids(connection, row),
         look_ups=connection.scalar(select(look_ups_of_doubt).where(Operation.id == operation_id)) or 0,
         look_up_detail=_look_up_detail(connection, row) if row["look_ups"] else None,
@@ -173,6 +178,13 @@ def _lanes_ahead(connection: Connection, moment: ColumnElement[datetime], lane: 
         connection.scalar(select(func.count()).where(Lane.kind == lane["kind"], as_of(lane_is_due, moment), before))
         or 0
     )
+
+
+def _predecessor_id(connection: Connection, moment: ColumnElement[datetime], row: RowMapping) -> int | None:
+    if row["sequence_key"] is None or row["state"] not in WAITING:
+        return None
+    first = select(func.min(earlier.id)).where(predecessors).correlate(Operation).scalar_subquery()
+    return connection.scalar(select(as_of(first, moment)).where(Operation.id == row["id"]))
 
 
 def _similar_ids(connection: Connection, row: RowMapping) -> tuple[int, ...]:

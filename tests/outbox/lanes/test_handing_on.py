@@ -1,0 +1,92 @@
+"""A parent hands on its remote id to a child that lacks it, before the child is claimed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from models import State
+from tests.outbox.steps import SUCCESS, TERMS, begin, claim, done, entries, read, settle
+from worker.importing import enqueue
+from worker.policies import turn_policy
+from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from worker.outbox import Database
+    from worker.outbox.exchange.exchange import ExchangeResult
+
+
+def record_token(db: Database) -> int:
+    return enqueue(db, kind="order_token", source_id="T", customer_id="M1", data="x").id
+
+
+def record_status(db: Database, source_id: str = "S", **fields: Any) -> int:
+    fields = {"status": "Delivered", "after": "order_token:T", **fields}
+    return enqueue(db, kind="order_status", source_id=source_id, customer_id="M1", **fields).id
+
+
+def send_token(db: Database, remote_id: str | None = "ORD9") -> None:
+    """Let Vitec answer the token."""
+    turn = begin(db, "order_token")
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, replace(SUCCESS, remote_id=remote_id, answer=None))])
+
+
+def claim_statuses(db: Database) -> ExchangeResult:
+    terms = replace(TERMS, prepare=turn_policy(Settings(), "order_status").prepare)
+    return claim(db, begin(db, "order_status"), terms=terms)
+
+
+def test_the_parents_remote_id_is_in_the_claimed_payload(db: Database) -> None:
+    record_token(db)
+    status = record_status(db)
+    assert read(db, status).lacks_result is True
+    send_token(db)
+    (claimed,) = claim_statuses(db).claimed
+    assert claimed.payload["order_id"] == "ORD9"
+    row = read(db, status)
+    assert (row.lacks_result, row.sequence_key) == (False, "order/ORD9")
+    assert row.payload["order_id"] == "ORD9"
+
+
+def test_a_child_recorded_after_the_success_gets_it(db: Database) -> None:
+    record_token(db)
+    send_token(db)
+    record_status(db)
+    (claimed,) = claim_statuses(db).claimed
+    assert claimed.payload["order_id"] == "ORD9"
+
+
+def test_two_children_go_one_after_the_other(db: Database) -> None:
+    record_token(db)
+    first = record_status(db, "S1", status="OrderReceived")
+    record_status(db, "S2")
+    send_token(db)
+    assert [claimed.id for claimed in claim_statuses(db).claimed] == [first]
+
+
+def test_an_id_of_its_own_is_kept(db: Database) -> None:
+    record_token(db)
+    status = record_status(db, order_id="ORD1")
+    assert read(db, status).lacks_result is False
+    send_token(db)
+    (claimed,) = claim_statuses(db).claimed
+    assert claimed.payload["order_id"] == "ORD1"
+
+
+def test_without_the_result_it_fails_unsent(db: Database) -> None:
+    record_token(db)
+    status = record_status(db)
+    send_token(db, remote_id=None)
+    assert claim_statuses(db).claimed == ()
+    row = read(db, status)
+    assert (row.state, row.error_code) == (State.FAILED, "parent_without_result")
+    assert [(entry.event.value, entry.code) for entry in entries(db, status)] == [("closed", "parent_without_result")]
+
+
+def test_new_content_with_an_id_needs_the_parent_no_more(db: Database) -> None:
+    record_token(db)
+    status = record_status(db)
+    record_status(db, order_id="ORD1")
+    row = read(db, status)
+    assert (row.lacks_result, row.sequence_key) == (False, "order/ORD1")

@@ -1,0 +1,174 @@
+"""Withdrawals: an operation that was never sent need not be taken back at Vitec, only here.
+
+Recorded, a withdrawing operation cancels those before it with its sequence key that wait, and asks for the cancellation of
+those in flight or in doubt. Before a turn claims one, it ends without a request where none of them can be at Vitec.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.orm import aliased
+
+from models import WAITING, Attempt, Event, Operation, State
+from worker.outbox import moves
+from worker.outbox.database.sql import current_time, pick_unlocked, without_index
+from worker.outbox.lanes.turns import Turn
+from worker.outbox.predicates import in_named_lane, ready
+
+THE_CRM = "crm"
+"""The decider in the history of an operation that the CRM has withdrawn."""
+
+NOTHING_SENT = "what it takes back was never sent to Vitec"
+"""The detail of a withdrawing operation that was not needed."""
+
+BATCH = 500
+"""Withdrawing operations that end in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """An operation of `kind`, just recorded, that takes back those of the kind `withdrawn` with the same key."""
+
+    customer_id: str
+    sequence_key: str
+    kind: str
+    withdrawn: str
+
+
+def withdraw(connection: Connection, withdrawals: Collection[Withdrawal]) -> None:
+    """Cancel what waits and is withdrawn, in the transaction that records the withdrawals; repeated, it does nothing."""
+    for kinds in sorted({(withdrawal.kind, withdrawal.withdrawn) for withdrawal in withdrawals}):
+        keys = [
+            (withdrawal.customer_id, withdrawal.sequence_key)
+            for withdrawal in withdrawals
+            if (withdrawal.kind, withdrawal.withdrawn) == kinds
+        ]
+        _withdraw_keys(connection, *kinds, sorted(set(keys)))
+
+
+def _withdraw_keys(connection: Connection, kind: str, withdrawn: str, keys: list[tuple[str, str]]) -> None:
+    for start in range(0, len(keys), BATCH):
+        values = {"kind": kind, "withdrawn": withdrawn, "keys": keys[start : start + BATCH]}
+        rows = connection.execute(_LOCK_WITHDRAWN, values).all()
+        waiting_ids = [row.id for row in rows if row.state in WAITING]
+        if waiting_ids:
+            by_id = update(Operation).where(Operation.id.in_(waiting_ids))
+            connection.execute(by_id.values(moves.called_off()))
+            entry = {"event": Event.DECIDED, "outcome": State.CANCELLED.value, "code": "withdrawn", "by": THE_CRM}
+            connection.execute(_entries(waiting_ids, entry))
+        under_way = [row.id for row in rows if row.state not in WAITING]
+        if under_way:
+            connection.execute(update(Operation).where(Operation.id.in_(under_way)).values(cancel_asked=True))
+
+
+_later = aliased(Operation, name="later")
+_withdrawn_later = exists().where(
+    _later.kind == bindparam("kind", type_=String),
+    _later.customer_id == Operation.customer_id,
+    _later.sequence_key == Operation.sequence_key,
+    _later.id > Operation.id,
+    _later.finalized_at.is_(None),
+)
+_LOCK_WITHDRAWN = (
+    select(Operation.id, Operation.state)
+    .where(
+        tuple_(Operation.customer_id, Operation.sequence_key).in_(bindparam("keys", expanding=True)),
+        Operation.sequence_key.is_not(None),
+        Operation.finalized_at.is_(None),
+        Operation.kind == bindparam("withdrawn", type_=String),
+        _withdrawn_later,
+    )
+    .order_by(Operation.id)
+    .with_for_update(key_share=True, of=Operation)
+)
+
+
+def end_needless(connection: Connection, turn: Turn, withdrawn: str) -> None:
+    """End the lane's ready withdrawing operations that have nothing to take back at Vitec; the lane is locked."""
+    values = {**turn.parameters, "withdrawn": withdrawn}
+    ids = list(connection.scalars(_END_NEEDLESS, values))
+    if ids:
+        entry = {"event": Event.CLOSED, "outcome": State.CANCELLED.value, "detail": NOTHING_SENT}
+        connection.execute(_entries(ids, entry))
+
+
+def _entries(ids: Collection[int], entry: dict[str, Any]) -> Any:
+    columns = {
+        "operation_id": Operation.id,
+        "attempt": Operation.attempt,
+        "at": current_time,
+        **{name: literal(value) for name, value in entry.items()},
+    }
+    rows = select(*columns.values()).where(Operation.id.in_(ids))
+    return insert(Attempt).from_select(list(columns), rows, include_defaults=False)
+
+
+_taken = aliased(Operation, name="taken")
+_own = aliased(Operation, name="own")
+
+
+def _same_thing(operation: type[Operation]) -> ColumnElement[bool]:
+    return and_(
+        operation.customer_id == Operation.customer_id,
+        operation.sequence_key == Operation.sequence_key,
+        operation.id < Operation.id,
+    )
+
+
+# Taken back at Vitec by an earlier withdrawing operation, it is no longer there.
+_taken_back_until = (
+    select(func.coalesce(func.max(_own.id), 0))
+    .where(_same_thing(_own), _own.kind == Operation.kind, _own.state == State.SUCCEEDED)
+    .correlate(Operation)
+    .scalar_subquery()
+)
+_of_withdrawn = and_(_same_thing(_taken), _taken.kind == bindparam("withdrawn", type_=String))
+_was_written = exists().where(
+    Attempt.operation_id == _taken.id, Attempt.event == Event.SENT, Attempt.written.is_not(false())
+)
+_may_be_at_vitec = and_(
+    _of_withdrawn,
+    _taken.id > _taken_back_until,
+    or_(_taken.state == State.SUCCEEDED, _taken.acted_at.is_not(None), _taken.finalized_at.is_(None), _was_written),
+)
+_needless = and_(
+    ready,
+    Operation.sequence_key.is_not(None),
+    Operation.first_claimed_at.is_(None),
+    exists().where(_of_withdrawn),
+    ~exists().where(_may_be_at_vitec),
+)
+_END_NEEDLESS = (
+    update(Operation)
+    .where(
+        Operation.id.in_(
+            pick_unlocked(
+                select(Operation.id)
+                .where(in_named_lane, _needless)
+                .order_by(Operation.next_attempt_at, Operation.id)
+                .limit(BATCH)
+            )
+        ),
+        without_index(Operation.state.in_(WAITING)),
+    )
+    .values({**moves.cancelled(), "error_detail": NOTHING_SENT})
+    .returning(Operation.id)
+    .execution_options(synchronize_session=False)
+)
