@@ -10,6 +10,7 @@ from tests.guards import (
     of_logins,
     of_look_ups,
     of_outages,
+    of_sequences,
 )
 
 GUARDS = tuple(
@@ -24,6 +25,7 @@ GUARDS = tuple(
             *of_evidence.GUARDS,
             *of_look_ups.GUARDS,
             *of_outages.GUARDS,
+            *of_sequences.GUARDS,
         ),
         key=lambda guard: guard.rule,
     )

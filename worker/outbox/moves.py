@@ -144,9 +144,9 @@ def failed(code: Any, detail: Any) -> Columns:
     return {**_ended(State.FAILED, code), "error_detail": detail}
 
 
-def orphaned() -> Columns:
-    """The parent has ended without success."""
-    return _ended(State.FAILED, "parent_failed")
+def orphaned(code: str = "parent_failed") -> Columns:
+    """The parent has ended without success, or without the result that the operation needs."""
+    return _ended(State.FAILED, code)
 
 
 def cancelled() -> Columns:
@@ -155,7 +155,7 @@ def cancelled() -> Columns:
 
 
 def called_off() -> Columns:
-    """A person does not want the operation any more, nor new content that waits for its verdict."""
+    """A person or the CRM does not want the operation any more, nor new content that waits for its verdict."""
     return {**cancelled(), "revision": _NULL}
 
 

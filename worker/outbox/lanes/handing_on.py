@@ -42,7 +42,7 @@ def hand_on(connection: Connection, turn: Turn, complete: Complete) -> None:
         content = complete(row.payload or {}, row.parent_kind, row.remote_id, row.answer)
         by_id = update(Operation).where(Operation.id == row.id)
         if content is None:
-            connection.execute(by_id.values(moves.failed(LACKS_RESULT, None)))
+            connection.execute(by_id.values(moves.orphaned(LACKS_RESULT)))
             connection.execute(insert(Attempt).values(_entry(row)))
             continue
         keys = {"match_key": content.match_key, "sequence_key": content.sequence_key}

@@ -168,7 +168,7 @@ _END_NEEDLESS = (
         ),
         without_index(Operation.state.in_(WAITING)),
     )
-    .values({**moves.cancelled(), "error_detail": NOTHING_SENT})
+    .values({**moves.called_off(), "error_detail": NOTHING_SENT})
     .returning(Operation.id)
     .execution_options(synchronize_session=False)
 )
