@@ -39,6 +39,20 @@ def last(shell: Shell, id_: int) -> Any:
         return factory.history(connection, id_)[-1]
 
 
+@pytest.mark.parametrize("words", [("notification:A", "comeback:B"), ("--state", "failed", "--yes")])
+def test_a_requeue_warns_of_a_second_notification(shell: Shell, words: tuple[str, ...]) -> None:
+    id_ = made(shell, State.FAILED, kind="notification", source_id="A", error_code="nobody_notified")
+    made(shell, State.FAILED, source_id="B")
+    ran = shell.run("requeue", *words)
+    assert "Warning: 1 operation ended with nobody_notified. It is not known whether" in ran.err
+    assert state(shell, id_) is State.PENDING
+
+
+def test_other_requeues_warn_of_nothing(shell: Shell) -> None:
+    id_ = made(shell, State.FAILED)
+    assert "Warning" not in shell.run("requeue", str(id_)).err
+
+
 def test_named_operations_are_requeued_and_rung_for(shell: Shell) -> None:
     first, second = made(shell, State.FAILED, source_id="A"), made(shell, State.CANCELLED)
     ran = shell.run("requeue", "comeback:A", str(second), "--reason", "rätt nummer nu", "--by", "anna")

@@ -175,6 +175,8 @@ def test_an_ambiguous_creation_time_proves_what_both_readings_say() -> None:
         Answer(200, b"<html>"),
         Answer(200, f'{{"contactId":"{CONTACT}"}}'.encode()),
         Answer(200, f'{{"contactId":"{CONTACT}","meetings":null}}'.encode()),
+        Answer(200, f'{{"contactId":"{CONTACT}","meetings":[],"meetings":[]}}'.encode()),
+        Answer(200, f'{{"contactId":"{CONTACT}","meetings":[],"Meetings":[]}}'.encode()),
         Answer(200, f'{{"contactId":"{CONTACT}","meetings":{{}}}}'.encode()),
         Answer(200, f'{{"contactId":"{CONTACT}","meetings":['.encode()),
     ],

@@ -44,6 +44,7 @@ def test_true_is_success_and_false_is_nobody_notified() -> None:
     outcome = Notification.read(Answer(200, b"false"))
     assert isinstance(outcome, Failed)
     assert outcome.code == "nobody_notified"
+    assert "not known whether" in (outcome.detail or "")
 
 
 @pytest.mark.parametrize("body", [b"", b"1", b"0", b"1.0", b'"true"', b"null", b"[true]", b"True", b"tru"])

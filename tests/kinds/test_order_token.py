@@ -57,12 +57,12 @@ def test_an_empty_or_impossible_token_is_refused(cell: str, code: str) -> None:
 
 def test_a_valid_ticket_succeeds_with_its_order() -> None:
     whole = {name: value for name, value in TICKET.items() if value is not None}
-    assert OrderToken.read(ticket()) == Succeeded("ORD9", answer=whole)
+    assert OrderToken.read(ticket()) == Succeeded("ORD9", answer=whole, documented=False)
 
 
 def test_ticket_names_match_in_any_case() -> None:
     outcome = OrderToken.read(Answer(200, b'{"ORDERID":"O1","HasExpired":false,"extra":[[[1e999]]]}'))
-    assert outcome == Succeeded("O1", answer={"orderId": "O1", "hasExpired": False})
+    assert outcome == Succeeded("O1", answer={"orderId": "O1", "hasExpired": False}, documented=False)
 
 
 @pytest.mark.parametrize("order", ["ORD9", None, ""])
@@ -87,11 +87,41 @@ def test_an_expired_token_is_final_with_or_without_its_order(order: str | None) 
         ticket(targetType="\x1b[31m"),
         Answer(204, b""),
         Answer(200, b"[]"),
-        Answer(200, b'{"orderTicketHasExpired":false,"orderId":"ORD9"}'),
+        ticket(hasExpired=None, orderTicketHasExpired=None),
+        ticket(orderTicketHasExpired="false"),
+        ticket(hasExpired="true", orderTicketHasExpired=True),
+        ticket(HasExpired=False),
+        Answer(200, b'{"hasExpired":true,"orderId":"ORD9","hasExpired":false}'),
+        Answer(200, b'{"orderId":"ORD9"}'),
     ],
 )
 def test_an_answer_without_a_ticket_is_accepted_in_doubt(answer: Answer) -> None:
     assert is_accepted_in_doubt(OrderToken.read(answer))
+
+
+@pytest.mark.parametrize("name", ["orderTicketHasExpired", "OrderTicketHasExpired", "ORDERTICKETHASEXPIRED"])
+@pytest.mark.parametrize("unset", [{"hasExpired": None}, {}])
+def test_the_samples_name_of_the_end_is_read(name: str, unset: dict[str, None]) -> None:
+    good = Answer(200, json.dumps({"orderId": "O1", **unset, name: False}).encode())
+    outcome = OrderToken.read(good)
+    assert outcome == Succeeded("O1", answer={"orderId": "O1", "hasExpired": False}, documented=False)
+    expired = OrderToken.read(Answer(200, json.dumps({"orderId": "O1", **unset, name: True}).encode()))
+    assert isinstance(expired, Failed)
+    assert expired.answer == {"orderId": "O1", "hasExpired": True}
+
+
+@pytest.mark.parametrize(("by_table", "by_samples"), [(True, False), (False, True), (True, True)])
+def test_either_name_of_the_end_ends_it(*, by_table: bool, by_samples: bool) -> None:
+    outcome = OrderToken.read(ticket(hasExpired=by_table, orderTicketHasExpired=by_samples))
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "token_expired"
+
+
+def test_a_ticket_as_documented_leaves_no_trace() -> None:
+    whole = {name: value for name, value in TICKET.items() if value is not None}
+    for answer, documented in ((whole, True), ({**whole, "extra": 1}, False), (TICKET, False)):
+        outcome = OrderToken.read(Answer(200, json.dumps(answer).encode()))
+        assert outcome.documented is documented
 
 
 def test_in_doubt_it_is_resent_quickly_and_briefly() -> None:

@@ -122,6 +122,8 @@ def test_a_well_formed_list_without_the_time_slot_is_absent() -> None:
         listing(status=204),
         listing(entry(), status=206),
         listing(entry(contactId="ADR2")),
+        listing(entry(ContactId=CONTACT)),
+        Answer(200, f'[{{"contactId":"{CONTACT}","viewingId":"X","viewingId":"{VIEWING}","timeSlotId":"S"}}]'.encode()),
         listing(entry(viewingId="VIS2")),
         listing(entry(timeSlotId=None)),
         listing(entry(timeSlotId="TID2"), {}),

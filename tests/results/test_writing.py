@@ -182,4 +182,17 @@ def test_every_code_is_explained_in_a_sentence_with_a_remedy() -> None:
         assert explanation.text.endswith(".")
         assert explanation.remedy.endswith(".")
     assert explain_code(None).text == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "may_be_merged"),
+    [("comeback", True), ("viewing_registration", True), ("appointment", False), ("notification", False)],
+)
+def test_an_unknown_contact_may_have_been_merged(kind: str, *, may_be_merged: bool) -> None:
+    explanation = explain_code("not_found", kind)
+    assert ("may have been merged" in explanation.text) is may_be_merged
+    assert "export it again" in explanation.remedy
+
+
+def test_an_unknown_code_is_named() -> None:
     assert "brand_new" in explain_code("brand_new").text

@@ -15,7 +15,7 @@ from worker.cli.terminal import CannotBeDone
 from worker.outbox import Database
 from worker.outbox.operators.actions import Decider, record_action
 from worker.outbox.operators.decisions import Verb
-from worker.outbox.views.operations import OperationFilter, count_by_cause, iterate_ids
+from worker.outbox.views.operations import OperationFilter, count_by_cause, count_with_code, iterate_ids
 from worker.reconciling import DecisionReport, Expiry, Wish
 
 Expires = Annotated[
@@ -25,6 +25,9 @@ Expires = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="By filter: tell what would be decided, change nothing.")]
+
+_PERHAPS_NOTIFIED = "nobody_notified"
+"""The code of a notification that Vitec answered with `false`, of which the meaning is not published."""
 
 _SIGN_OF_LIFE = 1_000
 """Operations after which a person at a terminal is told how far it is."""
@@ -130,6 +133,7 @@ def _decide(references: Sequence[str] | None, choice: _Choice, wish: Wish, decid
         operation_ids = options.find_operation_ids(db, references, choice.feed)
         if manner.dry_run:
             raise typer.BadParameter("goes with a filter: `explain` tells of one operation", param_hint="--dry-run")
+        _warn_of_doubles(wish, count_with_code(db, operation_ids, _PERHAPS_NOTIFIED))
     else:
         operation_ids = _choose(db, choice, wish, manner)
         if manner.dry_run:
@@ -154,6 +158,7 @@ def _choose(db: Database, choice: _Choice, wish: Wish, manner: _Manner) -> list[
     if given_up := sum(row["count"] for row in left_out):
         noun = terminal.count_noun(given_up, "operation")
         print_row(f"Left out: {noun} that a person cancelled or gave up (name them, or say --also-given-up).")
+    _warn_of_doubles(wish, sum(row["count"] for row in groups if row["error_code"] == _PERHAPS_NOTIFIED))
     count = sum(row["count"] for row in groups)
     if not count:
         raise CannotBeDone("No operation is to be decided: none is found by that filter.")
@@ -164,6 +169,16 @@ def _choose(db: Database, choice: _Choice, wish: Wish, manner: _Manner) -> list[
         return []
     confirm(f"{type(wish).__name__} {terminal.count_noun(count, 'operation')}?", yes=manner.yes)
     return list(iterate_ids(db, wanted))
+
+
+def _warn_of_doubles(wish: Wish, count: int) -> None:
+    """Warn that sending once more may notify a user a second time; `count`: of how many operations that may be true."""
+    if count and isinstance(wish, reconciling.Requeue):
+        noun = terminal.count_noun(count, "operation")
+        terminal.print_error(
+            f"Warning: {noun} ended with {_PERHAPS_NOTIFIED}. It is not known whether anybody was notified:"
+            " whoever was gets the same message a second time."
+        )
 
 
 def _carry_out(db: Database, ids: Sequence[int], wish: Wish, decider: Decider) -> DecisionReport:

@@ -168,7 +168,8 @@ def _end_reason(facts: OperationFacts) -> Reason:
         named = f" as {row['remote_id']}" if row["remote_id"] else ""
         return Reason("ended", f"It has been delivered{named}: {at}.", data=data)
     code = row["error_code"] or row["state"].value
-    return Reason("ended", f"It has ended at {at}: {explain_error(code)}", explain_code(code).remedy, data=data)
+    text, remedy = f"It has ended at {at}: {explain_error(code, row['kind'])}", explain_code(code, row["kind"]).remedy
+    return Reason("ended", text, remedy, data=data)
 
 
 def find_notes(facts: OperationFacts) -> Iterator[Note]:

@@ -32,9 +32,9 @@ def count_noun(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", "\N{NO-BREAK SPACE}")
 
 
-def explain_error(code: str | None) -> str:
+def explain_error(code: str | None, kind: str | None = None) -> str:
     """Write the meaning of an error code, with the code itself, as the end of a sentence."""
-    return f"{explain_code(code).text.removesuffix('.')} ({code})." if code else "no reason was noted."
+    return f"{explain_code(code, kind).text.removesuffix('.')} ({code})." if code else "no reason was noted."
 
 
 def name_scope(hold: Mapping[str, Any] | RowMapping) -> str:

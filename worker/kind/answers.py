@@ -16,7 +16,7 @@ MALFORMED: Final = _MalformedJson()
 
 
 def value_of(answer: Answer) -> Any:
-    """Give the JSON value of the body; MALFORMED where it is none, is nested too deep or holds NaN or endless digits."""
+    """Give the JSON value of the body; MALFORMED where it is none, is nested too deep, or holds NaN, endless digits or a name twice."""
     try:
         # As `json.loads` reads bytes.
         return _DECODER.decode(answer.body.decode(json.detect_encoding(answer.body), "surrogatepass"))
@@ -28,8 +28,16 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its members; of a name that comes twice it is not known which member counts."""
+    members_by_name = dict(pairs)
+    if len(members_by_name) < len(pairs):
+        raise ValueError("a name comes twice")
+    return members_by_name
+
+
 # Kept: `json.loads` makes one for each answer, which takes longer than to read it.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
 
 
 def is_id(value: Any) -> bool:
@@ -38,8 +46,11 @@ def is_id(value: Any) -> bool:
 
 
 def members(value: Any) -> dict[str, Any] | None:
-    """Give an object's members by their names in lower case. None: it is not an object."""
-    return {name.casefold(): member for name, member in value.items()} if isinstance(value, dict) else None
+    """Give an object's members by their names in lower case. None: it is no object, or two names differ in nothing else."""
+    if not isinstance(value, dict):
+        return None
+    by_name = {name.casefold(): member for name, member in value.items()}
+    return by_name if len(by_name) == len(value) else None
 
 
 def accepted_in_doubt(why: str) -> InDoubt:

@@ -21,7 +21,8 @@ class Notification(Kind):
     codes = MappingProxyType(
         {
             "nobody_notified": CodeText(
-                "Vitec says that nobody was notified.", "Check the recipients in the CRM and export it again."
+                "Vitec answered false. That may mean that nobody was notified; it is not known whether anybody was.",
+                "Ask a recipient whether it came. If it did not, check the recipients in the CRM and export it again.",
             )
         }
     )
@@ -39,12 +40,12 @@ class Notification(Kind):
 
     @classmethod
     def read(cls, answer: Answer) -> Outcome:
-        """The answer is a JSON boolean. The meaning of `false` is not published; it is taken as "no user was notified"."""
+        """The answer is a JSON boolean. The meaning of `false` is not published: it is no success, and no proof that no user was notified."""
         match answers.value_of(answer):
             case True:
                 return Succeeded()
             case False:
-                why = "Vitec answered false, and it is not known whether that means that nobody was notified"
+                why = "Vitec answered false: it is not known whether anybody was notified"
                 return Failed("nobody_notified", why, documented=True)
             case _:
                 return answers.accepted_in_doubt("the answer is not a JSON boolean")

@@ -43,9 +43,10 @@ class OrderStatus(Kind):
         """The answer is a JSON boolean; the meaning of `false` is not published. A 204 says no less than `true`."""
         value = answers.value_of(answer)
         if value is True or (answer.status == 204 and not answer.body):
-            return Succeeded()
+            return Succeeded(documented=value is True)
         if value is False:
-            return Failed("status_not_set", "Vitec answered false: by that word the status was not set")
+            why = "Vitec answered false: by that word the status was not set"
+            return Failed("status_not_set", why, documented=True)
         return answers.accepted_in_doubt("the answer is not a JSON boolean")
 
     def sequence_key(self) -> str | None:

@@ -9,6 +9,8 @@ from worker.kind.cells import LONGEST_ID, Cell, is_plain, token
 from worker.outcome import Failed, Outcome, Succeeded
 
 _TEXTS: Final = ("orderId", "userId", "orderUserId", "targetId", "targetType", "tenantId", "chainId", "customerId")
+_ENDS: Final = ("hasExpired", "orderTicketHasExpired")
+"""The name of the ticket's end in the table of Vitec's page, and the one that the page's own samples read."""
 
 
 class OrderToken(Kind):
@@ -32,24 +34,28 @@ class OrderToken(Kind):
     @classmethod
     def read(cls, answer: Answer) -> Outcome:
         """The answer is an OrderTicket. One that `hasExpired` is a final no, although it comes with 200."""
-        ticket = _read_ticket(answer)
+        value = answers.value_of(answer)
+        ticket = _read_ticket(value)
         if ticket is None:
             return answers.accepted_in_doubt("the answer is not an OrderTicket")
         if ticket["hasExpired"]:
-            return Failed("token_expired", "the token has expired", answer=ticket)
+            return Failed("token_expired", "the token has expired", answer=ticket, documented=value == ticket)
         if not answers.is_id(ticket.get("orderId")):
             return answers.accepted_in_doubt("the OrderTicket has no orderId")
-        return Succeeded(str(ticket["orderId"]), answer=ticket)
+        return Succeeded(str(ticket["orderId"]), answer=ticket, documented=value == ticket)
 
 
-def _read_ticket(answer: Answer) -> dict[str, str | bool] | None:
-    """Read the ticket's documented members, whatever their case; any others are left out."""
-    members = answers.members(answers.value_of(answer)) or {}
-    expired = members.get("hasexpired")
+def _read_ticket(value: object) -> dict[str, str | bool] | None:
+    """Read the ticket's documented members, whatever their case; any others are left out, and one that is null is unset.
+
+    It has expired if either name of its end says so: a ticket that contradicts itself is not to be relied on.
+    """
+    members = answers.members(value) or {}
+    ends = [end for name in _ENDS if (end := members.get(name.casefold())) is not None]
     texts = {name: text for name in _TEXTS if (text := members.get(name.casefold())) is not None}
-    if not isinstance(expired, bool) or not all(_is_short(text) for text in texts.values()):
+    if not ends or not all(isinstance(end, bool) for end in ends) or not all(map(_is_short, texts.values())):
         return None
-    return {**texts, "hasExpired": expired}
+    return {**texts, "hasExpired": any(ends)}
 
 
 def _is_short(value: object) -> bool:

@@ -73,8 +73,17 @@ CODES: Final[Mapping[str, CodeText]] = {
 """The codes of every kind, and those that only one kind's `read` gives."""
 
 
-def explain_code(code: str | None) -> CodeText:
-    """Give the meaning and the remedy of a code; of an unknown one its name. Two empty texts for None."""
+_CONTACT_NOT_FOUND = CodeText(
+    "Vitec does not know one of its ids. The contact may have been merged with another one there.",
+    "Look the contact up at Vitec, and export it again with the id that stands there now.",
+)
+_OF_CONTACTS = frozenset(kind.kind for kind in KINDS if "contact_id" in kind.model_fields)
+
+
+def explain_code(code: str | None, kind: str | None = None) -> CodeText:
+    """Give the meaning and the remedy of a code, for that kind; of an unknown one its name. Two empty texts for None."""
     if code is None:
         return CodeText("", "")
+    if code == "not_found" and kind in _OF_CONTACTS:
+        return _CONTACT_NOT_FOUND
     return CODES.get(code) or CodeText(f"It ended with the code {code}.", "See `vitec-sync show`.")

@@ -150,7 +150,7 @@ def _write_rows(
 
 
 def _operation_values(row: Row[Any]) -> dict[str, Any]:
-    explanation = explain_code(row.error_code)
+    explanation = explain_code(row.error_code, row.kind)
     return {
         "part": "operation",
         "source_id": row.source_id,

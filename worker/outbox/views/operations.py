@@ -120,6 +120,16 @@ def iterate_ids(db: Database, wanted: OperationFilter) -> Iterator[int]:
         after = page[-1]
 
 
+def count_with_code(db: Database, ids: Sequence[int], code: str) -> int:
+    """Count those of the operations that ended with this code."""
+    count = 0
+    with db.read() as connection:
+        for start in range(0, len(ids), PAGE):
+            of_page = (Operation.id.in_(ids[start : start + PAGE]), Operation.error_code == code)
+            count += connection.scalar(select(func.count()).where(*of_page)) or 0
+    return count
+
+
 def count_by_cause(db: Database, wanted: OperationFilter) -> list[RowMapping]:
     """Count the operations that the filter lets through by kind, state and code, the most frequent first."""
     groups = (Operation.kind, Operation.state, Operation.error_code)
