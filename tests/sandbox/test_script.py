@@ -103,6 +103,7 @@ def test_connections_and_requests_meet_only_their_own_faults() -> None:
 EXAMPLE: dict[str, Any] = {
     "seed": 7,
     "rules": [{"fault": "throttled_seconds", "seconds": 2.0, "times": 1, "match": {"kind": "comeback", "nth": 3}}],
+    "clock": {"lead": -7.5, "cut": "minute"},
 }
 
 
@@ -110,7 +111,8 @@ def test_a_script_reads_the_same_from_toml_json_and_python(tmp_path: Path) -> No
     as_json, as_toml = tmp_path / "faults.json", tmp_path / "faults.toml"
     as_json.write_text(json.dumps(EXAMPLE))
     as_toml.write_text(
-        'seed = 7\n[[rules]]\nfault = "throttled_seconds"\nseconds = 2.0\ntimes = 1\nmatch = {kind = "comeback", nth = 3}\n'
+        'seed = 7\nclock = {lead = -7.5, cut = "minute"}\n[[rules]]\nfault = "throttled_seconds"\nseconds = 2.0\n'
+        'times = 1\nmatch = {kind = "comeback", nth = 3}\n'
     )
     assert Script.read(as_json) == Script.read(as_toml) == Script.read(EXAMPLE)
     assert Script.read(EXAMPLE["rules"]) == Script(rules=Script.read(EXAMPLE).rules)

@@ -7,6 +7,7 @@ from worker.sandbox.api.access import CLOSED, EXPIRED, FULL, LENIENT, PASSWORD, 
 from worker.sandbox.api.calls import CallKind
 from worker.sandbox.faults.fault import CONNECTION_FAULTS, Fault, FaultStage
 from worker.sandbox.faults.script import Match, Rule, Script
+from worker.sandbox.faults.wrong_clock import Cut, WrongClock
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import CreatedThing, Ledger, LedgerEntry, SetStatus
 from worker.sandbox.running import Sandbox, SandboxOptions, run_sandbox, running_sandbox
@@ -25,6 +26,7 @@ __all__ = [
     "CallKind",
     "Certificate",
     "CreatedThing",
+    "Cut",
     "Fault",
     "FaultStage",
     "Latency",
@@ -36,6 +38,7 @@ __all__ = [
     "SandboxOptions",
     "Script",
     "SetStatus",
+    "WrongClock",
     "run_sandbox",
     "running_sandbox",
 ]

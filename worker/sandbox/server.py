@@ -189,7 +189,7 @@ class Server(HTTPServerConnectionDelegate):
         self.ledger.record_struck_connection(fault, current_time=self.service.read_clock())
 
     def _date(self) -> str:
-        return format_datetime(self.service.read_clock(), usegmt=True)
+        return format_datetime(self.service.read_shown_clock(), usegmt=True)
 
 
 class _IncomingRequest(HTTPMessageDelegate):

@@ -82,8 +82,18 @@ class Service:
                 return HandledRequest(answer)
             if active_fault is not None and active_fault.fault is Fault.ACT_LATE:
                 return HandledRequest(answer, partial(self._carry_out_late, number, effect, remote_id))
-            self.ledger.carry_out(number, effect, remote_id=remote_id, current_time=current_time)
+            self._carry_out(number, effect, remote_id, current_time)
         return HandledRequest(answer)
+
+    def read_shown_clock(self) -> datetime:
+        """Read the clock by which answers are dated: it may be wrong."""
+        clock = self.faults.script.clock
+        return clock.read(self.read_clock()) if clock else self.read_clock()
+
+    def _carry_out(self, number: int, effect: Effect, remote_id: str, current_time: datetime) -> None:
+        clock = self.faults.script.clock
+        made_at = clock.date_making(current_time) if clock else current_time
+        self.ledger.carry_out(number, effect, remote_id=remote_id, current_time=made_at)
 
     def _judge(self, request: ReceivedRequest) -> Judgement:
         """Judge by the request, then by what is there: a contact who is not registered cannot be removed."""
@@ -106,7 +116,7 @@ class Service:
 
     def _carry_out_late(self, number: int, effect: Effect, remote_id: str) -> None:
         with self.ledger.transaction():
-            self.ledger.carry_out(number, effect, remote_id=remote_id, current_time=self.read_clock())
+            self._carry_out(number, effect, remote_id, self.read_clock())
 
     def _remote_id(self, judgement: Judgement) -> str:
         if not isinstance(judgement, Effect):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from worker.sandbox.api.calls import CallKind
 from worker.sandbox.faults.fault import Fault, FaultStage
+from worker.sandbox.faults.wrong_clock import WrongClock
 
 _LONGEST: Final = 3600.0
 
@@ -69,14 +70,15 @@ class Rule(_Strict):
 
 
 class Script(_Strict):
-    """Rules in order: the first that matches, is not used up and wins its dice strikes."""
+    """Rules in order: the first that matches, is not used up and wins its dice strikes. And a clock, if it is wrong."""
 
     seed: int = 0
     rules: tuple[Rule, ...] = ()
+    clock: WrongClock | None = None
 
     @classmethod
     def read(cls, source: "ScriptSource") -> Self:
-        """Read a script from a `.toml` or `.json` file, a list of rules, or an object of `seed` and `rules`."""
+        """Read a script from a `.toml` or `.json` file, a list of rules, or an object of `seed`, `rules` and `clock`."""
         if source is None:
             return cls()
         if isinstance(source, cls):
