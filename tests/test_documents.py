@@ -153,7 +153,8 @@ def test_every_quoted_module_is_there(page: Path) -> None:
 
 
 def test_every_file_name_that_a_page_mentions_is_there(page: Path) -> None:
-    names = {path.name for path in [*CODE, *ROOT.glob("*"), *ROOT.glob("docs/*"), *ROOT.glob("examples/*/*")]}
+    others = [path for pattern in ("*", "docs/*", "examples/*/*", "tests/golden/*/*") for path in ROOT.glob(pattern)]
+    names = {path.name for path in [*CODE, *others]}
     files = [text for text in quoted(page) if re.fullmatch(r"\w+\.(?:py|md|toml|yml|json|csv|tsv|jsonl)", text)]
     assert [name for name in files if name not in names] == []
 
@@ -165,7 +166,9 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 
 def test_every_dotted_name_that_a_page_mentions_is_there(page: Path) -> None:
     dotted = [text for text in quoted(page) if re.fullmatch(r"[A-Za-z_]+(\.[A-Za-z_]+)+(\(\))?", text)]
-    dotted = [text for text in dotted if not re.search(r"\.(?:py|md|toml|yml|json|csv|tsv|jsonl|acl|sh|lock)$", text)]
+    dotted = [
+        text for text in dotted if not re.search(r"\.(?:py|md|toml|yml|json|csv|tsv|jsonl|txt|acl|sh|lock)$", text)
+    ]
     assert [text for text in dotted if not is_there(text)] == []
 
 
