@@ -153,8 +153,8 @@ def test_every_quoted_module_is_there(page: Path) -> None:
 
 
 def test_every_file_name_that_a_page_mentions_is_there(page: Path) -> None:
-    others = [path for pattern in ("*", "docs/*", "examples/*/*", "tests/golden/*/*") for path in ROOT.glob(pattern)]
-    names = {path.name for path in [*CODE, *others]}
+    written = [path for pattern in ("*", "docs/*", "examples/*/*", "tests/golden/*/*") for path in ROOT.glob(pattern)]
+    names = {path.name for path in [*CODE, *written]}
     files = [text for text in quoted(page) if re.fullmatch(r"\w+\.(?:py|md|toml|yml|json|csv|tsv|jsonl)", text)]
     assert [name for name in files if name not in names] == []
 

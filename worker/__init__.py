@@ -5,7 +5,7 @@ Read it in this order:
     models/state.py             the states of an operation, and every move between them
     outcome.py, errors.py       how an attempt ends: may Vitec have acted?
     decide.py                   an outcome becomes a settlement; doubt.py: a look-up becomes a conclusion
-    kinds/comeback.py           one of the five calls, whole: cells, request, answers, doubt
+    kinds/comeback.py           one of the calls, whole: cells, request, answers, doubt
     vitec/classify.py           the status of an answer becomes an error of the tree
     outbox/predicates.py        the conditions: due, claimable, held, in flight, in doubt
     outbox/moves.py             the columns that each move between states sets

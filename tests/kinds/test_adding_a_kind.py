@@ -16,7 +16,7 @@ from run import ROOT
 from tests.golden_files import answers_of, cells_of, line_of, request_of
 from tests.vitec.conftest import network, send_call
 from tests.vitec.server import http
-from worker.kind import BadCells, Kind
+from worker.kind import BadCells, Kind, complete
 from worker.outcome import Failed, Succeeded
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def test_the_examples_need_nothing_beside_the_page(project: Path) -> None:
     tests = ("tests/test_every_kind.py", "tests/test_documents.py", "tests/results", "tests/kind")
     pytest_itself = ("pytest", "-q", "-p", "no:cacheprovider", *tests)
     for command in (("ruff", "check", *files), ("ruff", "format", "--check", *files), pytest_itself):
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", *command], cwd=project, capture_output=True, text=True, timeout=250, check=False
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
 @pytest.fixture
@@ -136,10 +136,10 @@ def test_the_examples_rule_holds(examples: dict[str, type[Kind]], tmp_path: Path
 def test_the_parent_hands_its_note_on(examples: dict[str, type[Kind]]) -> None:
     kind = examples["estate_note_pin"]
     payload = kind.parse({"customer_id": "M30001", "after": "estate_note:NOTE-1"}).payload()
-    completed = kind.complete(payload, "estate_note", "NOTE7", None)
-    assert completed is not None
-    assert completed.body() == {"id": "NOTE7"}
-    assert kind.complete(payload, "appointment", "NOTE7", None) is None
+    row = complete(kind, payload, "estate_note", "NOTE7", None)
+    assert row is not None
+    assert row.body() == {"id": "NOTE7"}
+    assert complete(kind, payload, "appointment", "NOTE7", None) is None
 
 
 def test_a_pin_and_its_removal_are_kept_in_order(examples: dict[str, type[Kind]]) -> None:
