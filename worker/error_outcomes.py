@@ -39,7 +39,9 @@ def outcome_of(error: VitecError) -> Outcome:
 def outcome_for(kind: type[Kind], error: VitecError, *, sent_before: bool) -> Outcome:
     """Sort an error of a kind's own request: a refusal may mean to it that all is done, after an attempt that may have acted."""
     judged = kind.read_refusal(error.status or 0, sent_before=sent_before) if isinstance(error, Refused) else None
-    return outcome_of(error) if judged is None else judged
+    if judged is None:
+        return outcome_of(error)
+    return replace(judged, detail=error.text) if isinstance(judged, Failed) else judged
 
 
 def _without_effect(error: NoEffect) -> Retryable:

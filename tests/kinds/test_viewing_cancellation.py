@@ -3,8 +3,10 @@
 import pytest
 
 from tests.kinds.reading import row
+from worker.error_outcomes import outcome_for
+from worker.errors import Refused
 from worker.kinds import ViewingCancellation, ViewingRegistration
-from worker.outcome import Succeeded
+from worker.outcome import Failed, Succeeded
 
 IDS = {"viewing_id": "VIS1", "time_slot_id": "SLOT1", "contact_id": "ADR1"}
 
@@ -22,7 +24,13 @@ def test_it_has_the_sequence_key_of_its_registration() -> None:
 @pytest.mark.parametrize("status", [404, 410])
 def test_gone_after_an_earlier_attempt_is_done(status: int) -> None:
     assert ViewingCancellation.read_refusal(status, sent_before=True) == Succeeded()
-    assert ViewingCancellation.read_refusal(status, sent_before=False) is None
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_gone_at_the_first_attempt_is_a_failure(status: int) -> None:
+    error = Refused("refused", status=status, text="Deltagaren finns inte")
+    outcome = outcome_for(ViewingCancellation, error, sent_before=False)
+    assert outcome == Failed("not_registered", "Deltagaren finns inte")
 
 
 def test_another_refusal_stays_one() -> None:

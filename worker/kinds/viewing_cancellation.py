@@ -1,10 +1,11 @@
 """A viewing cancellation: a contact's registration for a viewing is taken back."""
 
+from types import MappingProxyType
 from typing import Annotated
 
-from worker.kind import Answer, Kind, OnDoubt, PathId, answers
+from worker.kind import Answer, CodeText, Kind, OnDoubt, PathId, answers
 from worker.kind.cells import Cell, path_id
-from worker.outcome import Outcome, Succeeded
+from worker.outcome import Failed, Outcome, Succeeded
 
 
 class ViewingCancellation(Kind):
@@ -21,6 +22,14 @@ class ViewingCancellation(Kind):
     function_group = "viewing"
     inferred = False
     withdraws = "viewing_registration"
+    codes = MappingProxyType(
+        {
+            "not_registered": CodeText(
+                "Vitec knows no such registration: it may have been taken back already, or one of the ids is another.",
+                "See at Vitec whether the contact still has a place; if so, correct the ids and export it again.",
+            )
+        }
+    )
 
     viewing_id: Annotated[PathId, Cell(path_id, "viewingId", "Visningsid")]
     time_slot_id: Annotated[PathId, Cell(path_id, "timeSlotId", "Id på visningstillfället")]
@@ -36,7 +45,9 @@ class ViewingCancellation(Kind):
     @classmethod
     def read_refusal(cls, status: int, *, sent_before: bool) -> Outcome | None:
         """Take 404 and 410 for the end of it where an earlier attempt may have deleted the registration already."""
-        return Succeeded() if sent_before and status in (404, 410) else None
+        if status not in (404, 410):
+            return None
+        return Succeeded() if sent_before else Failed("not_registered")
 
     def sequence_key(self) -> str:
         """Give the contact's place at the time slot, as a registration does."""
