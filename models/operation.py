@@ -33,8 +33,6 @@ AWAITING_PARENT_SQL = (WAITING_SQL, "NOT {row}parent_done")
 IN_FLIGHT_SQL = "{row}state = 'in_flight'"
 IN_DOUBT_SQL = "{row}state = 'in_doubt'"
 NEEDS_PERSON_SQL = "{row}needs_person"
-NAMED_ONCE_SQL = "{row}kind <> 'order_token'"
-"""Every kind but this one: its remote ids are unique for each customer."""
 SEQUENCED_SQL = ("{row}sequence_key IS NOT NULL", "{row}finalized_at IS NULL")
 """It keeps its place before later operations on the same thing at Vitec."""
 LACKS_RESULT_SQL = "{row}lacks_result"
@@ -48,9 +46,9 @@ UNREPORTED_SQL = (
 )
 
 
-def _partial_index(name: str, *columns: str, where: tuple[str, ...], unique: bool = False) -> Index:
+def _partial_index(name: str, *columns: str, where: tuple[str, ...]) -> Index:
     condition = text(" AND ".join(where).format(row=""))
-    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+    return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
 
 
 class Operation(Base):
@@ -135,14 +133,8 @@ class Operation(Base):
         CheckConstraint("attempt >= 0 AND failures >= 0 AND look_ups >= 0 AND max_failures > 0", name="counts"),
         CheckConstraint("(after_kind IS NULL) = (after_source_id IS NULL)", name="after_is_whole"),
         CheckConstraint("parent_done OR after_source_id IS NOT NULL", name="parent_is_named"),
-        _partial_index(
-            "uq_operations_remote_id",
-            "kind",
-            "customer_id",
-            "remote_id",
-            where=("remote_id IS NOT NULL", NAMED_ONCE_SQL),
-            unique=True,
-        ),
+        # Not unique: an id is a text of Vitec's, and whether it comes once only is for Vitec to say.
+        _partial_index("ix_operations_remote_id", "kind", "customer_id", "remote_id", where=("remote_id IS NOT NULL",)),
         # Without those that wait for another one: however many there are, a claim never walks past them.
         _partial_index("ix_operations_due", "customer_id", "kind", "next_attempt_at", "id", where=SENDABLE_SQL),
         _partial_index("ix_operations_in_flight", "claimed_at", "customer_id", "kind", where=(IN_FLIGHT_SQL,)),

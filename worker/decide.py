@@ -56,6 +56,8 @@ class DecisionFacts:
     """Seconds to leave Vitec in peace before a look-up: longer than any request can run there (an assumption)."""
     may_double: bool = False
     """The office has it sent again in doubt all the same (RESEND_IN_DOUBT_MAY_DOUBLE), unless Vitec has accepted it."""
+    ids_are_unique: bool = True
+    """The kind's remote ids should come once only for each customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,16 @@ class RetryPolicy:
         backoff = self.backoff if kind.backoff_first is None else replace(self.backoff, first=kind.backoff_first)
         on_doubt, may_double = self.on_doubt.get(kind.kind, kind.on_doubt), kind.kind in self.may_double
         return DecisionFacts(
-            on_doubt, failures, max_failures, backoff, attempt, self.outage_cap, singled_out, self.quiet, may_double
+            on_doubt,
+            failures,
+            max_failures,
+            backoff,
+            attempt,
+            self.outage_cap,
+            singled_out,
+            self.quiet,
+            may_double,
+            kind.ids_are_unique,
         )
 
 
@@ -96,6 +107,8 @@ class Settlement:
     failures: int = 0
     """To be added to the row's."""
     remote_id: str | None = None
+    id_is_unique: bool = False
+    """The remote id should be no other operation's: if it is, the success says so (`repeated_id`)."""
     answer: Any | None = None
     code: str | None = None
     detail: str | None = None
@@ -119,6 +132,7 @@ def decide(outcome: Outcome, facts: DecisionFacts, jitter: Jitter = full_jitter)
                 State.SUCCEEDED,
                 State.SUCCEEDED,
                 remote_id=outcome.remote_id,
+                id_is_unique=facts.ids_are_unique and outcome.remote_id is not None,
                 answer=outcome.answer,
                 health=Health.WELL,
             )

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from sqlalchemy.exc import IntegrityError
-
 from models import FINAL, WAITING, State
+from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.lanes import dependencies, turns
@@ -119,11 +118,7 @@ def carry_out(db: Database, ids: Iterable[int], wish: Wish, decider: Decider) ->
 
 
 def _decide_batch(db: Database, ids: Sequence[int], wish: Wish, decider: Decider) -> DecisionReport:
-    try:
-        judged, moved, freed = retry_on_conflict(lambda: _decide_once(db, ids, wish, decider))
-    except IntegrityError:
-        # Between the look and the write, a settlement gave the same remote id to another operation.
-        return DecisionReport(refused=tuple(_taken(id_, None) for id_ in ids))
+    judged, moved, freed = retry_on_conflict(lambda: _decide_once(db, ids, wish, decider))
     customers = {status.id: status.customer_id for status, _ in judged}
     report = _report(ids, judged, moved)
     waiting = {(customers[move.id], move.kind) for move in report.carried_out if move.state in WAITING}
@@ -136,12 +131,13 @@ def _decide_once(
 ) -> tuple[list[_Judged], frozenset[int], frozenset[LaneKey]]:
     """One whole transaction: the judgements, the ids that moved, and the lanes of freed children."""
     with db.write() as connection:
+        named = wish.remote_id if isinstance(wish, Delivered) else None
+        if named is not None:
+            # No settlement gives the id to another operation between the look and the write.
+            decisions.lock_lanes(connection, ids)
         statuses = decisions.lock_operations(connection, ids)
-        owners = {
-            status.id: decisions.owner_of(connection, status, wish.remote_id)
-            for status in statuses
-            if isinstance(wish, Delivered) and wish.remote_id is not None
-        }
+        unique = [status for status in statuses if named is not None and KIND_BY_NAME[status.kind].ids_are_unique]
+        owners = {status.id: decisions.owner_of(connection, status, named or "") for status in unique}
         judged = [(status, judge(wish, status, decider, owners.get(status.id))) for status in statuses]
         decided = [(status, decision) for status, decision in judged if isinstance(decision, Decision)]
         moved = decisions.write_decisions(connection, decided)
@@ -290,9 +286,9 @@ def _not_in_doubt(status: OperationStatus) -> Refusal | None:
     return Refusal(status.id, f"It is not in doubt: it is {_said(status.state)}.", remedy)
 
 
-def _taken(id_: int, owner: int | None) -> Refusal:
-    whose = "another operation" if owner is None else f"operation {owner}"
-    return Refusal(id_, f"That remote id belongs to {whose}.", "Look in Vitec which of the two it is.")
+def _taken(id_: int, owner: int) -> Refusal:
+    remedy = "Look in Vitec which of the two it is. If Vitec gives both the same id, leave it out."
+    return Refusal(id_, f"That remote id belongs to operation {owner}.", remedy)
 
 
 def _said(state: State | None) -> str:

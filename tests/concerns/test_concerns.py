@@ -31,6 +31,12 @@ def held(reason: HoldReason, scope: Scope = Scope.ENVIRONMENT, count: int = 7, *
 
 
 CASES: list[tuple[str, Overview, str, str]] = [
+    (
+        "repeated_id",
+        make_overview(latest=[make_ending(7, State.SUCCEEDED, "repeated_id", kind="appointment")]),
+        "7 appointments of the last 24 hours have an id of Vitec's that came before for another one",
+        "vitec-sync list --state succeeded --code repeated_id --kind appointment",
+    ),
     ("needs_person", make_overview(need_person=1), "1 operation needs a person.", "list --needs-person"),
     (
         "needs_person",

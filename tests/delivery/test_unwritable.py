@@ -8,26 +8,27 @@ from structlog.testing import capture_logs
 
 from models import Operation, State
 from tests.delivery.steps import count_states, make_due, serve_turn
-from tests.delivery.wire import Wire, created
+from tests.delivery.wire import Wire
 from tests.outbox.steps import read
-from worker.kind import Answer, Call
+from worker.kind import Answer
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outcome import Outcome, Succeeded
 from worker.settings import Settings
-from worker.vitec.http_attempt import Permit
 
 
-def test_an_unwritable_answer_does_not_block_the_lane(pg_db: Database, settings: Settings) -> None:
-    """Two answers with one id: the unique key refuses the second, which is settled as accepted in doubt."""
+def test_an_unwritable_answer_does_not_block_the_lane(
+    pg_db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An id that is longer than the column: the database refuses it, and it is settled as accepted in doubt."""
     ids = make_due(pg_db, 3)
 
-    def same_id(call: Call, permit: Permit) -> Answer:
-        if call.request_id == f"{ids[2]}.1":
-            return created(call, permit)
-        return Answer(200, b'"THE-SAME"')
+    def keep_all(answer: Answer) -> Outcome:
+        remote_id = json.loads(answer.body)
+        return Succeeded(remote_id * 100 if remote_id == f"ID-{ids[1]}.1" else remote_id)
 
-    serve_turn(pg_db, Wire(same_id), settings)
+    monkeypatch.setattr(KIND_BY_NAME["comeback"], "read", keep_all)
+    serve_turn(pg_db, Wire(), settings)
     assert count_states(pg_db) == {State.SUCCEEDED: 2, State.IN_DOUBT: 1}
     with pg_db.read() as connection:
         row = connection.execute(select(Operation.__table__).where(Operation.state == State.IN_DOUBT)).one()

@@ -1,6 +1,7 @@
 """All guards, in the order of the rules."""
 
 from tests.guards import (
+    of_answers,
     of_bytes,
     of_capacity,
     of_claims,
@@ -21,6 +22,7 @@ GUARDS = tuple(
             *of_logins.GUARDS,
             *of_claims.GUARDS,
             *of_exchanges.GUARDS,
+            *of_answers.GUARDS,
             *of_bytes.GUARDS,
             *of_evidence.GUARDS,
             *of_look_ups.GUARDS,

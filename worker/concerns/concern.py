@@ -9,7 +9,9 @@ from typing import Any, Literal
 from models import HoldReason
 
 WorkCode = Literal["needs_person", "never_started", "silent", "not_taken", "slow", "failing"]
-EndingCode = Literal["failing_kind", "failed", "expired", "rejected_rows", "refused_files", "parent_missing"]
+EndingCode = Literal[
+    "failing_kind", "failed", "expired", "rejected_rows", "refused_files", "parent_missing", "repeated_id"
+]
 PartCode = Literal["broker", "clock", "other_address"]
 ConcernCode = HoldReason | WorkCode | EndingCode | PartCode
 """Of a hold: its reason. Codes are an API: added to, never renamed."""

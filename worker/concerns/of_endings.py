@@ -11,6 +11,7 @@ from datetime import timedelta
 from models import FINAL, State
 from worker.concerns.concern import Concern, Severity
 from worker.explaining.wording import as_words, count_noun, format_moment
+from worker.outbox.exchange.settle import REPEATED_ID
 from worker.outbox.views.endings import NEWEST, EndingCount
 from worker.outbox.views.overview import Overview
 
@@ -26,6 +27,7 @@ _TELL = "vitec-sync results --output results.csv"
 def find_ending_concerns(overview: Overview, parent_missing_after: timedelta) -> Iterator[Concern]:
     """Give the concerns about what has ended or cannot begin."""
     yield from _failing_kinds(overview.latest)
+    yield from _repeated_ids(overview.latest)
     for state, severity in ((State.FAILED, Severity.ERROR), (State.EXPIRED, Severity.WARNING)):
         if groups := [group for group in overview.untold if group.state is state]:
             yield _untold_concern(overview, groups, state, severity)
@@ -65,6 +67,18 @@ def _failing_kinds(latest: Sequence[EndingCount]) -> Iterator[Concern]:
             since = min(group.since for group in failures)
             data = {"kind": kind, "ended": ended, "codes": _codes(failures)}
             yield Concern("failing_kind", Severity.ERROR, text, advice, command, since, failed, data)
+
+
+def _repeated_ids(latest: Sequence[EndingCount]) -> Iterator[Concern]:
+    """Give a concern for each kind with ids that came before: they have one cause, and there is no deed for each."""
+    for group in latest:
+        if group.code == REPEATED_ID:
+            text = f"{count_noun(group.count, as_words(group.kind))} of the last 24 hours have an id of Vitec's"
+            text += " that came before for another one: each was carried out, and its id does not name it."
+            advice = "See what Vitec answers. If its answer is no id, the kind is to say ids_are_unique = False. Which:"
+            command = f"vitec-sync list --state succeeded --code {REPEATED_ID} --kind {group.kind}"
+            data = {"kind": group.kind}
+            yield Concern("repeated_id", Severity.WARNING, text, advice, command, group.since, group.count, data)
 
 
 def _untold_concern(overview: Overview, groups: Sequence[EndingCount], state: State, severity: Severity) -> Concern:

@@ -51,6 +51,8 @@ class Kind(BaseModel):
     """When it is too late, counted from enqueueing, unless the row says otherwise."""
     backoff_first: ClassVar[float | None] = None
     """Seconds of the first wait after a failure, where this kind is in more of a hurry than the settings say."""
+    ids_are_unique: ClassVar[bool] = True
+    """Whether a remote id should come once only for each customer: one that comes again is flagged as a `repeated_id`."""
     inferred: ClassVar[bool] = True
     """Whether a file that names no kind is taken for this one by its headings; not where they are a part of another's."""
     handed_on: ClassVar[Mapping[str, ParentResult]] = MappingProxyType({})

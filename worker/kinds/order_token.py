@@ -25,6 +25,7 @@ class OrderToken(Kind):
     function_group = "order"
     expires_after = timedelta(hours=1)
     backoff_first = 2.0
+    ids_are_unique = False
     codes = MappingProxyType(
         {"token_expired": CodeText("The order's token has expired at Vitec.", "Start the order anew from Vitec.")}
     )

@@ -10,11 +10,13 @@ from sqlalchemy import (
     ColumnElement,
     ScalarSelect,
     SQLColumnExpression,
+    String,
     and_,
     bindparam,
     exists,
     false,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -28,7 +30,6 @@ from models.operation import (
     IN_DOUBT_SQL,
     IN_FLIGHT_SQL,
     LACKS_RESULT_SQL,
-    NAMED_ONCE_SQL,
     NEEDS_PERSON_SQL,
     SENDABLE_SQL,
     SEQUENCED_SQL,
@@ -63,8 +64,6 @@ lacks_result = _written_out(LACKS_RESULT_SQL, WAITING_SQL)
 """Its payload is to be completed by a result of its parent."""
 child_awaits_parent = _written_out(*AWAITING_PARENT_SQL, row="child.")
 """`awaiting_parent` of the alias `child`."""
-named_once = _written_out(NAMED_ONCE_SQL)
-"""The operation's kind gives remote ids that are unique for each customer."""
 unsuccessful = _written_out(UNSUCCESSFUL_SQL)
 """Ended without success."""
 unreported = _written_out(*UNREPORTED_SQL)
@@ -227,13 +226,28 @@ The column `look_ups` tells look-ups of one attempt apart, in whichever doubt ab
 """
 
 
+def is_owned(remote_id: SQLColumnExpression[Any], row: Any = Operation) -> ColumnElement[bool]:
+    """Another operation than the row (the model or an alias of it), of its kind and customer, has this remote id."""
+    owner = aliased(Operation, name="owner")
+    return (
+        exists()
+        .where(
+            owner.kind == row.kind,
+            owner.customer_id == row.customer_id,
+            owner.remote_id == remote_id,
+            owner.id != row.id,
+        )
+        .correlate(row)
+    )
+
+
 def rivals_of(
     match_key: SQLColumnExpression[Any], remote_id: str | None
 ) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Tell whether the read-back of something with this match key could show a rival in the operation's place.
 
-    Two conditions: a rival is not settled yet, and a rival has succeeded without an id of its own, or under `remote_id`,
-    which the read-back shows: it was settled since the look-up began.
+    Two conditions: a rival is not settled yet; and a rival has succeeded without an id of its own (with none, or with one
+    that another operation has, too), or `remote_id`, which the read-back shows, is another operation's.
     """
     rival = aliased(Operation, name="rival")
     alike = and_(
@@ -243,6 +257,7 @@ def rivals_of(
         rival.id != Operation.id,
     )
     unsettled = exists().where(alike, rival.state.in_([State.IN_FLIGHT, State.IN_DOUBT]))
-    may_be_shown = or_(rival.remote_id.is_(None), rival.remote_id == remote_id)
-    claimed_by_rival = exists().where(alike, rival.state == State.SUCCEEDED, may_be_shown)
-    return unsettled.label("contested"), claimed_by_rival.label("claimed_by_another")
+    no_own_id = or_(rival.remote_id.is_(None), is_owned(rival.remote_id, rival))
+    nameless = exists().where(alike, rival.state == State.SUCCEEDED, no_own_id)
+    claimed_by_another = or_(nameless, is_owned(literal(remote_id, String)))
+    return unsettled.label("contested"), claimed_by_another.label("claimed_by_another")

@@ -43,10 +43,17 @@ _OF_EVERY_KIND: Final[Mapping[str, CodeText]] = {
         "See what came with `vitec-sync show ID --reveal`: the id may stand there. Look it up at Vitec, then use"
         " `vitec-sync resolve`.",
     ),
-    "unwritable": CodeText("Vitec's answer could not be recorded in the database; Vitec may have acted.", _LOOK),
+    "unwritable": CodeText(
+        "Vitec answered, and the database refused to record the answer; Vitec may have acted.",
+        f"{_LOOK} Report it, too: such an answer was not foreseen.",
+    ),
     "server_error": CodeText("Vitec reported an error of its own; it may have acted.", _LOOK),
     "redirected": CodeText("Vitec pointed elsewhere, which is never followed.", "Check VITEC_BASE_URL."),
     "conflict": CodeText("Vitec reported a conflict; it may be there already.", _LOOK),
+    "repeated_id": CodeText(
+        "Vitec carried it out, and gave it an id that another one has, too.",
+        "Nothing has to be done for it; the id does not name it at Vitec.",
+    ),
     "acted_twice": CodeText(
         "There is evidence that Vitec acted twice.", "Look at Vitec, and remove what is there twice."
     ),

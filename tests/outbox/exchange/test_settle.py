@@ -171,5 +171,6 @@ def test_a_settlement_finds_rows_by_id_despite_stale_statistics(pg_db: Database)
     plans = explained(pg_db.engine, "UPDATE operations", freely=False)
     settle_by_exchange(pg_db, turn, [done(claimed, SUCCESS)])
     (plan,) = plans
-    (entered,) = [line for line in plan.splitlines() if "Index Cond" in line]
+    entered, repeats = [line for line in plan.splitlines() if "Index Cond" in line]
     assert "(id = ANY (" in entered, plan
+    assert "(remote_id)::text = settled.remote_id" in repeats, plan

@@ -69,4 +69,4 @@ def test_the_owner_of_a_remote_id_is_found_by_index(pg_db: Database) -> None:
         plans.clear()
         assert decisions.owner_of(connection, standing, "R1") == owner
     (plan,) = plans
-    assert "uq_operations_remote_id" in plan, plan
+    assert "ix_operations_remote_id" in plan, plan

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select, type_coerce, update
+from sqlalchemy import Connection, case, exists, func, literal, null, select, type_coerce, update
 
 from models import Attempt, Event, Operation, State
 from models.base import Json
 from worker.outbox import moves
 from worker.outbox.database.sql import current_time, later
-from worker.outbox.exchange.settle import Finished, Moved, record_attempts
+from worker.outbox.exchange.settle import REPEATED_ID, Finished, Moved, record_attempts
+from worker.outbox.predicates import is_owned
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE, content_sent, refuse_newer_content
 
 
@@ -23,6 +24,8 @@ class Evidence:
 
     id: int
     remote_id: str | None = None
+    id_is_unique: bool = False
+    """As of a settlement."""
     answer: Any | None = None
     lost_code: str | None = None
 
@@ -72,7 +75,9 @@ def _apply(connection: Connection, row: Any, late: Finished) -> State | None:
     same_doubt = in_doubt and row.attempt == late.attempt
     if argued is State.SUCCEEDED or (settlement.accepted and not in_doubt):
         lost_code = settlement.code if settlement.accepted else None
-        evidence = Evidence(late.id, settlement.remote_id, settlement.answer, lost_code)
+        evidence = Evidence(
+            late.id, settlement.remote_id, settlement.id_is_unique, settlement.answer, lost_code=lost_code
+        )
         return mark_succeeded(connection, row, evidence, late.attempt)
     if argued in (State.RETRYABLE, State.FAILED):
         # An earlier attempt may have been accepted meanwhile: then no later one's refusal lets it be sent again, and the
@@ -119,7 +124,8 @@ def mark_succeeded(connection: Connection, row: Any, evidence: Evidence, attempt
         connection.execute(by_id.values(_add_to_success(row, evidence, attempt)))
         return None
     answer = func.coalesce(type_coerce(evidence.answer, Json), Operation.answer)
-    success = moves.succeeded(evidence.remote_id, code=code, needs_person=code is not None)
+    repeats = case((is_owned(literal(evidence.remote_id)), REPEATED_ID)) if evidence.id_is_unique else null()
+    success = moves.succeeded(evidence.remote_id, code=code or repeats, needs_person=code is not None)
     connection.execute(by_id.values(success | {"answer": answer}))
     if sent is not None:
         refuse_newer_content(connection, evidence.id, sent)

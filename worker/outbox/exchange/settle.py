@@ -39,8 +39,11 @@ from worker.outbox.database.sql import (
     to_json_text,
     with_ids,
 )
-from worker.outbox.predicates import claimed
+from worker.outbox.predicates import claimed, is_owned
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE
+
+REPEATED_ID = "repeated_id"
+"""The code of a success with a remote id that another operation has, too: Vitec acted, and its answer names nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
     "delay": Float(),
     "failures": Integer(),
     "remote_id": Text(),
+    "repeats": Boolean(),
     "answer": Text(),
     "code": Text(),
     "detail": Text(),
@@ -139,7 +143,16 @@ def settle(connection: Connection, finished: Sequence[Finished]) -> dict[int, Mo
     if not finished:
         return {}
     dialect = connection.dialect.name
-    document = as_json_parameter(map(_as_row, finished))
+    settled_rows, ids_before = [], set[str | None]()
+    for finished_attempt in finished:
+        row = _as_row(finished_attempt)
+        if finished_attempt.settlement.id_is_unique:
+            # The statement sees none of those beside it. All are of one lane, so of one kind and customer.
+            remote_id = finished_attempt.settlement.remote_id
+            row["repeats"] = remote_id in ids_before
+            ids_before.add(remote_id)
+        settled_rows.append(row)
+    document = as_json_parameter(settled_rows)
     ids = as_ids_parameter(finished_attempt.id for finished_attempt in finished)
     rows = connection.execute(_move(dialect), {**document, **ids}).all()
     by_id = {row.id: Moved(row.state, row.revision is not None) for row in rows}
@@ -167,13 +180,16 @@ _state, _unwanted, _code, _detail, _accepted, _needs_person = (
     literal_column(f"settled.{name}", _COLUMNS[name])
     for name in ["state", "unwanted", "code", "detail", "accepted", "needs_person"]
 )
-_delay, _failures, _remote_id, _answer = (
-    literal_column(f"settled.{name}", _COLUMNS[name]) for name in ["delay", "failures", "remote_id", "answer"]
+_delay, _failures, _remote_id, _answer, _repeats = (
+    literal_column(f"settled.{name}", _COLUMNS[name])
+    for name in ["delay", "failures", "remote_id", "answer", "repeats"]
 )
 _acted_before = Operation.acted_at.is_not(None)
 _acted_twice = or_(_state == _word(State.SUCCEEDED), _accepted)
-_superseded = func.coalesce(Operation.error_code, "") == SENT_BEFORE_CHANGE
+_superseded = func.coalesce(Operation.error_code, _word("")) == _word(SENT_BEFORE_CHANGE)
 _oddity = case((_acted_twice, _word("acted_twice")), (_superseded, _word(SENT_BEFORE_CHANGE)))
+# An id that does not say whether it repeats another is not looked for: none came, or its kind's are not unique.
+_repeated = and_(_repeats.is_not(None), or_(_repeats, is_owned(_remote_id)))
 _target = case(
     # Evidence that came while this attempt was in flight outweighs whatever it brings.
     (_acted_before, _word(State.SUCCEEDED)),
@@ -183,7 +199,8 @@ _target = case(
 _due = later(current_time, _delay)
 _ENDS = (
     moves.succeeded(
-        code=case((_acted_before, _oddity)), needs_person=and_(_acted_before, or_(_acted_twice, _superseded))
+        code=case((_acted_before, _oddity), (_repeated, _word(REPEATED_ID))),
+        needs_person=and_(_acted_before, or_(_acted_twice, _superseded)),
     ),
     moves.retryable(_due, _code, _detail),
     # A doubt that is not sent again, since cancel was asked, is a person's.

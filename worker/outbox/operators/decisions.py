@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, case, insert, null, select, update
 
-from models import Attempt, Event, Operation, State
+from models import Attempt, Event, Lane, Operation, State
 from worker.outbox import moves
 from worker.outbox.database.sql import current_time
 from worker.outbox.lanes.dependencies import parent_is_done
-from worker.outbox.predicates import named_once
+from worker.outbox.predicates import in_lane
 from worker.outbox.revisions.superseded import SENT_BEFORE_CHANGE
 from worker.outbox.views.status import OperationStatus, read_status
 
@@ -63,6 +63,13 @@ class Decision:
     for_ever: bool = False
 
 
+def lock_lanes(connection: Connection, ids: Iterable[int]) -> None:
+    """Lock the operations' lanes, as each exchange does before it settles. Comes before the lock of operations."""
+    lanes = select(Lane.token).join(Operation, in_lane(Lane)).where(Operation.id.in_(sorted(set(ids))))
+    lanes = lanes.order_by(Lane.customer_id, Lane.kind).with_for_update(key_share=True, of=Lane)
+    connection.execute(lanes).all()
+
+
 def lock_operations(connection: Connection, ids: Iterable[int]) -> list[OperationStatus]:
     """Lock the operations in the order of their ids, and tell how each stands; unknown ids are left out."""
     wanted = Operation.id.in_(sorted(set(ids)))
@@ -74,14 +81,14 @@ def lock_operations(connection: Connection, ids: Iterable[int]) -> list[Operatio
 def owner_of(connection: Connection, status: OperationStatus, remote_id: str) -> int | None:
     """Find another operation of the same kind and customer that has this remote id."""
     return connection.scalar(
-        select(Operation.id).where(
+        select(Operation.id)
+        .where(
             Operation.kind == status.kind,
             Operation.customer_id == status.customer_id,
             Operation.remote_id == remote_id,
             Operation.id != status.id,
-            # The unique index of remote ids holds no others.
-            named_once,
         )
+        .limit(1)
     )
 
 
