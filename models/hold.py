@@ -65,7 +65,7 @@ class Hold(Base):
     cause: Mapped[str | None] = mapped_column(String(CAUSE_AT_MOST))
     """The failure that set the hold, or renewed it last, in our own words: never an answer's own text."""
     refused_login: Mapped[str | None] = mapped_column(String(LOGIN_AT_MOST))
-    """Of `unauthorized`: the login that was refused, which is the suspect. Empty: it has opened this function group since."""
+    """Of `unauthorized` and `forbidden`: the login that was refused, which is the suspect. Empty: it has opened this function group since."""
     login_works: Mapped[bool] = mapped_column(server_default=false())
     """The refused login has opened another function group since: it is not wrong as a whole."""
     by: Mapped[str | None] = mapped_column(String(100))

@@ -34,6 +34,22 @@ GUARDS = (
     ),
     Guard(
         11,
+        "customers forbidden in a row are one hold",
+        "worker/outbox/exchange/holds.py",
+        "refused = wanted.reason in OF_LOGINS",
+        "refused = wanted.reason is HoldReason.UNAUTHORIZED",
+        f"{_LOGINS_TEST}test_five_customers_forbidden_in_a_row_hold_the_login",
+    ),
+    Guard(
+        11,
+        "one customer's refusals hold no login of others",
+        "worker/outbox/exchange/refused_logins.py",
+        "    if {hold.customer_id for hold in suspicions} != {turn.customer_id}:\n        return False\n",
+        "    return False\n",
+        f"{_LOGINS_TEST}test_one_customers_refusals_hold_no_login_of_others",
+    ),
+    Guard(
+        11,
         "a turn of another address claims nothing",
         EXCHANGE,
         "wanted > 0 and not strange:",

@@ -1,5 +1,6 @@
 """A login that is refused here and there is one cause, with one hold, one probe and one cure."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,9 @@ REFUSED = Settlement(
     code="unauthorized",
     hold=HoldWanted(Scope.GROUP, HoldReason.UNAUTHORIZED),
     cause="401: wrong login",
+)
+FORBIDDEN = replace(
+    REFUSED, code="forbidden", hold=HoldWanted(Scope.GROUP, HoldReason.FORBIDDEN), cause="403: no right"
 )
 DEFAULT = HoldScope(Scope.LOGIN, login="default")
 
@@ -141,3 +145,65 @@ def test_a_changed_login_is_tried_at_once_by_one(db: Database) -> None:
     first, second = take(db), take(db)
     assert len(claim(db, first).claimed) == 1
     assert claim(db, second).claimed == ()
+
+
+def refuse_in_three_groups(db: Database) -> None:
+    """Let M1 be refused in each function group."""
+    for kind in ("comeback", "viewing_registration", "order_token"):
+        make_for(db, "M1", kind=kind)
+        answer(db, REFUSED, kind=kind)
+
+
+def test_one_customers_refusals_hold_no_login_of_others(db: Database) -> None:
+    make_for(db, "M2")
+    answer(db, SUCCESS)
+    make_for(db, "M3")
+    refuse_in_three_groups(db)
+    assert {scope for scope, _ in scopes(db)} == {Scope.GROUP}
+    answer(db, REFUSED)
+    assert scopes(db) == [(Scope.LOGIN, "")]
+
+
+def test_a_login_of_one_customer_is_held_as_a_whole(db: Database) -> None:
+    refuse_in_three_groups(db)
+    assert scopes(db) == [(Scope.LOGIN, "")]
+
+
+FIVE = ("M1", "M2", "M3", "M4", "M5")
+
+
+def test_five_customers_forbidden_in_a_row_hold_the_login(db: Database, clock: FixedClock) -> None:
+    make_for(db, *FIVE, "M6", "M7")
+    answer(db, *[FORBIDDEN] * 4)
+    assert {scope for scope, _ in scopes(db)} == {Scope.GROUP}
+    answer(db, FORBIDDEN)
+    assert scopes(db) == [(Scope.LOGIN, "crm-contact")]
+    assert turns.due_kinds(db) == {}
+    clock.advance(3601)
+    answer(db, FORBIDDEN)
+    (hold,) = holds(db)
+    assert (hold.reason, hold.strikes) == (HoldReason.FORBIDDEN, 2)
+
+
+def test_forbidden_customers_between_good_ones_are_held_alone(db: Database) -> None:
+    make_for(db, *FIVE, "M6", "M7", "M8")
+    answer(db, *[FORBIDDEN] * 4, SUCCESS, *[FORBIDDEN] * 3)
+    assert {scope for scope, _ in scopes(db)} == {Scope.GROUP}
+
+
+def test_groups_of_few_customers_forbidden_hold_no_login(db: Database) -> None:
+    for kind in ("comeback", "viewing_registration", "order_token"):
+        make_for(db, "M1", "M2", "M3", "M4", kind=kind)
+        answer(db, *[FORBIDDEN] * 4, kind=kind)
+    assert {scope for scope, _ in scopes(db)} == {Scope.GROUP}
+
+
+def test_another_refusal_of_a_held_login_counts_apart(db: Database, clock: FixedClock) -> None:
+    make_for(db, *FIVE)
+    answer(db, REFUSED, REFUSED, REFUSED)
+    clock.advance(3601)
+    answer(db, FORBIDDEN)
+    assert [(hold.scope, hold.reason, hold.strikes) for hold in holds(db)] == [
+        (Scope.LOGIN, HoldReason.UNAUTHORIZED, 1),
+        (Scope.GROUP, HoldReason.FORBIDDEN, 1),
+    ]

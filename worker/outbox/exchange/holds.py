@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 from models import CAUSE_AT_MOST, Environment, Hold, HoldReason, Lane, Scope
 from worker.backoff import Backoff
 from worker.outbox.database.sql import current_time, later
-from worker.outbox.exchange.refused_logins import find_login_hold, hold_refused_login, trust_login
+from worker.outbox.exchange.refused_logins import OF_LOGINS, find_login_hold, hold_refused_login, trust_login
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import hold_is_active
 from worker.outcome import ILL, Health, HoldWanted
@@ -131,8 +131,8 @@ _STANDING_BREAKER = select(Hold.id, Hold.reason, hold_is_active.label("active"))
 
 
 def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, signal: HealthSignal, policy: HoldPolicy) -> None:
-    refused = wanted.reason is HoldReason.UNAUTHORIZED
-    login_key = find_login_hold(connection, turn) if refused else None
+    refused = wanted.reason in OF_LOGINS
+    login_key = find_login_hold(connection, turn, wanted.reason) if refused else None
     key = login_key or _key_of(turn, wanted)
     has_key = and_(*(getattr(Hold, name) == value for name, value in key.items()))
     standing = connection.execute(
@@ -156,7 +156,7 @@ def _hold(connection: Connection, turn: Turn, wanted: HoldWanted, signal: Health
             news["refused_login"] = func.coalesce(Hold.refused_login, suspect)
         connection.execute(update(Hold).where(has_key, ends_sooner).values(news))
     if suspect is not None:
-        hold_refused_login(connection, turn, cause, policy.barred)
+        hold_refused_login(connection, turn, wanted.reason, cause, policy.barred)
 
 
 def _key_of(turn: Turn, wanted: HoldWanted) -> dict[str, Any]:
