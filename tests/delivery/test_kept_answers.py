@@ -14,6 +14,7 @@ from tests.outbox.steps import entries, read
 from tests.vitec.server import Connection, Server, http
 from worker import delivery
 from worker.outbox.exchange import rescue
+from worker.outbox.views.answers import observe_answers
 from worker.policies import dead_worker_policy, retry_policy
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials, Login
@@ -127,6 +128,22 @@ def test_a_late_answer_is_kept_too(office: Office) -> None:
         (Event.SENT, None, None, None),
         (Event.LATE, 200, "CAL17", "not JSON (3 capitals + 2 digits)"),
     ]
+
+
+def test_the_shapes_of_the_first_day_are_summed_up(office: Office) -> None:
+    make_due(office.db, 4, kind="appointment")
+    ids = (f'"CAL{HEX[:-1]}{digit}"'.encode() for digit in "12")
+    answers = (*(http("200 OK", id_) for id_ in ids), http("200 OK", b'{"id": 17}'), http("429 Wait", b"{}"))
+    office.serve("appointment", *answers)
+    observed = {
+        (group.observation.http_status, group.observation.shape, group.observation.result): group.count
+        for group in observe_answers(office.db, 100)
+    }
+    assert observed == {
+        (200, "as documented: text (CAL + 32 hex)", "succeeded"): 2,
+        (200, "object {id: whole number}", "unreadable_answer"): 1,
+        (429, "object {}", "throttled"): 1,
+    }
 
 
 NOT_REGISTERED = [

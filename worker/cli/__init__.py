@@ -29,6 +29,7 @@ LAZY_COMMANDS: Final = {
     "list": LazyCommand("show:list_", _LOOK, "List operations, newest first."),
     "show": LazyCommand("show:show", _LOOK, "Show all that is known of one operation."),
     "explain": LazyCommand("explaining:explain_", _LOOK, "Tell why an operation has not been sent, and what helps."),
+    "observe": LazyCommand("observing:observe", _LOOK, "Sum up in which shapes Vitec has answered."),
     "resolve": LazyCommand(
         "resolving:resolve", _DECIDE, "Settle an operation in doubt: it is there, send again, or give up."
     ),

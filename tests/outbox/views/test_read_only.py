@@ -16,7 +16,7 @@ from run import ROOT
 from tests import factory
 from worker.outbox import Database
 from worker.outbox.database.sql import current_time
-from worker.outbox.views import endings, explain, operations, overview, status, unreported
+from worker.outbox.views import answers, endings, explain, operations, overview, status, unreported
 from worker.outbox.views.operations import OperationFilter, Reference
 
 VIEWS = sorted((ROOT / "worker" / "outbox" / "views").glob("[!_]*.py"))
@@ -36,12 +36,14 @@ def read_endings(db: Database, _id: int) -> None:
 
 
 CALLS: dict[Callable[..., Any], Callable[[Database, int], object]] = {
+    answers.observe_answers: lambda db, _id: answers.observe_answers(db, 100, frozenset({"comeback"})),
     endings.count_untold: read_endings,
     endings.count_endings_of_a_day: read_endings,
     explain.read_facts: explain.read_facts,
     operations.parse_reference: lambda _db, id_: operations.parse_reference(str(id_)),
     operations.find_ids: lambda db, id_: operations.find_ids(db, [Reference(id_), Reference(None, "comeback", "A")]),
     operations.list_operations: lambda db, id_: operations.list_operations(db, FILTER, limit=5, before=id_),
+    operations.count_with_code: lambda db, id_: operations.count_with_code(db, [id_], "refused"),
     operations.count_by_cause: lambda db, _id: operations.count_by_cause(db, FILTER),
     operations.iterate_ids: lambda db, _id: list(operations.iterate_ids(db, FILTER)),
     operations.read_operation: operations.read_operation,
