@@ -9,8 +9,8 @@ def test_no_file_fits_two_kinds() -> None:
     """Where the headings of one file may fit two kinds, one of them must not be inferred: `inferred = False`."""
     inferred = [kind for kind in KINDS if kind.inferred]
     for first, second in itertools.combinations(inferred, 2):
-        fields = {**first.model_fields, **second.model_fields}
-        needed = {name for name, field in fields.items() if field.is_required()}
+        fields = (*first.model_fields.items(), *second.model_fields.items())
+        needed = {name for name, field in fields if field.is_required()}
         assert not needed <= first.model_fields.keys() & second.model_fields.keys(), (first.kind, second.kind)
 
 
