@@ -31,6 +31,12 @@ class Environment(Base):
     """As much of that sum as a person has confirmed."""
     clock_stepped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the last step was seen, by the clock after it."""
+    vitec_clock_lead: Mapped[float | None] = mapped_column(Float)
+    """Seconds by which Vitec's clock, by the `Date` of an answer, leads the database's; negative: it is behind."""
+    vitec_clock_within: Mapped[float | None] = mapped_column(Float)
+    """How exactly that is known: so many seconds more or less."""
+    vitec_clock_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was measured."""
 
     __table_args__ = (
         CheckConstraint("id = 1", name="only_one"),

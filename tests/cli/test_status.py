@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -122,3 +122,26 @@ def test_status_reports_work_without_a_worker(shell: Shell) -> None:
     ran = shell.run("status")
     assert ran.status == 3
     assert "no worker calls for it" in ran.out
+
+
+def test_vitecs_clock_is_shown(shell: Shell) -> None:
+    measured: dict[str, Any] = {
+        "vitec_clock_lead": -3600.0,
+        "vitec_clock_within": 0.75,
+        "vitec_clock_at": datetime.now(UTC),
+    }
+    with shell.db.write() as connection:
+        make_environment(connection, dispatched_at=datetime.now(UTC), **measured)
+    lines = shell.run("status").out.splitlines()
+    assert lines[0].startswith("Vitec's clock is 1 h behind the database's")
+    assert any("3600.0 s behind the database's, give or take 0.8 s" in line for line in lines)
+    shown = json.loads(shell.run("status", "--json").out)
+    assert (shown["vitec_clock"]["lead"], shown["vitec_clock"]["within"]) == (-3600.0, 0.75)
+    assert shown["vitec_clock"]["measured_at"]
+
+
+def test_a_vitec_clock_that_was_not_seen_is_null(shell: Shell) -> None:
+    with shell.db.write() as connection:
+        make_environment(connection, dispatched_at=datetime.now(UTC))
+    assert json.loads(shell.run("status", "--json").out)["vitec_clock"] is None
+    assert "Vitec's clock" not in shell.run("status").out

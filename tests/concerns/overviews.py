@@ -44,6 +44,7 @@ def make_overview(**overrides: Any) -> Overview:
         "clock_step": 0.0,
         "clock_stepped_at": None,
         "clock_seen_at": None,
+        "vitec_clock": None,
     }
     assert overrides.keys() <= well.keys()
     return Overview(**{**well, **overrides})

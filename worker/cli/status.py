@@ -13,7 +13,7 @@ from worker import bootstrap
 from worker.cli import terminal
 from worker.concerns import Concern, Severity, find_concerns
 from worker.explaining.wording import name_scope
-from worker.outbox.views.overview import Overview, read_overview
+from worker.outbox.views.overview import Overview, VitecLead, read_overview
 
 MAX_LINES = 10
 """Lines shown of a list; the rest is a number."""
@@ -37,6 +37,7 @@ def status(
             parent_missing_after=settings.parent_missing_after,
             broker_fault=bootstrap.broker_fault(),
             configured=settings.vitec_base_url,
+            skew=settings.look_up_skew,
         )
     )
     if as_json:
@@ -69,6 +70,8 @@ def _print_overview(overview: Overview, concerns: list[Concern]) -> None:
 def _overview_pairs(overview: Overview) -> Iterator[tuple[str, object]]:
     yield "Vitec", overview.base_url or "not known before a worker has started"
     yield "Database", bootstrap.settings().origin
+    if overview.vitec_clock is not None:
+        yield "Vitec's clock", _describe_lead(overview.vitec_clock, overview.at)
     yield "Last dispatch", _format_age(overview.dispatched_at, overview.at) or "never"
     waiting = sum(number for (_, state), number in overview.counts.items() if state in WAITING)
     held = f", {_format_number(overview.held)} of them held" if overview.held else ""
@@ -88,6 +91,15 @@ def _overview_pairs(overview: Overview) -> Iterator[tuple[str, object]]:
             else ""
         )
         yield "Not yet told", f"{terminal.count_noun(overview.unreported, 'operation')}{rejected} (vitec-sync results)"
+
+
+def _describe_lead(measured: VitecLead, at: datetime) -> str:
+    """Say where Vitec's clock stands, in words that promise no more than is known."""
+    exactly = f"give or take {measured.within:.1f} s, {_format_age(measured.at, at)}"
+    if abs(measured.lead) <= measured.within:
+        return f"as the database's, {exactly}"
+    side = "ahead of" if measured.lead > 0 else "behind"
+    return f"{abs(measured.lead):.1f} s {side} the database's, {exactly}"
 
 
 def _count_table(counts: dict[tuple[str, State], int]) -> tuple[list[str], list[list[object]]]:
@@ -179,6 +191,7 @@ def _as_data(overview: Overview, concerns: list[Concern]) -> dict[str, Any]:
         "at": overview.at,
         "base_url": overview.base_url,
         "origin": bootstrap.settings().origin,
+        "vitec_clock": overview.vitec_clock and _lead_data(overview.vitec_clock),
         "dispatched_at": overview.dispatched_at,
         "counts": counts,
         "need_person": overview.need_person,
@@ -193,6 +206,10 @@ def _as_data(overview: Overview, concerns: list[Concern]) -> dict[str, Any]:
         "unreported": overview.unreported,
         "unreported_rejected": overview.unreported_rejected,
     }
+
+
+def _lead_data(measured: VitecLead) -> dict[str, Any]:
+    return {"lead": round(measured.lead, 3), "within": round(measured.within, 3), "measured_at": measured.at}
 
 
 def _concern_data(concern: Concern) -> dict[str, Any]:

@@ -49,10 +49,11 @@ from worker.outbox.exchange.claim import Claimed, TurnPolicy
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
 from worker.outbox.exchange.settle import Finished
-from worker.outbox.lanes import turns
+from worker.outbox.lanes import environments, turns
 from worker.outbox.lanes.turns import Turn
 from worker.policies import dead_worker_policy, retry_policy, turn_policy
 from worker.settings import Settings
+from worker.vitec.vitec_clock import VitecClock
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +77,7 @@ def serve(
         return report
     worker_id, threads, policy = by or this_worker(), settings.vitec_in_flight, turn_policy(settings, kind)
     reading = ClockReading.now()
-    login_of = getattr(client, "name_login", None)
+    login_of, clock = getattr(client, "name_login", None), getattr(client, "clock", None)
     turn = turns.take_turn(db, kind, lease=policy.lease, worker=worker_id, at_most=threads, login_of=login_of)
     if turn is None:
         return report
@@ -86,7 +87,7 @@ def serve(
     pool = SendPool(JobExecutor(client, retry, worker_id), switch, threads)
     limits = StartLimits(db, turn, threads, RateLimiter(db, turn, settings.vitec_requests_per_second))
     end = TurnEnd(db, kind, stopping, settings.turn_alone, settings.turn_shared)
-    loop = TurnLoop(db, turn, switch, pool, limits, end, policy, settings.vitec_timeout, worker_id, report)
+    loop = TurnLoop(db, turn, switch, pool, limits, end, policy, settings.vitec_timeout, worker_id, report, clock)
     try:
         if turn.leftovers:
             report.leftovers = rescue.settle_leftovers(db, turn, dead_worker_policy(retry), worker_id)
@@ -120,6 +121,8 @@ class TurnLoop:
     """Seconds of a whole request."""
     worker_id: str
     report: TurnReport
+    clock: VitecClock | None
+    """Vitec's, as the client has seen it."""
     hand: WorkInHand = field(default_factory=WorkInHand)
     lane_is_back: bool = False
     """The last exchange found nothing to be claimed, and gave the lane back."""
@@ -159,6 +162,8 @@ class TurnLoop:
         try:
             if not self.lane_is_back:
                 turns.end_turn(self.db, self.turn)
+            if self.clock is not None and (dated_answer := self.clock.take()) is not None:
+                environments.note_vitec_clock(self.db, dated_answer)
             next_kind = turns.longest_due_kind(self.db, {kind.kind for kind in KINDS})
         except DBAPIError as error:
             if not is_database_unavailable(error):

@@ -1,6 +1,16 @@
 """A kind is the declaration of one of Vitec's calls, as a validated, frozen payload."""
 
-from worker.kind.contract import Answer, Call, CodeText, LookUpResult, Method, OnDoubt, ParentResult, Presence
+from worker.kind.contract import (
+    Answer,
+    Call,
+    CodeText,
+    DatedAnswer,
+    LookUpResult,
+    Method,
+    OnDoubt,
+    ParentResult,
+    Presence,
+)
 from worker.kind.declaration import SKEW, Kind, Listed, PathId
 from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, ROW_HEADINGS_WRITTEN, fold
 from worker.kind.parent_results import complete, find_lacking
@@ -16,6 +26,7 @@ __all__ = [
     "BadCells",
     "Call",
     "CodeText",
+    "DatedAnswer",
     "Kind",
     "Listed",
     "LookUpResult",

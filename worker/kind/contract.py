@@ -1,6 +1,7 @@
 """The types that a kind, the client and a turn share: a call, an answer, a look-up's result, and the way out of doubt."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal, get_args
 
@@ -66,6 +67,15 @@ class ParentResult:
 
     kind: str
     member: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatedAnswer:
+    """The `Date` of an answer, in whole seconds; it was written in the `seconds` before `ended` (monotonic, s)."""
+
+    date: datetime
+    ended: float
+    seconds: float
 
 
 class Presence(StrEnum):

@@ -27,6 +27,7 @@ from worker.vitec.error_text import error_text
 from worker.vitec.http_attempt import HttpAttempt, Permit, Watchdog, WithdrawnError
 from worker.vitec.observed import trace_of_unusable
 from worker.vitec.response import BodyError, read_body
+from worker.vitec.vitec_clock import VitecClock
 
 # Kinds encode their ids by an allow-list; the whole path is checked once more. A segment of dots would collapse.
 _PATH = re.compile(r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+)*")
@@ -83,6 +84,7 @@ class Client:
         self._throttled_is_certain = throttled_is_certain
         self._adapter = Adapter(self._base, pool_size=pool_size, ca_bundle=ca_bundle)
         self._watchdog = Watchdog()
+        self.clock = VitecClock()
         self._pid = os.getpid()
 
     def send(self, call: Call, permit: Permit) -> Answer | VitecError:
@@ -156,6 +158,8 @@ class Client:
             except Exception as error:  # noqa: BLE001 (the class decides nothing: the attempt's marks do)
                 result = self._error_without_answer(attempt, type(error).__name__, ours=not _is_of_network(error))
             else:
+                if (answered := time.monotonic()) >= self.clock.due and attempt.head_complete:
+                    self.clock.see(stream.headers.get("Date"), attempt.deadline - remaining, answered)
                 try:
                     result = self._read_answer(stream, attempt, number)
                 finally:

@@ -1,15 +1,19 @@
 """The row of the environment: when its lanes were last rung for, and the address of Vitec to which it belongs."""
 
+import time
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from models import Attempt, Environment, HoldReason
 from tests import factory
 from tests.clock import FixedClock
 from tests.outbox.steps import SUCCESS, TERMS, begin, claim, done, holds, make, settle
 from worker.decide import NEVER_SENT, Settlement
+from worker.kind import DatedAnswer
 from worker.outbox import Database
 from worker.outbox.lanes import environments
 
@@ -97,3 +101,46 @@ def test_a_turn_of_another_address_claims_nothing(slipped: Database) -> None:
     assert exchanged.other_address
     assert not exchanged.claimed
     assert claim(slipped, turn, want=1, terms=replace(TERMS, base_url=RIGHT)).claimed
+
+
+def dated(clock: FixedClock, lead: float, *, seconds: float = 0.5, ago: float = 0.0) -> DatedAnswer:
+    """Make an answer that ended so long ago; by its date, in the middle of a second, Vitec has this lead."""
+    ended = time.monotonic() - ago
+    date = clock.moment + timedelta(seconds=lead - 0.5 - ago - seconds / 2)
+    return DatedAnswer(date, ended, seconds)
+
+
+def measured(db: Database) -> tuple[Any, Any, datetime | None]:
+    with db.read() as connection:
+        columns = select(Environment.vitec_clock_lead, Environment.vitec_clock_within, Environment.vitec_clock_at)
+        row = connection.execute(columns).one()
+    return row[0], row[1], row[2]
+
+
+@pytest.mark.parametrize("lead", [0.0, -7.5, 3600.0, -172_800.0])
+@pytest.mark.parametrize("ago", [0.0, 25.0])
+def test_vitecs_lead_is_reckoned_by_the_databases_clock(
+    db: Database, clock: FixedClock, lead: float, ago: float
+) -> None:
+    environments.note_vitec_clock(db, dated(clock, lead, ago=ago))
+    noted, within, at = measured(db)
+    # The fixed clock stands still while the statement runs.
+    assert abs(noted - lead) < 0.5
+    assert 0.75 <= within < 1.5
+    assert at == clock.moment
+
+
+def test_vitecs_clock_is_noted_seldom_unless_it_moves(db: Database, clock: FixedClock) -> None:
+    began = clock.moment
+    environments.note_vitec_clock(db, dated(clock, 0.0))
+    clock.advance(30)
+    environments.note_vitec_clock(db, dated(clock, 1.0))
+    assert measured(db)[2] == began
+    environments.note_vitec_clock(db, dated(clock, -8.0))
+    assert measured(db)[2] == clock.moment
+    clock.advance(60)
+    environments.note_vitec_clock(db, dated(clock, -8.0))
+    assert measured(db)[2] == clock.moment
+    clock.advance(-3600)
+    environments.note_vitec_clock(db, dated(clock, -8.0))
+    assert measured(db)[2] == clock.moment

@@ -1,15 +1,20 @@
 """The row of the Vitec environment to which this database belongs, and when its lanes were last rung for."""
 
+import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, exists, or_, select, update
+from sqlalchemy import Connection, delete, exists, func, or_, select, update
 
 from models import Attempt, Environment, Hold, HoldReason, Operation
 from worker.address import is_same_address
+from worker.kind import DatedAnswer
 from worker.outbox.database.database import Database
-from worker.outbox.database.sql import current_time, insert_if_new, later
+from worker.outbox.database.sql import current_time, insert_if_new, later, read_current_time
 from worker.outbox.predicates import in_flight
+
+NOTED_FOR = 55.0
+"""Seconds for which Vitec's clock is not noted anew where it goes on as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,29 @@ def register(db: Database, base_url: str) -> str:
 def bind(connection: Connection) -> None:
     """Note that an answer has come from the recorded address. The environment's row is locked."""
     connection.execute(update(Environment).where(Environment.id == 1).values(bound_at=current_time))
+
+
+def note_vitec_clock(db: Database, answer: DatedAnswer) -> None:
+    """Note by how much Vitec's clock leads the database's, by the date of an answer; not what was noted a minute ago.
+
+    The date is cut to the second, and was written between the request and the answer: so exactly it is known.
+    """
+    with db.write() as connection:
+        reading_began = time.monotonic()
+        moment = read_current_time(connection)
+        reading_took = time.monotonic() - reading_began
+        latest = moment - timedelta(seconds=reading_began - answer.ended)
+        low = (answer.date - latest).total_seconds()
+        within = (answer.seconds + reading_took + 1.0) / 2
+        lead = low + within
+        is_news = or_(
+            Environment.vitec_clock_at.is_(None),
+            Environment.vitec_clock_at < later(current_time, -NOTED_FOR),
+            Environment.vitec_clock_at > current_time,
+            func.abs(Environment.vitec_clock_lead - lead) > Environment.vitec_clock_within + within,
+        )
+        noted = {"vitec_clock_lead": lead, "vitec_clock_within": within, "vitec_clock_at": current_time}
+        connection.execute(update(Environment).where(Environment.id == 1, is_news).values(noted))
 
 
 def note_dispatch(db: Database) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
@@ -38,6 +39,15 @@ class DueLanes:
     kind: str
     since: datetime
     lanes: int
+
+
+@dataclass(frozen=True, slots=True)
+class VitecLead:
+    """By how many seconds Vitec's clock led the database's (negative: was behind) `at` a moment, give or take `within`."""
+
+    lead: float
+    within: float
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ class Overview:
     clock_stepped_at: datetime | None = None
     clock_seen_at: datetime | None = None
     """The moment that the clock showed when a process last looked at it."""
+    vitec_clock: VitecLead | None = None
+    """Vitec's clock; None: no answer that tells it has come yet."""
 
 
 _ENVIRONMENT = select(
@@ -98,6 +110,9 @@ _ENVIRONMENT = select(
     (Environment.clock_stepped - Environment.clock_confirmed).label("clock_step"),
     Environment.clock_stepped_at,
     Environment.clock_seen_at,
+    Environment.vitec_clock_lead,
+    Environment.vitec_clock_within,
+    Environment.vitec_clock_at,
 )
 
 
@@ -137,7 +152,14 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             clock_step=environment.clock_step if environment else 0.0,
             clock_stepped_at=environment.clock_stepped_at if environment else None,
             clock_seen_at=environment.clock_seen_at if environment else None,
+            vitec_clock=_vitec_clock(environment),
         )
+
+
+def _vitec_clock(environment: Any) -> VitecLead | None:
+    if environment is None or environment.vitec_clock_at is None:
+        return None
+    return VitecLead(environment.vitec_clock_lead, environment.vitec_clock_within, environment.vitec_clock_at)
 
 
 def _due(connection: Connection, closed: Collection[str]) -> list[DueLanes]:
