@@ -79,6 +79,18 @@ DOCUMENTED_NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "options": ("Options", "options", "Alternativ som rör bokningen"),
     },
+    "viewing_cancellation": {
+        "customer_id": ("customerId", "Kundid"),
+        "viewing_id": ("viewingId", "Visningsid"),
+        "time_slot_id": ("timeSlotId", "Id på visningstillfället"),
+        "contact_id": ("contactId", "Id på kontakten."),
+    },
+    "order_status": {
+        "customer_id": ("customerId", "Kund-id"),
+        "order_id": ("id", "orderId", "Id på beställningen"),
+        "status": ("status", "Status"),
+        "comment": ("comment", "Comment"),
+    },
     "notification": {
         "customer_id": ("customerId",),
         "header": ("Header", "header", "Rubrik"),

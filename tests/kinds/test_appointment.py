@@ -35,6 +35,34 @@ def test_an_end_at_the_start_is_meant() -> None:
     assert row(Appointment, starts_at=moment, ends_at=moment, all_day_event="nej").ends_at == moment
 
 
+@pytest.mark.parametrize(
+    ("last", "ends_at"), [("24", "2026-12-24T00:00:00+01:00"), ("26", "2026-12-26T00:00:00+01:00")]
+)
+def test_a_whole_day_may_be_a_date(last: str, ends_at: str) -> None:
+    days = {"starts_at": " 2026-12-24", "ends_at": f"2026-12-{last}", "all_day_event": "ja"}
+    appointment = row(Appointment, **ONCE, **days)
+    body = appointment.body()
+    assert (body["startsAt"], body["endsAt"]) == ("2026-12-24T00:00:00+01:00", ends_at)
+    assert list(body)[:5] == ["subject", "location", "startsAt", "endsAt", "allDayEvent"]
+    assert Appointment.from_payload(appointment.payload()) == appointment
+
+
+def test_a_whole_day_may_end_at_a_time() -> None:
+    body = row(Appointment, **ONCE, starts_at="2026-06-06", ends_at="2026-06-06 23:59", all_day_event="ja").body()
+    assert (body["startsAt"], body["endsAt"]) == ("2026-06-06T00:00:00+02:00", "2026-06-06T23:59:00+02:00")
+
+
+@pytest.mark.parametrize("whole", ["", "nej"])
+def test_a_date_without_a_time_is_a_whole_day_only(whole: str) -> None:
+    days = {"starts_at": "2026-12-24", "ends_at": "2026-12-24 15:00", "all_day_event": whole}
+    assert problems(Appointment, **ONCE, **days) == [("starts_at", "not_a_time")]
+
+
+def test_days_are_checked_like_times() -> None:
+    assert problems(Appointment, starts_at="2026-02-30", ends_at="2026-12-24") == [("starts_at", "not_a_time")]
+    assert problems(Appointment, starts_at="2026-12-26", ends_at="2026-12-24") == [("ends_at", "ends_before_start")]
+
+
 def test_start_and_end_are_compared_as_moments() -> None:
     """02:50 of summer time comes before 02:10 of the winter time that follows."""
     night = {"starts_at": "2027-10-31T02:50+02:00", "ends_at": "2027-10-31T02:10+01:00"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import json
 import os
 import signal
 import socket
@@ -15,12 +16,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.golden_files import GOLDEN, cells_of, line_of, request_of
 from tests.vitec.conftest import GET, POST, Network, bound_to_thread, send_call
 from tests.vitec.server import PATIENCE, Connection, http
+from worker.kinds import KINDS
 from worker.vitec.connection import PlainConnection
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from worker.kind import Kind
 
 OK = http("200 OK", b"true")
 
@@ -42,6 +47,21 @@ def test_the_request_is_as_vitec_documents_it(network: Network) -> None:
         "X-Request-Id": "17.1",
     }
     assert body == POST.body
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_a_full_row_on_the_wire_equals_its_page(network: Network, kind: type[Kind]) -> None:
+    folder, server = GOLDEN / kind.kind, network.answering(OK)
+    send_call(network.client(server), kind.parse(cells_of(kind, folder)).call("17.1"))
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    first, *field_lines = head.decode().split("\r\n")
+    method, path = line_of(folder)
+    assert first == f"{method} /api/{path} HTTP/1.1"
+    sample = request_of(folder)
+    names = ["Host", "Accept", "Accept-Encoding", "Authorization", "User-Agent", "X-Request-Id"]
+    of_body = [] if sample is None else ["Content-Type", "Content-Length"]
+    assert [line.partition(":")[0] for line in field_lines] == names + of_body
+    assert body.decode() == ("" if sample is None else json.dumps(sample, ensure_ascii=False, separators=(",", ":")))
 
 
 def test_a_look_up_has_no_body(network: Network) -> None:

@@ -58,7 +58,8 @@ def resolve_columns(feed: OpenExport, kind_name: str | None) -> Columns:
     if columns.kind:
         _refuse_ambiguous(feed, columns.kind)
     fields = {field for names in columns.fields_by_kind.values() for field in names}
-    missing = [field for field in _required_fields(columns.kind) if field not in fields]
+    required = dict.fromkeys((*_REQUIRED, *(columns.kind.required if columns.kind else ())))
+    missing = [field for field in required if field not in fields]
     if missing:
         raise _refusal_of_missing(feed, columns.kind, missing)
     for names in columns.fields_by_kind.values():
@@ -106,14 +107,9 @@ def _known_headings(kinds: Iterable[type[Kind]]) -> dict[str, str]:
     return dict(ROW_HEADINGS) | field_of
 
 
-def _required_fields(kind: type[Kind] | None) -> list[str]:
-    fields = {} if kind is None else kind.model_fields
-    return list(dict.fromkeys([*_REQUIRED, *(name for name, field in fields.items() if field.is_required())]))
-
-
 def _missing_fields(kind: type[Kind], headings: Iterable[str]) -> list[str]:
     fields = _fields_of(headings, kind)
-    return [field for field in _required_fields(kind) if field not in fields]
+    return [field for field in dict.fromkeys((*_REQUIRED, *kind.required)) if field not in fields]
 
 
 def _kinds_that_know(headings: Iterable[str]) -> list[type[Kind]]:

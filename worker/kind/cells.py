@@ -196,6 +196,24 @@ def moment(raw: Any) -> str | None:
     return _as_sent(content) if content else None
 
 
+DAY_LENGTH: Final = len("2026-12-24")
+
+
+def moment_or_day(raw: Any) -> str | None:
+    """Read a time, or the date of a whole day, which is kept as it stands: `day_begins` says when it begins."""
+    if not isinstance(raw, str) or not (content := raw.strip()):
+        return moment(raw)
+    if len(content) != DAY_LENGTH or content[4] + content[7] != "--":
+        return _as_sent(content)
+    day_begins(content)
+    return content
+
+
+def day_begins(text: str) -> str:
+    """Give the first moment of a day, as it is sent to Vitec."""
+    return _as_sent(f"{text} 00:00")
+
+
 # A calendar's times lie on quarters of an hour, so the same ones come again and again.
 @lru_cache(maxsize=8192)
 def _as_sent(content: str) -> str:

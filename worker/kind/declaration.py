@@ -69,6 +69,8 @@ class Kind(BaseModel):
     nested: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
     """The nested objects that have Swedish headings → those. One that is also a member's heading means both."""
     naming: ClassVar[Naming]
+    required: ClassVar[tuple[str, ...]]
+    """The payload's fields that no row may lack."""
     _plan: ClassVar[Plan]
 
     customer_id: Annotated[PathId, Cell(path_id, "customerId")]
@@ -79,6 +81,7 @@ class Kind(BaseModel):
         cls._plan = plan_of(cls)
         cls.naming = naming_of(cls, cls._plan)
         cls.headings = cls.naming.fields
+        cls.required = cls._plan.required
 
     @classmethod
     def cell_of(cls, name: str) -> Cell:
@@ -249,7 +252,7 @@ class Kind(BaseModel):
                     problems.append(Problem(name, "given_twice", reason, "Give it once."))
                 values[name], given_in[name] = value, column
         bad_fields = {problem.field for problem in problems}
-        missing = (name for name in cls._plan.required if name not in values and name not in bad_fields)
+        missing = (name for name in cls.required if name not in values and name not in bad_fields)
         problems += (Problem(name, "missing", "it is missing", "Fill it in.") for name in missing)
         parent_kind = str(cells.get("after") or "").partition(":")[0].strip().casefold()
         for name, given in cls.handed_on.items():

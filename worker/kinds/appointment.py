@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from worker.kind import Answer, Kind, Listed, OnDoubt, PathId, Problem, answers
-from worker.kind.cells import Cell, flag, listed, moment, number, one_of, path_id, text
+from worker.kind.cells import DAY_LENGTH, Cell, day_begins, flag, listed, moment_or_day, number, one_of, path_id, text
 from worker.outcome import Outcome
 
 PATTERNS: Final = ("Daily", "Weekly", "Monthly", "Yearly")
@@ -26,8 +26,8 @@ class Appointment(Kind):
     user_id: Annotated[PathId, Cell(path_id, "id", "Id på användaren")]
     subject: Annotated[str, Cell(text, "subject", "Ämne")]
     location: Annotated[str | None, Cell(text, "location", "Plats")] = None
-    starts_at: Annotated[str, Cell(moment, "startsAt", "Startdatum och tid")]
-    ends_at: Annotated[str, Cell(moment, "endsAt", "Slutdatum och tid")]
+    starts_at: Annotated[str, Cell(moment_or_day, "startsAt", "Startdatum och tid")]
+    ends_at: Annotated[str, Cell(moment_or_day, "endsAt", "Slutdatum och tid")]
     all_day_event: Annotated[bool | None, Cell(flag, "allDayEvent", "Hela dagen")] = None
     note: Annotated[str | None, Cell(text, "note", "Anteckning")] = None
     recurrence: Annotated[bool | None, Cell(flag, "recurrence", "Återkommande")] = None
@@ -44,8 +44,16 @@ class Appointment(Kind):
 
     def rules(self) -> Iterator[Problem]:
         """An end at the very start is meant: the vendor's own sample has one. One before it is not."""
-        starts_at, ends_at = self.starts_at, self.ends_at
-        if starts_at and ends_at and datetime.fromisoformat(ends_at) < datetime.fromisoformat(starts_at):
+        days = [name for name in ("starts_at", "ends_at") if len(getattr(self, name) or "") == DAY_LENGTH]
+        for name in () if self.all_day_event else days:
+            remedy = "Write a time of day too, or say that it lasts the whole day (allDayEvent)."
+            yield Problem(name, "not_a_time", "it is a date without a time of day", remedy)
+        times = [
+            datetime.fromisoformat(day_begins(text) if len(text) == DAY_LENGTH else text)
+            for text in (self.starts_at, self.ends_at)
+            if text
+        ]
+        if times[1:] < times[:-1]:
             yield Problem("ends_at", "ends_before_start", "the end lies before the start", "Correct one of the two.")
         if self.recurrence:
             yield from self._missing_details()
@@ -68,6 +76,17 @@ class Appointment(Kind):
             yield Problem(
                 "recurrence_day", "out_of_range", "the month has no such day", "Correct the day or the month."
             )
+
+    def body(self) -> dict[str, Any]:
+        """Give the JSON body. A date of a whole day is sent as that day's first moment, the last day's too: no day is added.
+
+        Vitec's own sample of a whole day begins and ends at the same moment.
+        """
+        body = super().body()
+        for key in ("startsAt", "endsAt"):
+            if len(body[key]) == DAY_LENGTH:
+                body[key] = day_begins(body[key])
+        return body
 
     @classmethod
     def read(cls, answer: Answer) -> Outcome:
