@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from structlog.testing import capture_logs
 
 from models import Event, State
 from tests.delivery.steps import LONG_AGO, end_leases, make_due
@@ -16,6 +18,7 @@ from worker import delivery
 from worker.outbox.exchange import rescue
 from worker.outbox.views.answers import observe_answers
 from worker.policies import dead_worker_policy, retry_policy
+from worker.results import write_stream
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials, Login
 
@@ -144,6 +147,17 @@ def test_the_shapes_of_the_first_day_are_summed_up(office: Office) -> None:
         (200, "object {id: whole number}", "unreadable_answer"): 1,
         (429, "object {}", "throttled"): 1,
     }
+
+
+def test_a_kept_text_is_in_no_log_and_no_result(office: Office) -> None:
+    (id_,) = make_due(office.db, kind="appointment")
+    with capture_logs() as logs:
+        office.serve("appointment", http("200 OK", b'{"name": "Anna Andersson"}'))
+    assert entries(office.db, id_)[-1].answer_text == '{"name": "Anna Andersson"}'
+    results = io.StringIO()
+    assert write_stream(office.db, results, form="jsonl").operations == 1
+    assert "Andersson" not in results.getvalue()
+    assert "Andersson" not in repr(logs)
 
 
 NOT_REGISTERED = [

@@ -99,6 +99,9 @@ _COLUMNS: dict[str, TypeEngine[Any]] = {
     "answer_shape": Text(),
 }
 
+_HISTORY = {"argued", "by", "seconds", "tries", "written", "http_status", "answer_text", "answer_shape"}
+"""The columns that only the history needs."""
+
 
 _UNWANTED = {
     (State.RETRYABLE, State.RETRYABLE): State.CANCELLED,
@@ -171,8 +174,9 @@ def _word(word: str) -> ColumnElement[str]:
 
 
 @cached_statement
-def _settled(dialect: str) -> FromClause:
-    return json_table(dialect, "settled", _COLUMNS)
+def _settled(dialect: str, *, with_history: bool = True) -> FromClause:
+    columns = _COLUMNS if with_history else {name: kind for name, kind in _COLUMNS.items() if name not in _HISTORY}
+    return json_table(dialect, "settled", columns)
 
 
 # The columns of the settled rows by their names, which are the same in either database's form of the table.
@@ -221,7 +225,7 @@ _MOVE = (
 
 @cached_statement
 def _move(dialect: str) -> Any:
-    settled = _settled(dialect).c
+    settled = _settled(dialect, with_history=False).c
     return _MOVE.where(
         with_ids(dialect, Operation.id),
         Operation.id == settled.id,
