@@ -184,7 +184,9 @@ def _predecessor_id(connection: Connection, moment: ColumnElement[datetime], row
     if row["sequence_key"] is None or row["state"] not in WAITING:
         return None
     first = select(func.min(earlier.id)).where(predecessors).correlate(Operation).scalar_subquery()
-    return connection.scalar(select(as_of(first, moment)).where(Operation.id == row["id"]))
+    # A look-up changes nothing at Vitec, so it waits for no predecessor.
+    is_sent_next = or_(Operation.send_again_until.is_(None), Operation.send_again_until > moment)
+    return connection.scalar(select(as_of(first, moment)).where(Operation.id == row["id"], is_sent_next))
 
 
 def _similar_ids(connection: Connection, row: RowMapping) -> tuple[int, ...]:
