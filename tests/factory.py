@@ -44,7 +44,9 @@ GROUPS = {
     "comeback": "crm-contact",
     "notification": "crm-contact",
     "viewing_registration": "viewing",
+    "viewing_cancellation": "viewing",
     "order_token": "order",
+    "order_status": "order",
 }
 PAYLOADS: Mapping[str, dict[str, Any]] = {
     "appointment": {
@@ -57,8 +59,12 @@ PAYLOADS: Mapping[str, dict[str, Any]] = {
     "viewing_registration": {"viewing_id": "VIS0001", "time_slot_id": "SLOT0001", "contact_id": "ADR0001"},
     "notification": {"recipients": ["HAN0001"], "header": "Nytt bud", "message": "Se budgivningen"},
     "order_token": {"data": "B2aJ=="},
+    "viewing_cancellation": {"viewing_id": "VIS0001", "time_slot_id": "SLOT0001", "contact_id": "ADR0001"},
+    "order_status": {"order_id": "ORD0001", "status": "Delivered", "comment": "Klart"},
 }
 """The least that each kind accepts, beside `customer_id`."""
+
+_WITHOUT_ID = {"notification", "viewing_registration", "viewing_cancellation", "order_status"}
 
 _numbers = itertools.count(1)
 
@@ -109,7 +115,7 @@ def _is_done(connection: Connection, values: Mapping[str, Any]) -> bool:
 
 def _implied(state: State, kind: str, number: int, at: datetime, token: int) -> dict[str, Any]:
     """Return the columns in which the state shows, beside `state` itself."""
-    remote_id = None if kind in {"notification", "viewing_registration"} else f"REMOTE{number}"
+    remote_id = None if kind in _WITHOUT_ID else f"REMOTE{number}"
     columns: dict[State, dict[str, Any]] = {
         State.PENDING: {},
         State.IN_FLIGHT: {"attempt": 1, "claimed_by": token, "claimed_at": at},

@@ -63,6 +63,8 @@ class Conditions:
     in_steps: bool = True
     """Whether turns also go step by step, so that others come in between."""
     most_rows: int = 5
+    alike: bool = False
+    """Whether all rows are about the same thing, so that its states follow upon each other."""
     clocks: tuple[VitecClock, ...] = CLOCKS
     ends: tuple[str, ...] = ENDS
 
@@ -97,10 +99,11 @@ class Histories(RuleBasedStateMachine):
         return self.office.workers[number % len(self.office.workers)]
 
     @precondition(lambda self: len(self.office.rows) < self.conditions.most_rows)
-    @rule(number=st.integers(0, 3), like=st.integers(0, 2), bell=st.booleans(), customer=st.sampled_from(CUSTOMERS))
+    @rule(number=st.integers(0, 5), like=st.integers(0, 2), bell=st.booleans(), customer=st.sampled_from(CUSTOMERS))
     def a_row_arrives(self, number: int, like: int, bell: bool, customer: str) -> None:
         kind = self.conditions.kinds[number % len(self.conditions.kinds)]
-        self._arrive(kind, like, bell, customer_id=customer)
+        customer_id = CUSTOMERS[0] if self.conditions.alike else customer
+        self._arrive(kind, 0 if self.conditions.alike else like, bell, customer_id=customer_id)
 
     @precondition(lambda self: 0 < len(self.office.rows) < self.conditions.most_rows)
     @rule(number=st.integers(0, 9), seconds=st.sampled_from([30.0, 4000.0]), bell=st.booleans())
@@ -119,6 +122,7 @@ class Histories(RuleBasedStateMachine):
             old.kind, number % 3, words, source_id=old.source_id, customer_id=old.customer_id
         )
         self.office.record_row(changed, bell=bell)
+        self.office.decided.add(self.office.operations[number % len(self.office.rows)])
 
     def _arrive(self, kind: str, like: int, bell: bool, **columns: Any) -> None:
         row = self.office.make_row(kind, like, f"words {len(self.office.rows)}", **columns)

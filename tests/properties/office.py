@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, delete, func, select, union_all
 
 from models import Base, Hold, Lane, Operation, Scope, State
 from tests import factory
 from tests.properties.vitec import Fate
 from tests.properties.workers import Worker, World, begin_turn
 from worker import reconciling
+from worker.importing.withdrawing import withdrawals_of
+from worker.kind import find_lacking
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.exchange import rescue
 from worker.outbox.intake.record import open_lanes, record_rows
 from worker.outbox.lanes import dependencies, turns
+from worker.outbox.lanes.withdrawals import withdraw
 from worker.outbox.operators import pauses
 from worker.outbox.operators.pauses import HoldScope
 from worker.outbox.predicates import can_be_looked_up, waiting
@@ -25,7 +28,7 @@ from worker.outbox.upkeep import expiry
 from worker.policies import dead_worker_policy
 from worker.reconciling import Delivered, GiveUp, SendAgain, Wish
 
-KINDS = ("comeback", "viewing_registration", "appointment", "order_token")
+KINDS = ("comeback", "viewing_registration", "viewing_cancellation", "appointment", "order_token", "order_status")
 DECIDER = reconciling.Decider("somebody", "so that it is known")
 LONGEST = 400
 """Rounds in which everything must have come to rest."""
@@ -39,6 +42,10 @@ def make_payload(kind: str, customer_id: str, like: int, words: str) -> dict[str
             payload |= {"contact_id": f"ADR{like}", "note": words}
         case "viewing_registration":
             payload |= {"contact_id": f"ADR{like}", "contact_message": words}
+        case "viewing_cancellation":
+            payload |= {"contact_id": f"ADR{like}"}
+        case "order_status":
+            payload |= {"order_id": f"ORD{like}", "comment": words}
         case "appointment":
             payload |= {"subject": words}
         case _:
@@ -55,6 +62,8 @@ class Office:
     operations: list[int] = field(default_factory=list)
     excused: set[int] = field(default_factory=set)
     """Operations that a person has misjudged, and those alike: any later fault is that person's doing."""
+    decided: set[int] = field(default_factory=set)
+    """Operations that a person or new content from the CRM began anew: their order is no longer that of their recording."""
     rows: list[NewOperation] = field(default_factory=list)
     served: int = 0
 
@@ -72,6 +81,7 @@ class Office:
             open_lanes(connection, [(row.customer_id, row.kind, factory.GROUPS[row.kind])])
         with db.write() as connection:
             record_rows(connection, [row], feed="crm", max_failures=3)
+            withdraw(connection, withdrawals_of([row]))
         if bell:
             turns.wake_lanes(db, [(row.customer_id, row.kind)])
         with db.read() as connection:
@@ -82,10 +92,13 @@ class Office:
         customer_id = columns.pop("customer_id", factory.CUSTOMER)
         source_id = columns.pop("source_id", f"S{len(self.rows)}")
         payload = make_payload(kind, customer_id, like, words)
+        if columns.get("after_kind") in {given.kind for given in KIND_BY_NAME[kind].handed_on.values()}:
+            payload = {name: value for name, value in payload.items() if name not in KIND_BY_NAME[kind].handed_on}
         text = json.dumps(payload)
         digest = hashlib.sha256(f"{text} {sorted(columns.items())}".encode()).hexdigest()
-        match_key = KIND_BY_NAME[kind].from_payload(payload).match_key()
-        return NewOperation(kind, customer_id, source_id, text, digest, match_key, **columns)
+        content = KIND_BY_NAME[kind].from_payload(payload)
+        columns |= {"sequence_key": content.sequence_key(), "lacks_result": bool(find_lacking(content))}
+        return NewOperation(kind, customer_id, source_id, text, digest, content.match_key(), **columns)
 
     def list_due_kinds(self) -> dict[str, int]:
         """List the kinds that a dispatcher would ring for."""
@@ -122,6 +135,7 @@ class Office:
             GiveUp: vitec.will_act(operation),
             Delivered: vitec.times_acted(operation, current_time) == 0,
         }
+        self.decided |= {operation} if report.carried_out else set()
         if report.carried_out and wrong.get(type(wish), False):
             self._excuse(operation)
 
@@ -222,11 +236,30 @@ class Office:
         return min([*pending, *([next_due] if next_due else [])], default=None)
 
     def list_unended(self) -> list[int]:
-        """List operations that have not ended although nothing hinders them; called when all has come to rest."""
+        """List operations that have not ended although nothing hinders them; called when all has come to rest.
+
+        An operation waits, too, for the earlier ones that set the state of the same thing.
+        """
         parent = select(Operation.kind, Operation.source_id, Operation.state).subquery("parents")
         after = (parent.c.kind == Operation.after_kind) & (parent.c.source_id == Operation.after_source_id)
         hindered = Operation.after_kind.is_not(None) & (parent.c.state.is_distinct_from(State.SUCCEEDED))
         persons = (Operation.state == State.IN_DOUBT) & Operation.needs_person
         with self.world.db.read() as connection:
             unended = select(Operation.id).outerjoin(parent, after).where(Operation.finalized_at.is_(None))
-            return list(connection.scalars(unended.where(~persons, ~(waiting & hindered))))
+            free = list(connection.scalars(unended.where(~persons, ~(waiting & hindered))))
+            open_keys = self.list_keys(connection, Operation.finalized_at.is_(None))
+        return [
+            id_
+            for id_ in free
+            if not any(key == open_keys[id_] for earlier_id, key in open_keys.items() if earlier_id < id_)
+        ]
+
+    @staticmethod
+    def list_keys(connection: Connection, condition: ColumnElement[bool]) -> dict[int, str | int]:
+        """Give for each operation the thing that it sets the state of, by customer; its own id where there is none."""
+        columns = select(Operation.id, Operation.kind, Operation.payload).where(condition).order_by(Operation.id)
+        keys: dict[int, str | int] = {}
+        for row in connection.execute(columns):
+            key = KIND_BY_NAME[row.kind].from_payload(row.payload).sequence_key()
+            keys[row.id] = row.id if key is None else f"{row.payload['customer_id']}/{key}"
+        return keys

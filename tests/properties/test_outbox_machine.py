@@ -73,6 +73,13 @@ def test_no_operation_is_done_twice_or_forgotten(engine: Any) -> None:
     _run(engine, Conditions(), EXAMPLES)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(max(120, EXAMPLES * 5))
+def test_nothing_later_on_the_same_thing_is_undone(engine: Any) -> None:
+    kinds = ("viewing_registration", "viewing_cancellation", "order_status")
+    _run(engine, Conditions(kinds, most_rows=4, alike=True), max(10, EXAMPLES // 2))
+
+
 _LOST = Conditions(
     ("viewing_registration",),
     (Fate.LOST,),

@@ -1,16 +1,21 @@
 """The truth after every step: the database, held against Vitec's acts."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, true
 
 from models import FINAL, WAITING, Attempt, Event, Operation, State
 from tests.properties.office import Office
 from tests.properties.workers import Violation
+from worker.kind import OnDoubt
+from worker.kinds import KINDS
 
-HARMLESS = "order_token"
-"""The kind that may be done twice: it is a look-up itself."""
+if TYPE_CHECKING:
+    from tests.properties.vitec import Request
+
+HARMLESS = {kind.kind for kind in KINDS if kind.on_doubt is OnDoubt.RESEND}
+"""The kinds that may be done twice: a look-up, or a state that is set."""
 
 
 def check_operations(office: Office, before: dict[int, tuple[State, int]]) -> dict[int, tuple[State, int]]:
@@ -20,6 +25,7 @@ def check_operations(office: Office, before: dict[int, tuple[State, int]]) -> di
     for row in rows:
         _hold_against_truth(office, row)
         _hold_against_past(office, row, before.get(row.id))
+    _hold_against_order(office)
     return {row.id: (row.state, row.attempt) for row in rows}
 
 
@@ -28,7 +34,7 @@ def _hold_against_truth(office: Office, row: Row[Any]) -> None:
     acted = vitec.times_acted(row.id, current_time)
     if row.id in office.excused:
         return
-    if row.kind != HARMLESS:
+    if row.kind not in HARMLESS:
         _require(acted <= 1, "doubled", row, current_time)
         _require(acted == 0 or row.state not in WAITING, "about to be doubled", row, current_time)
         _require(acted == 0 or row.state not in FINAL - {State.SUCCEEDED}, "false failure", row, current_time)
@@ -41,6 +47,37 @@ def _hold_against_truth(office: Office, row: Row[Any]) -> None:
         row,
         current_time,
     )
+
+
+def _hold_against_order(office: Office) -> None:
+    """Check that nothing was undone: nothing acts after another operation on the same thing that was sent meanwhile."""
+    vitec, by_person = office.world.vitec, office.decided | office.excused
+    first_sent = {request.operation: at for at, request in reversed(list(enumerate(vitec.requests)))}
+    sent = {(request.operation, request.attempt): at for at, request in enumerate(vitec.requests)}
+    latest: dict[str, Request] = {}
+    for act in vitec.acts(office.world.now):
+        if act.key is None or act.operation in by_person:
+            continue
+        before = latest.setdefault(act.key, act)
+        if first_sent[act.operation] < sent[before.operation, before.attempt] and act.operation != before.operation:
+            raise Violation(f"operation {before.operation} was undone by {act.operation}, sent before, at {act.when}")
+        latest[act.key] = act
+
+
+def _check_last_states(office: Office) -> None:
+    """Check that the last success on each thing stands: an order has its status, a contact is on the list or off it."""
+    acts = office.world.vitec.acts(office.world.now)
+    with office.world.db.read() as connection:
+        keys = office.list_keys(connection, true())
+        states = {row.id: row.state for row in connection.execute(select(Operation.id, Operation.state))}
+    for key in set(keys.values()):
+        ids = [id_ for id_ in keys if keys[id_] == key]
+        if not isinstance(key, str) or set(ids) & (office.decided | office.excused):
+            continue
+        sent = [act for act in acts if act.key == key]
+        last, was_needless = ids[-1], states[ids[-1]] is State.CANCELLED
+        if was_needless and sent and sent[-1].kind == "viewing_registration":
+            raise Violation(f"operation {last} was not needed, and the contact is still registered")
 
 
 def _hold_against_past(office: Office, row: Row[Any], before: tuple[State, int] | None) -> None:
@@ -69,6 +106,7 @@ def check_at_rest(office: Office) -> None:
     if forgotten:
         raise Violation(f"forgotten: {forgotten}: {_list_open(office)}")
     _check_trail(office)
+    _check_last_states(office)
 
 
 def _list_open(office: Office) -> list[Any]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from worker.errors import Barred, Refused, ServerError, Throttled, Unanswered, Unreachable, VitecError
 from worker.kind import Answer
+from worker.kinds import KIND_BY_NAME
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 
@@ -65,11 +66,19 @@ class Request:
     fate: Fate
     acts_at: datetime | None
     clock: VitecClock = RIGHT
+    key: str | None = None
+    """Its sequence key, with the customer: the thing at Vitec that it sets the state of."""
 
     @property
     def remote_id(self) -> str:
         """The id it has at Vitec, if it is carried out."""
         return f"ID{self.operation}X{self.attempt}"
+
+    @property
+    def when(self) -> datetime:
+        """The moment at which it is carried out, of one that ever is."""
+        assert self.acts_at is not None
+        return self.acts_at
 
     def acted(self, at: datetime) -> bool:
         """Whether it has been carried out by then."""
@@ -87,7 +96,9 @@ class Vitec:
         self, operation: int, attempt: int, kind: str, payload: Mapping[str, Any], fate: Fate, acts_at: datetime | None
     ) -> Request:
         """Take in the bytes of a request."""
-        request = Request(operation, attempt, kind, payload, fate, acts_at, self.clock)
+        own_key = KIND_BY_NAME[kind].from_payload(payload).sequence_key()
+        key = own_key and f"{payload['customer_id']}/{own_key}"
+        request = Request(operation, attempt, kind, payload, fate, acts_at, self.clock, key)
         self.requests.append(request)
         return request
 
@@ -103,22 +114,35 @@ class Vitec:
         """Whether it has been, or ever will be."""
         return any(request.acts_at is not None for request in self.requests_of(operation))
 
+    def acts(self, at: datetime) -> list[Request]:
+        """List what was carried out by then, in the order in which Vitec did it."""
+        return sorted((request for request in self.requests if request.acted(at)), key=lambda act: act.when)
+
+    def is_empty(self, cancellation: Request) -> bool:
+        """Whether the place that it is to empty is empty already, when it acts."""
+        acts = self.acts(cancellation.when)
+        before = [act for act in acts[: acts.index(cancellation)] if act.key == cancellation.key]
+        return not before or before[-1].kind == cancellation.kind
+
     def answer_to_look_up(self, kind: str, payload: Mapping[str, Any], as_of: datetime) -> Answer:
         """Answer a look-up with the truth of an earlier moment."""
-        mine = [
-            request
-            for request in self.requests
-            if request.kind == kind and request.acted(as_of) and _matches(request.payload, payload)
-        ]
-        shown = _comebacks(payload, mine) if kind == "comeback" else _registrations(mine)
+        acts = [act for act in self.acts(as_of) if _matches(act.payload, payload)]
+        if kind == "comeback":
+            shown: Any = _comebacks(payload, [act for act in acts if act.kind == kind])
+        else:
+            last = {act.key: act for act in acts if act.key is not None}
+            shown = _registrations([act for act in last.values() if act.kind == kind])
         return Answer(200, json.dumps(shown).encode())
 
 
-def answer_request(request: Request) -> Answer | VitecError:
+def answer_request(request: Request, vitec: Vitec) -> Answer | VitecError:
     """Give the answer to a request, or the error that it ends in."""
     match request.fate:
+        case Fate.ANSWERED if request.kind == "viewing_cancellation" and vitec.is_empty(request):
+            return Refused("not there", status=404)
         case Fate.ANSWERED:
-            return Answer(200, _success(request))
+            body = _success(request)
+            return Answer(200 if body else 204, body)
         case Fate.GARBLED:
             return Answer(200, b'{"half of')
         case Fate.LOST | Fate.BROKEN | Fate.REFUSED | Fate.THROTTLED | Fate.BARRED | Fate.UNREACHABLE:
@@ -141,8 +165,10 @@ def error_of(fate: Fate) -> VitecError:
 
 
 def _success(request: Request) -> bytes:
-    if request.kind == "viewing_registration":
+    if request.kind in {"viewing_registration", "viewing_cancellation"}:
         return b""
+    if request.kind == "order_status":
+        return b"true"
     if request.kind == "order_token":
         return json.dumps({"orderId": request.remote_id, "hasExpired": False}).encode()
     return json.dumps(request.remote_id).encode()
@@ -150,7 +176,7 @@ def _success(request: Request) -> bytes:
 
 def _matches(received: Mapping[str, Any], looked_up: Mapping[str, Any]) -> bool:
     return all(
-        received[key] == looked_up[key] for key in ("customer_id", "contact_id", "viewing_id") if key in looked_up
+        received.get(key) == looked_up[key] for key in ("customer_id", "contact_id", "viewing_id") if key in looked_up
     )
 
 

@@ -4,7 +4,7 @@ Every step calls the functions of the real turn, in its order. The parts that th
 the kernel (the permit, the deadline, the dead man's switch) are played here by the test's clock.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -16,9 +16,9 @@ from tests.properties.vitec import ALWAYS_ACTS, MAY_ACT, Fate, Request, Vitec, a
 from worker.decide import SOON, RetryPolicy, Settlement, decide
 from worker.delivery.dead_mans_switch import MARGIN
 from worker.delivery.in_hand import as_unwritable
-from worker.error_outcomes import outcome_of
+from worker.error_outcomes import outcome_for, outcome_of
 from worker.errors import Revoked, VitecError
-from worker.kind import LookUpResult, Presence
+from worker.kind import LookUpResult, OnDoubt, Presence
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.exchange import rescue
@@ -29,7 +29,8 @@ from worker.outbox.exchange.settle import Finished
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import Turn
 from worker.outcome import Outcome
-from worker.policies import dead_worker_policy
+from worker.policies import dead_worker_policy, turn_policy
+from worker.settings import Settings
 
 TIMEOUT = 30.0
 
@@ -90,6 +91,11 @@ class Worker:
         """Whether it has results that are not written yet."""
         return bool(self.finished or self.looked_up)
 
+    @property
+    def _terms(self) -> TurnPolicy:
+        """The terms of its turn, with what its kind needs before a claim."""
+        return replace(self.world.terms, prepare=turn_policy(Settings(), self.turn.kind).prepare)
+
     def killed_by_switch(self) -> bool:
         """Whether the timer, armed while anything may be written, has gone off."""
         return self.world.switch and self.under_way > 0 and self.world.now >= self.lease_ends
@@ -98,7 +104,7 @@ class Worker:
         """Settle and claim. `lost_commit`: it was carried out, and reported as failed."""
         world = self.world
         try:
-            report = exchange(world.db, self.turn, self.finished, want, world.terms, self.looked_up)
+            report = exchange(world.db, self.turn, self.finished, want, self._terms, self.looked_up)
         except IntegrityError:
             self._write_one_by_one()
             return
@@ -129,7 +135,7 @@ class Worker:
 
     def _try_to_write(self, finished: list[Finished], looked_up: list[FinishedLookUp]) -> bool:
         try:
-            exchange(self.world.db, self.turn, finished, 0, self.world.terms, looked_up)
+            exchange(self.world.db, self.turn, finished, 0, self._terms, looked_up)
         except IntegrityError:
             return False
         return True
@@ -146,6 +152,9 @@ class Worker:
             raise Violation(f"operation {claimed.id}: a request was written outside its turn")
         KIND_BY_NAME[self.turn.kind].from_payload(claimed.payload).call(f"{claimed.id}.{claimed.attempt}")
         after = 0.0 if fate in ALWAYS_ACTS else delay if fate in MAY_ACT else None
+        if after and KIND_BY_NAME[self.turn.kind].on_doubt is OnDoubt.RESEND:
+            # It is sent again at once, so what Vitec does late with an earlier attempt is not waited for.
+            after = 0.0
         acts_at = None if after is None else world.now + timedelta(seconds=after)
         job.request = world.vitec.receive(claimed.id, claimed.attempt, self.turn.kind, claimed.payload, fate, acts_at)
 
@@ -158,10 +167,12 @@ class Worker:
     def take_answer(self, job: Job) -> None:
         """Take the answer to a request, or its deadline."""
         assert job.request is not None
-        response = answer_request(job.request)
+        response = answer_request(job.request, self.world.vitec)
         kind = KIND_BY_NAME[self.turn.kind]
-        outcome = outcome_of(response) if isinstance(response, VitecError) else kind.read(response)
-        self._finish(job, outcome, written=True)
+        if isinstance(response, VitecError):
+            self._finish(job, outcome_for(kind, response, sent_before=job.claimed.failures > 0), written=True)
+        else:
+            self._finish(job, kind.read(response), written=True)
 
     def meet_deadlines(self) -> None:
         """End the requests that have not been answered in time."""

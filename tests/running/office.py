@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from worker.outbox import Database
 
-KINDS = tuple(factory.PAYLOADS)
+KINDS = tuple(kind for kind in factory.PAYLOADS if kind != "viewing_cancellation")
+"""The kinds that need nothing at Vitec before them: a contact can only be taken off a list who is on it."""
 
 
 @dataclass(frozen=True, slots=True)
