@@ -90,7 +90,9 @@ def test_the_demo_leaves_only_the_files_asked_for(private: Path) -> None:
         rows = connection.execute(select(Operation.state, func.count()).group_by(Operation.state)).all()
     engine.dispose()
     states = dict(rows)
-    assert set(states) == {State.SUCCEEDED, State.FAILED, State.IN_DOUBT}
+    assert set(states) == {State.SUCCEEDED, State.FAILED, State.IN_DOUBT, State.CANCELLED}
+    # A registration that was never sent, and its cancellation.
+    assert states[State.CANCELLED] == 2
     assert states[State.IN_DOUBT] == LOST_ANSWERS
     assert states[State.SUCCEEDED] > 250
     assert "unavailable_retry_after" in {rule["fault"] for rule in FAULTS}
