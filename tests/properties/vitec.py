@@ -23,7 +23,7 @@ class Fate(StrEnum):
 
     ANSWERED = "answered"
     GARBLED = "garbled"
-    """Carried out, and answered with 2xx that cannot be read."""
+    """Carried out, and answered with 2xx in another shape than its page says; the id may stand in it."""
     LOST = "lost"
     BROKEN = "broken"
     """A 500."""
@@ -144,11 +144,17 @@ def answer_request(request: Request, vitec: Vitec) -> Answer | VitecError:
             body = _success(request)
             return Answer(200 if body else 204, body)
         case Fate.GARBLED:
-            return Answer(200, b'{"half of')
+            return Answer(200, _garble(request))
         case Fate.LOST | Fate.BROKEN | Fate.REFUSED | Fate.THROTTLED | Fate.BARRED | Fate.UNREACHABLE:
             return error_of(request.fate)
         case _:
             assert_never(request.fate)
+
+
+def _garble(request: Request) -> bytes:
+    id_ = request.remote_id
+    shapes = (f'{{"id":"{id_}"}}', id_, "17", f"<string>{id_}</string>", "null", "", f'["{id_}"]', f'"{id_}')
+    return shapes[(request.operation + request.attempt) % len(shapes)].encode()
 
 
 def error_of(fate: Fate) -> VitecError:

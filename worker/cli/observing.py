@@ -30,7 +30,17 @@ def observe(
         terminal.print_line("No answer of Vitec's is on record yet.")
         return
     terminal.print_table(
-        ("kind", "call", "status", "shape of the answer", "result", "answers", "id again", "latest (Stockholm)", "one"),
+        (
+            "kind",
+            "call",
+            "status",
+            "shape of the answer",
+            "result",
+            "answers",
+            "id again",
+            "latest (Stockholm)",
+            "operation",
+        ),
         [_cells(group) for group in groups],
     )
 
