@@ -67,7 +67,11 @@ MOVES: tuple[Move, ...] = (
     Move(_F, _X, "cancel was asked and the attempt surely had no effect"),
     Move(_D, _OK, "late answer, look-up or a person: it is there"),
     Move(_D, _R, "twice is harmless; or two look-ups agree it is absent; or a late certain no; or a person"),
-    Move(_R, _D, "the resend permission expired, and a new look-up did not confirm it"),
+    Move(
+        _R,
+        _D,
+        "the resend permission expired, and a new look-up did not confirm it; or its answer may have been another's",
+    ),
     Move(_D, _NO, "a late certain refusal"),
     Move(_D, _X, "not there and not wanted: a person says so, or cancel was asked and it proves absent"),
     Move(_NO, _P, "requeued by a person, or mended by the CRM"),

@@ -14,6 +14,7 @@ from worker.kinds import KIND_BY_NAME
 from worker.outbox.exchange.claim import TurnPolicy
 from worker.outbox.exchange.holds import HoldPolicy
 from worker.outbox.exchange.look_ups import LookUpPolicy
+from worker.outbox.exchange.questioned import ANSWER_IN_QUESTION, WHY
 from worker.outbox.exchange.rescue import WORKER_DIED, DeadWorkerPolicy
 from worker.outbox.lanes.handing_on import CompleteContent, hand_on
 from worker.outbox.lanes.turns import Turn
@@ -71,6 +72,12 @@ def _complete(
     except BadCells:
         return None
     return None if row is None else CompleteContent(row.payload(), row.match_key(), row.sequence_key())
+
+
+def settle_questioned(policy: RetryPolicy, kind: str) -> Settlement:
+    """Settle an operation with an answer that may be another's as one that was not answered: it may even have been refused."""
+    # Where it is sent again in doubt, it may be by this one.
+    return decide(InDoubt(ANSWER_IN_QUESTION, WHY), policy.facts(KIND_BY_NAME[kind], 0, 2))
 
 
 def dead_worker_policy(policy: RetryPolicy) -> DeadWorkerPolicy:

@@ -171,7 +171,7 @@ GUARDS = (
         14,
         "a result that the loop forgot is collected",
         TURN,
-        "        if pool.uncollected:\n            loop.drain()\n",
+        "        if self.pool.uncollected:\n            self.drain()\n",
         "",
         "tests/delivery/test_overlapping.py::test_a_turn_collects_even_a_result_it_forgot",
     ),

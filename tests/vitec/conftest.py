@@ -12,6 +12,7 @@ import pytest
 
 from tests.vitec.server import AUTHORITY, Connection, Server
 from worker.kind import Call
+from worker.vitec import kept_connections
 from worker.vitec.client import Client
 from worker.vitec.credentials import Credentials, Login
 from worker.vitec.http_attempt import HttpAttempt, Permit, Watchdog
@@ -103,7 +104,8 @@ class Network:
 
 
 @pytest.fixture
-def network() -> Iterator[Network]:
-    """The servers and clients of one test."""
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+    """The servers and clients of one test. Their connections are used again at once, without a rest."""
+    monkeypatch.setattr(kept_connections, "REST", 0.0)
     with ExitStack() as stack:
         yield Network(stack)

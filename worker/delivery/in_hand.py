@@ -60,6 +60,18 @@ class WorkInHand:
                 self.in_flight.discard(RequestKey(result.id, result.attempt, result.look_ups))
                 self.looked_up.append(result)
 
+    def put_in_question(self, attempts: set[tuple[int, int]], doubt: Settlement) -> set[tuple[int, int]]:
+        """Settle those of these attempts as in doubt that are in hand. Returns the others that are not in flight: settled ones."""
+        in_hand = {(finished.id, finished.attempt) for finished in self.unsettled}
+        self.unsettled = [
+            replace(finished, settlement=doubt, answer_text=None, answer_shape=None)
+            if (finished.id, finished.attempt) in attempts
+            else finished
+            for finished in self.unsettled
+        ]
+        in_flight = {(id_, attempt) for id_, attempt, look_ups in self.in_flight if look_ups is None}
+        return attempts - in_hand - in_flight
+
     def drop_settled(self) -> None:
         """Forget the results, which an exchange has settled; the attempts that it did not know of come next."""
         self.unsettled, self.not_handed_over = self.not_handed_over, []

@@ -37,6 +37,7 @@ from sqlalchemy.exc import DBAPIError
 from worker.delivery.dead_mans_switch import ClockReading, DeadMansSwitch
 from worker.delivery.ending import EndReason, TurnEnd
 from worker.delivery.in_hand import RequestKey, WorkInHand, unsent
+from worker.delivery.questions import Questions
 from worker.delivery.report import TurnReport
 from worker.delivery.sending import JobExecutor, Sender, SendJob, SendPool
 from worker.delivery.start_limits import IDLE, LONGEST_COLLECT, RateLimiter, StartLimits
@@ -48,11 +49,13 @@ from worker.outbox.exchange import rescue
 from worker.outbox.exchange.claim import Claimed, TurnPolicy
 from worker.outbox.exchange.exchange import ExchangeResult, exchange
 from worker.outbox.exchange.look_ups import ClaimedLookUp, FinishedLookUp
+from worker.outbox.exchange.questioned import question_answers
 from worker.outbox.exchange.settle import Finished
 from worker.outbox.lanes import environments, turns
 from worker.outbox.lanes.turns import Turn
-from worker.policies import dead_worker_policy, retry_policy, turn_policy
+from worker.policies import dead_worker_policy, retry_policy, settle_questioned, turn_policy
 from worker.settings import Settings
+from worker.vitec.kept_connections import AT_END
 from worker.vitec.vitec_clock import VitecClock
 
 log = structlog.get_logger(__name__)
@@ -87,13 +90,13 @@ def serve(
     pool = SendPool(JobExecutor(client, retry, worker_id), switch, threads)
     limits = StartLimits(db, turn, threads, RateLimiter(db, turn, settings.vitec_requests_per_second))
     end = TurnEnd(db, kind, stopping, settings.turn_alone, settings.turn_shared)
-    loop = TurnLoop(db, turn, switch, pool, limits, end, policy, settings.vitec_timeout, worker_id, report, clock)
+    parts = (db, turn, switch, pool, limits, end, policy, settings.vitec_timeout, worker_id, report, clock)
+    loop = TurnLoop(*parts, Questions(getattr(client, "look_again", None), settle_questioned(retry, kind)))
     try:
         if turn.leftovers:
             report.leftovers = rescue.settle_leftovers(db, turn, dead_worker_policy(retry), worker_id)
         loop.run()
-        if pool.uncollected:
-            loop.drain()
+        loop.finish()
     except BaseException:
         loop.drain()
         raise
@@ -123,6 +126,7 @@ class TurnLoop:
     report: TurnReport
     clock: VitecClock | None
     """Vitec's, as the client has seen it."""
+    questions: Questions
     hand: WorkInHand = field(default_factory=WorkInHand)
     lane_is_back: bool = False
     """The last exchange found nothing to be claimed, and gave the lane back."""
@@ -142,6 +146,18 @@ class TurnLoop:
                 self._exchange(startable)
             if self.end.reason and not self.hand.in_flight and not self.hand.has_results:
                 return
+
+    def finish(self) -> None:
+        """Settle what is left, and listen once more, for longer after a surplus."""
+        if self.pool.uncollected:
+            self.drain()
+        self._question_answers(AT_END)
+
+    def _question_answers(self, patience: float = 0.0) -> None:
+        """Let no answer be settled, nor stay settled in silence, that may be another operation's."""
+        settled = self.questions.find_settled(self.hand, patience)
+        if settled:
+            retry_until_available()(question_answers, self.db, settled, self.worker_id)
 
     def drain(self) -> None:
         """Wait, where the loop did not, until no thread can write, and settle. A thread beyond its deadline ends the process."""
@@ -175,6 +191,8 @@ class TurnLoop:
 
     def _exchange(self, wanted: int) -> None:
         """Settle the results in hand, claim at most `wanted` operations, and hand over the claimed ones."""
+        if self.hand.has_results:
+            self._question_answers()
         try:
             result = self._repeat_exchange(wanted)
         except Exception as error:  # noqa: BLE001 (whatever it is, one row must not block the lane)

@@ -212,7 +212,7 @@ MOVES_FROM: Mapping[Callable[..., Columns], frozenset[State]] = {
     retryable: frozenset({State.IN_FLIGHT, State.IN_DOUBT}),
     resend_permitted: frozenset({State.IN_DOUBT}),
     sent_again: frozenset({State.IN_DOUBT}),
-    in_doubt: frozenset({State.IN_FLIGHT}),
+    in_doubt: frozenset({State.IN_FLIGHT, State.RETRYABLE}),
     still_in_doubt: frozenset({State.RETRYABLE}),
     failed: frozenset({State.IN_FLIGHT, State.IN_DOUBT}),
     orphaned: WAITING,

@@ -54,6 +54,10 @@ _OF_EVERY_KIND: Final[Mapping[str, CodeText]] = {
         "Vitec carried it out, and gave it an id that another one has, too.",
         "Nothing has to be done for it; the id does not name it at Vitec.",
     ),
+    "answer_in_question": CodeText(
+        "More answers came on its connection than were due, so the one it got may be another's.",
+        "Look it up at Vitec, then use `vitec-sync resolve`; its id may be wrong.",
+    ),
     "acted_twice": CodeText(
         "There is evidence that Vitec acted twice.", "Look at Vitec, and remove what is there twice."
     ),

@@ -100,18 +100,25 @@ class Client:
         request = self._prepare(call)
         if isinstance(request, VitecError):
             return request
-        result = self._try(request, HttpAttempt(permit, deadline, call.method), 1)
+        result = self._try(request, HttpAttempt(permit, deadline, call.method, call.request_id), 1)
         if not isinstance(result, Unreachable):
             return result
         return retry_unreachable(
             result,
-            lambda number: self._try(request, HttpAttempt(permit, deadline, call.method), number),
+            lambda number: self._try(request, HttpAttempt(permit, deadline, call.method, call.request_id), number),
             lambda: deadline - time.monotonic(),
         )
 
     def name_login(self, customer_id: str, function_group: str) -> str | None:
         """Name the login with which that customer's calls of that group are sent; None: there is none. No secret."""
         return self._logins.name_login(customer_id, function_group)
+
+    def look_again(self, patience: float = 0.0) -> list[str]:
+        """Name the requests that were answered, but perhaps by another's answer: more came on their connections than was due.
+
+        `patience`: seconds for which more is waited for, where a surplus has been seen.
+        """
+        return self._adapter.kept.look_again(patience)
 
     def close(self) -> None:
         """Close the pooled connections and end the watchdog. Nothing may be on its way any more."""

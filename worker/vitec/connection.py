@@ -22,11 +22,9 @@ from urllib3.util.retry import Retry
 from worker import failpoints
 from worker.kind.contract import LOOK_UP_METHOD
 from worker.tls import Socket
-from worker.vitec.http_attempt import current_attempt
+from worker.vitec.http_attempt import HttpAttempt, current_attempt
+from worker.vitec.kept_connections import KeptConnections, listen
 from worker.vitec.response import MarkedResponse
-
-IDLE_LIMIT = 2.0
-"""Seconds after which a connection is used again for a look-up only: Vitec may be closing it this moment."""
 
 # On close, or when the process is killed, unsent bytes are thrown away and the other side is told so. Without this the
 # kernel goes on delivering a request after its sender has died.
@@ -46,11 +44,16 @@ class PlainConnection(HTTPConnection):
     response_class = MarkedResponse
     _pieces: list[bytes] | None = None
     _fields: list[str]
-    _last_used = 0.0
+    kept = KeptConnections(1)
+    carried: list[str]
+    last_used = 0.0
+    is_hasty = True
+    _silence = 0.0
 
     def connect(self) -> None:
         """Connect (with TLS: including the handshake), leaving the reason on the attempt if it fails."""
         attempt = current_attempt()
+        self.carried, began = [], time.monotonic()
         try:
             super().connect()
         except ssl.SSLCertVerificationError as error:
@@ -66,6 +69,8 @@ class PlainConnection(HTTPConnection):
         except TimeoutError:
             attempt.connect_error = "the TLS handshake took too long"
             raise
+        is_look_up = attempt.method == LOOK_UP_METHOD
+        self._silence, self.is_hasty = self.kept.silence_needed(time.monotonic() - began, is_look_up=is_look_up)
 
     def _new_conn(self) -> socket.socket:
         attempt = current_attempt()
@@ -91,11 +96,29 @@ class PlainConnection(HTTPConnection):
                 return sock
         raise NewConnectionError(self, attempt.connect_error)
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether the connection may carry this request; the pool closes and reopens it otherwise."""
-        idle = time.monotonic() - self._last_used
-        return super().is_connected and (idle <= IDLE_LIMIT or current_attempt().method == LOOK_UP_METHOD)
+    def fileno(self) -> int:
+        """Give the number of its socket; -1: it has none any more."""
+        return -1 if self.sock is None else self.sock.fileno()
+
+    def listen(self) -> bytes | None:
+        """Give bytes that came unasked; none at all: it was closed. None: it is silent."""
+        return b"" if self.sock is None else listen(self.sock)
+
+    def _find_silence(self, attempt: HttpAttempt) -> None:
+        """Connect anew where the other side has spoken or gone; a greeting is no answer to this request."""
+        if self.carried:
+            heard = listen(self.sock)
+            if heard is None:
+                return
+            if heard:
+                self.kept.note_surplus(self)
+            self.close()
+            self.connect()
+        heard = listen(self.sock, self._silence)
+        if heard is not None:
+            self.close()
+            attempt.connect_error = "the other side spoke unasked" if heard else "the connection was closed at once"
+            raise NewConnectionError(self, attempt.connect_error)
 
     def request(  # type: ignore[override]
         self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, **options: Any
@@ -104,6 +127,7 @@ class PlainConnection(HTTPConnection):
         attempt = current_attempt()
         if self.sock is None:
             self.connect()
+        self._find_silence(attempt)
         # Head and body are composed first, so that nothing that is wrong with them is found out half way, and leave in
         # one write, which also saves a packet.
         pieces: list[bytes] = []
@@ -116,7 +140,10 @@ class PlainConnection(HTTPConnection):
         data = _join_request(pieces, fields)
         if _TCP_USER_TIMEOUT is not None:
             self.sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(1, int(attempt.remaining() * 1000)))
+        self.sock.settimeout(max(0.001, attempt.remaining()))
         attempt.begin_write(self.sock)
+        self.carried.append(attempt.request_id)
+        attempt.uses = len(self.carried)
         if failpoints.hook:
             failpoints.hook("before_first_byte")
             self.sock.sendall(data[:1])
@@ -145,7 +172,7 @@ class PlainConnection(HTTPConnection):
                 failpoints.hook("after_status")
             return answer
         finally:
-            self._last_used = time.monotonic()
+            self.last_used = time.monotonic()
 
 
 class TlsConnection(PlainConnection, HTTPSConnection):
@@ -156,9 +183,30 @@ class PlainPool(HTTPConnectionPool):
     """Plain connections, for loopback."""
 
     ConnectionCls = PlainConnection  # type: ignore[assignment]
+    kept: KeptConnections
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        """Give a connection that has been idle; a look-up, of which a wrong answer is not seen, gets a new one."""
+        del timeout
+        connection: Any = None if current_attempt().method == LOOK_UP_METHOD else self.kept.take()
+        if connection is None:
+            connection = self._new_conn()
+            connection.kept = self.kept
+            connection.carried = []
+        return connection
+
+    def _put_conn(self, conn: Any) -> None:
+        """Keep the connection, or throw it away where more came behind the answer."""
+        if conn is None:
+            return
+        conn.last_used = time.monotonic()
+        if current_attempt().surplus:
+            self.kept.note_surplus(conn)
+        elif conn.sock is not None:
+            self.kept.give(conn)
 
 
-class TlsPool(HTTPSConnectionPool):
+class TlsPool(PlainPool, HTTPSConnectionPool):
     """TLS connections."""
 
     ConnectionCls = TlsConnection  # type: ignore[assignment]
@@ -178,7 +226,7 @@ class Adapter(HTTPAdapter):
         if parts.hostname is None:
             raise ValueError("the base URL names no host")
         self._origin = len(f"{parts.scheme}://{parts.netloc}")
-        self._pool: HTTPConnectionPool
+        self._pool: PlainPool
         if parts.scheme == "https":
             context = _make_tls_context(ca_bundle)
             self._pool = TlsPool(parts.hostname, parts.port, maxsize=pool_size, ssl_context=context)
@@ -186,6 +234,7 @@ class Adapter(HTTPAdapter):
             self._pool = PlainPool(parts.hostname, parts.port, maxsize=pool_size)
         else:
             raise ValueError("the base URL must be https (http is for loopback only)")
+        self.kept = self._pool.kept = KeptConnections(pool_size)
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
         return self._pool
@@ -204,6 +253,7 @@ class Adapter(HTTPAdapter):
         return response
 
     def close(self) -> None:
+        self.kept.close()
         self._pool.close()
         super().close()
 

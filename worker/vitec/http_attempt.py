@@ -68,6 +68,11 @@ class HttpAttempt:
     deadline: float
     """A reading of `time.monotonic`: the permit's deadline, or an earlier one."""
     method: str
+    request_id: str = ""
+    surplus: bool = field(default=False, init=False)
+    """Whether more came behind the answer."""
+    uses: int = field(default=0, init=False)
+    """How many requests its connection has carried, this one included."""
     connect_error: str = field(default="no connection could be made in time", init=False)
     """A sentence for people, kept up to date by the connection for as long as nothing has been written."""
     status: int | None = field(default=None, init=False)
