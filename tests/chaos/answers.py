@@ -145,7 +145,8 @@ def _play(case: Case, db: Database, ledger: Path) -> list[str]:
         acted = sandbox.ledger.count(applied=True)
         for at, kind in enumerate(feed.KINDS):
             for number in range(case.times):
-                fork.record_operation(db, kind, number * len(feed.KINDS) + at, f"M{at}", source=case.fault)
+                of_fault = ORDER.index(case.fault) * case.times + number
+                fork.record_operation(db, kind, of_fault * len(feed.KINDS) + at, f"M{at}", source=case.fault)
         settings = SETTINGS.model_copy(update={"vitec_timeout": DEADLINE}) if case.fault in SLOW else SETTINGS
         client = fork.client_for(sandbox.base_url, settings, TLS / "authority.pem" if tls else None)
         with sandbox.failing_connections(case.fault) if case.fault in CONNECTION_FAULTS else nullcontext():
