@@ -59,3 +59,33 @@ def test_a_page_that_is_cut_off_accepts_nothing(network: Network) -> None:
 @pytest.mark.parametrize("body", [b'"CAL<html>"', b"<string>CAL1</string>", b"", b"OK"])
 def test_another_2xx_is_left_to_the_kind(network: Network, body: bytes) -> None:
     assert network.outcome(http("200 OK", body, "Content-Type: application/xml")) == Answer(200, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"<!-- " + b"x" * 200 + b" --><html>", "text/plain"),
+        (b" " * 200 + b"<html>", "text/plain"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?> <!-- x -->\n<!DOCTYPE html>', "application/xhtml+xml"),
+        (b"", "text/html"),
+        (b"Down for maintenance", "text/html; charset=utf-8"),
+        ("\ufeff<html>".encode("utf-16-le"), "text/html"),
+    ],
+)
+def test_a_page_that_begins_otherwise_accepts_nothing(network: Network, body: bytes, content_type: str) -> None:
+    answer = http("200 OK", body, f"Content-Type: {content_type}")
+    assert type(network.outcome(answer)) is ForeignPage
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "content_type"),
+    [
+        ("200 OK", b'"CAL1"', "text/html"),
+        ("204 No Content", b"", "text/html"),
+        ("200 OK", b'<string xmlns="http://schemas.microsoft.com/2003/10/Serialization/">CAL1</string>', "text/xml"),
+    ],
+)
+def test_the_apis_own_answer_is_no_page(network: Network, status: str, body: bytes, content_type: str) -> None:
+    """JSON under a wrong name, nothing where nothing is due, and XML of its own: a 2xx of the API."""
+    answer = network.outcome(http(status, body, f"Content-Type: {content_type}"))
+    assert answer.body == body

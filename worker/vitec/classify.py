@@ -4,6 +4,7 @@ The class of the error answers it. For the code and the hold `worker.decide` rea
 """
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ NEVER_THE_API = {
     511: "a network's portal asks for a login",
 }
 """Given by what stands between here and Vitec, whatever comes with it: the request went no further."""
+
+_BEFORE_A_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s++|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 
 PAGE = "an HTML page, not the API's answer"
 
@@ -77,9 +80,14 @@ def classify(answer: UnusableAnswer, *, throttled_is_certain: bool) -> VitecErro
 
 
 def is_page(answer: UnusableAnswer) -> bool:
-    """Whether the body is a page of HTML by how it begins, or by its type and its first character."""
-    begin = answer.body[:1024].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return begin.startswith((b"<!doctype html", b"<html")) or (begin[:1] == b"<" and _is_html(answer))
+    """Whether the body is a page of HTML by how it begins, after blanks, comments and an XML declaration; or a 2xx by its type.
+
+    With a 2xx the API says nothing in HTML, not even nothing; JSON under a wrong name is still JSON.
+    """
+    begin = answer.body[_BEFORE_A_PAGE.match(answer.body).end() :][:20].lower()  # type: ignore[union-attr]
+    if begin.startswith((b"<!doctype html", b"<html")) or (begin[:1] == b"<" and _is_html(answer)):
+        return True
+    return 200 <= answer.status < 300 and answer.status != 204 and _says_html(answer)
 
 
 def _is_html(answer: UnusableAnswer) -> bool:

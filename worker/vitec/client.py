@@ -34,8 +34,8 @@ _PATH = re.compile(r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.~%:=+-]+(?:/(?!\.{1,2}(?:/|$)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
 _METHODS = METHODS | {LOOK_UP_METHOD}
 
-PAGE_BEGINS_WITHIN = 64
-"""Bytes of a 2xx answer's body within which a page of HTML has its first `<`; where there is none, no more is looked at."""
+_JSON_BEGINS = frozenset(b'"{[tfn-0123456789')
+"""The first bytes of JSON: a 2xx that begins so is no page of HTML, and no more of it is looked at."""
 
 READ_LONGER = 1.0
 """Seconds that a read may last beyond the deadline, at which the watchdog ends it."""
@@ -191,7 +191,7 @@ class Client:
         if status is None:
             return self._error_without_answer(attempt, "cut off in its status line")
         complete = 200 <= status < 300 and attempt.framed and not attempt.cut and flaw is None
-        if complete and b"<" not in body[:PAGE_BEGINS_WITHIN]:
+        if complete and (status == 204 or (body and body[0] in _JSON_BEGINS)):
             return Answer(status, body, number)
         headers = stream.headers if attempt.head_complete else {}
         flaw = _flaw_of(attempt) or flaw or NO_2XX
