@@ -9,6 +9,7 @@ from models import FINAL, WAITING, State
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
+from worker.outbox.exchange.questioned import ANSWER_IN_QUESTION
 from worker.outbox.lanes import dependencies, turns
 from worker.outbox.lanes.turns import LaneKey
 from worker.outbox.operators import decisions
@@ -253,7 +254,7 @@ def _delivered(status: OperationStatus, wish: Delivered, decider: Decider, owner
     if status.state in WAITING and not status.sent_again and (refusal := _not_in_doubt(status)) is not None:
         return refusal
     renamed = status.remote_id is not None and wish.remote_id not in {None, status.remote_id}
-    if renamed and not status.id_by_word:
+    if renamed and not status.id_by_word and status.error_code != ANSWER_IN_QUESTION:
         remedy = "Leave the id out, or look both up in Vitec."
         return Refusal(status.id, f"Vitec gave it another id: {status.remote_id}.", remedy)
     if status.state is not State.SUCCEEDED:

@@ -6,9 +6,11 @@ import pytest
 
 from models import Event, State
 from tests.outbox.steps import entries, make, read, wake_all
+from worker import reconciling
 from worker.outbox import Database
 from worker.outbox.exchange.questioned import ANSWER_IN_QUESTION, question_answers
 from worker.outbox.lanes import turns
+from worker.reconciling import Decider
 
 SETTLED = [State.SUCCEEDED, State.FAILED, State.IN_DOUBT]
 
@@ -56,3 +58,13 @@ def test_an_attempt_that_goes_on_is_only_noted(db: Database, overrides: dict[str
 
 def test_an_unknown_operation_is_passed_over(db: Database) -> None:
     assert question_answers(db, [(4711, 1)], "here:1") == 0
+
+
+def test_a_person_corrects_an_id_that_is_in_question(db: Database) -> None:
+    id_ = make(db, State.SUCCEEDED, remote_id="ANOTHERS")
+    question_answers(db, [(id_, 1)], "here:1")
+    report = reconciling.carry_out(db, [id_], reconciling.Delivered("CAL1"), Decider("anna", "seen there"))
+    assert report.refused == ()
+    row = read(db, id_)
+    assert (row.remote_id, row.needs_person) == ("CAL1", False)
+    assert row.error_code is None
