@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from models import Event, State
-from tests.outbox.steps import TERMS, begin, change, claim, entries, read, wake_all
+from tests.outbox.steps import (
+    REFUSAL,
+    RETRY,
+    SUCCESS,
+    TERMS,
+    begin,
+    change,
+    claim,
+    done,
+    entries,
+    read,
+    settle,
+    wake_all,
+)
 from worker.importing import enqueue
 from worker.outbox.lanes import turns
+from worker.outbox.lanes.withdrawals import LOOKED_AT
 from worker.policies import turn_policy
 from worker.settings import Settings
 
 if TYPE_CHECKING:
+    from tests.clock import FixedClock
+    from worker.decide import Settlement
     from worker.outbox import Database
 
 PLACE = {"viewing_id": "VIS1", "time_slot_id": "SLOT1", "contact_id": "ADR1"}
+SOON = timedelta(seconds=1)
 CANCELLATIONS = "viewing_cancellation"
 
 
 def record(db: Database, kind: str, source_id: str, **fields: Any) -> int:
     return enqueue(db, kind=kind, source_id=source_id, customer_id="M1", **{**PLACE, **fields}).id
+
+
+def send(db: Database, kind: str, settlement: Settlement) -> None:
+    """Let Vitec answer the next operation of the kind."""
+    turn = begin(db, kind)
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, settlement)])
+    turns.end_turn(db, turn)
 
 
 def claim_cancellations(db: Database) -> list[int]:
@@ -93,9 +119,60 @@ def test_an_unknown_registration_is_taken_back_at_vitec(db: Database) -> None:
 
 def test_one_taken_back_before_needs_no_second_call(db: Database) -> None:
     first, taken_back = record(db, "viewing_registration", "R1"), record(db, CANCELLATIONS, "C1")
-    change(db, state=State.SUCCEEDED, finalized_at=read(db, first).created_at)
-    assert read(db, taken_back).state is State.SUCCEEDED
+    moment = read(db, first).created_at
+    change(db, first, state=State.SUCCEEDED, finalized_at=moment)
+    change(db, taken_back, state=State.SUCCEEDED, first_claimed_at=moment + SOON, finalized_at=moment + SOON)
     record(db, "viewing_registration", "R2")
     needless = record(db, CANCELLATIONS, "C2")
     assert claim_cancellations(db) == []
     assert read(db, needless).state is State.CANCELLED
+
+
+def test_one_mended_after_a_cancellation_is_taken_back_again(db: Database, clock: FixedClock) -> None:
+    record(db, "viewing_registration", "R")
+    send(db, "viewing_registration", REFUSAL)
+    record(db, CANCELLATIONS, "C1")
+    clock.advance(1)
+    send(db, CANCELLATIONS, SUCCESS)
+    record(db, "viewing_registration", "R", contact_message="Igen")
+    clock.advance(1)
+    send(db, "viewing_registration", SUCCESS)
+    second = record(db, CANCELLATIONS, "C2")
+    assert claim_cancellations(db) == [second]
+
+
+def test_one_that_was_only_held_off_needs_no_call(db: Database) -> None:
+    registration = record(db, "viewing_registration", "R")
+    send(db, "viewing_registration", replace(RETRY, code="unauthorized"))
+    record(db, CANCELLATIONS, "C")
+    assert read(db, registration).state is State.CANCELLED
+    assert claim_cancellations(db) == []
+
+
+def test_new_content_does_not_bring_it_back(db: Database) -> None:
+    registration = record(db, "viewing_registration", "R")
+    turn = begin(db, "viewing_registration")
+    (claimed,) = claim(db, turn).claimed
+    record(db, "viewing_registration", "R", contact_message="Hej")
+    record(db, CANCELLATIONS, "C")
+    settle(db, turn, [done(claimed, RETRY)])
+    assert read(db, registration).state is State.CANCELLED
+
+
+def test_new_content_for_another_place_still_counts(db: Database) -> None:
+    registration = record(db, "viewing_registration", "R")
+    turn = begin(db, "viewing_registration")
+    (claimed,) = claim(db, turn).claimed
+    record(db, "viewing_registration", "R", time_slot_id="SLOT2")
+    record(db, CANCELLATIONS, "C")
+    settle(db, turn, [done(claimed, RETRY)])
+    row = read(db, registration)
+    assert (row.state, row.payload["time_slot_id"]) == (State.PENDING, "SLOT2")
+
+
+def test_of_many_at_once_none_is_sent(db: Database) -> None:
+    for number in range(LOOKED_AT + 1):
+        contact = {"contact_id": f"ADR{number}"}
+        record(db, "viewing_registration", f"R{number}", **contact)
+        record(db, CANCELLATIONS, f"C{number}", **contact)
+    assert [claim_cancellations(db) for _ in range(2)] == [[], []]

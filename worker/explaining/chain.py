@@ -61,7 +61,7 @@ def _find_reasons_to_wait(facts: OperationFacts, limits: Limits) -> Iterator[Rea
 
 
 def _sequence_reason(predecessor_id: int) -> Reason:
-    text = f"Operation {predecessor_id} sets the same thing at Vitec, was recorded before it, and has not ended."
+    text = f"Operation {predecessor_id} sets the same thing at Vitec, goes before it, and has not ended."
     data = {"id": predecessor_id}
     return Reason("preceded", text, f"vitec-sync explain {predecessor_id}", data=data)
 

@@ -97,15 +97,20 @@ earlier = aliased(Operation, name="earlier")
 predecessors = and_(
     earlier.customer_id == Operation.customer_id,
     earlier.sequence_key == Operation.sequence_key,
-    earlier.id < Operation.id,
+    earlier.id != Operation.id,
     _written_out(*SEQUENCED_SQL, row="earlier."),
-    # One that has not been tried and waits, for a time of its own or for a parent, is overtaken.
+    # One that waits for a parent is overtaken, and so is one that has not been tried and waits for its time. That which
+    # has overtaken it is first carried to its end: its own repetition would undo what comes after it.
+    earlier.parent_done,
     or_(
-        earlier.state != State.PENDING,
-        and_(earlier.parent_done, earlier.next_attempt_at <= current_time),
+        and_(earlier.state != State.PENDING, or_(earlier.id < Operation.id, Operation.state == State.PENDING)),
+        and_(earlier.id < Operation.id, Operation.state == State.PENDING, earlier.next_attempt_at <= current_time),
     ),
 )
-"""The alias `earlier` is an operation on the same thing at Vitec that was recorded before, and has not ended."""
+"""The alias `earlier` is an operation on the same thing at Vitec that goes before, and has not ended.
+
+Those that have been tried go first, then those that have not; both in the order in which they were recorded.
+"""
 
 comes_first = or_(Operation.sequence_key.is_(None), ~exists(select(earlier.id).where(predecessors)))
 """No predecessor may still be carried out, or repeated, after the operation: it would undo what the operation sets."""

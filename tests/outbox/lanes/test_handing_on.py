@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from models import State
-from tests.outbox.steps import SUCCESS, TERMS, begin, claim, done, entries, read, settle
+from tests.outbox.steps import RETRY, SUCCESS, TERMS, begin, claim, done, entries, read, settle
 from worker.importing import enqueue
 from worker.policies import turn_policy
 from worker.settings import Settings
@@ -90,3 +90,16 @@ def test_new_content_with_an_id_needs_the_parent_no_more(db: Database) -> None:
     record_status(db, order_id="ORD1")
     row = read(db, status)
     assert (row.lacks_result, row.sequence_key) == (False, "order/ORD1")
+
+
+def test_new_content_keeps_the_place_of_one_tried(db: Database) -> None:
+    record_token(db)
+    first, second = record_status(db, "S1", status="OrderReceived"), record_status(db, "S2")
+    send_token(db)
+    terms = replace(TERMS, prepare=turn_policy(Settings(), "order_status").prepare)
+    turn = begin(db, "order_status")
+    (claimed,) = claim(db, turn, terms=terms).claimed
+    record_status(db, "S1", status="OrderReceived", comment="Mottagen")
+    settle(db, turn, [done(claimed, RETRY)])
+    assert claim(db, turn, terms=terms).claimed == ()
+    assert (read(db, first).sequence_key, read(db, second).state) == ("order/ORD9", State.PENDING)

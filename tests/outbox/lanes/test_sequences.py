@@ -82,3 +82,29 @@ def test_a_repetition_of_the_earlier_goes_before_the_later(db: Database) -> None
     make(db, kind="viewing_registration", **PLACE)
     assert not is_claimed(db, "viewing_registration")
     assert [claimed.id for claimed in claim(db, begin(db, "viewing_cancellation")).claimed] == [earlier]
+
+
+def test_one_overtaken_waits_for_the_end_of_what_overtook(db: Database) -> None:
+    overtaken = cancellation(db, next_attempt_at=LATER)
+    make(db, State.RETRYABLE, kind="viewing_registration", **PLACE)
+    change(db, overtaken, next_attempt_at=MOMENT)
+    assert not is_claimed(db)
+
+
+def test_of_two_that_were_tried_the_earlier_goes_first(db: Database) -> None:
+    earlier = cancellation(db, State.RETRYABLE, next_attempt_at=MOMENT)
+    cancellation(db, State.RETRYABLE, next_attempt_at=MOMENT)
+    assert [claimed.id for claimed in claim(db, begin(db, "viewing_cancellation")).claimed] == [earlier]
+
+
+def test_one_tried_is_not_held_up_by_an_earlier_untried(db: Database) -> None:
+    make(db, kind="viewing_registration", **PLACE)
+    cancellation(db, State.RETRYABLE, next_attempt_at=MOMENT)
+    assert is_claimed(db)
+
+
+def test_one_tried_that_now_waits_for_a_parent_is_overtaken(db: Database) -> None:
+    waits = {"parent_done": False, "after_kind": "viewing_cancellation", "after_source_id": "P"}
+    make(db, State.RETRYABLE, kind="viewing_registration", **waits, **PLACE)
+    cancellation(db, source_id="P")
+    assert is_claimed(db)

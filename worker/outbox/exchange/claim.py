@@ -62,8 +62,8 @@ class TurnPolicy:
     """The address of Vitec to which the turn sends; None: whichever the database belongs to."""
     hold_policy: HoldPolicy = field(default_factory=HoldPolicy)
     look_ups: LookUpPolicy = field(default_factory=LookUpPolicy)
-    prepare: Callable[[Connection, Turn], None] | None = None
-    """Readies the lane's operations for a claim, in its transaction, where the kind needs that."""
+    prepare: Callable[[Connection, Turn], bool] | None = None
+    """Readies the lane's operations for a claim, in its transaction, where the kind needs that; False: not all of them yet."""
 
 
 @dataclass(frozen=True, slots=True)

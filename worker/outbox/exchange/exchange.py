@@ -227,8 +227,9 @@ def _claim(
     if not capacity.lease_suffices:
         # First the lease, then the claim under it: a request must never outlive the right to send it.
         turns.renew_lease(connection, turn, policy.lease)
-    if policy.prepare is not None:
-        policy.prepare(connection, turn)
+    if policy.prepare is not None and not policy.prepare(connection, turn):
+        renewed = not capacity.lease_suffices
+        return ExchangeResult(True, moved, renewed=renewed, cursor=cursor, share=capacity.share)
     look_ups: tuple[ClaimedLookUp, ...] = ()
     if capacity.look_up_due:
         look_ups = claim_look_ups(connection, turn, free, policy.look_ups, policy.outlast)

@@ -11,7 +11,7 @@ from models import Attempt, Event, Operation, State
 from worker.outbox import moves
 from worker.outbox.database.sql import current_time
 from worker.outbox.lanes.turns import Turn
-from worker.outbox.predicates import in_named_lane, is_parent, lacks_result, ready
+from worker.outbox.predicates import in_named_lane, is_parent, lacks_result, sendable
 
 LACKS_RESULT = "parent_without_result"
 """The code of a child: its parent has succeeded without the result that the child needs."""
@@ -33,12 +33,14 @@ Complete = Callable[[Mapping[str, Any], str, str | None, Any], CompleteContent |
 """Completes a payload by the parent's kind, remote id and answer. None: the parent does not give what is lacking."""
 
 
-def hand_on(connection: Connection, turn: Turn, complete: Complete) -> None:
-    """Complete the payloads of the lane's ready children that lack a result; the lane is locked.
+def hand_on(connection: Connection, turn: Turn, complete: Complete) -> bool:
+    """Complete the payloads of the lane's children that lack a result of a parent that is done; the lane is locked.
 
-    If its parent does not give it, a child fails: sent without it, it would be another request.
+    Also of those whose time has not come: before it has its keys, a child keeps no place before later ones. If its parent
+    does not give the result, a child fails: sent without it, it would be another request. False: there may be more.
     """
-    for row in connection.execute(_LACKING, turn.parameters).all():
+    rows = connection.execute(_LACKING, turn.parameters).all()
+    for row in rows:
         content = complete(row.payload or {}, row.parent_kind, row.remote_id, row.answer)
         by_id = update(Operation).where(Operation.id == row.id)
         if content is None:
@@ -47,6 +49,7 @@ def hand_on(connection: Connection, turn: Turn, complete: Complete) -> None:
             continue
         keys = {"match_key": content.match_key, "sequence_key": content.sequence_key}
         connection.execute(by_id.values(payload=dict(content.payload), lacks_result=False, **keys))
+    return len(rows) < BATCH
 
 
 def _entry(row: Any) -> dict[str, Any]:
@@ -71,7 +74,7 @@ _LACKING = (
         _parent.answer,
     )
     .join(_parent, is_parent(_parent, Operation.feed, Operation.after_kind, Operation.after_source_id))
-    .where(and_(in_named_lane, lacks_result, ready))
+    .where(and_(in_named_lane, lacks_result, sendable))
     .order_by(Operation.next_attempt_at, Operation.id)
     .limit(BATCH)
     .with_for_update(key_share=True, of=Operation)

@@ -4,7 +4,7 @@ Recorded, a withdrawing operation cancels those before it with its sequence key 
 those in flight or in doubt. Before a turn claims one, it ends without a request where none of them can be at Vitec.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,9 @@ from sqlalchemy import (
     bindparam,
     exists,
     false,
-    func,
     insert,
     literal,
+    null,
     or_,
     select,
     tuple_,
@@ -39,7 +39,10 @@ NOTHING_SENT = "what it takes back was never sent to Vitec"
 """The detail of a withdrawing operation that was not needed."""
 
 BATCH = 500
-"""Withdrawing operations that end in one transaction."""
+"""Withdrawing operations whose registrations are cancelled by one statement."""
+
+LOOKED_AT = 50
+"""Withdrawing operations that are looked at before each claim: more than are claimed in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,18 @@ def _withdraw_keys(connection: Connection, kind: str, withdrawn: str, keys: list
             connection.execute(by_id.values(moves.called_off()))
             entry = {"event": Event.DECIDED, "outcome": State.CANCELLED.value, "code": "withdrawn", "by": THE_CRM}
             connection.execute(_entries(waiting_ids, entry))
-        under_way = [row.id for row in rows if row.state not in WAITING]
+        under_way = [row for row in rows if row.state not in WAITING]
         if under_way:
-            connection.execute(update(Operation).where(Operation.id.in_(under_way)).values(cancel_asked=True))
+            by_id = update(Operation).where(Operation.id.in_([row.id for row in under_way]))
+            connection.execute(by_id.values(cancel_asked=True))
+        # New content for the same place that waits for the verdict would bring the registration back.
+        revised = [row.id for row in under_way if row.revision and _is_of_place(row.revision, row.sequence_key)]
+        if revised:
+            connection.execute(update(Operation).where(Operation.id.in_(revised)).values(revision=null()))
+
+
+def _is_of_place(revision: Mapping[str, Any], sequence_key: str) -> bool:
+    return bool(revision.get("sequence_key", sequence_key) == sequence_key)
 
 
 _later = aliased(Operation, name="later")
@@ -87,7 +99,7 @@ _withdrawn_later = exists().where(
     _later.finalized_at.is_(None),
 )
 _LOCK_WITHDRAWN = (
-    select(Operation.id, Operation.state)
+    select(Operation.id, Operation.state, Operation.sequence_key, Operation.revision)
     .where(
         tuple_(Operation.customer_id, Operation.sequence_key).in_(bindparam("keys", expanding=True)),
         Operation.sequence_key.is_not(None),
@@ -100,13 +112,17 @@ _LOCK_WITHDRAWN = (
 )
 
 
-def end_needless(connection: Connection, turn: Turn, withdrawn: str) -> None:
-    """End the lane's ready withdrawing operations that have nothing to take back at Vitec; the lane is locked."""
+def end_needless(connection: Connection, turn: Turn, withdrawn: str) -> bool:
+    """End the lane's next withdrawing operations that have nothing to take back at Vitec; the lane is locked.
+
+    False: there were some, so that the next ones, which could now be claimed, are yet to be looked at.
+    """
     values = {**turn.parameters, "withdrawn": withdrawn}
     ids = list(connection.scalars(_END_NEEDLESS, values))
     if ids:
         entry = {"event": Event.CLOSED, "outcome": State.CANCELLED.value, "detail": NOTHING_SENT}
         connection.execute(_entries(ids, entry))
+    return not ids
 
 
 def _entries(ids: Collection[int], entry: dict[str, Any]) -> Any:
@@ -132,40 +148,44 @@ def _same_thing(operation: type[Operation]) -> ColumnElement[bool]:
     )
 
 
-# Taken back at Vitec by an earlier withdrawing operation, it is no longer there.
-_taken_back_until = (
-    select(func.coalesce(func.max(_own.id), 0))
-    .where(_same_thing(_own), _own.kind == Operation.kind, _own.state == State.SUCCEEDED)
-    .correlate(Operation)
-    .scalar_subquery()
+# Taken back at Vitec by an earlier withdrawing operation, it is no longer there: not by one that was sent before its own
+# end, since it may have been requeued or mended after that.
+_taken_back = exists().where(
+    _same_thing(_own),
+    _own.kind == Operation.kind,
+    _own.state == State.SUCCEEDED,
+    _own.first_claimed_at > _taken.finalized_at,
 )
 _of_withdrawn = and_(_same_thing(_taken), _taken.kind == bindparam("withdrawn", type_=String))
 _was_written = exists().where(
-    Attempt.operation_id == _taken.id, Attempt.event == Event.SENT, Attempt.written.is_not(false())
+    Attempt.operation_id == _taken.id,
+    Attempt.event == Event.SENT,
+    Attempt.written.is_not(false()),
+    # An attempt that argued for another one surely had no effect; a refusal may mean that it is there already.
+    Attempt.outcome.is_distinct_from(State.RETRYABLE.value),
 )
 _may_be_at_vitec = and_(
     _of_withdrawn,
-    _taken.id > _taken_back_until,
     or_(_taken.state == State.SUCCEEDED, _taken.acted_at.is_not(None), _taken.finalized_at.is_(None), _was_written),
+    ~_taken_back,
 )
-_needless = and_(
-    ready,
-    Operation.sequence_key.is_not(None),
-    Operation.first_claimed_at.is_(None),
-    exists().where(_of_withdrawn),
-    ~exists().where(_may_be_at_vitec),
+# Few at a time, in the order of claims: all that are ready would be looked at anew before each claim.
+_next_ready = (
+    select(Operation.id)
+    .where(in_named_lane, ready, Operation.sequence_key.is_not(None), Operation.first_claimed_at.is_(None))
+    .order_by(Operation.next_attempt_at, Operation.id)
+    .limit(LOOKED_AT)
+    .subquery("next_ready")
+)
+_needless = (
+    select(Operation.id)
+    .join(_next_ready, _next_ready.c.id == Operation.id)
+    .where(exists().where(_of_withdrawn), ~exists().where(_may_be_at_vitec))
 )
 _END_NEEDLESS = (
     update(Operation)
     .where(
-        Operation.id.in_(
-            pick_unlocked(
-                select(Operation.id)
-                .where(in_named_lane, _needless)
-                .order_by(Operation.next_attempt_at, Operation.id)
-                .limit(BATCH)
-            )
-        ),
+        Operation.id.in_(pick_unlocked(_needless)),
         without_index(Operation.state.in_(WAITING)),
     )
     .values({**moves.called_off(), "error_detail": NOTHING_SENT})
