@@ -70,7 +70,9 @@ def _find_sending(facts: OperationFacts, reasons: tuple[Reason, ...], hours: Sen
 def _find_look_up(facts: OperationFacts, reasons: tuple[Reason, ...], hours: SendingHours) -> NextStep:
     """Find the time of a look-up: reasons that keep only the operation itself do not keep Vitec from being asked."""
     moment, due_at = facts.environment.at, facts.row["next_attempt_at"]
-    hindrances = tuple(reason for reason in reasons if reason.code not in {"doubt", "leave_grew_old", "alike", "preceded"})
+    hindrances = tuple(
+        reason for reason in reasons if reason.code not in {"doubt", "leave_grew_old", "alike", "preceded"}
+    )
     at, is_now = _find_earliest(facts, hindrances, hours, due_at), not hindrances and due_at <= moment
     text = f"Vitec is asked whether it is there: {_describe_time(at, moment, is_now=is_now)}."
     return NextStep("looked_up", text, at, is_now=is_now)
