@@ -149,6 +149,9 @@ class Operation(Base):
             where=("send_again_until IS NOT NULL",),
         ),
         _partial_index("ix_operations_match", "customer_id", "kind", "match_key", where=("match_key IS NOT NULL",)),
+        _partial_index(
+            "ix_operations_thing", "customer_id", "kind", "sequence_key", where=("sequence_key IS NOT NULL",)
+        ),
         _partial_index("ix_operations_sequence", "customer_id", "sequence_key", "id", where=SEQUENCED_SQL),
         _partial_index(
             "ix_operations_lacking",

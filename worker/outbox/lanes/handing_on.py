@@ -36,7 +36,7 @@ Complete = Callable[[Mapping[str, Any], str, str | None, Any], CompleteContent |
 def hand_on(connection: Connection, turn: Turn, complete: Complete) -> bool:
     """Complete the payloads of the lane's children that lack a result of a parent that is done; the lane is locked.
 
-    Also of those whose time has not come: before it has its keys, a child keeps no place before later ones. If its parent
+    A child that is not due yet is completed, too: before it has its keys, it keeps no place before later ones. If its parent
     does not give the result, a child fails: sent without it, it would be another request. False: there may be more.
     """
     rows = connection.execute(_LACKING, turn.parameters).all()

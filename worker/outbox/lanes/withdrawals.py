@@ -39,7 +39,7 @@ NOTHING_SENT = "what it takes back was never sent to Vitec"
 """The detail of a withdrawing operation that was not needed."""
 
 BATCH = 500
-"""Withdrawing operations whose registrations are cancelled by one statement."""
+"""Places that one statement looks for what is withdrawn."""
 
 LOOKED_AT = 50
 """Withdrawing operations that are looked at before each claim: more than are claimed in it."""
@@ -150,25 +150,50 @@ def _same_thing(operation: type[Operation]) -> ColumnElement[bool]:
 
 # Taken back at Vitec by an earlier withdrawing operation, it is no longer there: not by one that was sent before its own
 # end, since it may have been requeued or mended after that.
-_taken_back = exists().where(
-    _same_thing(_own),
-    _own.kind == Operation.kind,
-    _own.state == State.SUCCEEDED,
-    _own.first_claimed_at > _taken.finalized_at,
+_taken_back = (
+    select(_own.id)
+    .where(
+        _same_thing(_own),
+        _own.kind == Operation.kind,
+        _own.sequence_key.is_not(None),
+        _own.state == State.SUCCEEDED,
+        _own.first_claimed_at > _taken.finalized_at,
+    )
+    .limit(1)
+    .correlate(Operation, _taken)
+    .scalar_subquery()
+    .is_not(None)
 )
-_of_withdrawn = and_(_same_thing(_taken), _taken.kind == bindparam("withdrawn", type_=String))
-_was_written = exists().where(
-    Attempt.operation_id == _taken.id,
-    Attempt.event == Event.SENT,
-    Attempt.written.is_not(false()),
-    # An attempt that argued for another one surely had no effect; a refusal may mean that it is there already.
-    Attempt.outcome.is_distinct_from(State.RETRYABLE.value),
+_of_withdrawn = and_(
+    _same_thing(_taken), _taken.kind == bindparam("withdrawn", type_=String), _taken.sequence_key.is_not(None)
+)
+_was_written = (
+    select(Attempt.id)
+    .where(
+        Attempt.operation_id == _taken.id,
+        Attempt.event == Event.SENT,
+        Attempt.written.is_not(false()),
+        # An attempt that argued for another one surely had no effect; a refusal may mean that it is there already.
+        Attempt.outcome.is_distinct_from(State.RETRYABLE.value),
+    )
+    .limit(1)
+    .correlate(_taken)
+    .scalar_subquery()
+    .is_not(None)
 )
 _may_be_at_vitec = and_(
     _of_withdrawn,
     or_(_taken.state == State.SUCCEEDED, _taken.acted_at.is_not(None), _taken.finalized_at.is_(None), _was_written),
     ~_taken_back,
 )
+
+
+def _has(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Something withdrawn is so. Asked by its index, for each row: an EXISTS may be planned as a scan of all that there are."""
+    first = select(_taken.id).where(condition).limit(1).correlate(Operation)
+    return first.scalar_subquery().is_not(None)
+
+
 # Few at a time, in the order of claims: all that are ready would be looked at anew before each claim.
 _next_ready = (
     select(Operation.id)
@@ -180,7 +205,7 @@ _next_ready = (
 _needless = (
     select(Operation.id)
     .join(_next_ready, _next_ready.c.id == Operation.id)
-    .where(exists().where(_of_withdrawn), ~exists().where(_may_be_at_vitec))
+    .where(_has(_of_withdrawn), ~_has(_may_be_at_vitec))
 )
 _END_NEEDLESS = (
     update(Operation)
