@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 WAITING = {State.PENDING, State.RETRYABLE}
 GIVEN_UP = {State.FAILED, State.CANCELLED, State.EXPIRED}
 WITH_ID = {"appointment", "comeback", "order_token"}
-LOOK_UP_KIND = "order_token"
-"""The kind that is itself a look-up: it may be carried out any number of times."""
+HARMLESS = {"order_token", "order_status", "viewing_cancellation"}
+"""The kinds that may be carried out any number of times: a look-up, or a state that is set."""
 
 
 class Invariant(StrEnum):
@@ -34,6 +34,8 @@ class Invariant(StrEnum):
     """A request that belongs to no operation."""
     OVER_DOUBT = "OVER-DOUBT"
     """More doubt than there was reason for."""
+    UNDONE = "UNDONE"
+    """Another operation on the same thing, sent before, was carried out after it."""
     TRAIL = "TRAIL"
     """A request that the history does not account for, or accounts for wrongly."""
 
@@ -50,6 +52,8 @@ class Row:
     later: bool = False
     by_person: bool = False
     """A person, or new content from the CRM, decided something about it."""
+    key: str | None = None
+    """The thing at Vitec that it sets the state of, with the customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ def check(evidence: Evidence) -> list[Violation]:
     violations: list[Violation] = []
     for row in evidence.rows.values():
         violations += _of_row(row, sent[row.id])
+    violations += _undone(evidence)
     violations += _ghosts(evidence)
     violations += _over_doubt(evidence)
     violations += _trail(evidence)
@@ -125,7 +130,7 @@ def check(evidence: Evidence) -> list[Violation]:
 
 def _of_row(row: Row, sent: Sequence[Request]) -> Iterator[Violation]:
     applied = [request for request in sent if request.applied]
-    harmless = row.kind == LOOK_UP_KIND or row.by_person
+    harmless = row.kind in HARMLESS or row.by_person
     if row.state is State.IN_FLIGHT or (row.state in WAITING and not row.later and not applied):
         yield Violation(
             Invariant.LOST, row.id, f"it is {row.state}, carried out {len(applied)} times, with no worker on it"
@@ -150,8 +155,41 @@ def _false_success(row: Row, applied: Sequence[Request]) -> Iterator[Violation]:
 
 
 def _was_done(row: Row, applied: Sequence[Request], sent: Sequence[Request]) -> bool:
-    """An order token is done when its ticket has been told: a refusal that came last is the truth about it."""
-    return bool(applied) if row.kind != LOOK_UP_KIND else bool(sent) and sent[-1].applied and sent[-1].complete
+    """A kind that may be sent again is done when its answer has been told: a refusal that came last is the truth about it."""
+    return bool(applied) if row.kind not in HARMLESS else bool(sent) and sent[-1].applied and sent[-1].complete
+
+
+def _undone(evidence: Evidence) -> Iterator[Violation]:
+    """Hold the calls on the same thing, in the order of their arrival, against the order of the operations."""
+    arrived = [request for request in evidence.requests if len(request.parts) == 2]
+    first_sent = {request.parts[0]: at for at, request in reversed(list(enumerate(arrived)))}
+    latest: dict[str, int] = {}
+    for at, request in enumerate(arrived):
+        row = evidence.rows.get(request.parts[0])
+        if row is None or row.key is None or row.by_person or not request.applied:
+            continue
+        before = latest.get(row.key, at)
+        earlier = arrived[before].parts[0]
+        if earlier != row.id and first_sent[row.id] < before:
+            yield Violation(Invariant.UNDONE, earlier, f"operation {row.id}, sent before it, was carried out after it")
+        latest[row.key] = at
+    yield from _overtaken(evidence, {key: arrived[at].parts[0] for key, at in latest.items()})
+
+
+def _overtaken(evidence: Evidence, last_applied: Mapping[str, int]) -> Iterator[Violation]:
+    """Check that each thing is in the state of the last operation on it that succeeded, or of one after that."""
+    for key, applied_id in last_applied.items():
+        succeeded = [row.id for row in evidence.rows.values() if row.key == key and row.state is State.SUCCEEDED]
+        last = max(succeeded, default=0)
+        if applied_id < last:
+            yield Violation(Invariant.UNDONE, last, f"operation {applied_id} was carried out last")
+
+
+def count_repeated(evidence: Evidence) -> int:
+    """Count the operations that were carried out more than once, where that is harmless."""
+    times = Counter(request.parts[0] for request in evidence.requests if request.applied and len(request.parts) == 2)
+    harmless = {row.id for row in evidence.rows.values() if row.kind in HARMLESS}
+    return sum(count > 1 for id_, count in times.items() if id_ in harmless)
 
 
 def _ghosts(evidence: Evidence) -> Iterator[Violation]:

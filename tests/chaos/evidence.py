@@ -32,11 +32,14 @@ def read_rows(db: Database) -> dict[int, Row]:
         Operation.remote_id,
         (Operation.next_attempt_at > current_time).label("later"),
         decided.label("by_person"),
+        (Operation.customer_id + "/" + Operation.sequence_key).label("key"),
     )
     with db.read() as connection:
         rows = connection.execute(columns.where(Operation.feed != NUMBERING)).all()
     return {
-        row.id: Row(row.id, row.kind, row.state, row.attempt, row.remote_id, bool(row.later), bool(row.by_person))
+        row.id: Row(
+            row.id, row.kind, row.state, row.attempt, row.remote_id, bool(row.later), bool(row.by_person), row.key
+        )
         for row in rows
     }
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from models import Operation
 from tests.chaos import arming
+from tests.chaos.checker import count_repeated
 from tests.chaos.meaning import MEANINGS
 from tests.chaos.points import DONE_TO_IT
 from tests.chaos.result import Result, judge
@@ -77,6 +78,7 @@ def run(site: Site, count: int, every: float = 2.0) -> list[Result]:
     problems = [] if recovered <= 60 else [f"it took {recovered:.0f} s until everything was final or a person's"]
     problems += [f"{never_tried} operations were not tried in {lasted:.0f} s of killing"] if never_tried else []
     notes = f"{kills} kills and {RATE:.0%} faults in {lasted:.0f} s"
+    notes += f"; {count_repeated(evidence)} harmless ones carried out again"
     notes += f"; {ended} times a worker whose child was killed as it started had ended" if ended else ""
     return [
         judge(
@@ -110,9 +112,11 @@ def _kill_while_there_is_work(
 
 
 def count_untried(scene: Stage) -> int:
-    """Count the operations that have never been claimed."""
+    """Count the operations that have never been claimed, and have not ended without it."""
     with scene.db.read() as connection:
-        never = select(func.count()).select_from(Operation).where(Operation.attempt == 0)
+        never = (
+            select(func.count()).select_from(Operation).where(Operation.attempt == 0, Operation.finalized_at.is_(None))
+        )
         return connection.execute(never).scalar_one()
 
 

@@ -100,7 +100,7 @@ AMBIGUOUS = {fault.value for fault, meaning in MEANINGS.items() if meaning.effec
 """Faults that are a reason for doubt."""
 
 LOOKED_UP = {"comeback", "viewing_registration"}
-SENT_AGAIN = {"order_token"}
+SENT_AGAIN = {"order_token", "order_status", "viewing_cancellation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,8 @@ def expected(fault: Fault, kind: str) -> Expected:
         case Effect.UNREACHED:
             return Expected(State.RETRYABLE, meaning.codes, written=False, counted=False)
         case Effect.REFUSED:
-            return Expected(State.FAILED, meaning.codes, written=True, counted=False)
+            own = ("not_registered",) if (fault, kind) == (Fault.NOT_FOUND, "viewing_cancellation") else meaning.codes
+            return Expected(State.FAILED, own, written=True, counted=False)
         case Effect.HELD | Effect.UNHEARD:
             return Expected(State.RETRYABLE, meaning.codes, written=True, counted=False)
         case Effect.UNCLEAR | Effect.ACCEPTED if kind in SENT_AGAIN:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from models import State
-from tests.chaos.checker import Evidence, Invariant, Request, Row, Tried, check
+from tests.chaos.checker import Evidence, Invariant, Request, Row, Tried, check, count_repeated
 from tests.chaos.meaning import AMBIGUOUS, MEANINGS
 from worker.sandbox import Fault
 
@@ -90,6 +90,32 @@ def test_a_run_in_which_all_is_well_breaks_nothing(well: Evidence) -> None:
 )  # fmt: skip
 def test_a_planted_violation_is_the_only_one_found(planted: Evidence, invariant: Invariant) -> None:
     assert broken(planted) == {invariant}
+
+
+CANCELLATION = Row(1, "viewing_cancellation", State.SUCCEEDED, attempt=2, key="M1/place")
+REGISTRATION = Row(2, "viewing_registration", State.SUCCEEDED, key="M1/place")
+SENT = (Tried(1, 1, outcome="in_doubt"), Tried(1, 2), Tried(2, 1))
+CANCELLED, AGAIN, REGISTERED = (Request(request_id, applied=True) for request_id in ("1.1", "1.2", "2.1"))
+
+
+@pytest.mark.parametrize(
+    ("requests", "is_undone"),
+    [
+        ((CANCELLED, AGAIN, REGISTERED), False),
+        ((CANCELLED, REGISTERED, AGAIN), True),
+        ((CANCELLED, REGISTERED, replace(AGAIN, applied=False)), False),
+    ],
+)
+def test_a_repetition_after_something_later_is_seen(requests: tuple[Request, ...], is_undone: bool) -> None:
+    judged = Evidence({1: CANCELLATION, 2: REGISTRATION}, SENT, requests, 1)
+    assert broken(judged) == ({Invariant.UNDONE} if is_undone else set())
+    assert count_repeated(judged) == int(all(request.applied for request in requests))
+
+
+def test_the_last_success_on_a_thing_must_stand() -> None:
+    rows = {1: replace(CANCELLATION, attempt=1), 2: REGISTRATION}
+    judged = Evidence(rows, SENT[1:2] + SENT[2:], (REGISTERED, CANCELLED), None)
+    assert Invariant.UNDONE in broken(judged)
 
 
 def test_a_row_in_flight_without_a_worker_is_lost() -> None:
