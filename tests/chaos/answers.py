@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select, update
 
 from models import Attempt, Environment, Event, Hold, Operation, State
-from tests.chaos import feed, fork, wrong_clocks
+from tests.chaos import feed, fork, others_ids, wrong_clocks
 from tests.chaos.checker import check
 from tests.chaos.evidence import NUMBERING, count_ever_in_doubt, gather_evidence
 from tests.chaos.fork import WarmEngine
@@ -101,6 +101,7 @@ def run(site: Site, times: int) -> list[Result]:
     of_no_fault = tuple(violation for violation in broken if violation.operation_id not in fault_of)
     ended = tuple(f"a process that met faults ended: {ending}" for ending in endings if ending != fork.Ending(status=0))
     results += wrong_clocks.run(site, warm, SETTINGS, times_per_kind)
+    results += others_ids.run(site, warm, SETTINGS, times_per_kind)
     return [*results, Result("G3", "all faults", len(evidence.rows), count_ever_in_doubt(evidence), of_no_fault, ended)]
 
 

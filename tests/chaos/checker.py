@@ -54,6 +54,8 @@ class Row:
     """A person, or new content from the CRM, decided something about it."""
     key: str | None = None
     """The thing at Vitec that it sets the state of, with the customer."""
+    in_question: bool = False
+    """A person is told that its answer, and so its id, may be another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def _of_row(row: Row, sent: Sequence[Request]) -> Iterator[Violation]:
 def _false_success(row: Row, applied: Sequence[Request]) -> Iterator[Violation]:
     if not applied:
         yield Violation(Invariant.FALSE_SUCCESS, row.id, "it has succeeded, and was never carried out")
-    elif row.remote_id is not None and row.remote_id not in {request.remote_id for request in applied}:
+    elif row.remote_id not in {None, *(request.remote_id for request in applied)} and not row.in_question:
         yield Violation(Invariant.FALSE_SUCCESS, row.id, f"nothing of its own has the id {row.remote_id}")
     elif row.remote_id is None and row.kind in WITH_ID and not row.by_person:
         yield Violation(Invariant.FALSE_SUCCESS, row.id, "it has succeeded without an id")

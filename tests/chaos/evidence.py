@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, select
+from sqlalchemy import and_, exists, select
 
 from models import Attempt, Event, Operation, State
 from tests.chaos.checker import Evidence, Request, Row, Tried
 from tests.chaos.meaning import AMBIGUOUS
 from worker.outbox import Database, connect
 from worker.outbox.database.sql import current_time
+from worker.outbox.exchange.questioned import ANSWER_IN_QUESTION
 from worker.sandbox import Fault, Ledger, LedgerEntry
 
 if TYPE_CHECKING:
@@ -33,12 +34,21 @@ def read_rows(db: Database) -> dict[int, Row]:
         (Operation.next_attempt_at > current_time).label("later"),
         decided.label("by_person"),
         (Operation.customer_id + "/" + Operation.sequence_key).label("key"),
+        and_(Operation.needs_person, Operation.error_code == ANSWER_IN_QUESTION).label("in_question"),
     )
     with db.read() as connection:
         rows = connection.execute(columns.where(Operation.feed != NUMBERING)).all()
     return {
         row.id: Row(
-            row.id, row.kind, row.state, row.attempt, row.remote_id, bool(row.later), bool(row.by_person), row.key
+            row.id,
+            row.kind,
+            row.state,
+            row.attempt,
+            row.remote_id,
+            later=bool(row.later),
+            by_person=bool(row.by_person),
+            key=row.key,
+            in_question=bool(row.in_question),
         )
         for row in rows
     }

@@ -199,6 +199,17 @@ class WarmEngine:
         client.close()
 
 
+def work_until_ended(db: Database, client: Client, settings: Settings, kinds: Sequence[str], *, seconds: float) -> None:
+    """Take turns until every operation is final or a person's, or the time is up."""
+    until = time.monotonic() + seconds
+    while count_open(db) and time.monotonic() < until:
+        reports = [
+            delivery.serve(kind, db=db, client=client, settings=settings, stopping=lambda: False) for kind in kinds
+        ]
+        if not any(report.sent or report.looked_up for report in reports):
+            time.sleep(0.1)
+
+
 def count_open(db: Database) -> int:
     """Count the operations that are neither final nor wait for a person."""
     with db.read() as connection:

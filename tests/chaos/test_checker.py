@@ -9,6 +9,7 @@ import pytest
 from models import State
 from tests.chaos.checker import Evidence, Invariant, Request, Row, Tried, check, count_repeated
 from tests.chaos.meaning import AMBIGUOUS, MEANINGS
+from tests.chaos.others_ids import OF_IDS
 from worker.sandbox import Fault
 
 ROW = Row(7, "comeback", State.SUCCEEDED, remote_id="CAL7")
@@ -118,12 +119,18 @@ def test_the_last_success_on_a_thing_must_stand() -> None:
     assert Invariant.UNDONE in broken(judged)
 
 
+def test_anothers_id_in_question_is_no_false_success() -> None:
+    anothers = replace(ROW, remote_id="CAL-OTHER")
+    assert broken(evidence(anothers)) == {Invariant.FALSE_SUCCESS}
+    assert broken(evidence(replace(anothers, in_question=True))) == set()
+
+
 def test_a_row_in_flight_without_a_worker_is_lost() -> None:
     in_flight = evidence(replace(ROW, state=State.IN_FLIGHT, remote_id=None), (), ())
     assert broken(in_flight) == {Invariant.LOST}
 
 
 def test_every_fault_of_the_stand_in_has_a_meaning() -> None:
-    assert set(MEANINGS) == set(Fault)
+    assert set(MEANINGS) | OF_IDS == set(Fault)
     assert {Fault.RESET_AFTER_PROCESSING, Fault.GATEWAY_TIMEOUT, Fault.BROKEN_JSON} <= AMBIGUOUS
     assert not {Fault.BAD_REQUEST, Fault.THROTTLED, Fault.REFUSE_CONNECTIONS} & AMBIGUOUS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ from tests.chaos import fork
 from tests.chaos.checker import check
 from tests.chaos.evidence import NUMBERING, count_ever_in_doubt, gather_evidence
 from tests.chaos.result import Result
-from worker import delivery
 from worker.outbox.lanes.environments import register
 from worker.sandbox import Cut, Fault, WrongClock, running_sandbox
 
@@ -87,11 +85,7 @@ def _play(case: Case, warm: WarmEngine, settings: Settings, times: int, url: str
         for number in range(2 * times):
             fork.record_operation(db, "comeback", number, "M1")
         client = fork.client_for(sandbox.base_url, settings)
-        until = time.monotonic() + PATIENCE
-        while fork.count_open(db) and time.monotonic() < until:
-            sent = delivery.serve("comeback", db=db, client=client, settings=settings, stopping=lambda: False)
-            if not (sent.sent or sent.looked_up):
-                time.sleep(0.1)
+        fork.work_until_ended(db, client, settings, ["comeback"], seconds=PATIENCE)
         client.close()
         entries = sandbox.ledger.requests()
     ids = {

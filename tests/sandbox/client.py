@@ -105,6 +105,16 @@ def send(sandbox: Sandbox, content: bytes) -> bytes:
         return receive_all(connection)
 
 
+def receive_until(connection: socket.socket, word: bytes, *, times: int) -> bytes:
+    """Return all that comes until a word has come so often, with the rest of the answer that it begins."""
+    received = b""
+    while received.count(word) < times or not received.endswith((b'"', b"}")):
+        piece = connection.recv(65536)
+        assert piece, "the other side closed"
+        received += piece
+    return received
+
+
 def receive_all(connection: socket.socket | ssl.SSLSocket) -> bytes:
     pieces = []
     while piece := connection.recv(65536):

@@ -1,11 +1,12 @@
 """Each fault of the wire does to the bytes what its name says, after the ledger has been written."""
 
+import re
 import socket
 from time import monotonic
 
 import pytest
 
-from tests.sandbox.client import BODIES, MEETINGS, call, connect, get, receive_all, request_bytes, send
+from tests.sandbox.client import BODIES, MEETINGS, call, connect, get, receive_all, receive_until, request_bytes, send
 from worker.sandbox import CONNECTION_FAULTS, CallKind, Fault, FaultStage, Sandbox
 from worker.sandbox.faults.wire import WIRE_FAULTS
 
@@ -151,6 +152,39 @@ def test_a_truncated_body_is_shorter_than_promised(sandbox: Sandbox, kind: CallK
     promised = int(head.rpartition(b"Content-Length: ")[2])
     assert 0 < len(body) < promised
     assert sandbox.ledger.count(applied=True) == 1
+
+
+@pytest.mark.parametrize("delay_ms", [0, 50])
+@pytest.mark.parametrize("kind", [CallKind.APPOINTMENT, CallKind.ORDER_TOKEN])
+def test_a_second_answer_comes_unasked_with_another_id(sandbox: Sandbox, kind: CallKind, delay_ms: float) -> None:
+    sandbox.play([{"fault": Fault.SECOND_ANSWER, "delay_ms": delay_ms, "times": 1}])
+    with connect(sandbox) as connection:
+        connection.sendall(request_bytes(kind))
+        received = receive_until(connection, b"HTTP/1.1", times=2)
+        connection.sendall(request_bytes(kind))
+        received += receive_until(connection, b"HTTP/1.1", times=1)
+    ids = [entry.remote_id for entry in sandbox.ledger.applied()]
+    assert [word.decode() for word in re.findall(rb"(?:CAL|ORD|OTHER)\w{20,}", received)] == [
+        ids[0],
+        f"OTHER{(ids[0] or '')[::-1]}",
+        ids[1],
+    ]
+    assert [entry.fault for entry in sandbox.ledger.requests()] == [Fault.SECOND_ANSWER, None]
+
+
+def test_a_second_answer_waits_for_its_delay(sandbox: Sandbox) -> None:
+    sandbox.play([{"fault": Fault.SECOND_ANSWER, "delay_ms": 100}])
+    began = monotonic()
+    with connect(sandbox) as connection:
+        connection.sendall(request_bytes())
+        receive_until(connection, b"HTTP/1.1", times=2)
+    assert monotonic() - began >= 0.1
+
+
+def test_a_client_that_left_gets_no_second_answer(sandbox: Sandbox) -> None:
+    sandbox.play([{"fault": Fault.SECOND_ANSWER, "delay_ms": 20}])
+    assert call(sandbox, CallKind.APPOINTMENT).status == 200
+    assert call(sandbox, CallKind.APPOINTMENT).status == 200
 
 
 def test_a_fault_cuts_one_connection_and_no_other(sandbox: Sandbox) -> None:

@@ -46,6 +46,8 @@ STATUSES = {
     Fault.HUGE_BODY: (200, True),
     Fault.GZIP_BOMB: (200, True),
     Fault.BROKEN_GZIP: (200, True),
+    Fault.SAME_ID: (200, True),
+    Fault.SECOND_ANSWER: (200, True),
 }
 
 
@@ -147,6 +149,13 @@ def test_the_wrong_type_is_no_kinds_type(sandbox: Sandbox, kind: CallKind) -> No
 def test_a_missing_id_is_missing(sandbox: Sandbox, kind: CallKind, answer: object) -> None:
     sandbox.play([{"fault": "missing_id"}])
     assert call(sandbox, kind).json == answer
+
+
+@pytest.mark.parametrize("kind", [CallKind.APPOINTMENT, CallKind.COMEBACK])
+def test_the_same_id_is_given_to_all_and_recorded(sandbox: Sandbox, kind: CallKind) -> None:
+    sandbox.play([{"fault": Fault.SAME_ID}])
+    assert [call(sandbox, kind).json for _ in range(2)] == ["CALSAME", "CALSAME"]
+    assert [entry.remote_id for entry in sandbox.ledger.applied()] == ["CALSAME", "CALSAME"]
 
 
 def test_broken_json_is_broken(sandbox: Sandbox) -> None:

@@ -27,7 +27,8 @@ from worker.sandbox.api.judging import ReceivedRequest
 from worker.sandbox.control import control, is_control
 from worker.sandbox.faults.fault import Fault, FaultStage
 from worker.sandbox.faults.script import ActiveFault, Script, ScriptedFaults
-from worker.sandbox.faults.wire import WIRE_FAULTS, Sleep, act_out, reset
+from worker.sandbox.faults.wire import WIRE_FAULTS, Sleep, act_out, reset, send_unasked
+from worker.sandbox.faults.wrong_answers import name_another
 from worker.sandbox.latency import Latency
 from worker.sandbox.ledger import Ledger
 from worker.sandbox.listener import Listener
@@ -135,7 +136,10 @@ class Server(HTTPServerConnectionDelegate):
         if active_fault is not None and active_fault.fault in WIRE_FAULTS:
             await self.act_out(connection.detach(), active_fault, handled.answer)
         else:
+            stream = connection.stream
             await self.send(connection, request, handled.answer)
+            if active_fault is not None and active_fault.fault is Fault.SECOND_ANSWER:
+                await send_unasked(stream, active_fault, name_another(handled.answer), self._date(), self._sleep)
 
     async def act_out(self, stream: IOStream, active_fault: ActiveFault, answer: HttpAnswer) -> None:
         await act_out(stream, active_fault, answer, self._date(), self._sleep)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from worker.sandbox.api.access import LENIENT, AccessRules
 from worker.sandbox.api.answers import HttpAnswer, json_answer
@@ -26,6 +26,9 @@ _UNANSWERED = frozenset(
         Fault.HANG_AFTER_PROCESSING,
     }
 )
+
+SAME_ID: Final = "SAME"
+"""The end of the id of everything that is made under the fault of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class Service:
         """Judge, write down, and carry out unless the fault forbids it, in one transaction of the ledger."""
         current_time = self.read_clock()
         judgement = self._judge(request)
-        remote_id = self._remote_id(judgement)
+        remote_id = self._remote_id(judgement, active_fault)
         answer = self._answer(judgement, remote_id)
         if active_fault is not None:
             answer = answer_under_fault(active_fault, answer, request.path, current_time)
@@ -118,12 +121,14 @@ class Service:
         with self.ledger.transaction():
             self._carry_out(number, effect, remote_id, self.read_clock())
 
-    def _remote_id(self, judgement: Judgement) -> str:
+    def _remote_id(self, judgement: Judgement, active_fault: ActiveFault | None) -> str:
         if not isinstance(judgement, Effect):
             return ""
         if judgement.ticket:
             return str(judgement.ticket["orderId"])
-        return judgement.order_id or (judgement.prefix and judgement.prefix + self.new_id())
+        names_all_the_same = active_fault is not None and active_fault.fault is Fault.SAME_ID
+        new_id = SAME_ID if names_all_the_same else self.new_id()
+        return judgement.order_id or (judgement.prefix and judgement.prefix + new_id)
 
     def _answer(self, judgement: Judgement, remote_id: str) -> HttpAnswer:
         match judgement:

@@ -61,6 +61,10 @@ class Fault(StrEnum):
     HUGE_BODY = auto()
     GZIP_BOMB = auto()
     BROKEN_GZIP = auto()
+    SAME_ID = auto()
+
+    # The right answer, and another one behind it that nothing asked for: see `wire.py`.
+    SECOND_ANSWER = auto()
 
     @property
     def stage(self) -> "FaultStage":
@@ -116,5 +120,7 @@ _APPLYING: Final = frozenset(
         Fault.HUGE_BODY,
         Fault.GZIP_BOMB,
         Fault.BROKEN_GZIP,
+        Fault.SAME_ID,
+        Fault.SECOND_ANSWER,
     }
 )

@@ -45,7 +45,7 @@ class Rule(_Strict):
     """One fault, the requests it may strike, how often (`times`, else always) and how probably.
 
     `applied` overrides whether the call is carried out. `seconds` is the fault's length: of a refusal, of a hang, of
-    the pause between the bytes of a drip, of the delay of a late act; or the value of Retry-After.
+    the pause between the bytes of a drip, of the delay of a late act; or the value of Retry-After. `delay_ms`: how long after the right answer a second one comes.
     """
 
     fault: Fault
@@ -54,6 +54,7 @@ class Rule(_Strict):
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
     applied: bool | None = None
     seconds: Annotated[float, Field(gt=0, le=_LONGEST)] | None = None
+    delay_ms: Annotated[float, Field(ge=0, le=1000 * _LONGEST)] = 0
 
     @model_validator(mode="after")
     def _fits_its_stage(self) -> Self:
@@ -66,7 +67,7 @@ class Rule(_Strict):
 
     def activate(self) -> "ActiveFault":
         applied = self.fault.applies if self.applied is None else self.applied
-        return ActiveFault(self.fault, applied=applied, seconds=self.seconds)
+        return ActiveFault(self.fault, applied=applied, seconds=self.seconds, delay_ms=self.delay_ms)
 
 
 class Script(_Strict):
@@ -108,6 +109,7 @@ class ActiveFault:
     fault: Fault
     applied: bool
     seconds: float | None = None
+    delay_ms: float = 0
 
 
 class ScriptedFaults:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -52,6 +53,16 @@ async def hang(stream: IOStream, seconds: float) -> None:
         pass
     finally:
         stream.close()
+
+
+async def send_unasked(
+    stream: IOStream, active_fault: ActiveFault, answer: HttpAnswer, date: str, sleep: Sleep
+) -> None:
+    """Send one more answer behind the right one, at once or after the fault's delay. The connection stays open."""
+    if active_fault.delay_ms:
+        await sleep(active_fault.delay_ms / 1000)
+    with suppress(StreamClosedError):  # The client may have left, or asked to close.
+        await stream.write(answer.head(date) + answer.body)
 
 
 async def act_out(stream: IOStream, active_fault: ActiveFault, answer: HttpAnswer, date: str, sleep: Sleep) -> None:

@@ -1,6 +1,7 @@
 """Wrong answers: well-formed answers with the wrong status, headers or body, one for each fault of that sort."""
 
 import gzip
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,6 +17,8 @@ from worker.sandbox.faults.script import ActiveFault
 HUGE: Final = 2 * 1024 * 1024
 BOMB: Final = 32 * 1024 * 1024
 _RETRY_AFTER: Final = 1.0
+_ID: Final = re.compile(rb'(?<=^")\w+|(?<="orderId": ")\w+')
+"""The id in an answer: alone, or in a ticket."""
 
 _REDIRECTS: Final[Mapping[Fault, int]] = MappingProxyType(
     {
@@ -61,6 +64,11 @@ def answer_under_fault(active_fault: ActiveFault, honest: HttpAnswer, path: str,
     if fault is Fault.UNAUTHORIZED:
         return login_refused(path)
     return _with_body(fault, honest) if fault in _BODIES else honest
+
+
+def name_another(honest: HttpAnswer) -> HttpAnswer:
+    """Make the answer to another call of the kind: with another id, if it has any."""
+    return replace(honest, body=_ID.sub(lambda id_: b"OTHER" + id_[0][::-1], honest.body))
 
 
 def _retry_after(active_fault: ActiveFault, current_time: datetime) -> tuple[tuple[str, str], ...]:
