@@ -82,5 +82,5 @@ MOVES: tuple[Move, ...] = (
     Move(_NO, _OK, "evidence of success that came late"),
     Move(_X, _OK, "evidence of success that came late"),
     Move(_LATE, _OK, "evidence of success that came late"),
-    Move(_OK, _X, "a person takes back that it is there, which Vitec had not said"),
+    Move(_OK, _X, "a person knows that it is not there"),
 )

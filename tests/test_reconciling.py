@@ -153,12 +153,12 @@ def test_a_requeued_operation_wakes_its_lane(db: Database, clock: FixedClock) ->
 
 @pytest.mark.parametrize("wish", [Requeue, SendAgain])
 @pytest.mark.parametrize("evidence", [{"accepted": True}, {"acted_at": MOMENT}])
-def test_no_decision_resends_an_accepted_operation(
+def test_no_decision_resends_an_accepted_one_by_itself(
     db: Database, wish: type[Requeue | SendAgain], evidence: dict[str, Any]
 ) -> None:
     state = State.FAILED if wish is Requeue else State.IN_DOUBT
     id_ = made(db, state, **evidence)
-    assert "never sent again" in why(decide(db, id_, wish()))
+    assert "not sent again by itself" in why(decide(db, id_, wish()))
     assert row(db, id_).state is state
 
 

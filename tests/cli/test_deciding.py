@@ -195,12 +195,28 @@ def test_the_evidence_is_shown_before_anything_is_sent_again(shell: Shell) -> No
     assert state(shell, id_) is State.IN_DOUBT
 
 
-def test_an_accepted_row_is_not_resent_even_with_yes(shell: Shell) -> None:
+def test_an_accepted_row_is_resent_with_a_warning(shell: Shell) -> None:
     id_ = made(shell, State.IN_DOUBT, accepted=True, acted_at=MOMENT)
-    ran = shell.run("resolve", str(id_), "--send-again", "--reason", "x", "--yes")
-    assert ran.status == 1
-    assert "never sent again" in ran.err
-    assert state(shell, id_) is State.IN_DOUBT
+    ran = shell.run("resolve", str(id_), "--send-again", "--reason", "a maintenance page", "--yes")
+    assert ran.status == 0
+    assert "it may be there twice" in ran.err
+    assert state(shell, id_) is State.RETRYABLE
+
+
+def test_a_delivered_row_is_taken_back_and_requeued(shell: Shell) -> None:
+    id_ = made(shell, State.SUCCEEDED)
+    assert shell.run("resolve", str(id_), "--give-up", "--reason", "not in the calendar", "--yes").status == 0
+    assert shell.run("requeue", str(id_)).status == 1
+    ran = shell.run("requeue", str(id_), "--reason", "not in the calendar")
+    assert (ran.status, "it may be there twice" in ran.err) == (0, True)
+    assert state(shell, id_) is State.PENDING
+
+
+def test_a_filter_requeues_nothing_that_acted(shell: Shell) -> None:
+    id_ = made(shell, State.FAILED, acted_at=MOMENT)
+    ran = shell.run("requeue", "--state", "failed", "--reason", "an outage", "--yes")
+    assert "not sent again by itself" in ran.err
+    assert state(shell, id_) is State.FAILED
 
 
 def test_names_and_reasons_lose_control_characters() -> None:

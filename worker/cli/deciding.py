@@ -15,7 +15,13 @@ from worker.cli.terminal import CannotBeDone
 from worker.outbox import Database
 from worker.outbox.operators.actions import Decider, record_action
 from worker.outbox.operators.decisions import Verb
-from worker.outbox.views.operations import OperationFilter, count_by_cause, count_with_code, iterate_ids
+from worker.outbox.views.operations import (
+    OperationFilter,
+    count_by_cause,
+    count_with_code,
+    find_with_evidence,
+    iterate_ids,
+)
 from worker.reconciling import DecisionReport, Expiry, Wish
 
 Expires = Annotated[
@@ -62,15 +68,16 @@ def requeue(
 ) -> None:
     """Send operations after all that have failed, expired or been cancelled: some by name, or all that a filter finds.
 
-    An operation that Vitec has accepted, or that has been delivered, is never sent again. A filter leaves out those that
-    a person cancelled or gave up, unless you say --also-given-up.
+    One that has been delivered is not: `resolve --give-up` first, if it is not there after all. One of which there was
+    evidence that Vitec acted is sent only if you name it and give a --reason. A filter leaves out those that a person
+    cancelled or gave up, unless you say --also-given-up.
     """
     if also_given_up and operation:
         raise typer.BadParameter(
             "goes with a filter only: operations that you name are taken", param_hint="--also-given-up"
         )
     operation_filter = options.make_filter(state, kind, customer, code)
-    wish, decider = reconciling.Requeue(read_expiry(expires)), make_decider(by, reason)
+    wish, decider = reconciling.Requeue(read_expiry(expires), overrules=bool(operation)), make_decider(by, reason)
     left_out = frozenset[State]() if also_given_up else frozenset({State.CANCELLED})
     choice = _Choice(operation_filter, FINAL - {State.SUCCEEDED}, left_out, feed)
     _decide(operation, choice, wish, decider, _Manner(yes, as_json, dry_run))
@@ -134,6 +141,8 @@ def _decide(references: Sequence[str] | None, choice: _Choice, wish: Wish, decid
         if manner.dry_run:
             raise typer.BadParameter("goes with a filter: `explain` tells of one operation", param_hint="--dry-run")
         _warn_of_doubles(wish, count_with_code(db, operation_ids, _PERHAPS_NOTIFIED))
+        if isinstance(wish, reconciling.Requeue) and decider.reason:
+            warn_of_overruling(db, operation_ids)
     else:
         operation_ids = _choose(db, choice, wish, manner)
         if manner.dry_run:
@@ -178,6 +187,16 @@ def _warn_of_doubles(wish: Wish, count: int) -> None:
         terminal.print_error(
             f"Warning: {noun} ended with {_PERHAPS_NOTIFIED}. It is not known whether anybody was notified:"
             " whoever was gets the same message a second time."
+        )
+
+
+def warn_of_overruling(db: Database, operation_ids: Sequence[int]) -> None:
+    """Warn of operations of which there is evidence that Vitec acted: sent again, they may be there twice."""
+    acted = ", ".join(map(str, find_with_evidence(db, operation_ids)))
+    if acted:
+        terminal.print_error(
+            f"Warning: by its answer, or by a person's word, Vitec has carried this out: {acted}."
+            " Sent again, it may be there twice; your decision stands in its history."
         )
 
 

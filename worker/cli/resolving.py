@@ -8,7 +8,7 @@ import typer
 
 from worker import bootstrap, reconciling
 from worker.cli import options, terminal
-from worker.cli.deciding import AsJson, Expires, confirm, make_decider, print_report, read_expiry
+from worker.cli.deciding import AsJson, Expires, confirm, make_decider, print_report, read_expiry, warn_of_overruling
 from worker.outbox import Database
 from worker.outbox.operators.actions import record_action
 from worker.outbox.views.operations import parse_reference, read_operation
@@ -40,7 +40,8 @@ def resolve(
 ) -> None:
     """Settle operations in doubt, once you have looked in Vitec whether they are there.
 
-    --delivered also holds for one that has failed, expired or been cancelled, if it turns out to be there. A settlement
+    Your look there outweighs Vitec's answer: --send-again also holds for one that Vitec has accepted, and
+    --give-up for one that has been delivered, with a warning. --delivered also holds for one that has failed, expired or been cancelled, if it turns out to be there. A settlement
     of your own is corrected by another: --give-up or another --delivered-as after --delivered, --delivered after others.
     """
     wish = _read_answer(delivered_as, read_expiry(expires), delivered=delivered, send_again=send_again, give_up=give_up)
@@ -61,6 +62,7 @@ def resolve(
 def _ask(db: Database, ids: Sequence[int], wish: Wish, *, yes: bool) -> None:
     for operation_id in ids:
         _show_evidence(db, operation_id, is_one_of_several=len(ids) > 1)
+    warn_of_overruling(db, ids)
     subject, stands = ("it", "it is") if len(ids) == 1 else (f"these {len(ids)}", "one is")
     question = f"Send {subject} again" if isinstance(wish, reconciling.SendAgain) else f"Give {subject} up"
     confirm(f"{question}? If {stands} at Vitec after all, this is wrong.", yes=yes)
@@ -73,7 +75,8 @@ def _read_answer(delivered_as: str | None, expiry: Expiry, *, delivered: bool, s
         raise typer.BadParameter("goes with --send-again only", param_hint="--expires")
     if delivered or delivered_as is not None:
         return reconciling.Delivered(_read_remote_id(delivered_as))
-    return reconciling.SendAgain(expiry) if send_again else reconciling.GiveUp()
+    # A reason is given, and operations are named: the word of a person who has looked outweighs Vitec's.
+    return reconciling.SendAgain(expiry, overrules=True) if send_again else reconciling.GiveUp(overrules=True)
 
 
 def _check_references(operations: Sequence[str], delivered_as: str | None) -> None:

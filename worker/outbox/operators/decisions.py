@@ -96,7 +96,7 @@ def write_decisions(connection: Connection, decided: Sequence[tuple[OperationSta
     """Write the decisions. Returns the ids that moved: a row that stands otherwise by now is left alone, unrecorded."""
     alike: dict[Any, list[OperationStatus]] = {}
     for status, decision in decided:
-        key = (decision, status.state, status.attempt, status.revised, status.id_by_word)
+        key = (decision, status.state, status.attempt, status.revised, status.id_by_word, status.acted)
         alike.setdefault(key, []).append(status)
     moved = frozenset(id_ for key, statuses in alike.items() for id_ in _move(connection, statuses, key[0]))
     entries = [_entry(status, decision) for status, decision in decided if status.id in moved]
@@ -132,15 +132,19 @@ def _entry(status: OperationStatus, decision: Decision) -> dict[str, Any]:
     }
 
 
+_OVERRULED = {"acted_at": null(), "remote_id": null()}
+"""A person overrules the evidence that Vitec acted: else it would make a success of whatever the next attempt brings."""
+
+
 def _columns(status: OperationStatus, decision: Decision) -> dict[str, Any]:
     """Give exactly the columns that the decision changes."""
     match decision.verb:
         case Verb.REQUEUED | Verb.SEND_AGAIN:
-            return _sent_again(decision)
+            return _sent_again(decision) | (_OVERRULED if status.acted or status.accepted else {})
         case Verb.CANCELLED:
             return moves.called_off()
         case Verb.GIVEN_UP:
-            # `acted_at` stays: once it has been called delivered, it is never sent again.
+            # `acted_at` stays: only a person who says so once more, with a reason, sends it again.
             return moves.called_off() | ({"remote_id": None} if status.id_by_word else {})
         case Verb.CANCEL_ASKED:
             # New content that waits for the verdict would bring the cancelled operation back.

@@ -130,6 +130,16 @@ def count_with_code(db: Database, ids: Sequence[int], code: str) -> int:
     return count
 
 
+def find_with_evidence(db: Database, ids: Sequence[int]) -> list[int]:
+    """Find those of the operations that Vitec has carried out, by its answer or by a person's word."""
+    with_evidence: list[int] = []
+    with db.read() as connection:
+        for start in range(0, len(ids), PAGE):
+            of_page = (Operation.id.in_(ids[start : start + PAGE]), Operation.acted_at.is_not(None))
+            with_evidence += connection.scalars(select(Operation.id).where(*of_page).order_by(Operation.id))
+    return with_evidence
+
+
 def count_by_cause(db: Database, wanted: OperationFilter) -> list[RowMapping]:
     """Count the operations that the filter lets through by kind, state and code, the most frequent first."""
     groups = (Operation.kind, Operation.state, Operation.error_code)
