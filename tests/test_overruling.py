@@ -100,3 +100,17 @@ def test_the_decision_stands_in_the_history(db: Database) -> None:
         entry = factory.history(connection, id_)[-1]
     assert (entry.code, entry.by) == ("send_again", "anna")
     assert entry.detail == "looked in the portal"
+
+
+@pytest.mark.parametrize(("wish", "state"), [(Requeue(), State.FAILED), (SendAgain(), State.IN_DOUBT)])
+def test_an_overtaken_operation_is_not_sent_after_the_later(db: Database, wish: Wish, state: State) -> None:
+    id_ = made(db, state, kind="order_status", sequence_key="order/1")
+    made(db, State.SUCCEEDED, kind="order_status", sequence_key="order/1")
+    assert "would undo that one" in why(decide(db, id_, wish))
+    assert row(db, id_).state is state
+
+
+def test_a_later_failure_overtakes_nothing(db: Database) -> None:
+    id_ = made(db, State.FAILED, kind="order_status", sequence_key="order/1")
+    made(db, State.FAILED, kind="order_status", sequence_key="order/1")
+    assert decide(db, id_, Requeue()).carried_out

@@ -121,6 +121,9 @@ def _why_it_acted(status: OperationStatus) -> str:
 
 def _unsendable(status: OperationStatus, expiry: Expiry) -> Refusal | None:
     """Say why an operation cannot usefully be sent."""
+    if status.overtaken:
+        why = "A later operation on the same thing at Vitec has succeeded; sent now, it would undo that one."
+        return Refusal(status.id, why, "If it is wanted after all, export it under a new id.")
     if status.blanked:
         return Refusal(
             status.id, "Its content has been blanked after its end.", "Export it from the CRM under a new id."

@@ -38,6 +38,8 @@ class OperationStatus:
     """The state of the operation it comes after; None: it comes after none, or that one is not known yet."""
     sent_again: bool = False
     """A person has said that it shall be sent again, and it has not been claimed since."""
+    overtaken: bool = False
+    """A later operation on the same thing at Vitec has succeeded: sent now, it would undo that one."""
     by_word: bool = False
     """That Vitec acted, a person has said, and nothing that came from Vitec."""
     id_by_word: bool = False
@@ -52,6 +54,13 @@ _sent_again = exists().where(
 )
 _said_delivered = exists().where(_of_operation, Attempt.event == Event.DECIDED, Attempt.code == "delivered")
 _vitec_acted = exists().where(_from_vitec, or_(Attempt.outcome == State.SUCCEEDED.value, _accepted))
+_later = aliased(Operation, name="later")
+_later_success = and_(
+    _later.customer_id == Operation.customer_id,
+    _later.sequence_key == Operation.sequence_key,
+    _later.id > Operation.id,
+    _later.state == State.SUCCEEDED,
+)
 _gave_id = Attempt.remote_id == Operation.remote_id
 _said_id = exists().where(_of_operation, Attempt.event == Event.DECIDED, _gave_id)
 _vitec_gave_id = exists().where(_from_vitec, _gave_id)
@@ -80,6 +89,7 @@ def read_status(connection: Connection, moment: ColumnElement[datetime], ids: It
             Operation.error_code,
             parent.state.label("parent"),
             and_(Operation.state == State.RETRYABLE, _sent_again).label("sent_again"),
+            exists().where(_later_success).label("overtaken"),
             and_(_said_delivered, ~_vitec_acted).label("by_word"),
             and_(_said_id, ~_vitec_gave_id).label("id_by_word"),
         )
