@@ -55,7 +55,7 @@ CASES = (
 
 
 def run(site: Site, warm: WarmEngine, settings: Settings, times: int) -> list[Result]:
-    """Let ten times so many operations of each kind meet each case, side by side."""
+    """Let twenty times so many operations of each kind meet each case, side by side."""
     settings = settings.model_copy(update=WAITS)
     folder = site.folder / "ids"
     folder.mkdir()
@@ -63,7 +63,7 @@ def run(site: Site, warm: WarmEngine, settings: Settings, times: int) -> list[Re
         (case, site.create_database(f"g3_ids_{n}", 70_000_000 + 1_000_000 * n), folder / f"{n}")
         for n, case in enumerate(CASES)
     ]
-    shares = [partial(_play, case, warm, settings, (10 * times, site.seed), url, path) for case, url, path in places]
+    shares = [partial(_play, case, warm, settings, (20 * times, site.seed), url, path) for case, url, path in places]
     endings = fork.run_side_by_side(shares, patience=PATIENCE + 60)
     results = []
     for (case, url, path), ending in zip(places, endings, strict=True):

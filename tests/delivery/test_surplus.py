@@ -1,4 +1,4 @@
-"""A second answer behind each, over real sockets: no row keeps another's id in silence (guards of rule 29)."""
+"""A second answer behind each, over real sockets: no row keeps another's id in silence (guards of rule 28)."""
 
 from __future__ import annotations
 

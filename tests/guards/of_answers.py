@@ -1,4 +1,4 @@
-"""The guards of rules 28 and 29: an id may name several things, and an answer may be another request's."""
+"""The guards of rule 28: an id may name several things, and an answer may be another request's."""
 
 from tests.guards.guard import Guard
 
@@ -33,7 +33,7 @@ GUARDS = (
         f"{_REPEATED_TEST}test_a_rival_with_a_repeated_id_counts_as_nameless",
     ),
     Guard(
-        29,
+        28,
         "a surplus in the buffer is seen before it is dropped",
         "worker/vitec/response.py",
         "self._attempt.surplus = bool(self._lines.file.peek(1))",
@@ -41,7 +41,7 @@ GUARDS = (
         f"{_SURPLUS_TEST}test_a_surplus_that_came_with_an_answer_closes_the_connection[None]",
     ),
     Guard(
-        29,
+        28,
         "nothing is written to a connection that spoke",
         "worker/vitec/connection.py",
         "            if heard is None:\n                return\n            if heard:",
@@ -49,7 +49,7 @@ GUARDS = (
         f"{_SURPLUS_TEST}test_nothing_is_written_to_a_connection_that_spoke[None]",
     ),
     Guard(
-        29,
+        28,
         "a greeting is no answer",
         "worker/vitec/connection.py",
         "        if heard is not None:\n            self.close()\n            attempt",
@@ -57,7 +57,7 @@ GUARDS = (
         f"{_SURPLUS_TEST}test_a_greeting_is_no_answer",
     ),
     Guard(
-        29,
+        28,
         "a surplus puts the answers before it in question",
         _KEPT,
         "            self._in_question += _unproven(connection)\n",
@@ -65,7 +65,7 @@ GUARDS = (
         f"{_SURPLUS_TEST}test_a_shifted_answer_puts_its_connections_answers_in_question[None]",
     ),
     Guard(
-        29,
+        28,
         "after a surplus connections are used once",
         _KEPT,
         "if used_up or time.monotonic() < self._single_until:",
@@ -73,7 +73,7 @@ GUARDS = (
         f"{_SURPLUS_TEST}test_after_a_surplus_connections_are_used_once_for_a_while",
     ),
     Guard(
-        29,
+        28,
         "a look-up has a connection of its own",
         "worker/vitec/connection.py",
         "None if current_attempt().method == LOOK_UP_METHOD else self.kept.take()",
@@ -81,7 +81,7 @@ GUARDS = (
         "tests/vitec/test_reuse.py::test_a_look_up_has_a_connection_of_its_own",
     ),
     Guard(
-        29,
+        28,
         "an answer in question sends nothing again",
         "worker/outbox/exchange/questioned.py",
         "    if state is State.RETRYABLE:\n",
@@ -89,7 +89,7 @@ GUARDS = (
         f"{_QUESTIONED_TEST}test_one_that_was_to_be_sent_again_is_not",
     ),
     Guard(
-        29,
+        28,
         "an answer in question accepts nothing",
         "worker/outbox/exchange/questioned.py",
         '{**flag, "accepted": False, "acted_at": null()}',

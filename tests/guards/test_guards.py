@@ -4,6 +4,7 @@ The whole list is tried by `python -m tests.guards`, which takes several minutes
 """
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,11 @@ def test_a_guard_stands_in_the_code_and_has_its_test(guard: Guard) -> None:
 
 def test_every_rule_of_a_turn_has_a_guard() -> None:
     assert {guard.rule for guard in GUARDS} == RULES
+
+
+def test_every_rule_has_its_place_in_the_protocol() -> None:
+    rows = re.findall(r"^\| (\d+)(?:–(\d+))? \|", (ROOT / "docs/protocol.md").read_text("utf-8"), re.MULTILINE)
+    assert [rule for first, last in rows for rule in range(int(first), int(last or first) + 1)] == sorted(RULES)
 
 
 def test_a_python_without_pytest_notices_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""More comes on a connection than was asked for: it is taken for no other request's answer in silence (guards of rule 29)."""
+"""More comes on a connection than was asked for: it is taken for no other request's answer in silence (guards of rule 28)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers in question, and the operations that were settled by them (guards of rule 29)."""
+"""Answers in question, and the operations that were settled by them (guards of rule 28)."""
 
 from typing import Any
 
