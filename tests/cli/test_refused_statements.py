@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "migrate": ("migrate",),
     "environment": ("environment",),
     "doctor": ("doctor",),
+    "observe": ("observe",),
 }
 NO_DATABASE = {"demo", "sandbox"}
 """Commands that make a database of their own, in a process of its own, or need none."""
