@@ -150,7 +150,7 @@ class Operation(Base):
         ),
         _partial_index("ix_operations_match", "customer_id", "kind", "match_key", where=("match_key IS NOT NULL",)),
         _partial_index(
-            "ix_operations_thing", "customer_id", "kind", "sequence_key", where=("sequence_key IS NOT NULL",)
+            "ix_operations_thing", "customer_id", "sequence_key", "kind", where=("sequence_key IS NOT NULL",)
         ),
         _partial_index("ix_operations_sequence", "customer_id", "sequence_key", "id", where=SEQUENCED_SQL),
         _partial_index(

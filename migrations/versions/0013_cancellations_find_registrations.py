@@ -22,7 +22,7 @@ def upgrade() -> None:
         op.create_index(
             _NAME,
             "operations",
-            ["customer_id", "kind", "sequence_key"],
+            ["customer_id", "sequence_key", "kind"],
             postgresql_where=only,
             sqlite_where=only,
             postgresql_concurrently=True,

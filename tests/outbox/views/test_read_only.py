@@ -43,6 +43,7 @@ CALLS: dict[Callable[..., Any], Callable[[Database, int], object]] = {
     operations.parse_reference: lambda _db, id_: operations.parse_reference(str(id_)),
     operations.find_ids: lambda db, id_: operations.find_ids(db, [Reference(id_), Reference(None, "comeback", "A")]),
     operations.list_operations: lambda db, id_: operations.list_operations(db, FILTER, limit=5, before=id_),
+    operations.find_with_evidence: lambda db, id_: operations.find_with_evidence(db, [id_]),
     operations.count_with_code: lambda db, id_: operations.count_with_code(db, [id_], "refused"),
     operations.count_by_cause: lambda db, _id: operations.count_by_cause(db, FILTER),
     operations.iterate_ids: lambda db, _id: list(operations.iterate_ids(db, FILTER)),
