@@ -1,7 +1,7 @@
 """Rows and states: the memory of the database. Imports nothing of `worker`."""
 
 from models.action import Action
-from models.attempt import Attempt, Event
+from models.attempt import THE_CRM, Attempt, Event
 from models.base import Base, UtcDateTime
 from models.environment import Environment
 from models.feed import FILE_REFUSED, FeedFile, RejectedRow
@@ -15,6 +15,7 @@ __all__ = [
     "FILE_REFUSED",
     "FINAL",
     "MOVES",
+    "THE_CRM",
     "WAITING",
     "Action",
     "Attempt",

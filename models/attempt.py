@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,6 +27,10 @@ class Event(StrEnum):
 
     CLOSED = "closed"
     """Housekeeping ended it: expired, or the operation it comes after ended without success."""
+
+
+THE_CRM: Final = "crm"
+"""The decider (`by`) of an entry by which the CRM has changed, withdrawn or settled something."""
 
 
 class Attempt(Base):

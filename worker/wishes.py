@@ -195,7 +195,7 @@ def _not_in_doubt(status: OperationStatus) -> Refusal | None:
         State.PENDING: "`cancel` takes it back.",
         State.RETRYABLE: "`cancel` takes it back.",
         State.IN_FLIGHT: "Wait for its answer.",
-        State.SUCCEEDED: "There is nothing to resolve.",
+        State.SUCCEEDED: "If it is not there after all, `resolve` it with --give-up and a reason.",
     }
     remedy = remedies.get(status.state, "`requeue` sends it after all; if it is there, `resolve` with --delivered.")
     return Refusal(status.id, f"It is not in doubt: it is {_said(status.state)}.", remedy)

@@ -252,8 +252,8 @@ OFFERED = {
 WISHES: dict[str, Wish] = {
     "cancel {}": Cancel(),
     "resolve {} --delivered": Delivered(),
-    "resolve {} --send-again": SendAgain(),
-    "resolve {} --send-again --expires never": SendAgain(Expiry(never=True)),
+    "resolve {} --send-again": SendAgain(overrules=True),
+    "resolve {} --send-again --expires never": SendAgain(Expiry(never=True), overrules=True),
     "resolve {} --give-up": GiveUp(),
     "requeue {}": Requeue(),
     "requeue {} --expires never": Requeue(Expiry(never=True)),
@@ -280,10 +280,14 @@ def test_the_available_commands_are_exact(db: Database, state: State) -> None:
 )
 def test_every_command_that_is_offered_is_accepted(db: Database, state: State, overrides: dict[str, Any]) -> None:
     operation_id = make(db, state, **overrides)
-    offered = [without_reason(command) for command in explained(db, operation_id).commands]
+    commands = explained(db, operation_id).commands
+    offered = [without_reason(command) for command in commands]
     for arguments, wish in WISHES.items():
         command = f"vitec-sync {arguments.format(operation_id)}"
         if command in offered:
-            assert reconciling.carry_out(db, [make(db, state, **overrides)], wish, Decider("anna")).carried_out
+            # As the command itself: with the reason that stands in it, if one does.
+            has_reason = "--reason" in commands[[*map(without_reason, commands)].index(command)].command
+            decider = Decider("anna", "looked in the portal" if has_reason else None)
+            assert reconciling.carry_out(db, [make(db, state, **overrides)], wish, decider).carried_out
             offered.remove(command)
     assert offered == []

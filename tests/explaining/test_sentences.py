@@ -181,7 +181,7 @@ CASES: list[tuple[str, OperationFacts, str, str]] = [
     (
         "doubt",
         make_facts(State.IN_DOUBT, doubt_since=MOMENT, error_code="unreadable_answer", accepted=True),
-        "never sent again. Vitec was not asked yet; that is due now.",
+        "not sent again by itself. Vitec was not asked yet; that is due now.",
         "",
     ),
     ("alike", make_facts(State.IN_DOUBT, similar_ids=(7, 8)), "(7, 8)", "vitec-sync explain 7"),

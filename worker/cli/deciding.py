@@ -142,7 +142,7 @@ def _decide(references: Sequence[str] | None, choice: _Choice, wish: Wish, decid
             raise typer.BadParameter("goes with a filter: `explain` tells of one operation", param_hint="--dry-run")
         _warn_of_doubles(wish, count_with_code(db, operation_ids, _PERHAPS_NOTIFIED))
         if isinstance(wish, reconciling.Requeue) and decider.reason:
-            warn_of_overruling(db, operation_ids)
+            warn_of_overruling(db, operation_ids, wish)
     else:
         operation_ids = _choose(db, choice, wish, manner)
         if manner.dry_run:
@@ -190,13 +190,16 @@ def _warn_of_doubles(wish: Wish, count: int) -> None:
         )
 
 
-def warn_of_overruling(db: Database, operation_ids: Sequence[int]) -> None:
+def warn_of_overruling(db: Database, operation_ids: Sequence[int], wish: Wish) -> None:
     """Warn of operations of which there is evidence that Vitec acted: sent again, they may be there twice."""
+    may_follow = "Given up, it may be there all the same"
+    if not isinstance(wish, reconciling.GiveUp):
+        may_follow = "Sent again, it may be there twice"
     acted = ", ".join(map(str, find_with_evidence(db, operation_ids)))
     if acted:
         terminal.print_error(
             f"Warning: by its answer, or by a person's word, Vitec has carried this out: {acted}."
-            " Sent again, it may be there twice; your decision stands in its history."
+            f" {may_follow}; your decision stands in its history."
         )
 
 

@@ -40,9 +40,10 @@ def resolve(
 ) -> None:
     """Settle operations in doubt, once you have looked in Vitec whether they are there.
 
-    Your look there outweighs Vitec's answer: --send-again also holds for one that Vitec has accepted, and
-    --give-up for one that has been delivered, with a warning. --delivered also holds for one that has failed, expired or been cancelled, if it turns out to be there. A settlement
-    of your own is corrected by another: --give-up or another --delivered-as after --delivered, --delivered after others.
+    Your look there outweighs Vitec's answer: --send-again also holds for one that Vitec has accepted, and --give-up for
+    one that has been delivered, with a warning. --delivered also holds for one that has failed, expired or been
+    cancelled, if it turns out to be there. A settlement of your own is corrected by another: --give-up or another
+    --delivered-as after --delivered, --delivered after others.
     """
     wish = _read_answer(delivered_as, read_expiry(expires), delivered=delivered, send_again=send_again, give_up=give_up)
     _check_references(operations, delivered_as)
@@ -62,7 +63,7 @@ def resolve(
 def _ask(db: Database, ids: Sequence[int], wish: Wish, *, yes: bool) -> None:
     for operation_id in ids:
         _show_evidence(db, operation_id, is_one_of_several=len(ids) > 1)
-    warn_of_overruling(db, ids)
+    warn_of_overruling(db, ids, wish)
     subject, stands = ("it", "it is") if len(ids) == 1 else (f"these {len(ids)}", "one is")
     question = f"Send {subject} again" if isinstance(wish, reconciling.SendAgain) else f"Give {subject} up"
     confirm(f"{question}? If {stands} at Vitec after all, this is wrong.", yes=yes)

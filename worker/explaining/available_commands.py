@@ -8,7 +8,7 @@ from worker.outbox.operators.decisions import Decision
 from worker.outbox.views.status import OperationStatus
 from worker.reconciling import Cancel, Decider, Delivered, Expiry, GiveUp, Requeue, SendAgain, Wish, judge
 
-_UNDECIDED = Decider("")
+_UNDECIDED = Decider("", "a reason")
 """Stands for a person in a question: is the wish allowed?"""
 
 
@@ -34,7 +34,10 @@ def find_commands(status: OperationStatus) -> Iterator[Command]:
         yield Command(f'vitec-sync resolve {status.id} --delivered --reason "{delivered}"', does)
     send_again = f'vitec-sync resolve {status.id} --send-again --reason "not in Vitec\'s call log"'
     does = "it is not there: it is sent again"
-    yield from _find_sending_command(status, SendAgain(), SendAgain(Expiry(never=True)), Command(send_again, does))
+    if status.accepted:
+        does = "it is not there, whatever Vitec answered: it is sent again, and may then be there twice"
+    again, however_late = SendAgain(overrules=True), SendAgain(Expiry(never=True), overrules=True)
+    yield from _find_sending_command(status, again, however_late, Command(send_again, does))
     requeue = Command(f"vitec-sync requeue {status.id}", "it is sent after all")
     yield from _find_sending_command(status, Requeue(), Requeue(Expiry(never=True)), requeue)
     if _is_allowed(GiveUp(), status):

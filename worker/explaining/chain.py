@@ -133,7 +133,7 @@ def _doubt_reason(facts: OperationFacts) -> Reason:
     since, until, absent = row["doubt_since"], row["next_attempt_at"], int(row["absent_since"] is not None)
     parts = (
         f"It is in doubt{f' since {format_moment(since, at)}' if since else ''}: {explain_error(row['error_code'])}",
-        " It was accepted, so it is never sent again." if row["accepted"] else "",
+        " It was accepted, so it is not sent again by itself." if row["accepted"] else "",
         f" Vitec was asked {count_noun(look_ups, 'time')}, {absent} of 2 in a row found it absent"
         if look_ups
         else " Vitec was not asked yet",

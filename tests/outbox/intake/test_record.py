@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import delete, event, select, text
 
-from models import Attempt, Event, Operation, RejectedRow, State
+from models import THE_CRM, Attempt, Event, Operation, RejectedRow, State
 from tests import factory
 from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
 from worker.outbox.database import staging
@@ -18,7 +18,6 @@ from worker.outbox.database.staging import FEW, NewOperation
 from worker.outbox.intake import record as record_module
 from worker.outbox.intake.feed_files import Rejection, begin_file, finish_file, record_rejections
 from worker.outbox.intake.record import KnownShare, record_rows
-from worker.outbox.revisions.content import THE_CRM
 from worker.outbox.revisions.judge import IntakeResult
 from worker.stockholm import STOCKHOLM
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select, update
 
-from models import Event, Operation, RejectedRow, State
+from models import THE_CRM, Event, Operation, RejectedRow, State
 from tests import factory
 from tests.outbox.exported import ENDED, UNDECIDED, WAITING, a_file, last_entry, made, operation, record, row
 from worker.outbox.revisions.apply import apply_revisions
-from worker.outbox.revisions.content import THE_CRM
 
 if TYPE_CHECKING:
     from tests.clock import FixedClock

@@ -5,11 +5,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Text, and_, bindparam, insert, select, update
 
-from models import FILE_REFUSED, FeedFile, RejectedRow
+from models import FILE_REFUSED, THE_CRM, FeedFile, RejectedRow
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import as_json_parameter, cached_statement, current_time, json_table
 from worker.outbox.predicates import rejection_is_open
-from worker.outbox.revisions.content import THE_CRM
 
 AGAIN = "The CRM exported it again."
 

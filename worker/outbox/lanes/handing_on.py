@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.orm import aliased
 
-from models import Attempt, Event, Operation, State
+from models import Event, Operation, State
 from worker.outbox import moves
-from worker.outbox.database.sql import current_time
+from worker.outbox.history import insert_entries
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import in_named_lane, is_parent, lacks_result, sendable
 
@@ -45,22 +45,12 @@ def hand_on(connection: Connection, turn: Turn, complete: Complete) -> bool:
         by_id = update(Operation).where(Operation.id == row.id)
         if content is None:
             connection.execute(by_id.values(moves.orphaned(LACKS_RESULT)))
-            connection.execute(insert(Attempt).values(_entry(row)))
+            entry = {"outcome": State.FAILED.value, "code": LACKS_RESULT}
+            connection.execute(insert_entries([row.id], event=Event.CLOSED, **entry))
             continue
         keys = {"match_key": content.match_key, "sequence_key": content.sequence_key}
         connection.execute(by_id.values(payload=dict(content.payload), lacks_result=False, **keys))
     return len(rows) < BATCH
-
-
-def _entry(row: Any) -> dict[str, Any]:
-    return {
-        "operation_id": row.id,
-        "attempt": row.attempt,
-        "event": Event.CLOSED,
-        "at": current_time,
-        "outcome": State.FAILED.value,
-        "code": LACKS_RESULT,
-    }
 
 
 _parent = aliased(Operation, name="parent")

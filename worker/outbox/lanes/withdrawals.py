@@ -16,8 +16,6 @@ from sqlalchemy import (
     bindparam,
     exists,
     false,
-    insert,
-    literal,
     null,
     or_,
     select,
@@ -26,14 +24,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from models import WAITING, Attempt, Event, Operation, State
+from models import THE_CRM, WAITING, Attempt, Event, Operation, State
 from worker.outbox import moves
-from worker.outbox.database.sql import current_time, pick_unlocked, without_index
+from worker.outbox.database.sql import pick_unlocked, without_index
+from worker.outbox.history import insert_entries
 from worker.outbox.lanes.turns import Turn
 from worker.outbox.predicates import in_named_lane, ready
-
-THE_CRM = "crm"
-"""The decider in the history of an operation that the CRM has withdrawn."""
 
 NOTHING_SENT = "what it takes back was never sent to Vitec"
 """The detail of a withdrawing operation that was not needed."""
@@ -74,8 +70,8 @@ def _withdraw_keys(connection: Connection, kind: str, withdrawn: str, keys: list
         if waiting_ids:
             by_id = update(Operation).where(Operation.id.in_(waiting_ids))
             connection.execute(by_id.values(moves.called_off()))
-            entry = {"event": Event.DECIDED, "outcome": State.CANCELLED.value, "code": "withdrawn", "by": THE_CRM}
-            connection.execute(_entries(waiting_ids, entry))
+            entry = {"outcome": State.CANCELLED.value, "code": "withdrawn", "by": THE_CRM}
+            connection.execute(insert_entries(waiting_ids, event=Event.DECIDED, **entry))
         under_way = [row for row in rows if row.state not in WAITING]
         if under_way:
             by_id = update(Operation).where(Operation.id.in_([row.id for row in under_way]))
@@ -120,20 +116,9 @@ def end_needless(connection: Connection, turn: Turn, withdrawn: str) -> bool:
     values = {**turn.parameters, "withdrawn": withdrawn}
     ids = list(connection.scalars(_END_NEEDLESS, values))
     if ids:
-        entry = {"event": Event.CLOSED, "outcome": State.CANCELLED.value, "detail": NOTHING_SENT}
-        connection.execute(_entries(ids, entry))
+        entry = {"outcome": State.CANCELLED.value, "detail": NOTHING_SENT}
+        connection.execute(insert_entries(ids, event=Event.CLOSED, **entry))
     return not ids
-
-
-def _entries(ids: Collection[int], entry: dict[str, Any]) -> Any:
-    columns = {
-        "operation_id": Operation.id,
-        "attempt": Operation.attempt,
-        "at": current_time,
-        **{name: literal(value) for name, value in entry.items()},
-    }
-    rows = select(*columns.values()).where(Operation.id.in_(ids))
-    return insert(Attempt).from_select(list(columns), rows, include_defaults=False)
 
 
 _taken = aliased(Operation, name="taken")

@@ -7,10 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from models import FINAL, WAITING, Attempt, Event, Operation, RejectedRow, State
+from models import FINAL, THE_CRM, WAITING, Attempt, Event, Operation, RejectedRow, State
 from worker.outbox.database.sql import read_current_time
 from worker.outbox.revisions.content import (
-    THE_CRM,
     Change,
     Content,
     drop_revisions,

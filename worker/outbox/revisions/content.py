@@ -8,15 +8,12 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, String, Text, bindparam, case, insert, null, select, update
 
-from models import WAITING, Attempt, Event, Operation, State
+from models import THE_CRM, WAITING, Attempt, Event, Operation, State
 from worker.outbox import moves
 from worker.outbox.database.sql import as_json
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.lanes.dependencies import parent_is_done
 from worker.outbox.lanes.missing_parents import without_parent_code
-
-THE_CRM = "crm"
-"""The name of the decider in the history of an operation that the CRM has changed."""
 
 _OPERATIONS = Operation.metadata.tables["operations"]
 _BY_ID = update(_OPERATIONS).where(_OPERATIONS.c.id == bindparam("the_id"))

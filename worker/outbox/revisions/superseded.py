@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
-from models import Attempt, Event, Operation, RejectedRow
+from models import THE_CRM, Attempt, Event, Operation, RejectedRow
 from worker.outbox.database.sql import current_time
-from worker.outbox.revisions.content import THE_CRM
 from worker.outbox.revisions.judge import ALREADY_SENT
 
 SENT_BEFORE_CHANGE = "sent_before_change"

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, literal, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from models import Attempt, Event, Operation, State
+from models import Event, Operation, State
 from worker.outbox import moves
 from worker.outbox.database.database import Database
-from worker.outbox.database.sql import current_time, current_time_once, pick_unlocked, without_index
+from worker.outbox.database.sql import current_time_once, pick_unlocked, without_index
+from worker.outbox.history import insert_entries
 from worker.outbox.predicates import awaiting_parent, is_parent, waiting
 
 BATCH = 500
@@ -67,19 +68,6 @@ def _end_some(connection: Connection, ending: _Ending) -> int:
         .all()
     )
     if ended:
-        connection.execute(_entries(ended, ending))
+        entry = {"outcome": ending.columns["state"].value, "code": ending.columns["error_code"]}
+        connection.execute(insert_entries(ended, event=Event.CLOSED, **entry))
     return len(ended)
-
-
-def _entries(ids: Any, ending: _Ending) -> Any:
-    entry = {
-        "operation_id": Operation.id,
-        "attempt": Operation.attempt,
-        "event": literal_column(f"'{Event.CLOSED.value}'"),
-        "at": current_time,
-        "outcome": literal(ending.columns["state"].value),
-        "code": literal(ending.columns["error_code"]),
-    }
-    return insert(Attempt).from_select(
-        list(entry), select(*entry.values()).where(Operation.id.in_(ids)), include_defaults=False
-    )
