@@ -80,6 +80,7 @@ class _FileReport:
     path: Path
     summary: ImportSummary | None = None
     refused: str | None = None
+    code: str | None = None
     rejected: list[Rejection] = field(default_factory=list)
 
     def add(self, row: Rejection) -> None:
@@ -98,10 +99,17 @@ class _FileReport:
         """The report for a program."""
         data: dict[str, Any] = {"file": str(self.path), "feed": request.feed, "dry_run": request.dry_run}
         if self.summary is None:
-            return data | {"refused": self.refused}
+            return data | {"refused": self.refused, "code": self.code}
         counts = asdict(self.summary.counts)
         rows = [asdict(row) for row in self.rejected]
-        return data | {"kind": self.summary.kind, "rows": self.summary.total, **counts, "rejected_rows": rows}
+        notes = list(self.summary.notes)
+        return data | {
+            "kind": self.summary.kind,
+            "rows": self.summary.total,
+            **counts,
+            "rejected_rows": rows,
+            "notes": notes,
+        }
 
 
 def _import_file(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _FileReport:
@@ -119,7 +127,7 @@ def _import_file(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _Fil
                 listener=listener,
             )
         except FileRefused as error:
-            report.refused = str(error)
+            report.refused, report.code = str(error), error.code
             _record_refusal(path, error, request)
         except ImportedElsewhere as error:
             report.refused = str(error)
@@ -200,6 +208,8 @@ def _print_report(report: _FileReport, request: _ImportRequest) -> None:
     resumed = f"; went on after row {summary.resumed_at}" if summary.resumed_at else ""
     trial = " Dry run: nothing was recorded." if request.dry_run else ""
     terminal.print_line(f"{summary.name}{kind}: {counted}{resumed}.{trial}")
+    for note in summary.notes:
+        terminal.print_line(f"  Note: {note}")
     for row in report.rejected[:SHOWN]:
         terminal.print_line(f"  {describe_rejection(asdict(row))}")
     if (hidden := summary.counts.rejected - SHOWN) > 0:

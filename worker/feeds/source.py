@@ -22,12 +22,16 @@ ENCODING_LABELS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "
 
 
 class FileRefused(Exception):  # noqa: N818 (a fact, as all our exceptions are)
-    """The file as a whole cannot be taken in. The text is one line: the file, what is wrong, and the remedy."""
+    """The file as a whole cannot be taken in. The text is one line: the file, what is wrong, and the remedy.
 
-    def __init__(self, name: str, wrong: str, remedy: str) -> None:
+    `code` names the fault in a word.
+    """
+
+    def __init__(self, name: str, wrong: str, remedy: str, code: str = "file_refused") -> None:
         super().__init__(f"{name}: {wrong}. {remedy}.")
         self.wrong = wrong
         self.remedy = remedy
+        self.code = code
 
 
 class Row(NamedTuple):
@@ -78,3 +82,5 @@ class OpenExport:
     """The number of rows that `rows` gives."""
     rows: Callable[[], Iterator[Row | BadRow]]
     """Reads the file from its beginning, each time it is called; one pass ends before the next begins. Blank lines are no rows."""
+    notes: tuple[str, ...] = ()
+    """Plain sentences for people, without the words of a cell, about parts that were left out or read in a special way."""

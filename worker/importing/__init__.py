@@ -1,14 +1,8 @@
 """The import: rows of a CRM become operations, bad rows become rejected rows."""
 
+from worker.importing.chunks import ImportedElsewhere, ImportListener, ProgressCallback
 from worker.importing.enqueueing import Enqueued, enqueue
-from worker.importing.file_import import (
-    DEFAULT_FEED,
-    ImportedElsewhere,
-    ImportListener,
-    ImportSummary,
-    ProgressCallback,
-    import_file,
-)
+from worker.importing.file_import import DEFAULT_FEED, ImportSummary, import_export, import_file
 from worker.importing.rows import IntakeDefaults
 
 __all__ = [
@@ -20,5 +14,6 @@ __all__ = [
     "IntakeDefaults",
     "ProgressCallback",
     "enqueue",
+    "import_export",
     "import_file",
 ]

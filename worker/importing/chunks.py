@@ -1,0 +1,203 @@
+"""Records chunks of rows, each in one transaction with the file's progress, so that a crash costs nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from worker.importing.columns import Columns
+from worker.importing.rows import IntakeDefaults, ParsedRow
+from worker.importing.throughput import SeenKeys
+from worker.importing.withdrawing import withdrawals_of
+from worker.kinds import KIND_BY_NAME
+from worker.outbox import Database
+from worker.outbox.database.errors import retry_on_conflict
+from worker.outbox.database.staging import NewOperation
+from worker.outbox.intake import feed_files
+from worker.outbox.intake.feed_files import FileCounts, OpenFile, Rejection
+from worker.outbox.intake.record import KnownShare, open_lanes, record_rows
+from worker.outbox.lanes import turns
+from worker.outbox.lanes.turns import LaneKey
+from worker.outbox.lanes.withdrawals import withdraw
+from worker.outbox.revisions.judge import ALREADY_SENT, IntakeResult
+
+ProgressCallback = Callable[[int, int], None]
+"""Called after each chunk: rows done, rows in all."""
+
+
+class ImportedElsewhere(Exception):  # noqa: N818 (a fact)
+    """Another process imports the same file at this moment. The text is the line to show."""
+
+
+def _ignore(*_: object) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportListener:
+    """Callbacks of an import; all three are called between transactions."""
+
+    on_progress: ProgressCallback = _ignore
+    on_rejected: Callable[[Rejection], None] = _ignore
+    on_recorded: Callable[[Iterable[str]], None] = _ignore
+    """Given the kinds that have something to do now, after each chunk: a good moment to ring."""
+
+
+_REFUSED_RESULTS = {
+    IntakeResult.ALREADY_SENT: ("source_id", *ALREADY_SENT),
+    IntakeResult.OTHER_CUSTOMER: (
+        "customer_id",
+        "other_customer",
+        "its operation was recorded for another customer",
+        "Cancel the one that is recorded, and export this one under a new id.",
+    ),
+}
+"""The field, code, reason and remedy of a row that the outbox refuses."""
+
+_WAKING_RESULTS = frozenset({IntakeResult.RECORDED, IntakeResult.REVISED, IntakeResult.REQUEUED})
+
+
+class Chunk(NamedTuple):
+    """A chunk ready to be recorded: its operations, its rejected rows, and the lanes of the former."""
+
+    operations: list[NewOperation]
+    rejections: list[Rejection]
+    lanes: frozenset[LaneKey]
+
+
+class ChunkResult(NamedTuple):
+    """A recorded chunk: its counts, its rejected rows in the file's order, and the lanes that have something to do."""
+
+    counts: FileCounts
+    rejections: list[Rejection]
+    lanes_to_wake: frozenset[LaneKey]
+    known_share: KnownShare
+
+
+@dataclass(slots=True)
+class FileImport:
+    """The import of one file: `file` holds how far it has come."""
+
+    db: Database
+    feed: str
+    columns: Columns
+    defaults: IntakeDefaults
+    seen_keys: SeenKeys
+    dry_run: bool
+    file: OpenFile
+    known_share: KnownShare
+    opened_lanes: set[LaneKey] = field(default_factory=set)
+
+    def separate_rejections(self, rows: Sequence[ParsedRow]) -> Chunk:
+        """Separate rows to record from rows to reject: those that could not be read, and those that name a key again."""
+        first_lines = self.seen_keys.add([(row.key, row.line) for row in rows if row.key])
+        chunk = Chunk([], [], frozenset())
+        for row in rows:
+            if isinstance(row.result, Rejection):
+                chunk.rejections.append(row.result)
+            elif row.line in first_lines:
+                reason = f"the id stands in the file already, on line {first_lines[row.line]}"
+                repeated = ("source_id", "repeated_source_id", reason, "Give every row an id of its own.")
+                chunk.rejections.append(self._reject(row.result, *repeated))
+            else:
+                chunk.operations.append(row.result)
+        return chunk._replace(lanes=frozenset([(row.customer_id, row.kind) for row in chunk.operations]))
+
+    def record_chunk(self, chunk: Chunk, listener: ImportListener) -> None:
+        """Record one chunk, wake its lanes, and call the listener."""
+        rows_done = self.file.rows_done + len(chunk.operations) + len(chunk.rejections)
+        result = retry_on_conflict(
+            lambda: self._try_chunk(chunk) if self.dry_run else self._commit_chunk(chunk, rows_done)
+        )
+        self.file = replace(self.file, rows_done=rows_done, counts=self.file.counts + result.counts)
+        # An export is old or new as a whole: as many as were known in one chunk will be in the next.
+        self.known_share = result.known_share
+        if not self.dry_run:
+            turns.wake_lanes(self.db, result.lanes_to_wake)
+            listener.on_recorded({kind for _, kind in result.lanes_to_wake})
+        for rejection in result.rejections:
+            listener.on_rejected(rejection)
+
+    def _try_chunk(self, chunk: Chunk) -> ChunkResult:
+        """Record a chunk, and undo it."""
+        with self.db.write() as connection, connection.begin_nested() as trial:
+            _open_lanes(connection, chunk.lanes)
+            recorded = record_rows(connection, chunk.operations, feed=self.feed, known_share=self.known_share)
+            trial.rollback()
+        return self._result_of(chunk, recorded.results)
+
+    def _commit_chunk(self, chunk: Chunk, rows_done: int) -> ChunkResult:
+        """Record the rows, the rejected ones, and how far the file has come, in one transaction."""
+        if new_lanes := chunk.lanes - self.opened_lanes:
+            # In a transaction of their own, so that no other writer waits for a chunk because of them.
+            with self.db.write() as connection:
+                _open_lanes(connection, new_lanes)
+            self.opened_lanes |= new_lanes
+        with self.db.write() as connection:
+            if not feed_files.advance_file(connection, self.file, rows_done):
+                raise ImportedElsewhere("another process is taking in this file. Let it finish, and import it again.")
+            recorded = record_rows(
+                connection,
+                chunk.operations,
+                feed=self.feed,
+                feed_file_id=self.file.id,
+                max_failures=self.defaults.max_failures,
+                known_share=self.known_share,
+            )
+            if any(KIND_BY_NAME[kind].withdraws for _, kind in chunk.lanes):
+                withdraw(connection, withdrawals_of(chunk.operations))
+            result = self._result_of(chunk, recorded.results)
+            feed_files.add_counts(connection, self.file, result.counts)
+            if result.rejections or self.file.after_rejections:
+                taken_in = _keys_taken_in(chunk, recorded.results)
+                feed_files.record_rejections(connection, self.file, result.rejections, taken_in)
+        return result
+
+    def _result_of(self, chunk: Chunk, results: Sequence[IntakeResult]) -> ChunkResult:
+        number = Counter(results)
+        rejections = chunk.rejections
+        if number.keys() & _REFUSED_RESULTS.keys():
+            refused = [
+                self._reject(row, *_REFUSED_RESULTS[result])
+                for row, result in zip(chunk.operations, results, strict=True)
+                if result in _REFUSED_RESULTS
+            ]
+            rejections = sorted([*rejections, *refused], key=lambda rejection: rejection.line)
+        counts = FileCounts(
+            recorded=number[IntakeResult.RECORDED],
+            revised=number[IntakeResult.REVISED] + number[IntakeResult.DEFERRED],
+            requeued=number[IntakeResult.REQUEUED],
+            unchanged=number[IntakeResult.UNCHANGED],
+            rejected=len(rejections),
+        )
+        # All lanes if any: to wake a lane that has nothing new is harmless, and to tell them apart costs more.
+        lanes_to_wake = chunk.lanes if number.keys() & _WAKING_RESULTS else frozenset[LaneKey]()
+        if number[IntakeResult.UNCHANGED] > number[IntakeResult.RECORDED]:
+            known_share = KnownShare.MOST
+        else:
+            known_share = KnownShare.SOME if number.keys() - {IntakeResult.RECORDED} else KnownShare.NONE
+        return ChunkResult(counts, rejections, lanes_to_wake, known_share)
+
+    def _reject(self, row: NewOperation, field_name: str, code: str, reason: str, remedy: str) -> Rejection:
+        return Rejection(
+            line=row.line or 0,
+            column=self.columns.heading_of(None, field_name),
+            code=code,
+            reason=reason,
+            remedy=remedy,
+            kind=row.kind,
+            customer_id=row.customer_id,
+            source_id=row.source_id,
+        )
+
+
+def _keys_taken_in(chunk: Chunk, results: Sequence[IntakeResult]) -> Iterator[tuple[str, str]]:
+    for row, result in zip(chunk.operations, results, strict=True):
+        if result not in _REFUSED_RESULTS:
+            yield row.kind, row.source_id
+
+
+def _open_lanes(connection: Connection, lanes: Iterable[LaneKey]) -> None:
+    open_lanes(connection, [(customer_id, kind, KIND_BY_NAME[kind].function_group) for customer_id, kind in lanes])
