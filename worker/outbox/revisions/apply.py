@@ -17,6 +17,7 @@ from worker.outbox.revisions.content import (
     requeue_with_content,
 )
 from worker.outbox.revisions.judge import ALREADY_SENT
+from worker.outbox.revisions.withdrawn import WITHDRAWN_TOO_LATE, cancel_withdrawn, mark_content
 
 
 def apply_revisions(connection: Connection, ids: Iterable[int], *, keep_refused: bool = False) -> None:
@@ -44,6 +45,19 @@ def apply_revisions(connection: Connection, ids: Iterable[int], *, keep_refused:
     if not locked:
         return
     at = read_current_time(connection)
+    withdrawn = [row for row in locked if row.revision.get("withdrawn")]
+    cancel_withdrawn(connection, [row.id for row in withdrawn if row.state in WAITING])
+    drop_revisions(connection, [row.id for row in withdrawn if row.state in FINAL - {State.SUCCEEDED}])
+    _take_effect(connection, at, [row for row in locked if row not in withdrawn])
+    too_late = [row for row in locked if row.state is State.SUCCEEDED]
+    if not keep_refused:
+        drop_revisions(connection, [row.id for row in too_late])
+        mark_content(connection, [row.id for row in too_late if row in withdrawn])
+    _refuse(connection, at, too_late)
+
+
+def _take_effect(connection: Connection, at: datetime, locked: Sequence[Row[Any]]) -> None:
+    """Write new content over rows that wait, or that ended without success."""
     changes: dict[State, list[Change]] = defaultdict(list)
     for row in locked:
         content = Content.from_revision(row.revision)
@@ -51,10 +65,6 @@ def apply_revisions(connection: Connection, ids: Iterable[int], *, keep_refused:
         changes[row.state].append(Change(row.id, row.attempt, row.state, content, since))
     replace_content(connection, at, [change for state in WAITING for change in changes[state]])
     requeue_with_content(connection, at, [change for state in FINAL - {State.SUCCEEDED} for change in changes[state]])
-    too_late = [row for row in locked if row.state is State.SUCCEEDED]
-    if not keep_refused:
-        drop_revisions(connection, [row.id for row in too_late])
-    _refuse(connection, at, too_late)
 
 
 def _refuse(connection: Connection, at: datetime, locked: Sequence[Row[Any]]) -> None:
@@ -68,7 +78,7 @@ def _refuse(connection: Connection, at: datetime, locked: Sequence[Row[Any]]) ->
 
 
 def _rejected(row: Row[Any], at: datetime) -> dict[str, Any]:
-    code, reason, remedy = ALREADY_SENT
+    code, reason, remedy = _words(row)
     return {
         "feed_file_id": row.revision["feed_file_id"],
         "line": row.revision["line"],
@@ -89,6 +99,11 @@ def _entry(row: Row[Any], at: datetime) -> dict[str, Any]:
         "event": Event.DECIDED,
         "at": at,
         "outcome": row.state.value,
-        "code": ALREADY_SENT[0],
+        "code": _words(row)[0],
         "by": THE_CRM,
     }
+
+
+def _words(row: Row[Any]) -> tuple[str, str, str]:
+    """Give the code, the reason and the remedy of what came too late."""
+    return WITHDRAWN_TOO_LATE if row.revision.get("withdrawn") else ALREADY_SENT

@@ -34,6 +34,8 @@ class Content:
     line: int | None
     sequence_key: str | None = None
     lacks_result: bool = False
+    withdrawn: bool = False
+    """The CRM does not want the operation any more; there is no other content."""
 
     @classmethod
     def of(cls, row: NewOperation, at: datetime, feed_file_id: int | None) -> Self:

@@ -18,6 +18,7 @@ from worker.outbox.revisions.content import (
     requeue_with_content,
     store_revisions,
 )
+from worker.outbox.revisions.withdrawn import withdrawn_hash
 
 ALREADY_SENT = (
     "already_sent",
@@ -127,6 +128,9 @@ def _judge(stored: Row[Any], row: NewOperation) -> IntakeResult:
         # Vitec had accepted it before a person gave it up: it cannot be requeued, so no new content can begin it again.
         case State.FAILED | State.CANCELLED | State.EXPIRED if stored.acted_at is None:
             return IntakeResult.REQUEUED
+        # Taken back by the CRM when it was too late, and now exported again as it was sent.
+        case _ if stored.payload_hash == withdrawn_hash(row.payload_hash):
+            return IntakeResult.UNCHANGED
         case _:
             return IntakeResult.ALREADY_SENT
 
