@@ -118,7 +118,7 @@ def _find_file(environment: Mapping[str, str]) -> tuple[Path | None, Path | None
 
 def _read_file(file: Path) -> dict[str, str]:
     try:
-        _refuse_foreign(file)
+        refuse_foreign(file)
         text = _decode(file, file.read_bytes())
     except OSError as error:
         raise SettingsError(f"{file} cannot be read ({error.strerror}).") from None
@@ -131,7 +131,7 @@ def _read_file(file: Path) -> dict[str, str]:
     return {name.upper(): value or "" for name, value in resolved.items()}
 
 
-def _refuse_foreign(file: Path) -> None:
+def refuse_foreign(file: Path) -> None:
     """Refuse a file that others could have written: it says to which database, and where, personal data goes."""
     status, folder = file.stat(), file.parent.stat()
     if not stat.S_ISREG(status.st_mode):

@@ -70,7 +70,7 @@ AbsolutePath = Annotated[Path, AfterValidator(_make_absolute)]
 
 _SECRETS = ("DATABASE_URL", "BROKER_URL", "VITEC_PASSWORD", "FLOWER_BASIC_AUTH")
 
-_PATHS = ("STATE_DIR", "VITEC_CREDENTIALS_FILE", "VITEC_CA_BUNDLE", "FEED_DIR", "RESULTS_DIR")
+_PATHS = ("STATE_DIR", "VITEC_CREDENTIALS_FILE", "VITEC_CA_BUNDLE", "FEEDS_FILE", "FEED_DIR", "RESULTS_DIR")
 
 _BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp")
 
@@ -140,6 +140,7 @@ class Settings(BaseSettings):
     """From when the CRM is told that a row waits for one that is not there; 0: never."""
     blank_after: Seconds = timedelta(days=90)
 
+    feeds_file: AbsolutePath | None = None
     feed_dir: AbsolutePath | None = None
     results_dir: AbsolutePath | None = None
     flower_basic_auth: SecretStr | None = None
@@ -244,6 +245,17 @@ class Settings(BaseSettings):
         named = self._sources.values.get("VITEC_PASSWORD_FILE")
         secret = self._sources.resolve("VITEC_PASSWORD_FILE", named) if named else None
         return tuple(file for file in (self._sources.file, secret) if file)
+
+    @property
+    def feeds_path(self) -> Path | None:
+        """The file that names the feeds: the one that FEEDS_FILE names, or `feeds.toml` beside `.env`; None: neither."""
+        folder = self._sources.file.parent if self._sources.file else self._sources.looked_in
+        path = folder / "feeds.toml" if folder else None
+        return self.feeds_file or (path if path and path.exists() else None)
+
+    def variable(self, name: str) -> str | None:
+        """Give a variable of the environment or of `.env` that is no setting, such as a secret of a feed."""
+        return self._sources.values.get(name.upper())
 
     @property
     def origin(self) -> str:

@@ -1,0 +1,6 @@
+"""The feeds: the sources that `feeds.toml` names are read by beat's wish, and all that they give is taken in once."""
+
+from worker.feeding.config import FeedConfig
+from worker.feeding.loading import Feeds, FeedsError, load_feeds
+
+__all__ = ["FeedConfig", "Feeds", "FeedsError", "load_feeds"]
