@@ -161,3 +161,21 @@ def test_a_mended_query_reads_from_the_start(folder: Path) -> None:
 def test_the_example_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEEDS_FILE", str(ROOT / "examples" / "feeds" / "feeds.toml"))
     assert [feed.name for feed in load_feeds(settings.load())] == ["calendar", "comebacks", "viewings"]
+
+
+def test_results_of_the_same_rows_go_one_way(folder: Path) -> None:
+    table = '[feeds.{0}]\nfolder = "{0}"\n[feeds.{0}.results]\nfolder = "out"\n'
+    assert "feed a has results of the same rows" in refusal(folder, table.format("a") + table.format("b"))
+
+
+def test_a_fault_of_the_results_is_named(folder: Path) -> None:
+    text = refusal(folder, '[feeds.a]\nfolder = "a"\n[feeds.a.results]\nfrom = "csv"\n')
+    assert "[feeds.a]: `results.from` is not known here" in text
+
+
+def test_the_drop_folder_has_its_results(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEED_DIR", "drop")
+    monkeypatch.setenv("RESULTS_DIR", "results")
+    (feed,) = load_feeds(settings.load())
+    assert feed.results is not None
+    assert feed.results.folder == folder / "results"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from worker.address import LOOPBACK
 from worker.importing import DEFAULT_FEED
 from worker.kinds import KIND_BY_NAME
+from worker.results.config import ResultsConfig
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
 """The name of a feed: it stands in commands, in file names and in log lines."""
@@ -125,7 +126,7 @@ class FeedConfig(BaseModel):
     headings: Literal["fixed", "any"] = "fixed"
     """`fixed`: an export with other headings than the last one stops the feed."""
     canary: bool = False
-    results: dict[str, Any] | None = None
+    results: ResultsConfig | None = None
 
     @property
     def source(self) -> Source:

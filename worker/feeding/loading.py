@@ -44,7 +44,9 @@ def load_feeds(settings: Settings) -> Feeds:
     if settings.feed_dir is None:
         return Feeds()
     # Its files are whatever the CRM has: appointments today, comebacks tomorrow.
-    values = {"name": DROP, "folder": str(settings.feed_dir), "headings": "any"}
+    values: dict[str, Any] = {"name": DROP, "folder": str(settings.feed_dir), "headings": "any"}
+    if settings.results_dir is not None:
+        values["results"] = {"folder": str(settings.results_dir)}
     return Feeds({DROP: FeedConfig.model_validate(values, context={"folder": Path()})})
 
 
@@ -98,7 +100,12 @@ def _read_tables(path: Path) -> dict[str, Any]:
 def _find_clashes(feeds: Mapping[str, FeedConfig]) -> Iterator[str]:
     """Find feeds that would take each other's files: the same folder, and a pattern of which both may match a file."""
     taken: dict[tuple[Path, str], str] = {}
+    reporter: dict[str, str] = {}
     for name, feed in feeds.items():
+        if feed.results and feed.feed in reporter:
+            yield f'[feeds.{name}.results]: feed {reporter[feed.feed]} has results of the same rows (`feed` = "{feed.feed}"): leave one of the two out'
+        if feed.results:
+            reporter[feed.feed] = name
         for pattern in feed.pattern if feed.folder else ():
             key = (feed.folder or Path(), pattern.casefold())
             if key in taken and taken[key] != name:
