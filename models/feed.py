@@ -1,11 +1,12 @@
 """Files of the CRM that were taken in, and the rows of them that could not be."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, RowId, UtcDateTime
+from models.base import Base, Json, RowId, UtcDateTime
 
 
 class FeedFile(Base):
@@ -58,6 +59,19 @@ class RejectedRow(Base):
     """When it was closed: its row came again from the CRM, or a person said so. NULL: it is open."""
     closed_by: Mapped[str | None] = mapped_column(String(100))
     closed_reason: Mapped[str | None] = mapped_column(Text)
+    faults: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    """All that is wrong with it, in the order of the columns: `column`, `code`, `reason`, `remedy` and the cell's `shape`.
+
+    The first stands in the columns above. NULL: recorded before all of them were.
+    """
+    last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was rejected last; NULL: once only, when it was recorded (`created_at`)."""
+    times_seen: Mapped[int] = mapped_column(Integer, server_default="1")
+    """In how many exports it was rejected. The same file again does not count."""
+    row_hash: Mapped[str | None] = mapped_column(String(64))
+    """Of a row without an id: its content or its place, by which it is known again. NULL: its id and kind name it."""
+    rest_hash: Mapped[str | None] = mapped_column(String(64))
+    """Of a row without an id: the content of its cells that nothing is wrong with, by which it is known when it is mended."""
 
     __table_args__ = (
         Index("ix_rejected_rows_feed_file_id", "feed_file_id", "id"),
@@ -73,5 +87,11 @@ class RejectedRow(Base):
             "id",
             postgresql_where=text("reported_at IS NULL"),
             sqlite_where=text("reported_at IS NULL"),
+        ),
+        Index(
+            "ix_rejected_rows_row_hash",
+            "row_hash",
+            postgresql_where=text("row_hash IS NOT NULL"),
+            sqlite_where=text("row_hash IS NOT NULL"),
         ),
     )

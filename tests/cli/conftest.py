@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.testing
@@ -14,6 +17,9 @@ from worker.outbox import Database, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+COMMAND = [sys.executable, "-c", "from worker.cli import main; main()"]
+NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,37 @@ class Shell:
         self.rung += sorted(kinds)
 
 
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A database, and the command line on it."""
+
+    db: Database
+    url: str
+
+    def run(self, *arguments: object) -> Ran:
+        """Run the command in this process; rings are only noted down."""
+        return Shell(self.db).run(*map(str, arguments))
+
+    def start(self, *arguments: object, stdout: Any = subprocess.PIPE) -> Ran:
+        """Run the command in a process of its own, where its streams and its warnings are the subject; no broker."""
+        environment = os.environ | {
+            "DATABASE_URL": self.url,
+            "BROKER_URL": NOWHERE,
+            "VITEC_SYNC_IGNORE_DOTENV": "1",
+            "PYTHONWARNINGS": "error",
+        }
+        process = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            env=environment,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+        assert b"Traceback" not in process.stderr
+        return Ran(process.returncode, (process.stdout or b"").decode(), process.stderr.decode())
+
+
 @pytest.fixture
 def forget() -> Iterator[None]:
     """Let no settings or connections of one test reach the next."""
@@ -65,6 +102,18 @@ def shell(database_url: str, forget: None, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     yield shell
     engine.dispose()
+
+
+@pytest.fixture
+def office(sqlite_url: str, forget: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """The command line on a database of its own, without a broker."""
+    db = Database(connect(sqlite_url))
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setattr(bootstrap, "ring", Shell(db).ring)
+    # It would write to this test's captured output for the rest of the process.
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
+    yield Office(db, sqlite_url)
+    db.engine.dispose()
 
 
 def _clear() -> None:

@@ -1,4 +1,4 @@
-"""A row is read by the rules of its kind, and rejected for the first thing that is wrong, by its column."""
+"""A row is read by the rules of its kind, and rejected for all that is wrong with it, by its columns."""
 
 from __future__ import annotations
 
@@ -191,6 +191,25 @@ def test_a_row_of_no_kind_or_of_another_is_rejected(kind: Any, cell: str, code: 
 def test_columns_of_other_kinds_must_be_empty() -> None:
     assert new({**MIXED, "Typ": " Comeback "}, None).kind == "comeback"
     assert rejected({**MIXED, "data": "x"}, None).column == "data"
+
+
+def test_all_faults_of_a_row_are_told_at_once() -> None:
+    rejection = rejected({**GOOD, "Kund-id": "M 1, 2", "data": "x", "Tid och datum för återkomsten": "2.12.2026"})
+    assert [(fault.column, fault.code) for fault in rejection.faults] == [
+        ("Kund-id", "bad_id"),
+        ("Tid och datum för återkomsten", "not_a_time"),
+        ("data", "unknown_field"),
+    ]
+    assert rejection.faults[0].shape == "6 characters, a comma, a space"
+    assert rejection.faults[1].shape == "a date with dots"
+    assert rejection.code == "bad_id"
+
+
+def test_a_fault_of_a_missing_column_has_no_shape() -> None:
+    cells = {name: cell for name, cell in GOOD.items() if name != "Id på kontakt"}
+    (fault,) = rejected(cells).faults
+    assert fault.code == "missing"
+    assert fault.shape is None
 
 
 def test_a_row_bad_for_the_reader_is_rejected_likewise() -> None:

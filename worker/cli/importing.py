@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from worker import bootstrap, logs
 from worker.cli import terminal
 from worker.cli.options import check_kinds, complete_kind
+from worker.codes.sentences import describe_rejection
 from worker.feeds import FileRefused
 from worker.importing import (
     DEFAULT_FEED,
@@ -215,10 +216,3 @@ def _print_report(report: _FileReport, request: _ImportRequest) -> None:
     if (hidden := summary.counts.rejected - SHOWN) > 0:
         where = "" if request.dry_run else ": `vitec-sync rejected` lists all"
         terminal.print_line(f"  … and {terminal.count_noun(hidden, 'rejected row')} more{where}.")
-
-
-def describe_rejection(row: dict[str, Any]) -> str:
-    """Describe a rejected row: where it stands, what is wrong, what helps."""
-    source_id = f" {row['source_id']}" if row["source_id"] else ""
-    column = f", {row['column']}" if row["column"] else ""
-    return f"line {row['line']}{source_id}{column}: {row['reason']}. {row['remedy']}"

@@ -10,7 +10,7 @@ from models import FILE_REFUSED
 from worker import bootstrap
 from worker.cli import options, terminal
 from worker.cli.deciding import make_decider
-from worker.cli.importing import describe_rejection
+from worker.codes.sentences import describe_rejection
 from worker.outbox.intake.rejections import close_rejections
 from worker.outbox.operators.actions import record_action
 from worker.outbox.views import unreported

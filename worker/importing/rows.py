@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
+from worker.cell_shapes import cell_shape
 from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
 from worker.kind import BadCell, BadCells, Kind, Problem, find_lacking
 from worker.kind.cells import Reader, body_id, moment, path_id, read_column
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.database.staging import NewOperation
-from worker.outbox.intake.feed_files import Rejection
+from worker.outbox.intake.feed_files import Rejection, RowFault
 
 ROWS_TOGETHER = 500
 """Rows that are read together: where something is wrong with one of them, each is read by itself."""
@@ -94,7 +95,7 @@ def _read_together(rows: Sequence[Row | BadRow], columns: Columns, defaults: Int
 
 
 def read_row(row: Row | BadRow, columns: Columns, defaults: IntakeDefaults) -> ParsedRow:
-    """Read a row completely; a bad one is rejected for the first thing that is wrong with it, by column."""
+    """Read a row completely; a bad one is rejected for all that is wrong with it, by column."""
     if isinstance(row, BadRow):
         return ParsedRow(row.line, None, Rejection(row.line, row.code, row.reason, row.remedy, row.column))
     kind = _kind_of(row, columns)
@@ -203,22 +204,34 @@ def new_operation(
 
 
 def _reject(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Problem) -> ParsedRow:
-    """Name the row as far as it can be named, and its first problem in the order of the columns."""
+    """Name the row as far as it can be named, and all its problems in the order of the columns."""
     names = columns.fields_by_kind[kind.kind] if kind else ()
-    first = min(problems, key=lambda problem: names.index(problem.field) if problem.field in names else -1)
+    place_of = {name: place for place, name in enumerate(names)}
+    faults = tuple(
+        RowFault(
+            columns.heading_of(kind, problem.field),
+            problem.code,
+            problem.reason,
+            problem.remedy,
+            cell_shape(row.cells[place_of[problem.field]]) if problem.field in place_of else None,
+        )
+        for problem in sorted(problems, key=lambda problem: place_of.get(problem.field, -1))
+    )
+    first = faults[0]
     source_id = _read_or_none(body_id, row.cells[columns.source_id_at])
     customer_id = None
-    if "customer_id" in names:
-        customer_id = _read_or_none(path_id, row.cells[names.index("customer_id")])
+    if "customer_id" in place_of:
+        customer_id = _read_or_none(path_id, row.cells[place_of["customer_id"]])
     rejection = Rejection(
-        line=row.line,
-        code=first.code,
-        reason=first.reason,
-        remedy=first.remedy,
-        column=columns.heading_of(kind, first.field),
-        kind=kind.kind if kind else None,
-        customer_id=customer_id,
-        source_id=source_id,
+        row.line,
+        first.code,
+        first.reason,
+        first.remedy,
+        first.column,
+        kind.kind if kind else None,
+        customer_id,
+        source_id,
+        faults,
     )
     return ParsedRow(row.line, (kind.kind, source_id) if kind and source_id else None, rejection)
 

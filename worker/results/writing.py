@@ -17,6 +17,7 @@ from typing import IO, Any, Final, NamedTuple, TextIO
 from sqlalchemy import Row
 
 from models import State
+from worker.codes.sentences import fault_sentences, join_remedies, join_texts
 from worker.feeds.delimited import escape_formula
 from worker.outbox import Database
 from worker.outbox.upkeep import reported
@@ -174,6 +175,7 @@ def _operation_values(row: Row[Any]) -> dict[str, Any]:
 
 
 def _rejection_values(row: Row[Any]) -> dict[str, Any]:
+    sentences = fault_sentences(row._asdict())
     return dict.fromkeys(COLUMNS) | {
         "part": "rejected",
         "source_id": row.source_id,
@@ -182,8 +184,8 @@ def _rejection_values(row: Row[Any]) -> dict[str, Any]:
         "customer_id": row.customer_id,
         "state": "rejected",
         "error_code": row.code,
-        "error_text": row.reason,
-        "remedy": row.remedy,
+        "error_text": join_texts(sentences),
+        "remedy": join_remedies(sentences),
         "created_at": _format_time(row.created_at),
         "file": row.file,
         "line": row.line,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, and_, func, insert, literal, select, update
 
@@ -13,8 +14,23 @@ from worker.outbox.predicates import rejection_is_open
 
 
 @dataclass(frozen=True, slots=True)
+class RowFault:
+    """One thing that is wrong with a row: its column in the file's own words, and the shape of the cell, never its words."""
+
+    column: str | None
+    code: str
+    reason: str
+    remedy: str
+    shape: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that could not be recorded. `column` in the file's own words; nothing here quotes a cell but the ids."""
+    """A row that could not be recorded. `column` in the file's own words; nothing here quotes a cell but the ids.
+
+    `faults`: all that is wrong with it, in the order of the columns; the first stands in `code`, `column`, `reason` and
+    `remedy` as well.
+    """
 
     line: int
     code: str
@@ -24,6 +40,12 @@ class Rejection:
     kind: str | None = None
     customer_id: str | None = None
     source_id: str | None = None
+    faults: tuple[RowFault, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Make the one fault of a row that is given without a list."""
+        if not self.faults:
+            object.__setattr__(self, "faults", (RowFault(self.column, self.code, self.reason, self.remedy),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +141,29 @@ def record_rejections(
     are closed: the CRM has said something else since.
     """
     recorded = _recorded_rejections(connection, file, rows) if file.seen_before and rows else frozenset()
-    new = [asdict(row) for row in rows if (row.line, row.code) not in recorded]
+    new = [_columns_of(row) for row in rows if (row.line, row.code) not in recorded]
     if file.after_rejections:
         rejections.close_superseded(connection, file.id, [*taken_in, *((row["kind"], row["source_id"]) for row in new)])
     if new:
         connection.execute(insert(RejectedRow).values(feed_file_id=file.id, created_at=current_time), new)
+
+
+def _columns_of(row: Rejection) -> dict[str, Any]:
+    columns = {name: getattr(row, name) for name in _REJECTION_COLUMNS}
+    columns["faults"] = [
+        {
+            "column": fault.column,
+            "code": fault.code,
+            "reason": fault.reason,
+            "remedy": fault.remedy,
+            "shape": fault.shape,
+        }
+        for fault in row.faults
+    ]
+    return columns
+
+
+_REJECTION_COLUMNS = ("line", "code", "reason", "remedy", "column", "kind", "customer_id", "source_id")
 
 
 def _recorded_rejections(

@@ -63,6 +63,9 @@ def unreported_rejections(
             RejectedRow.closed_at,
             RejectedRow.closed_by,
             RejectedRow.closed_reason,
+            RejectedRow.faults,
+            RejectedRow.last_seen_at,
+            RejectedRow.times_seen,
             FeedFile.name.label("file"),
         )
         .join(FeedFile, FeedFile.id == RejectedRow.feed_file_id)

@@ -1,0 +1,1 @@
+"""Tests of the codes and the sentences about them."""

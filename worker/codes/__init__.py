@@ -1,0 +1,1 @@
+"""Codes and the sentences about them, in the languages of the readers."""
