@@ -45,6 +45,9 @@ UNREPORTED_SQL = (
     ),
 )
 
+WITHDRAWN_MARK = "withdrawn:"
+"""Begins the hash of content that the CRM took back: exported once more, that content is new."""
+
 
 def _partial_index(name: str, *columns: str, where: tuple[str, ...]) -> Index:
     condition = text(" AND ".join(where).format(row=""))

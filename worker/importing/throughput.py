@@ -90,6 +90,17 @@ class SeenKeys:
             return {}
         return {line: first for key, line in keys if (first := self._first_line(key)) != line}
 
+    def kinds(self) -> frozenset[str]:
+        """The kinds that occur."""
+        with closing(self._database.execute("SELECT DISTINCT kind FROM seen")) as cursor:
+            return frozenset(kind for (kind,) in cursor)
+
+    def holds(self, key: RowKey) -> bool:
+        """Whether the key has been added."""
+        query = "SELECT 1 FROM seen WHERE kind = ? AND source_id = ?"
+        with closing(self._database.execute(query, key)) as cursor:
+            return cursor.fetchone() is not None
+
     def _first_line(self, key: RowKey) -> int:
         query = "SELECT line FROM seen WHERE kind = ? AND source_id = ?"
         with closing(self._database.execute(query, key)) as cursor:

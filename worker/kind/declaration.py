@@ -189,6 +189,10 @@ class Kind(BaseModel):
         del status, sent_before
         return None
 
+    def wanted_until(self) -> datetime | None:
+        """Give the moment after which it is of no use, by its own date. None: it has none, or comes again and again."""
+        return None
+
     def match_key(self) -> str | None:
         """Give what a look-up could confuse with another operation of this kind and customer. None: nothing."""
         return None

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from worker.kind import Answer, Kind, Listed, OnDoubt, PathId, Problem, answers
 from worker.kind.cells import DAY_LENGTH, Cell, day_begins, flag, listed, moment_or_day, number, one_of, path_id, text
+from worker.kind.own_dates import end_of_use
 from worker.outcome import Outcome
 
 PATTERNS: Final = ("Daily", "Weekly", "Monthly", "Yearly")
@@ -87,6 +88,12 @@ class Appointment(Kind):
             if len(body[key]) == DAY_LENGTH:
                 body[key] = day_begins(body[key])
         return body
+
+    def wanted_until(self) -> datetime | None:
+        """An appointment is of no use once it has begun; one of whole days, once they are over. A series goes on."""
+        if self.recurrence:
+            return None
+        return end_of_use(self.ends_at, is_day=True) if self.all_day_event else end_of_use(self.starts_at)
 
     @classmethod
     def read(cls, answer: Answer) -> Outcome:

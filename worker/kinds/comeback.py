@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from worker.kind import SKEW, Answer, Kind, LookUpResult, OnDoubt, PathId, Presence, Problem, answers
 from worker.kind.cells import Cell, body_id, moment, path_id, text
+from worker.kind.own_dates import end_of_use
 from worker.kind.read_back_times import ReadBackTime, possible_times, read_back_time
 from worker.outcome import Outcome
 
@@ -53,6 +54,10 @@ class Comeback(Kind):
     def read(cls, answer: Answer) -> Outcome:
         """The answer is the meeting's id, as a JSON string."""
         return answers.read_id(answer)
+
+    def wanted_until(self) -> datetime:
+        """A comeback is of no use once its time has come; midnight stands for the whole day."""
+        return end_of_use(self.date)
 
     def match_key(self) -> str:
         """Give the contact and the time that a clock in Stockholm shows: the read-back says no more."""

@@ -36,6 +36,7 @@ from models.operation import (
     UNREPORTED_SQL,
     UNSUCCESSFUL_SQL,
     WAITING_SQL,
+    WITHDRAWN_MARK,
 )
 from worker.outbox.database.sql import current_time, current_time_once
 
@@ -68,6 +69,9 @@ unsuccessful = _written_out(UNSUCCESSFUL_SQL)
 """Ended without success."""
 unreported = _written_out(*UNREPORTED_SQL)
 """The CRM has not been told of the operation's verdict, of its doubt, or that it waits in vain for a parent."""
+
+is_withdrawn = Operation.payload_hash.startswith(WITHDRAWN_MARK, autoescape=True)
+"""The CRM has taken the content back, and has not exported it again."""
 
 rejection_is_open = RejectedRow.closed_at.is_(None)
 """Neither has the rejected row's row come again from the CRM, nor has a person closed it."""

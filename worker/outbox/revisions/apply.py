@@ -81,7 +81,8 @@ def _rejected(row: Row[Any], at: datetime) -> dict[str, Any]:
     code, reason, remedy = _words(row)
     return {
         "feed_file_id": row.revision["feed_file_id"],
-        "line": row.revision["line"],
+        # Left out of a full export, it stands in no line.
+        "line": row.revision["line"] or 0,
         "kind": row.kind,
         "customer_id": row.customer_id,
         "source_id": row.source_id,

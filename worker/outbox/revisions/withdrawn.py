@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, String, Text, and_, bindparam, func, literal, select, update
 
 from models import THE_CRM, WAITING, Event, Operation, State
+from models.operation import WITHDRAWN_MARK
 from worker.outbox import moves
 from worker.outbox.database.sql import as_json_parameter, cached_statement, json_table
 from worker.outbox.history import insert_entries
+from worker.outbox.predicates import is_withdrawn
 from worker.outbox.revisions.content import Content
 
 WITHDRAWN_TOO_LATE = (
@@ -24,9 +26,6 @@ WITHDRAWN_TOO_LATE = (
 
 BATCH = 500
 """Withdrawn rows that one statement looks for."""
-
-MARK = "withdrawn:"
-"""Begins the hash of content that the CRM took back: exported once more, that content is new."""
 
 _HASH_LENGTH = 64
 
@@ -60,7 +59,7 @@ class WithdrawalResult(StrEnum):
 
 def withdrawn_hash(payload_hash: str) -> str:
     """Give the hash by which content that was taken back is known; that of such content is its own."""
-    return payload_hash if payload_hash.startswith(MARK) else f"{MARK}{payload_hash}"[:_HASH_LENGTH]
+    return payload_hash if payload_hash.startswith(WITHDRAWN_MARK) else f"{WITHDRAWN_MARK}{payload_hash}"[:_HASH_LENGTH]
 
 
 def withdraw_rows(
@@ -112,8 +111,8 @@ def cancel_withdrawn(connection: Connection, ids: Sequence[int]) -> None:
 def mark_content(connection: Connection, ids: Iterable[int]) -> None:
     """Mark the operations' content as taken back, so that the CRM is told once, and the same content is new when it comes again."""
     if listed := list(ids):
-        marked = func.substr(literal(MARK, String) + Operation.payload_hash, 1, _HASH_LENGTH)
-        connection.execute(_OPERATION_IDS.where(~_is_marked).values(payload_hash=marked), {"ids": listed})
+        marked = func.substr(literal(WITHDRAWN_MARK, String) + Operation.payload_hash, 1, _HASH_LENGTH)
+        connection.execute(_OPERATION_IDS.where(~is_withdrawn).values(payload_hash=marked), {"ids": listed})
 
 
 def _judge(stored: Row[Any]) -> WithdrawalResult:
@@ -122,7 +121,7 @@ def _judge(stored: Row[Any]) -> WithdrawalResult:
     if stored.state in {State.IN_FLIGHT, State.IN_DOUBT}:
         waits = stored.revision is not None and stored.revision.get("withdrawn")
         return WithdrawalResult.NOTHING if waits else WithdrawalResult.DEFERRED
-    if stored.state is State.SUCCEEDED and not stored.payload_hash.startswith(MARK):
+    if stored.state is State.SUCCEEDED and not stored.payload_hash.startswith(WITHDRAWN_MARK):
         return WithdrawalResult.TOO_LATE
     return WithdrawalResult.NOTHING
 
@@ -143,7 +142,6 @@ def _withdrawal(row: WithdrawnRow, payload_hash: str, feed_file_id: int | None) 
     return content.as_revision()
 
 
-_is_marked = Operation.payload_hash.startswith(MARK, autoescape=True)
 _OPERATION_IDS = (
     update(Operation)
     .where(Operation.id.in_(bindparam("ids", expanding=True)))
