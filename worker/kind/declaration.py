@@ -193,6 +193,10 @@ class Kind(BaseModel):
         """Give the moment after which it is of no use, by its own date. None: it has none, or comes again and again."""
         return None
 
+    def count_messages(self) -> int:
+        """Give how many messages to people it makes Vitec send, at least."""
+        return 0
+
     def match_key(self) -> str | None:
         """Give what a look-up could confuse with another operation of this kind and customer. None: nothing."""
         return None

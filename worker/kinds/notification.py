@@ -38,6 +38,10 @@ class Notification(Kind):
         if self.header is None and self.message is None:
             yield Problem("message", "missing", "there is neither a header nor a message", "Fill in one of the two.")
 
+    def count_messages(self) -> int:
+        """Each recipient gets one."""
+        return len(self.recipients)
+
     @classmethod
     def read(cls, answer: Answer) -> Outcome:
         """The answer is a JSON boolean. The meaning of `false` is not published: it is no success, and no proof that no user was notified."""

@@ -51,6 +51,10 @@ class ViewingRegistration(Kind):
         bool | None, Cell(flag, "options.enableBookingLimitValidation", "Kontrollera antal platser")
     ] = None
 
+    def count_messages(self) -> int:
+        """The contact gets a confirmation or a reminder of each sort that is wanted."""
+        return sum(map(bool, (self.sms_reminder, self.mail_confirmation, self.sms_confirmation)))
+
     @classmethod
     def read(cls, answer: Answer) -> Outcome:
         """The answer is 204, which has no body. An empty 200 a load balancer gives as well, so another 2xx is looked up first."""
