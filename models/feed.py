@@ -28,6 +28,7 @@ class FeedFile(Base):
     requeued: Mapped[int] = mapped_column(Integer, server_default="0")
     unchanged: Mapped[int] = mapped_column(Integer, server_default="0")
     rejected: Mapped[int] = mapped_column(Integer, server_default="0")
+    withdrawn: Mapped[int] = mapped_column(Integer, server_default="0")
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=func.now())
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -134,6 +134,8 @@ class Settings(BaseSettings):
     claim_margin: float = Field(CLAIM_MARGIN, gt=0)
     order_token_expires: Seconds = timedelta(hours=1)
     notification_expires: Seconds = timedelta(hours=24)
+    expire_at_own_date: bool = True
+    """Whether an appointment that has begun, and a comeback that is past, is not sent any more; a row may say otherwise."""
     sending_hours: Annotated[dict[str, str], NoDecode, Json] = Field(default_factory=dict)
     """By kind, as JSON, in Stockholm time: {"notification": "08:00-20:00"}. A kind not named is sent at any time."""
     parent_missing_after: Seconds = timedelta(days=1)

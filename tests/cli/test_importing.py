@@ -174,3 +174,28 @@ def test_a_workbook_of_results_is_refused(office: Office, tmp_path: Path) -> Non
     ran = office.run("results", "--output", tmp_path / "results.xlsx")
     assert ran.status == 2
     assert not (tmp_path / "results.xlsx").exists()
+
+
+def test_without_consent_nothing_is_recorded(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "gamla.csv"
+    path.write_text("source_id,customer_id,contact_id,date\nC-1,M30001,ADR1,2026-01-07 09:00\n", encoding="utf-8")
+    ran = office.run("import", path)
+    assert ran.status == 1
+    assert "gamla.csv: 1 comeback rows have dates more than 30 days back. Nothing was recorded." in ran.err
+    assert "--yes" in ran.err
+    assert json.loads(office.run("import", path, "--json").out)[0]["code"] == "consent_needed"
+    agreed = office.run("import", path, "--yes")
+    assert agreed.status == 0
+    assert "1 recorded" in agreed.out
+
+
+def test_a_full_export_withdraws_by_the_command(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "alla.csv"
+    heading, rows = (
+        "source_id,customer_id,contact_id,date\n",
+        [f"C-{n},M30001,ADR1,2099-01-0{n} 09:00\n" for n in (1, 2)],
+    )
+    path.write_text(heading + "".join(rows), encoding="utf-8")
+    office.run("import", path)
+    path.write_text(heading + rows[0], encoding="utf-8")
+    assert "1 unchanged, 1 withdrawn" in office.run("import", path, "--full-export").out

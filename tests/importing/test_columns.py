@@ -61,7 +61,9 @@ def test_unknown_headings_are_all_listed_with_near_ones(tmp_path: Path) -> None:
 def test_unknown_headings_of_a_kind_name_the_known_ones(tmp_path: Path) -> None:
     text = refused(tmp_path, "source_id;customer_id;data;colour", "order_token")
     assert "unknown heading 'colour'" in text
-    assert text.endswith("known headings are source_id, customer_id, kind, expires_at, after, send_after, data.")
+    assert text.endswith(
+        "known headings are source_id, customer_id, kind, expires_at, after, send_after, withdrawn, data."
+    )
 
 
 def test_the_wrong_kind_is_refused_with_the_right_one(tmp_path: Path) -> None:

@@ -223,3 +223,17 @@ def test_values_of_json_are_read_as_they_are() -> None:
     operation = new(cells, Notification)
     assert operation.source_id == "17"
     assert '"sms":false' in operation.payload
+
+
+def test_a_row_expires_by_its_own_date_if_wanted() -> None:
+    cells = {"source_id": "C-1", "customer_id": "M30001", "contact_id": "ADR1", "date": "2026-12-10 09:00"}
+    by_date = IntakeDefaults(at_own_dates=True)
+    assert new(cells).expires_at is None
+    assert new(cells, defaults=by_date).expires_at == datetime.fromisoformat("2026-12-10T09:00:00+01:00")
+    dated = {**cells, "expires_at": "2026-12-24 12:00"}
+    assert new(dated, defaults=by_date).expires_at == datetime.fromisoformat("2026-12-24T12:00:00+01:00")
+
+
+def test_an_own_date_leaves_the_hash_as_it_was() -> None:
+    cells = {"source_id": "C-1", "customer_id": "M30001", "contact_id": "ADR1", "date": "2026-12-10 09:00"}
+    assert new(cells).payload_hash == new(cells, defaults=IntakeDefaults(at_own_dates=True)).payload_hash

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -18,11 +18,14 @@ from worker.codes.sentences import describe_rejection
 from worker.feeds import FileRefused
 from worker.importing import (
     DEFAULT_FEED,
+    ConsentNeeded,
     ImportedElsewhere,
     ImportListener,
+    ImportOptions,
     ImportSummary,
     IntakeDefaults,
     ProgressCallback,
+    TooManyAbsent,
     import_file,
 )
 from worker.outbox.intake.feed_files import Rejection
@@ -46,6 +49,10 @@ def import_(
     ] = None,
     feed: Annotated[str, typer.Option(help="The source of the rows: an id is unique within its feed.")] = DEFAULT_FEED,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, record nothing.")] = False,
+    full_export: Annotated[
+        bool, typer.Option("--full-export", help="Withdraw what the export does not name any more.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before many people are notified.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Take in exports of the CRM. Good rows are recorded and sent; bad ones are rejected, with line and reason.
@@ -56,7 +63,7 @@ def import_(
     if not 1 <= len(feed) <= 64 or not feed.isprintable():
         raise typer.BadParameter("a feed's name has 1 to 64 printable characters", param_hint="--feed")
     logs.configure(logging.WARNING)
-    request = _ImportRequest(kind, feed, dry_run, as_json)
+    request = _ImportRequest(kind, feed, dry_run, as_json, full_export, yes)
     with _Ringer(is_silent=dry_run) as ringer:
         reports = [_import_file(path, request, ringer) for path in files]
     if as_json:
@@ -72,6 +79,14 @@ class _ImportRequest:
     feed: str
     dry_run: bool
     as_json: bool
+    full_export: bool = False
+    yes: bool = False
+
+    @property
+    def options(self) -> ImportOptions:
+        """The wishes about each file."""
+        per_second = bootstrap.settings().vitec_requests_per_second
+        return ImportOptions(full_export=self.full_export, agreed=self.yes, per_second=per_second)
 
 
 @dataclass(slots=True)
@@ -82,6 +97,8 @@ class _FileReport:
     summary: ImportSummary | None = None
     refused: str | None = None
     code: str | None = None
+    questions: tuple[str, ...] = ()
+    """The concerns that a person should agree to first."""
     rejected: list[Rejection] = field(default_factory=list)
 
     def add(self, row: Rejection) -> None:
@@ -114,6 +131,17 @@ class _FileReport:
 
 
 def _import_file(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _FileReport:
+    report = _try_import(path, request, ringer)
+    if report.questions and terminal.is_interactive():
+        terminal.print_error(f"{path.name}: {'; '.join(report.questions)}.")
+        if typer.confirm("Go on all the same?", err=True):
+            report = _try_import(path, replace(request, yes=True), ringer)
+    if not request.as_json:
+        _print_report(report, request)
+    return report
+
+
+def _try_import(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _FileReport:
     report = _FileReport(path)
     with _progress_bar(path, request) as step:
         listener = ImportListener(on_progress=step, on_rejected=report.add, on_recorded=ringer)
@@ -124,16 +152,21 @@ def _import_file(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _Fil
                 kind=request.kind,
                 feed=request.feed,
                 dry_run=request.dry_run,
-                defaults=_make_defaults(),
+                defaults=IntakeDefaults.of(bootstrap.settings()),
                 listener=listener,
+                options=request.options,
             )
         except FileRefused as error:
             report.refused, report.code = str(error), error.code
             _record_refusal(path, error, request)
         except ImportedElsewhere as error:
             report.refused = str(error)
-    if not request.as_json:
-        _print_report(report, request)
+        except ConsentNeeded as error:
+            report.refused = f"{path.name}: {error}. Nothing was recorded. If that is meant, import it with --yes."
+            report.code, report.questions = "consent_needed", error.concerns
+        except TooManyAbsent as error:
+            report.refused = f"{path.name}: {error}. Its rows are recorded. If that is meant, import it with --yes."
+            report.code, report.questions = "too_many_absent", (str(error),)
     return report
 
 
@@ -148,12 +181,6 @@ def _record_refusal(path: Path, error: FileRefused, request: _ImportRequest) -> 
             reason=error.wrong,
             remedy=f"{error.remedy}.",
         )
-
-
-def _make_defaults() -> IntakeDefaults:
-    settings = bootstrap.settings()
-    expires_after = {"order_token": settings.order_token_expires, "notification": settings.notification_expires}
-    return IntakeDefaults(max_failures=settings.max_failures, expires_after=expires_after)
 
 
 class _Ringer:
@@ -195,7 +222,7 @@ def _progress_bar(path: Path, request: _ImportRequest) -> Iterator[ProgressCallb
         yield lambda completed, total: bar.update(task, completed=completed, total=total)
 
 
-_COUNTED = ("recorded", "revised", "requeued", "unchanged", "rejected")
+_COUNTED = ("recorded", "revised", "requeued", "unchanged", "withdrawn", "rejected")
 
 
 def _print_report(report: _FileReport, request: _ImportRequest) -> None:

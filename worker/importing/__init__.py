@@ -1,18 +1,23 @@
 """The import: rows of a CRM become operations, bad rows become rejected rows."""
 
 from worker.importing.chunks import ImportedElsewhere, ImportListener, ProgressCallback
+from worker.importing.consent import ConsentNeeded
 from worker.importing.enqueueing import Enqueued, enqueue
-from worker.importing.file_import import DEFAULT_FEED, ImportSummary, import_export, import_file
+from worker.importing.file_import import DEFAULT_FEED, ImportOptions, ImportSummary, import_export, import_file
+from worker.importing.full_export import TooManyAbsent
 from worker.importing.rows import IntakeDefaults
 
 __all__ = [
     "DEFAULT_FEED",
+    "ConsentNeeded",
     "Enqueued",
     "ImportListener",
+    "ImportOptions",
     "ImportSummary",
     "ImportedElsewhere",
     "IntakeDefaults",
     "ProgressCallback",
+    "TooManyAbsent",
     "enqueue",
     "import_export",
     "import_file",

@@ -1,7 +1,7 @@
 """Records chunks of rows, each in one transaction with the file's progress, so that a crash costs nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -22,6 +22,13 @@ from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import LaneKey
 from worker.outbox.lanes.withdrawals import withdraw
 from worker.outbox.revisions.judge import ALREADY_SENT, IntakeResult
+from worker.outbox.revisions.withdrawn import (
+    WITHDRAWN_TOO_LATE,
+    RowKey,
+    WithdrawalResult,
+    WithdrawnRow,
+    withdraw_rows,
+)
 
 ProgressCallback = Callable[[int, int], None]
 """Called after each chunk: rows done, rows in all."""
@@ -60,11 +67,17 @@ _WAKING_RESULTS = frozenset({IntakeResult.RECORDED, IntakeResult.REVISED, Intake
 
 
 class Chunk(NamedTuple):
-    """A chunk ready to be recorded: its operations, its rejected rows, and the lanes of the former."""
+    """A chunk ready to be recorded: its operations, its rejected and withdrawn rows, and the lanes of the first."""
 
     operations: list[NewOperation]
     rejections: list[Rejection]
+    withdrawn: list[WithdrawnRow]
     lanes: frozenset[LaneKey]
+
+    @property
+    def size(self) -> int:
+        """The number of its rows."""
+        return len(self.operations) + len(self.rejections) + len(self.withdrawn)
 
 
 class ChunkResult(NamedTuple):
@@ -89,11 +102,19 @@ class FileImport:
     file: OpenFile
     known_share: KnownShare
     opened_lanes: set[LaneKey] = field(default_factory=set)
+    names_all_rows: bool = True
+    """Whether each row so far names its kind and id."""
+
+    def note_keys(self, rows: Sequence[ParsedRow]) -> Mapping[int, int]:
+        """Note the rows' keys; returns line → first line for those that occurred before."""
+        keys = [(row.key, row.line) for row in rows if row.key]
+        self.names_all_rows &= len(keys) == len(rows)
+        return self.seen_keys.add(keys)
 
     def separate_rejections(self, rows: Sequence[ParsedRow]) -> Chunk:
         """Separate rows to record from rows to reject: those that could not be read, and those that name a key again."""
-        first_lines = self.seen_keys.add([(row.key, row.line) for row in rows if row.key])
-        chunk = Chunk([], [], frozenset())
+        first_lines = self.note_keys(rows)
+        chunk = Chunk([], [], [], frozenset())
         for row in rows:
             if isinstance(row.result, Rejection):
                 chunk.rejections.append(row.result)
@@ -101,13 +122,15 @@ class FileImport:
                 reason = f"the id stands in the file already, on line {first_lines[row.line]}"
                 repeated = ("source_id", "repeated_source_id", reason, "Give every row an id of its own.")
                 chunk.rejections.append(self._reject(row.result, *repeated))
+            elif isinstance(row.result, WithdrawnRow):
+                chunk.withdrawn.append(row.result)
             else:
                 chunk.operations.append(row.result)
         return chunk._replace(lanes=frozenset([(row.customer_id, row.kind) for row in chunk.operations]))
 
     def record_chunk(self, chunk: Chunk, listener: ImportListener) -> None:
         """Record one chunk, wake its lanes, and call the listener."""
-        rows_done = self.file.rows_done + len(chunk.operations) + len(chunk.rejections)
+        rows_done = self.file.rows_done + chunk.size
         result = retry_on_conflict(
             lambda: self._try_chunk(chunk) if self.dry_run else self._commit_chunk(chunk, rows_done)
         )
@@ -125,8 +148,9 @@ class FileImport:
         with self.db.write() as connection, connection.begin_nested() as trial:
             _open_lanes(connection, chunk.lanes)
             recorded = record_rows(connection, chunk.operations, feed=self.feed, known_share=self.known_share)
+            withdrawals = withdraw_rows(connection, chunk.withdrawn, feed=self.feed, feed_file_id=None)
             trial.rollback()
-        return self._result_of(chunk, recorded.results)
+        return self._result_of(chunk, recorded.results, withdrawals)
 
     def _commit_chunk(self, chunk: Chunk, rows_done: int) -> ChunkResult:
         """Record the rows, the rejected ones, and how far the file has come, in one transaction."""
@@ -148,29 +172,40 @@ class FileImport:
             )
             if any(KIND_BY_NAME[kind].withdraws for _, kind in chunk.lanes):
                 withdraw(connection, withdrawals_of(chunk.operations))
-            result = self._result_of(chunk, recorded.results)
+            withdrawals = withdraw_rows(connection, chunk.withdrawn, feed=self.feed, feed_file_id=self.file.id)
+            result = self._result_of(chunk, recorded.results, withdrawals)
             feed_files.add_counts(connection, self.file, result.counts)
             if result.rejections or self.file.after_rejections:
-                taken_in = _keys_taken_in(chunk, recorded.results)
+                taken_in = [*_keys_taken_in(chunk, recorded.results), *withdrawals]
                 feed_files.record_rejections(connection, self.file, result.rejections, taken_in)
         return result
 
-    def _result_of(self, chunk: Chunk, results: Sequence[IntakeResult]) -> ChunkResult:
-        number = Counter(results)
+    def _result_of(
+        self, chunk: Chunk, results: Sequence[IntakeResult], withdrawals: Mapping[RowKey, WithdrawalResult]
+    ) -> ChunkResult:
+        number, withdrawn = Counter(results), Counter(withdrawals.values())
         rejections = chunk.rejections
+        if withdrawn[WithdrawalResult.TOO_LATE]:
+            too_late = (
+                row for row in chunk.withdrawn if withdrawals[row.kind, row.source_id] is WithdrawalResult.TOO_LATE
+            )
+            rejections = [*rejections, *(self._reject(row, "source_id", *WITHDRAWN_TOO_LATE) for row in too_late)]
         if number.keys() & _REFUSED_RESULTS.keys():
             refused = [
                 self._reject(row, *_REFUSED_RESULTS[result])
                 for row, result in zip(chunk.operations, results, strict=True)
                 if result in _REFUSED_RESULTS
             ]
-            rejections = sorted([*rejections, *refused], key=lambda rejection: rejection.line)
+            rejections = [*rejections, *refused]
+        if rejections is not chunk.rejections:
+            rejections = sorted(rejections, key=lambda rejection: rejection.line)
         counts = FileCounts(
             recorded=number[IntakeResult.RECORDED],
             revised=number[IntakeResult.REVISED] + number[IntakeResult.DEFERRED],
             requeued=number[IntakeResult.REQUEUED],
-            unchanged=number[IntakeResult.UNCHANGED],
+            unchanged=number[IntakeResult.UNCHANGED] + withdrawn[WithdrawalResult.NOTHING],
             rejected=len(rejections),
+            withdrawn=withdrawn[WithdrawalResult.WITHDRAWN] + withdrawn[WithdrawalResult.DEFERRED],
         )
         # All lanes if any: to wake a lane that has nothing new is harmless, and to tell them apart costs more.
         lanes_to_wake = chunk.lanes if number.keys() & _WAKING_RESULTS else frozenset[LaneKey]()
@@ -180,7 +215,9 @@ class FileImport:
             known_share = KnownShare.SOME if number.keys() - {IntakeResult.RECORDED} else KnownShare.NONE
         return ChunkResult(counts, rejections, lanes_to_wake, known_share)
 
-    def _reject(self, row: NewOperation, field_name: str, code: str, reason: str, remedy: str) -> Rejection:
+    def _reject(
+        self, row: NewOperation | WithdrawnRow, field_name: str, code: str, reason: str, remedy: str
+    ) -> Rejection:
         return Rejection(
             line=row.line or 0,
             column=self.columns.heading_of(None, field_name),
@@ -188,7 +225,7 @@ class FileImport:
             reason=reason,
             remedy=remedy,
             kind=row.kind,
-            customer_id=row.customer_id,
+            customer_id=row.customer_id if isinstance(row, NewOperation) else None,
             source_id=row.source_id,
         )
 

@@ -56,7 +56,7 @@ def enqueue(
     }
     common, payload = read_cells(kind_class, {**fields, **common_cells})
     defaults = defaults or IntakeDefaults()
-    operation = new_operation(payload, common, defaults.seconds_to_expiry(kind_class))
+    operation = new_operation(payload, common, defaults)
     enqueued = retry_on_conflict(lambda: _record(db, operation, kind_class.function_group, feed, defaults.max_failures))
     turns.wake_lanes(db, [(operation.customer_id, operation.kind)])
     return enqueued

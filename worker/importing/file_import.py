@@ -9,6 +9,8 @@ from pathlib import Path
 from worker.feeds import OpenExport, open_feed
 from worker.importing.chunks import FileImport, ImportListener
 from worker.importing.columns import resolve_columns
+from worker.importing.consent import check_consent
+from worker.importing.full_export import withdraw_absent
 from worker.importing.rows import IntakeDefaults, ParsedRow, read_rows
 from worker.importing.throughput import SeenKeys, gc_tuning, prefetch
 from worker.outbox import Database
@@ -25,6 +27,18 @@ DEFAULT_FEED = "crm"
 
 _NOT_ENTERED = OpenFile(id=0)
 """The file of a dry run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """Wishes about one import, beside its kind and feed."""
+
+    full_export: bool = False
+    """The export names all rows that are wanted: others are withdrawn."""
+    agreed: bool = True
+    """A person has agreed, whatever the import would do; else it raises `ConsentNeeded` or `TooManyAbsent`."""
+    per_second: float | None = None
+    """The rate limit, for the time that a question names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +64,24 @@ def import_file(
     dry_run: bool = False,
     defaults: IntakeDefaults | None = None,
     listener: ImportListener | None = None,
+    options: ImportOptions | None = None,
 ) -> ImportSummary:
     """Import a file to its end, from its beginning or from where an earlier try has stopped.
 
-    Raises `FileRefused` before anything is recorded, and `ImportedElsewhere`. `dry_run`: everything is done, and undone.
+    Raises `FileRefused` and `ConsentNeeded` before anything is recorded; `ImportedElsewhere`, and `TooManyAbsent` when all
+    rows are recorded. `dry_run`: everything is done, and undone; nothing is withdrawn for being absent.
     """
     with open_feed(path) as source:
-        return import_export(db, source, kind=kind, feed=feed, dry_run=dry_run, defaults=defaults, listener=listener)
+        return import_export(
+            db,
+            source,
+            kind=kind,
+            feed=feed,
+            dry_run=dry_run,
+            defaults=defaults,
+            listener=listener,
+            options=options,
+        )
 
 
 def import_export(
@@ -68,12 +93,15 @@ def import_export(
     dry_run: bool = False,
     defaults: IntakeDefaults | None = None,
     listener: ImportListener | None = None,
+    options: ImportOptions | None = None,
 ) -> ImportSummary:
     """Import an export that is open: a file's, or rows that came in another way. All else as `import_file`."""
-    defaults, listener = defaults or IntakeDefaults(), listener or ImportListener()
+    defaults, listener, options = defaults or IntakeDefaults(), listener or ImportListener(), options or ImportOptions()
     with gc_tuning(), closing(SeenKeys()) as seen_keys:
         columns = resolve_columns(source, kind)
         file = _NOT_ENTERED
+        if not (dry_run or options.agreed or feed_files.has_begun(db, feed, source.sha256)):
+            check_consent(db, read_rows(source.rows(), columns, defaults), feed=feed, per_second=options.per_second)
         if not dry_run:
             file = feed_files.begin_file(
                 db, feed=feed, name=source.name, kind=kind, content_hash=source.sha256, size=source.size
@@ -82,12 +110,14 @@ def import_export(
         run = FileImport(db, feed, columns, defaults, seen_keys, dry_run, file, known_share)
         rows, max_rows = read_rows(source.rows(), columns, defaults), BATCH[db.engine.dialect.name]
         for rows_done in _split_into_chunks(islice(rows, file.rows_done), max_rows):
-            seen_keys.add([(row.key, row.line) for row in rows_done if row.key])
+            run.note_keys(rows_done)
         # While the database works on one chunk, the next one is read.
         with closing(prefetch(map(run.separate_rejections, _split_into_chunks(rows, max_rows)))) as chunks:
             for chunk in chunks:
                 run.record_chunk(chunk, listener)
                 listener.on_progress(run.file.rows_done, source.total)
+        if options.full_export and not dry_run and run.names_all_rows:
+            withdraw_absent(run, anyhow=options.agreed)
     if not dry_run:
         feed_files.finish_file(db, run.file)
     name = columns.kind.kind if columns.kind else None

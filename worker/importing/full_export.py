@@ -1,16 +1,17 @@
 """Withdraws the operations that a full export does not name any more."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from worker.importing.chunks import FileImport
 from worker.importing.throughput import SeenKeys
 from worker.outbox import Database
 from worker.outbox.database.errors import retry_on_conflict
-from worker.outbox.intake.feed_files import OpenFile, Rejection, record_rejections
+from worker.outbox.intake.feed_files import FileCounts, Rejection, add_counts, record_rejections
 from worker.outbox.revisions.withdrawn import (
     BATCH,
     WITHDRAWN_TOO_LATE,
-    RowKey,
     WithdrawalResult,
     WithdrawnRow,
     withdraw_rows,
@@ -50,24 +51,20 @@ def measure_absence(db: Database, feed: str, seen_keys: SeenKeys) -> Absence:
     return Absence(unfinished, absent)
 
 
-def withdraw_absent(
-    db: Database, feed: str, file: OpenFile, seen_keys: SeenKeys, *, anyhow: bool = False
-) -> dict[WithdrawalResult, int]:
-    """Withdraw what the full export lacks, of the kinds that occur in it; returns how many met with which result.
+def withdraw_absent(run: FileImport, *, anyhow: bool = False) -> None:
+    """Withdraw what the full export lacks, of the kinds that occur in it, and count that for the file.
 
     Raises TooManyAbsent, unless it is to be done `anyhow`. Rows that were rejected are there. Repeated, it does nothing.
     """
-    absence = measure_absence(db, feed, seen_keys)
+    absence = measure_absence(run.db, run.feed, run.seen_keys)
     if not (anyhow or absence.is_plausible):
         raise TooManyAbsent(
             f"the export lacks {absence.absent} of the {absence.unfinished} operations that are not done: it is hardly"
             " full, so none was withdrawn"
         )
-    counts = dict.fromkeys(WithdrawalResult, 0)
-    for rows in _absent_rows(db, feed, seen_keys):
-        for result in retry_on_conflict(lambda rows=rows: _withdraw(db, rows, feed, file)).values():  # type: ignore[misc]
-            counts[result] += 1
-    return counts
+    for rows in _absent_rows(run.db, run.feed, run.seen_keys):
+        counts = retry_on_conflict(lambda rows=rows: _withdraw(run, rows))  # type: ignore[misc]
+        run.file = replace(run.file, counts=run.file.counts + counts)
 
 
 def _absent_rows(db: Database, feed: str, seen_keys: SeenKeys) -> Iterator[list[WithdrawnRow]]:
@@ -83,15 +80,19 @@ def _absent_rows(db: Database, feed: str, seen_keys: SeenKeys) -> Iterator[list[
         yield rows
 
 
-def _withdraw(db: Database, rows: list[WithdrawnRow], feed: str, file: OpenFile) -> dict[RowKey, WithdrawalResult]:
+def _withdraw(run: FileImport, rows: list[WithdrawnRow]) -> FileCounts:
     """Withdraw some rows, and record those that were sent already as rejected, with line 0: they stand in no line."""
     code, reason, remedy = WITHDRAWN_TOO_LATE
-    with db.write() as connection:
-        results = withdraw_rows(connection, rows, feed=feed, feed_file_id=file.id)
+    with run.db.write() as connection:
+        results = withdraw_rows(connection, rows, feed=run.feed, feed_file_id=run.file.id)
         too_late = [
             Rejection(line=0, code=code, reason=reason, remedy=remedy, kind=kind, source_id=source_id)
             for (kind, source_id), result in results.items()
             if result is WithdrawalResult.TOO_LATE
         ]
-        record_rejections(connection, file, too_late)
-    return results
+        number = Counter(results.values())
+        withdrawn = number[WithdrawalResult.WITHDRAWN] + number[WithdrawalResult.DEFERRED]
+        counts = FileCounts(rejected=len(too_late), withdrawn=withdrawn)
+        record_rejections(connection, run.file, too_late)
+        add_counts(connection, run.file, counts)
+    return counts

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice, repeat
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pydantic_core import to_json
 
@@ -14,10 +14,12 @@ from worker.cell_shapes import cell_shape
 from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
 from worker.kind import BadCell, BadCells, Kind, Problem, find_lacking
-from worker.kind.cells import Reader, body_id, moment, path_id, read_column
+from worker.kind.cells import Reader, body_id, flag, moment, path_id, read_column
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.feed_files import Rejection, RowFault
+from worker.outbox.revisions.withdrawn import WithdrawnRow
+from worker.settings import Settings
 
 ROWS_TOGETHER = 500
 """Rows that are read together: where something is wrong with one of them, each is read by itself."""
@@ -32,6 +34,14 @@ class IntakeDefaults:
     max_failures: int = 12
     expires_after: Mapping[str, timedelta] = field(default_factory=lambda: MappingProxyType({}))
     """By kind, where it differs from the kind's own declaration."""
+    at_own_dates: bool = False
+    """Whether a row that does not say when it expires does so by its own date (`Kind.wanted_until`)."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The defaults of an office."""
+        expires_after = {"order_token": settings.order_token_expires, "notification": settings.notification_expires}
+        return cls(settings.max_failures, expires_after, settings.expire_at_own_date)
 
     def seconds_to_expiry(self, kind: type[Kind]) -> float | None:
         """Return how long an operation of this kind is wanted, counted from now, if its row does not say."""
@@ -44,7 +54,7 @@ class ParsedRow(NamedTuple):
 
     line: int
     key: tuple[str, str] | None
-    result: NewOperation | Rejection
+    result: NewOperation | Rejection | WithdrawnRow
 
 
 class CommonCells(NamedTuple):
@@ -54,6 +64,7 @@ class CommonCells(NamedTuple):
     send_after: datetime | None = None
     expires_at: datetime | None = None
     after: tuple[str, str] | None = None
+    withdrawn: bool | None = None
 
 
 def read_rows(rows: Iterator[Row | BadRow], columns: Columns, defaults: IntakeDefaults) -> Iterator[ParsedRow]:
@@ -85,11 +96,10 @@ def _read_together(rows: Sequence[Row | BadRow], columns: Columns, defaults: Int
         return None
     payloads = kind.parse_columns({name: cells for name, cells in filled.items() if name not in _NOT_PAYLOAD})
     source_ids = common_columns[0]
-    if not payloads or None in source_ids:
+    if not payloads or None in source_ids or ("withdrawn" in filled and True in common_columns[-1]):
         return None
-    expires_after = defaults.seconds_to_expiry(kind)
     return [
-        ParsedRow(row.line, (kind.kind, common.source_id), new_operation(payload, common, expires_after, row.line))
+        ParsedRow(row.line, (kind.kind, common.source_id), new_operation(payload, common, defaults, row.line))
         for payload, common, row in zip(payloads, map(CommonCells, *common_columns), good_rows, strict=True)
     ]
 
@@ -104,12 +114,21 @@ def read_row(row: Row | BadRow, columns: Columns, defaults: IntakeDefaults) -> P
     # Most cells of a wide file are empty, and none of those says anything.
     named_cells = zip(columns.fields_by_kind[kind.kind], row.cells, strict=True)
     cells = {name: cell for name, cell in named_cells if cell is not None and cell != ""}
+    if "withdrawn" in cells and (withdrawn := _read_withdrawn(row.line, kind, cells)):
+        return ParsedRow(row.line, (withdrawn.kind, withdrawn.source_id), withdrawn)
     try:
         common, payload = read_cells(kind, cells)
     except BadCells as bad:
         return _reject(row, columns, kind, *bad.problems)
-    operation = new_operation(payload, common, defaults.seconds_to_expiry(kind), row.line)
+    operation = new_operation(payload, common, defaults, row.line)
     return ParsedRow(row.line, (kind.kind, common.source_id), operation)
+
+
+def _read_withdrawn(line: int, kind: type[Kind], cells: Mapping[str, Any]) -> WithdrawnRow | None:
+    """Read a row that the CRM takes back: nothing of it matters but its id. None: it is not taken back, or cannot be read."""
+    source_id = _read_or_none(body_id, cells.get("source_id"))
+    is_withdrawn = _read_or_none(flag, cells["withdrawn"])
+    return WithdrawnRow(kind.kind, source_id, line) if is_withdrawn and source_id else None
 
 
 def _kind_of(row: Row, columns: Columns) -> type[Kind] | Problem:
@@ -169,6 +188,7 @@ _COMMON_READERS: Mapping[str, Reader] = {
     "send_after": _read_moment,
     "expires_at": _read_moment,
     "after": _read_after,
+    "withdrawn": flag,
 }
 """How the fields of `CommonCells` are read, in their order."""
 
@@ -176,14 +196,16 @@ _NOT_PAYLOAD = frozenset({"kind", *_COMMON_READERS})
 
 
 def new_operation(
-    payload: Kind, common: CommonCells, expires_after: float | None, line: int | None = None
+    payload: Kind, common: CommonCells, defaults: IntakeDefaults, line: int | None = None
 ) -> NewOperation:
     """Put together the operation to record. The hash covers all that the row says, and nothing that it does not."""
     text = payload.payload_json()
     digest = sha256(text)
-    source_id, send_after, expires_at, after = common
+    source_id, send_after, expires_at, after, _ = common
     if expires_at or after or send_after:
         digest.update(to_json([expires_at, after, send_after]))
+    if expires_at is None and defaults.at_own_dates:
+        expires_at = payload.wanted_until()
     after_kind, after_source_id = after or (None, None)
     return NewOperation(
         payload.kind,
@@ -195,7 +217,7 @@ def new_operation(
         payload.sequence_key(),
         send_after,
         expires_at,
-        expires_after,
+        defaults.seconds_to_expiry(type(payload)),
         after_kind,
         after_source_id,
         bool(payload.handed_on and find_lacking(payload)),
@@ -236,9 +258,8 @@ def _reject(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Prob
     return ParsedRow(row.line, (kind.kind, source_id) if kind and source_id else None, rejection)
 
 
-def _read_or_none(read: Reader, raw: Any) -> str | None:
+def _read_or_none(read: Reader, raw: Any) -> Any:
     try:
-        text: str | None = read(raw)
+        return read(raw)
     except BadCell:
         return None
-    return text

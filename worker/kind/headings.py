@@ -25,6 +25,7 @@ _ROW_FIELDS: Final = {
     "expires_at": ("Giltig till",),
     "after": ("Efter",),
     "send_after": ("Tidigast",),
+    "withdrawn": ("Återtagen",),
 }
 ROW_FIELDS: Final = tuple(_ROW_FIELDS)
 """The fields of every row, whatever its kind. Of them only `customer_id` is also asked of the payload."""

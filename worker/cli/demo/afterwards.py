@@ -69,7 +69,7 @@ def print_where_next() -> None:
 
 
 def _settings_of(environment: Mapping[str, str]) -> dict[str, str]:
-    own = ("BROKER_", "DATABASE_", "DISPATCH_", "HOUSEKEEPING_", "STATE_DIR", "VITEC_")
+    own = ("BROKER_", "DATABASE_", "DISPATCH_", "EXPIRE_", "HOUSEKEEPING_", "STATE_DIR", "VITEC_")
     return {name: value for name, value in sorted(environment.items()) if name.startswith(own)}
 
 

@@ -133,6 +133,8 @@ def _prepared_database(processes: DemoProcesses) -> Iterator[Database]:
     database = URL.create("sqlite", database=str(folder / "vitec-sync.db")).render_as_string()
     processes.environment |= {
         "STATE_DIR": str(folder),
+        # The dates of its exports stand fast, and will pass.
+        "EXPIRE_AT_OWN_DATE": "false",
         "DATABASE_URL": database,
         "BROKER_URL": f"redis://127.0.0.1:{port}",
     }

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Boolean, Column, Connection, Float, FromClause, Integer, MetaData, String, Table, Text
@@ -113,15 +114,19 @@ def _fill(connection: Connection, rows: Sequence[NewOperation]) -> None:
 
 
 def _numbered(connection: Connection, rows: Sequence[NewOperation]) -> Iterator[tuple[Any, ...]]:
-    """Give the rows with their numbers, and with moments as the database reads them. Hardly a row has one."""
+    """Give the rows with their numbers, and with moments as the database reads them."""
     bind: Any = _staged.c.send_after.type.bind_processor(connection.dialect)
+    # A calendar's times come again and again.
+    as_read = lru_cache(maxsize=1024)(lambda moment: str(bind(moment)))
+    first, second = _MOMENTS
     for number, row in enumerate(rows):
-        values: tuple[Any, ...] = (number, *row)
-        if any(values[at] is not None for at in _MOMENTS):
-            values = tuple(
-                str(bind(value)) if at in _MOMENTS and value is not None else value for at, value in enumerate(values)
-            )
-        yield values
+        if row.send_after is None and row.expires_at is None:
+            yield (number, *row)
+        else:
+            values = [number, *row]
+            for at in (first, second):
+                values[at] = None if values[at] is None else as_read(values[at])
+            yield tuple(values)
 
 
 def run_copy(connection: Connection, statement: str, block: str) -> None:

@@ -57,6 +57,7 @@ class FileCounts:
     requeued: int = 0
     unchanged: int = 0
     rejected: int = 0
+    withdrawn: int = 0
 
     def __add__(self, addend: "FileCounts") -> "FileCounts":
         return FileCounts(**{name: value + getattr(addend, name) for name, value in asdict(self).items()})
@@ -80,6 +81,13 @@ class OpenFile:
 _any_open = select(RejectedRow.id).where(rejection_is_open).limit(1)
 
 
+def has_begun(db: Database, feed: str, content_hash: str) -> bool:
+    """Whether a file with this content has been taken in for the feed, or is being."""
+    begun = select(FeedFile.id).where(FeedFile.feed == feed, FeedFile.content_hash == content_hash).limit(1)
+    with db.read() as connection:
+        return connection.scalar(begun) is not None
+
+
 def begin_file(db: Database, *, feed: str, name: str, kind: str | None, content_hash: str, size: int) -> OpenFile:
     """Enter a file, or go on with the same one where an earlier try has stopped."""
     same_content = and_(
@@ -96,7 +104,9 @@ def begin_file(db: Database, *, feed: str, name: str, kind: str | None, content_
         file = connection.execute(unfinished.order_by(FeedFile.id.desc()).limit(1)).one_or_none()
         seen_before = connection.scalar(finished.limit(1)) is not None
         if file is not None:
-            counts = FileCounts(file.recorded, file.revised, file.requeued, file.unchanged, file.rejected)
+            counts = FileCounts(
+                file.recorded, file.revised, file.requeued, file.unchanged, file.rejected, file.withdrawn
+            )
             return OpenFile(file.id, file.rows_done, counts, seen_before, after_rejections)
         values = {"feed": feed, "name": name[:255], "kind": kind, "content_hash": content_hash, "bytes": size}
         new_file = insert(FeedFile).values(**values, started_at=current_time).returning(FeedFile.id)
