@@ -176,7 +176,8 @@ class _OdsSheet:
         rows, columns = (_count(attributes, f"table:number-{of}-spanned") for of in ("rows", "columns"))
         if rows * columns > 1 and len(self._merged) < MAX_MERGED:
             self._merged.append(Merged(self._row, self._row + rows - 1, column + 1, column + columns))
-        if cell := _read_cell(attributes, self._paragraphs):
+        cell = _read_cell(attributes, self._paragraphs)
+        if cell and not cell.isspace():
             for at in range(min(column, MAX_SHEET_COLUMNS), min(column + width, MAX_SHEET_COLUMNS + 1)):
                 self._cells[at] = cell
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from zipfile import BadZipFile, ZipFile
 
-from worker.sheets.sheet import Sheet, SheetRow, WorkbookFault, WorkbookReader
+from worker.sheets.sheet import FULL, Sheet, SheetRow, WorkbookFault, WorkbookReader
 
 MEMORY: Final = 144 * 1024**2
 """Bytes that the process may take beyond those it has at its start."""
@@ -24,6 +24,9 @@ MAX_OUTPUT: Final = 2 * 1024**3
 """Bytes of rows, as JSON."""
 
 CPU_SECONDS: Final = 1_200
+NO_ROOM: Final = 28
+"""The status of the process where a disk is full."""
+
 SAMPLE: Final = 60
 """Rows of each sheet by which one of several is chosen."""
 
@@ -109,6 +112,8 @@ def main() -> None:
                     raise MemoryError  # noqa: TRY301 (both end in the same line)
         except WorkbookFault as fault:
             output.write(json.dumps({"fault": [str(fault), fault.remedy, fault.code]}) + "\n")
+        except OSError as error:
+            sys.exit(NO_ROOM if error.errno in FULL else 1)
         except (MemoryError, RecursionError):
             output.write(json.dumps({"fault": _TOO_LARGE}) + "\n")
 

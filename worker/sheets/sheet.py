@@ -1,5 +1,6 @@
 """The values between the readers of workbooks and the import: sheets, and their rows of texts as a person sees them."""
 
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
@@ -12,6 +13,10 @@ UNCALCULATED: Final = "\x00uncalculated"
 
 MAX_KEPT: Final = 64 * 1024 + 1
 """Characters kept of a cell: one more than an export's cell may have, so that a longer one is rejected."""
+
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The errors of a disk that has no room."""
 
 
 class WorkbookFault(Exception):  # noqa: N818 (a fact)

@@ -75,7 +75,7 @@ class Xls:
                 cells.append(UNCALCULATED)
             else:
                 cells.append(self._read_cell(sheet, number, column))
-        while cells and not cells[-1]:
+        while cells and not cells[-1].strip():
             cells.pop()
         return cells
 

@@ -153,7 +153,7 @@ class _XlsxSheet:
         """End it."""
         if name == "c":
             text = self._read_cell()
-            if text:
+            if text and not text.isspace():
                 self._cells[min(self._column, MAX_SHEET_COLUMNS)] = text
         elif name in {"v", "t"}:
             self._is_reading = False

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
-from worker.sheets.sheet import WorkbookFault
+from worker.sheets.sheet import FULL, WorkbookFault
 
 MAX_PART: Final = 2 * 1024**3
 """Bytes of one part, unpacked."""
@@ -60,7 +60,9 @@ def read_part(archive: ZipFile, part: str, handler: Handler) -> Iterator[None]:
         raise damaged("a part of it is missing") from None
     except expat.ExpatError as error:
         raise damaged(f"{part}: {expat.ErrorString(error.code)}, line {error.lineno}") from None
-    except (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, UnicodeError, zlib.error) as error:
+    except (BadZipFile, EOFError, LookupError, OSError, RuntimeError, ValueError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         raise damaged(f"{part}: {type(error).__name__}") from None
 
 
