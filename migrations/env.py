@@ -90,6 +90,8 @@ def _on_sqlite(connection: Connection) -> None:
     # does nothing within a transaction, so it goes to the driver before SQLAlchemy begins one.
     driver: Any = connection.connection.dbapi_connection
     driver.execute("PRAGMA foreign_keys = OFF")
+    # A view of a table that is copied so would stop its copy from taking the old name.
+    driver.execute("PRAGMA legacy_alter_table = ON")
     context.configure(connection, transactional_ddl=True, render_as_batch=True, **_options)
     with context.begin_transaction():
         context.run_migrations()

@@ -8,10 +8,12 @@ from models.feed import FILE_REFUSED, FeedFile, RejectedRow
 from models.hold import CAUSE_AT_MOST, Hold, HoldReason, Scope
 from models.lane import Lane
 from models.operation import Operation
+from models.results import EVERY_FEED, CodeWords, ResultBatch, ResultSink
 from models.state import FINAL, MOVES, WAITING, Move, State
 
 __all__ = [
     "CAUSE_AT_MOST",
+    "EVERY_FEED",
     "FILE_REFUSED",
     "FINAL",
     "MOVES",
@@ -20,6 +22,7 @@ __all__ = [
     "Action",
     "Attempt",
     "Base",
+    "CodeWords",
     "Environment",
     "Event",
     "FeedFile",
@@ -29,6 +32,8 @@ __all__ = [
     "Move",
     "Operation",
     "RejectedRow",
+    "ResultBatch",
+    "ResultSink",
     "Scope",
     "State",
     "UtcDateTime",

@@ -26,6 +26,8 @@ from models import (
     Lane,
     Operation,
     RejectedRow,
+    ResultBatch,
+    ResultSink,
     Scope,
     State,
 )
@@ -230,6 +232,13 @@ def make_action(connection: Connection, **overrides: Any) -> int:
     """Make the action of a person. Returns its id."""
     values = {"login": "app", "by": "anna", "command": "requeue", "subject": {"ids": [1]}, "affected": 1, **overrides}
     return connection.execute(insert(Action).values(values).returning(Action.id)).scalar_one()
+
+
+def make_result_batch(connection: Connection, **overrides: Any) -> None:
+    """Make a batch of results that has begun, and its sink."""
+    values = {"sink": "crm", "number": 1, "operations": 0, "rejected": 0, "rows": b"", **overrides}
+    connection.execute(insert(ResultSink).values(name=values["sink"], number=values["number"]))
+    connection.execute(insert(ResultBatch).values(values))
 
 
 def operation(connection: Connection, operation_id: int) -> Row[Any]:

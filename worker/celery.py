@@ -43,6 +43,7 @@ def schedule(settings: Settings) -> dict[str, Any]:
         "outbox.rescue": settings.housekeeping_every,
         "outbox.expire": settings.housekeeping_every,
         "outbox.prune": 3600.0,
+        "results.write": settings.housekeeping_every,
     }
     return {
         name: {"task": name, "schedule": seconds, "options": {"expires": seconds * 0.9}}

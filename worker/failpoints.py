@@ -19,5 +19,19 @@ POINTS = (
 )
 """In the order in which a turn reaches them. The permit to write has been granted before `before_first_byte`."""
 
+RESULT_POINTS = (
+    "result_batch_begun",
+    "result_draft_written",
+    "result_draft_synced",
+    "result_draft_noted",
+    "result_linked",
+    "result_folder_synced",
+    "result_draft_removed",
+    "result_arrived",
+    "result_rows_marked",
+    "result_told",
+)
+"""In the order in which a writer of results reaches them. Those of drafts, links and folders: only if they go to files."""
+
 hook: Callable[[str], None] | None = None
 """Called with the name of each point that the process reaches. Set by tests alone."""

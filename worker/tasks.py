@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from worker import bootstrap, delivery, housekeeping, logs, rings
+from worker import bootstrap, delivery, feeding, housekeeping, logs, results, rings
 from worker.celery import app
 from worker.dotenv import SettingsError
 from worker.kinds import KINDS
@@ -97,6 +97,16 @@ def prune() -> str:
     db, settings = bootstrap.database(), bootstrap.settings()
     is_trusted = housekeeping.watch_clock(db, settings)
     return summary({"blanked": housekeeping.prune(db, settings) if is_trusted else 0})
+
+
+@task("results.write")
+def write_results() -> str:
+    """Send what is new for the CRM to where its results go."""
+    db, settings = bootstrap.database(), bootstrap.settings()
+    results.keep_code_words(db)
+    destinations = feeding.find_destinations(feeding.load_feeds(settings), settings.results_dir)
+    counts = results.write_results(db, destinations, worker=delivery.this_worker(), stopping=bootstrap.stopping)
+    return summary(counts)
 
 
 def summary(counts: dict[str, int]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
@@ -80,7 +81,11 @@ def write_workbook(stream: IO[bytes], headings: Sequence[str], *, title: str = "
             sheets.finish()
             book.save(nowhere)
         raise
-    book.save(stream)
+    # Saved elsewhere first: cut off by a full disk, openpyxl leaves its own temporary files behind.
+    with TemporaryFile() as whole:
+        book.save(whole)
+        whole.seek(0)
+        copyfileobj(whole, stream)
 
 
 class _Sheets:

@@ -45,6 +45,7 @@ def make_overview(**overrides: Any) -> Overview:
         "clock_stepped_at": None,
         "clock_seen_at": None,
         "vitec_clock": None,
+        "sinks": [],
     }
     assert overrides.keys() <= well.keys()
     return Overview(**{**well, **overrides})

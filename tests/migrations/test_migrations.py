@@ -8,10 +8,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, insert, inspect, text
 
 import migrations
-from models import Base, State
+from models import Base, CodeWords, State
 from run import ROOT
 from tests import factory
 from worker.outbox import connect
@@ -90,6 +90,8 @@ def seed(connection: Any) -> None:
     factory.make_rejected_row(connection, feed_file_id=file_id)
     factory.make_hold(connection)
     factory.make_action(connection)
+    factory.make_result_batch(connection)
+    connection.execute(insert(CodeWords).values(code="refused", text="Vitec refused it.", remedy="Mend it."))
     for state in State:
         factory.make_operation(connection, state, feed_file_id=file_id, line=2)
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from worker.results.config import ResultsConfig
 
-TABLE = {"table": "crm.svar", "database_file": "crm-url"}
+TABLE = {"table": "crm.svar", "database_url_file": "crm-url"}
 POST = {"post": "https://crm.test/vitec", "secret_file": "key"}
 
 
@@ -42,8 +42,8 @@ def test_paths_are_seen_from_the_file_that_names_them() -> None:
         ({**TABLE, "form": "xlsx"}, "form is an option of files"),
         ({"create": True}, "create is an option of table"),
         ({"most_bytes": 20_000}, "most_bytes is an option of post"),
-        ({"table": "svar"}, "one of database_file and database_env"),
-        ({**TABLE, "database_env": "CRM_URL"}, "one of database_file and database_env"),
+        ({"table": "svar"}, "one of database_url_file and database_url_env"),
+        ({**TABLE, "database_url_env": "CRM_URL"}, "one of database_url_file and database_url_env"),
         ({"post": "https://crm.test/"}, "one of secret_file and secret_env"),
         ({**POST, "post": "http://crm.test/"}, "https://"),
         ({**POST, "post": "https://me:word@crm.test/"}, "no login"),

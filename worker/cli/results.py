@@ -4,7 +4,7 @@ import io
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -17,16 +17,22 @@ class FileFormat(StrEnum):
     """The format in which results are written."""
 
     CSV = "csv"
+    CSV_EXCEL = "csv-excel"
     JSONL = "jsonl"
+    XLSX = "xlsx"
 
 
-_ENDINGS = frozenset({".csv", ".txt", ".jsonl", ".ndjson", ""})
+_FORMAT_HELP = (
+    "csv, csv-excel (semicolons, as a Swedish Excel opens it), jsonl or xlsx; by the file's ending if left out."
+)
+_BY_ENDING = {".jsonl": FileFormat.JSONL, ".ndjson": FileFormat.JSONL, ".xlsx": FileFormat.XLSX}
+_ENDINGS = frozenset({".csv", ".txt", "", *_BY_ENDING})
 
 
 def results(
     form: Annotated[
         FileFormat | None,
-        typer.Option("--format", help="csv or jsonl; by the file's ending if left out.", show_default=False),
+        typer.Option("--format", help=_FORMAT_HELP, show_default=False),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Everything, whatever was told before; marks nothing as told.")
@@ -52,7 +58,7 @@ def results(
     db = bootstrap.database()
     try:
         if output is None:
-            write_stream(db, _open_stdout(), form=file_format, feed=feed, everything=everything)
+            write_stream(db, _open_stdout(file_format), form=file_format, feed=feed, everything=everything)
         else:
             written = write_file(db, output, form=file_format, feed=feed, everything=everything)
             terminal.print_line(_describe_results(output, written, overwrite=overwrite))
@@ -72,18 +78,26 @@ def _describe_failure(output: Path | None, error: OSError) -> str:
 
 
 def _choose_format(form: FileFormat | None, output: Path | None, *, as_json: bool) -> str:
-    if as_json and form is FileFormat.CSV:
-        raise typer.BadParameter("--json and --format csv contradict one another", param_hint="--json")
+    if as_json and form not in {None, FileFormat.JSONL}:
+        raise typer.BadParameter(f"--json and --format {form} contradict one another", param_hint="--json")
     if output is not None and output.suffix.casefold() not in _ENDINGS:
         raise typer.BadParameter(
-            f"no {output.suffix} file can be written: name one that ends in .csv or .jsonl", param_hint="--output"
+            f"no {output.suffix} file can be written: name one that ends in .csv, .jsonl or .xlsx",
+            param_hint="--output",
         )
-    by_ending = output is not None and output.suffix in {".jsonl", ".ndjson"}
-    return (form or (FileFormat.JSONL if as_json or by_ending else FileFormat.CSV)).value
+    by_ending = _BY_ENDING.get(output.suffix.casefold(), FileFormat.CSV) if output else FileFormat.CSV
+    chosen = form or (FileFormat.JSONL if as_json else by_ending)
+    if output is not None and (chosen is FileFormat.XLSX) != (output.suffix.casefold() == ".xlsx"):
+        raise typer.BadParameter("a workbook ends in .xlsx, and nothing else does", param_hint="--output")
+    if output is None and chosen is FileFormat.XLSX and terminal.is_terminal():
+        raise typer.BadParameter("a workbook cannot be shown: name a file", param_hint="--output")
+    return chosen.value
 
 
-def _open_stdout() -> TextIO:
+def _open_stdout(form: str) -> IO[Any]:
     """Open standard output so that line breaks stay as written, and no character is lost to a narrow encoding."""
+    if form == FileFormat.XLSX:
+        return sys.stdout.buffer
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(encoding="utf-8", errors="strict", newline="")

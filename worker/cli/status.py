@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 from sqlalchemy import RowMapping
 
-from models import WAITING, State
+from models import EVERY_FEED, WAITING, State
 from worker import bootstrap
 from worker.cli import terminal
 from worker.concerns import Concern, Severity, find_concerns
@@ -73,6 +73,11 @@ def _overview_pairs(overview: Overview) -> Iterator[tuple[str, object]]:
     if overview.vitec_clock is not None:
         yield "Vitec's clock", _describe_lead(overview.vitec_clock, overview.at)
     yield "Last dispatch", _format_age(overview.dispatched_at, overview.at) or "never"
+    for sink in overview.sinks:
+        yield (
+            f"Results of {'every feed' if sink['name'] == EVERY_FEED else sink['name']}",
+            _describe_sink(sink, overview.at),
+        )
     waiting = sum(number for (_, state), number in overview.counts.items() if state in WAITING)
     held = f", {_format_number(overview.held)} of them held" if overview.held else ""
     yield "Waiting", f"{_format_number(waiting)}{held}"
@@ -91,6 +96,14 @@ def _overview_pairs(overview: Overview) -> Iterator[tuple[str, object]]:
             else ""
         )
         yield "Not yet told", f"{terminal.count_noun(overview.unreported, 'operation')}{rejected} (vitec-sync results)"
+
+
+def _describe_sink(sink: RowMapping, at: datetime) -> str:
+    """Say when results last went there, and whether they arrive."""
+    newest = "none yet" if sink["told_at"] is None else f"no. {sink['number']}, {_format_age(sink['told_at'], at)}"
+    if sink["failing_since"] is None:
+        return newest
+    return f"{newest}; failing since {terminal.format_moment(sink['failing_since'], at=at, seconds=False)}"
 
 
 def _describe_lead(measured: VitecLead, at: datetime) -> str:
@@ -203,6 +216,7 @@ def _as_data(overview: Overview, concerns: list[Concern]) -> dict[str, Any]:
         "holds": [terminal.as_plain_row(hold, without=["id"]) for hold in overview.holds],
         "turns": [terminal.as_plain_row(turn, without=["due_at"]) for turn in overview.turns],
         "files": [terminal.as_plain_row(file, without=["content_hash"]) for file in overview.files],
+        "sinks": [terminal.as_plain_row(sink, without=["token", "lease_until"]) for sink in overview.sinks],
         "unreported": overview.unreported,
         "unreported_rejected": overview.unreported_rejected,
     }

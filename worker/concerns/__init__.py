@@ -11,6 +11,7 @@ from worker.concerns.concern import Concern, Severity
 from worker.concerns.of_clock import find_clock_concerns, find_vitec_clock_concerns
 from worker.concerns.of_endings import find_ending_concerns
 from worker.concerns.of_holds import find_hold_concerns
+from worker.concerns.of_results import find_result_concerns
 from worker.concerns.of_work import find_work_concerns
 from worker.outbox.views.overview import Overview
 
@@ -40,6 +41,7 @@ def find_concerns(
     yield from find_hold_concerns(overview)
     yield from find_work_concerns(overview)
     yield from find_ending_concerns(overview, parent_missing_after)
+    yield from find_result_concerns(overview)
     yield from find_vitec_clock_concerns(overview, skew)
     if broker_fault is not None:
         text = f"The broker at BROKER_URL takes no rings: {broker_fault}."

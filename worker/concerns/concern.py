@@ -12,7 +12,7 @@ WorkCode = Literal["needs_person", "never_started", "silent", "not_taken", "slow
 EndingCode = Literal[
     "failing_kind", "failed", "expired", "rejected_rows", "refused_files", "parent_missing", "repeated_id"
 ]
-PartCode = Literal["broker", "clock", "other_address", "vitec_clock"]
+PartCode = Literal["broker", "clock", "other_address", "results_failing", "vitec_clock"]
 ConcernCode = HoldReason | WorkCode | EndingCode | PartCode
 """Of a hold: its reason. Codes are an API: added to, never renamed."""
 

@@ -1,6 +1,7 @@
 """The feeds: the sources that `feeds.toml` names are read by beat's wish, and all that they give is taken in once."""
 
 from worker.feeding.config import FeedConfig
+from worker.feeding.destinations import find_destinations
 from worker.feeding.loading import Feeds, FeedsError, load_feeds
 
-__all__ = ["FeedConfig", "Feeds", "FeedsError", "load_feeds"]
+__all__ = ["FeedConfig", "Feeds", "FeedsError", "find_destinations", "load_feeds"]

@@ -1,6 +1,7 @@
 """Results: all that is new for the CRM, written out and then marked as reported."""
 
 from worker.results.codes import explain_code
+from worker.results.run import keep_code_words, write_results
 from worker.results.writing import FORMS, Written, write_file, write_stream
 
-__all__ = ["FORMS", "Written", "explain_code", "write_file", "write_stream"]
+__all__ = ["FORMS", "Written", "explain_code", "keep_code_words", "write_file", "write_results", "write_stream"]

@@ -26,7 +26,7 @@ def _make_absolute(path: Path, info: ValidationInfo) -> Path:
 _File = Annotated[Path, AfterValidator(_make_absolute)]
 _OF = {
     "files": ("folder", "form", "name"),
-    "table": ("table", "database_file", "database_env", "create", "columns"),
+    "table": ("table", "database_url_file", "database_url_env", "create", "columns"),
     "post": ("post", "secret_file", "secret_env", "ca_bundle", "most_bytes"),
 }
 
@@ -48,9 +48,9 @@ class ResultsConfig(BaseModel):
     """The beginning of the files' names; None: the feed's name."""
 
     table: str | None = Field(None, pattern=r"^\w+(\.\w+)?$")
-    database_file: _File | None = None
+    database_url_file: _File | None = None
     """A file with the SQLAlchemy URL of the CRM's database."""
-    database_env: str | None = None
+    database_url_env: str | None = None
     create: bool = False
     """Make the table if it is not there."""
     columns: dict[str, str] = Field(default_factory=dict)
@@ -65,7 +65,7 @@ class ResultsConfig(BaseModel):
     most_bytes: int = Field(1_000_000, ge=10_000, le=50_000_000)
     """As large a body as the address takes."""
 
-    most_rows: int | None = Field(None, ge=1, le=1_000_000)
+    most_rows: int | None = Field(None, ge=1, le=100_000)
     """As many rows as one file, transaction or POST has; None: 50,000, 5,000 or 500."""
     every: float = Field(60.0, ge=1, le=7 * 86_400)
     """Seconds at least between two batches, so that results that trickle in come together."""
@@ -123,7 +123,7 @@ class ResultsConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_secret(self) -> Self:
-        for key, sink in (("database", "table"), ("secret", "post")):
+        for key, sink in (("database_url", "table"), ("secret", "post")):
             given = [name for name in (f"{key}_file", f"{key}_env") if getattr(self, name)]
             if self.sink == sink and len(given) != 1:
                 raise ValueError(f"{sink} needs one of {key}_file and {key}_env")

@@ -1,4 +1,4 @@
-"""Writes results as CSV or JSON lines: operations first, then rejected rows, told apart by the column `part`."""
+"""Writes results as CSV, JSON lines or a workbook: operations first, then rejected rows, told apart by the column `part`."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, Final, NamedTuple, TextIO
+from typing import IO, Any, Final, NamedTuple
 
 from sqlalchemy import Row
 
@@ -24,9 +24,13 @@ from worker.outbox.upkeep import reported
 from worker.outbox.upkeep.reported import ReportedState
 from worker.outbox.views import unreported
 from worker.results.codes import explain_code
+from worker.results.naming import CrmNames, choose_columns, make_picker
 from worker.stockholm import STOCKHOLM
+from worker.workbooks import write_workbook
 
-FORMS: Final = ("csv", "jsonl")
+FORMS: Final = ("csv", "csv-excel", "jsonl", "xlsx")
+"""`csv-excel`: as a Swedish Excel opens it in columns, with semicolons and a byte order mark."""
+
 COLUMNS: Final = (
     "part",
     "source_id",
@@ -49,15 +53,20 @@ COLUMNS: Final = (
 )
 """The columns are an API: added to at the end, never renamed. `error_detail` holds Vitec's own words, or ours."""
 
+TIMES: Final = ("created_at", "finalized_at")
+"""Those of the columns that hold a time of Stockholm's."""
+
 _STATES: Final = tuple(State)
 _OPERATION_RECEIPT: Final = struct.Struct("<qiB")
 """Operation id, attempt, index of its state in `_STATES`."""
 _REJECTION_RECEIPT: Final = struct.Struct("<q")
 
-_Put = Callable[[Mapping[str, Any]], object]
+Put = Callable[[Mapping[str, Any]], object]
 """Writes a row, which has a value for each of `COLUMNS`, by their names and in their order. Raises KeyError."""
 
 _in_order = itemgetter(*COLUMNS)
+_PLAIN: Final = dict(zip(COLUMNS, COLUMNS, strict=True))
+_BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +78,9 @@ class Written:
 
 
 def write_stream(
-    db: Database, stream: TextIO, *, form: str, feed: str | None = None, everything: bool = False
+    db: Database, stream: IO[Any], *, form: str, feed: str | None = None, everything: bool = False
 ) -> Written:
-    """Write to a stream, flush it, and only then mark the written rows as reported.
+    """Write to a stream (of text, for xlsx of bytes), flush it, and only then mark the written rows as reported.
 
     `form` is one of `FORMS`. `everything`: reported rows and rows without a result as well, and nothing is marked.
     """
@@ -90,7 +99,8 @@ def write_file(db: Database, path: Path, *, form: str, feed: str | None = None, 
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     with _collect_receipts(db, mark=not everything) as receipts:
         try:
-            with draft.open("w", encoding="utf-8", newline="") as stream:
+            is_binary = form == "xlsx"
+            with draft.open("wb") if is_binary else draft.open("w", encoding="utf-8", newline="") as stream:
                 written = _write_rows(db, stream, form, feed, everything, receipts)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -135,22 +145,23 @@ def _read_receipts(receipts: IO[bytes], layout: struct.Struct) -> Iterator[tuple
 
 
 def _write_rows(
-    db: Database, stream: TextIO, form: str, feed: str | None, everything: bool, receipts: _Receipts
+    db: Database, stream: IO[Any], form: str, feed: str | None, everything: bool, receipts: _Receipts
 ) -> Written:
-    put = _csv_writer(stream) if form == "csv" else _json_writer(stream)
-    for row in unreported.unreported_operations(db, feed=feed, everything=everything):
-        put(_operation_values(row))
-        receipts.operations.write(_OPERATION_RECEIPT.pack(row.id, row.attempt, _STATES.index(row.state)))
-    for row in unreported.unreported_rejections(db, feed=feed, everything=everything):
-        put(_rejection_values(row))
-        receipts.rejections.write(_REJECTION_RECEIPT.pack(row.id))
+    with open_writer(stream, form) as put:
+        for row in unreported.unreported_operations(db, feed=feed, everything=everything):
+            put(operation_values(row))
+            receipts.operations.write(_OPERATION_RECEIPT.pack(row.id, row.attempt, _STATES.index(row.state)))
+        for row in unreported.unreported_rejections(db, feed=feed, everything=everything):
+            put(rejection_values(row))
+            receipts.rejections.write(_REJECTION_RECEIPT.pack(row.id))
     return Written(
         operations=receipts.operations.tell() // _OPERATION_RECEIPT.size,
         rejected=receipts.rejections.tell() // _REJECTION_RECEIPT.size,
     )
 
 
-def _operation_values(row: Row[Any]) -> dict[str, Any]:
+def operation_values(row: Row[Any]) -> dict[str, Any]:
+    """Give the values of an operation by their columns."""
     explanation = explain_code(row.error_code, row.kind)
     return {
         "part": "operation",
@@ -174,7 +185,8 @@ def _operation_values(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _rejection_values(row: Row[Any]) -> dict[str, Any]:
+def rejection_values(row: Row[Any]) -> dict[str, Any]:
+    """Give the values of a rejected row by their columns."""
     sentences = fault_sentences(row._asdict())
     return dict.fromkeys(COLUMNS) | {
         "part": "rejected",
@@ -203,10 +215,35 @@ def _format_second(second: float) -> str:
     return datetime.fromtimestamp(second, STOCKHOLM).isoformat()
 
 
-def _csv_writer(stream: TextIO) -> _Put:
-    writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    return lambda row: writer.writerow([_format_cell(value) for value in _in_order(row)])
+@contextmanager
+def open_writer(stream: IO[Any], form: str, names: CrmNames | None = None) -> Iterator[Put]:
+    """Write results to a stream (of text, for xlsx of bytes), which is complete when the block ends."""
+    columns = _PLAIN if names is None else choose_columns(names, COLUMNS)
+    headings, pick = tuple(columns.values()), _in_order if names is None else make_picker(names, columns)
+    if form == "jsonl":
+        yield lambda row: stream.write(dump_json(dict(zip(headings, pick(row), strict=True))) + "\n")
+    elif form == "xlsx":
+        with write_workbook(stream, headings, title="Results") as put_cells:
+            yield lambda row: put_cells([_as_workbook_value(value) for value in pick(_with_moments(row))])
+    elif form == "csv-excel":
+        stream.write(_BYTE_ORDER_MARK)
+        writer = csv.writer(stream, delimiter=";", lineterminator="\r\n")
+        writer.writerow([escape_formula(heading) for heading in headings])
+        yield lambda row: writer.writerow([_format_cell(value) for value in pick(_with_moments(row))])
+    else:
+        writer = csv.writer(stream, lineterminator="\r\n")
+        writer.writerow(headings if names is None else [escape_formula(heading) for heading in headings])
+        yield lambda row: writer.writerow([_format_cell(value) for value in pick(row)])
+
+
+def _with_moments(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the times of a row as moments by Stockholm's clock, for a spreadsheet."""
+    moments = {column: row[column] and datetime.fromisoformat(row[column]) for column in TIMES}
+    return {**row, **moments}
+
+
+def _as_workbook_value(value: Any) -> Any:
+    return value if value is None or isinstance(value, str | int | datetime) else dump_json(value)
 
 
 def _format_cell(value: Any) -> str:
@@ -215,11 +252,9 @@ def _format_cell(value: Any) -> str:
     if type(value) is int:
         # As JSON has it, without its encoder: 2 µs each.
         return escape_formula(str(value))
-    return escape_formula(value if isinstance(value, str) else _dump(value))
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return escape_formula(value if isinstance(value, str) else dump_json(value))
 
 
-def _json_writer(stream: TextIO) -> _Put:
-    return lambda row: stream.write(_dump(dict(zip(COLUMNS, _in_order(row), strict=True))) + "\n")
-
-
-_dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+dump_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from models import FILE_REFUSED, Environment, FeedFile, Hold, Lane, Operation, RejectedRow, State
+from models import FILE_REFUSED, Environment, FeedFile, Hold, Lane, Operation, RejectedRow, ResultSink, State
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time, read_current_time
 from worker.outbox.lanes.missing_parents import count_in_vain
@@ -101,6 +101,8 @@ class Overview:
     """The moment that the clock showed when a process last looked at it."""
     vitec_clock: VitecLead | None = None
     """Vitec's clock; None: no answer that tells it has come yet."""
+    sinks: Sequence[RowMapping] = ()
+    """The places to which results have gone by themselves."""
 
 
 _ENVIRONMENT = select(
@@ -153,6 +155,7 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             clock_stepped_at=environment.clock_stepped_at if environment else None,
             clock_seen_at=environment.clock_seen_at if environment else None,
             vitec_clock=_vitec_clock(environment),
+            sinks=_sinks(connection),
         )
 
 
@@ -217,6 +220,10 @@ def _hold_counts(connection: Connection) -> dict[int, int]:
 def _turns(connection: Connection) -> Sequence[RowMapping]:
     at_work = select(Lane.__table__).where(Lane.lease_until.is_not(None), Lane.lease_until > current_time)
     return connection.execute(at_work.order_by(Lane.customer_id, Lane.kind)).mappings().all()
+
+
+def _sinks(connection: Connection) -> Sequence[RowMapping]:
+    return connection.execute(select(ResultSink.__table__).order_by(ResultSink.name)).mappings().all()
 
 
 def _files(connection: Connection) -> Sequence[RowMapping]:

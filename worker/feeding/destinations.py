@@ -1,0 +1,41 @@
+"""The destinations of results, as `feeds.toml` and RESULTS_DIR name them: one for each feed, and one for all others."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from models import EVERY_FEED
+from worker.feeding.config import FeedConfig
+from worker.feeding.loading import FeedsError
+from worker.results.config import ResultsConfig
+from worker.results.sinks import Destination
+
+EVERY_STEM = "results"
+"""The beginning of the names of files with the results of every feed."""
+
+
+def find_destinations(feeds: Iterable[FeedConfig], results_dir: Path | None) -> list[Destination]:
+    """Find where results go. RESULTS_DIR takes those of every feed that names no place of its own.
+
+    Raises `FeedsError` where two tables name different places for the rows of one feed: each result is told once.
+    """
+    by_feed: dict[str, tuple[str, ResultsConfig]] = {}
+    destinations = []
+    for table in feeds:
+        if table.results is None:
+            continue
+        config = table.results
+        if config.sink == "files" and config.folder is None:
+            config = config.model_copy(update={"folder": results_dir})
+        earlier, taken = by_feed.setdefault(table.feed, (table.name, config))
+        if earlier != table.name:
+            if taken != config:
+                raise FeedsError(
+                    f"[feeds.{table.name}.results]: the results of feed {table.feed} go to the place that"
+                    f" [feeds.{earlier}.results] names: say it there only, or give this table a `feed` of its own."
+                )
+            continue
+        destinations.append(Destination(table.feed, config.name or table.name, config, feed=table.feed))
+    if results_dir is not None:
+        config = ResultsConfig(folder=results_dir)
+        destinations.append(Destination(EVERY_FEED, EVERY_STEM, config, without=frozenset(by_feed)))
+    return destinations
