@@ -29,13 +29,23 @@ def line_of(folder: Path) -> tuple[str, str]:
 
 
 def request_of(folder: Path) -> dict[str, Any] | None:
-    """The vendor's sample with the listed differences: whole seconds, and one participant only. None: there is no body."""
+    """The vendor's sample with the listed differences: whole seconds, one participant, no blanks in ids. None: no body."""
     if not (folder / "request.json").exists():
         return None
     sample = (folder / "request.json").read_text(encoding="utf-8")
     body: dict[str, Any] = json.loads(re.sub(r"(T\d\d:\d\d:\d\d)\.\d+", r"\1", sample))
     if "participant" in body:
         body["participant"] = dict(list(body["participant"].items())[:1])
+    return _without_blanks_in_ids(body)
+
+
+def _without_blanks_in_ids(body: dict[str, Any]) -> dict[str, Any]:
+    """An id or token of the sample reads `sample string 1`, and Vitec's own hold no blanks."""
+    for key, value in body.items():
+        if isinstance(value, dict):
+            _without_blanks_in_ids(value)
+        elif re.search(r"^id$|Id$|^recipients$|^data$", key):
+            body[key] = json.loads(re.sub(r"sample string (?=\d)", "sample_string_", json.dumps(value)))
     return body
 
 

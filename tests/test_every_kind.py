@@ -107,7 +107,8 @@ def test_no_id_can_change_the_path(kind: type[Kind], hostile: str) -> None:
     for field in path_fields(kind):
         with pytest.raises(BadCells) as caught:
             kind.parse({**cells_of(kind, GOLDEN / kind.kind), field: hostile})
-        assert [(problem.field, problem.code) for problem in caught.value.problems] == [(field, "bad_id")]
+        assert [problem.field for problem in caught.value.problems] == [field]
+        assert caught.value.problems[0].code in {"bad_id", "invisible_character"}
         with pytest.raises(BadCells):
             kind.from_payload({**row.payload(), field: hostile})
         with pytest.raises(BadCells):

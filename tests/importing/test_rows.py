@@ -212,6 +212,35 @@ def test_a_fault_of_a_missing_column_has_no_shape() -> None:
     assert fault.shape is None
 
 
+@pytest.mark.parametrize("nothing", ["NULL", "-", r"\N", "nan", "\u200b"])
+def test_words_for_nothing_say_nothing_in_any_column(nothing: str) -> None:
+    words = dict.fromkeys(("Efter", "Tidigast", "Giltig till", "Anteckning", "Deltagare"), nothing)
+    assert new({**MIXED, "Typ": "comeback", **words, "data": nothing}, None).payload_hash == new(GOOD).payload_hash
+    assert new({**GOOD, "Typ": nothing}).kind == "comeback"
+    assert rejected({**MIXED, "Typ": nothing}, None).code == "missing"
+    assert rejected({**GOOD, "Id": nothing}).code == rejected({**GOOD, "Kund-id": nothing}).code == "missing"
+
+
+def test_a_parent_is_named_as_its_own_row_names_itself() -> None:
+    assert new({**GOOD, "Efter": "come\u200bback:'0017"}).after_source_id == "0017"
+    assert rejected({**GOOD, "Efter": "comeback:17\u200b"}).code == "invisible_character"
+    assert rejected({**GOOD, "Efter": "comeback:1,5E+11"}).code == "changed_by_spreadsheet"
+
+
+def test_spellings_of_an_id_are_one_or_rejected() -> None:
+    spellings = ("0017", '="0017"', "'0017", "\ufeff0017", " 0017\u00a0")
+    assert {new({**GOOD, "Id": spelling}).source_id for spelling in spellings} == {"0017"}
+    for wrong in ("17.0", "0017\u200b", "1,7E+3", "1 700", "#SAKNAS!"):
+        assert read({**GOOD, "Id": wrong}).key is None
+
+
+@pytest.mark.parametrize("cells", [("Totalt", "1", "1"), ("source_id", "customer_id", "data"), ("Summa:", "M1", "2")])
+def test_a_sum_or_a_heading_is_no_row(cells: tuple[str, str, str]) -> None:
+    assert (
+        rejected(dict(zip(("source_id", "customer_id", "data"), cells, strict=True)), OrderToken).column == "source_id"
+    )
+
+
 def test_a_row_bad_for_the_reader_is_rejected_likewise() -> None:
     columns = Columns(tuple(GOOD), Comeback, None)
     parsed = read_row(BadRow(9, "too_many_cells", "why", "what helps"), columns, IntakeDefaults())

@@ -48,6 +48,11 @@ def test_every_row_has_the_same_fields_in_every_spelling() -> None:
     assert {heading: ROW_HEADINGS[fold(heading)] for heading in expected} == expected
 
 
+def test_a_heading_may_hold_characters_that_take_no_place() -> None:
+    assert fold("\u200bsub\u00adject\ufeff") == "subject"
+    assert fold("Id\u00a0på  kontakt") == "id på kontakt"
+
+
 def test_a_heading_of_two_fields_is_a_declaration_error() -> None:
     with pytest.raises(ValueError, match="means both"):
         index_headings({"first": ("Samma",), "second": ("samma.",)})

@@ -1,13 +1,13 @@
 """Times as offices write them and as Vitec writes them, over both nights when Stockholm's clocks change."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.kind import BadCell
-from worker.kind.cells import moment, read_time
+from worker.kind.cells import moment, moment_or_day, read_time
 from worker.stockholm import STOCKHOLM
 
 
@@ -30,11 +30,76 @@ from worker.stockholm import STOCKHOLM
         ("2027-10-31T02:30+02:00", "2027-10-31T02:30:00+02:00"),
         ("2027-10-31T02:30+01:00", "2027-10-31T02:30:00+01:00"),
         ("2027-10-31T00:30Z", "2027-10-31T02:30:00+02:00"),
-        ("9999-12-31T23:59:59", "9999-12-31T23:59:59+01:00"),
+        ("2099-12-31T23:59:59", "2099-12-31T23:59:59+01:00"),
     ],
 )
 def test_a_time_is_sent_in_seconds_with_stockholms_offset(written: str, sent: str) -> None:
     assert moment(f" {written} ") == sent
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-12-02 9:15",
+        "2026-12-02  09:15",
+        "2026-12-02t09:15",
+        "2026-12-02 09.15",
+        "2026-12-02 kl. 9.15.00",
+        "2026-12-2 09:15",
+        "2026/12/02 09:15",
+        "2026.12.02 09:15",
+        "2026-12-02\u00a009:15",
+        "\u200e2026-12-02 09:15",
+        "2026\u201112\u201102 09:15",
+        "2026\u221212\u221202\u202f9:15",
+        '="2026-12-02 09:15"',
+        "'2026-12-02 09:15",
+        datetime(2026, 12, 2, 9, 15),  # noqa: DTZ001
+        datetime(2026, 12, 2, 8, 15, tzinfo=UTC),
+    ],
+)
+def test_a_time_has_many_forms_that_mean_one(written: str | datetime) -> None:
+    assert moment(written) == moment_or_day(written) == "2026-12-02T09:15:00+01:00"
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-12-02", "2026-12-2", "2026/12/02", "2026\u201112\u201102", date(2026, 12, 2)]
+)
+def test_a_whole_day_is_kept_as_its_date(written: str | date) -> None:
+    assert moment_or_day(written) == "2026-12-02"
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("2026-12-02", "without a time of day"),
+        ("02.12.2026 9.15", "may stand first"),
+        ("12/02/2026 09:15", "may stand first"),
+        ("2-12-26 09:15", "may stand first"),
+        ("20261202T091500", "without the signs"),
+        ("20261202", "without the signs"),
+        ("09:15", "without a date"),
+        ("46358,38542", "the number that a spreadsheet keeps"),
+        ("1764662400", "a number of seconds"),
+        ("2026-12-02 9:15 PM", "a clock of twelve hours"),
+        ("2026-12-02 09:15 CET", "time zone stands in letters"),
+        ("2026-12-02T09:15[Europe/Stockholm]", "time zone stands in letters"),
+        ("2026-12-02 i kväll", "not a date with a time"),
+    ],
+)
+def test_a_form_that_is_not_taken_is_named(written: str, reason: str) -> None:
+    with pytest.raises(BadCell, match=reason) as caught:
+        moment(written)
+    assert caught.value.code == "not_a_time"
+
+
+@pytest.mark.parametrize("year", ["1899", "1900", "1904", "1970", "1999", "2000", "2001", "2100", "9999"])
+def test_a_year_that_no_calendar_shows_is_refused(year: str) -> None:
+    for read in (moment, moment_or_day):
+        with pytest.raises(BadCell, match="between 2002 and 2099"):
+            read(f"{year}-12-31 12:00")
+    with pytest.raises(BadCell, match="between 2002 and 2099"):
+        moment_or_day(f"{year}-12-31")
 
 
 @pytest.mark.parametrize(

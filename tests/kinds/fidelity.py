@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from run import ROOT
 from worker.kind import cells
-from worker.kind.cells import LARGEST_NUMBER, LONGEST_ID, LONGEST_LIST, LONGEST_TEXT
+from worker.kind.cells import LARGEST_NUMBER, LONGEST_LIST, LONGEST_TEXT
 from worker.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ BLOCK = re.compile(r"(?<=<!-- the kinds -->\n).*(?=<!-- end of the kinds -->)", 
 PLAIN = {
     cells.text: f"text, at most {LONGEST_TEXT:,} characters",
     cells.token: f"token, percent-decoded once, at most {LONGEST_TEXT:,} characters",
-    cells.body_id: f"id, at most {LONGEST_ID} characters",
+    cells.body_id: "id of letters, digits, _ and -, at most 64",
     cells.path_id: "id of letters, digits, _ and -, at most 64",
     cells.moment: "time",
     cells.moment_or_day: "time, or a date if it lasts the whole day",
@@ -40,7 +40,8 @@ def limit_of(read: Callable[[Any], Any]) -> str:
             high = "" if given["high"] == LARGEST_NUMBER else f" to {given['high']}"
             return f"whole number, {given['low']}{high or ' or more'}"
         case "one_of":
-            return f"one of {', '.join(given['words'])}"
+            swedish = ", or Swedish for one" if len(given["word_by_form"]) > len(given["words"]) else ""
+            return f"one of {', '.join(given['words'])}{swedish}"
         case "listed":
             return f"list of at most {LONGEST_LIST:,}, each {limit_of(given['read_one'])}"
         case "once_each":

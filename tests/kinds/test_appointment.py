@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.kinds.reading import is_accepted_in_doubt, problems, row
-from worker.kind import Answer, OnDoubt
+from worker.kind import Answer, BadCells, OnDoubt
 from worker.kinds import Appointment
 from worker.outcome import Succeeded
 
@@ -97,6 +97,29 @@ def test_a_weekly_appointment_needs_its_days() -> None:
     weekly = row(Appointment, **recurring("weekly", recurrence_day_of_weeks=" monday |THURSDAY|"))
     assert weekly.body()["recurrenceDayOfWeeks"] == ("Monday", "Thursday")
     assert weekly.body()["recurrencePattern"] == "Weekly"
+
+
+@pytest.mark.parametrize("days", ["måndag|torsdag", "mån, tors", "Måndagar;To", "Mon|thu", ["MÅNDAG", "Thursday"]])
+def test_days_and_patterns_are_known_in_swedish(days: Any) -> None:
+    weekly = row(Appointment, recurrence_pattern="varje vecka", recurrence_day_of_weeks=days)
+    assert weekly.recurrence_pattern == "Weekly"
+    assert weekly.recurrence_day_of_weeks == ("Monday", "Thursday")
+
+
+@pytest.mark.parametrize("days", ["måndag och torsdag", "mån-fre", "1|4", "blåndag, tisdag"])
+def test_unknown_days_are_refused_by_the_known_ones(days: str) -> None:
+    with pytest.raises(BadCells, match="Sunday, Monday"):
+        row(Appointment, recurrence_pattern="Weekly", recurrence_day_of_weeks=days)
+
+
+def test_an_end_a_year_after_the_start_is_a_slip() -> None:
+    assert problems(Appointment, starts_at="2026-12-02 09:15", ends_at="2027-12-02 10:15") == [
+        ("ends_at", "lasts_too_long")
+    ]
+    assert row(Appointment, starts_at="2026-12-02 09:15", ends_at="2027-12-01 09:15").ends_at.startswith("2027-12-01")
+    assert problems(Appointment, all_day_event="ja", starts_at="2026-12-02", ends_at="2062-12-02") == [
+        ("ends_at", "lasts_too_long")
+    ]
 
 
 def test_a_monthly_appointment_needs_its_day() -> None:

@@ -33,6 +33,12 @@ def test_the_parents_remote_id_completes_it() -> None:
     assert completed.sequence_key() == "order/O9"
 
 
+def test_an_id_that_vitec_gave_goes_back_as_it_came() -> None:
+    completed = complete(OrderStatus, {"customer_id": "M1", "status": "Error"}, "order_token", "{a.b} 1", None)
+    assert completed is not None
+    assert completed.body()["id"] == "{a.b} 1"
+
+
 @pytest.mark.parametrize(("parent", "remote_id"), [("order_token", None), ("order_token", " "), ("appointment", "O9")])
 def test_a_parent_without_that_result_does_not(parent: str, remote_id: str | None) -> None:
     assert complete(OrderStatus, {"customer_id": "M1", "status": "Error"}, parent, remote_id, None) is None

@@ -14,7 +14,8 @@ from worker.cell_shapes import cell_shape
 from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
 from worker.kind import BadCell, BadCells, Kind, Problem, find_lacking
-from worker.kind.cells import Reader, body_id, flag, moment, path_id, read_column
+from worker.kind.cells import Reader, flag, moment, path_id, read_column, source_id
+from worker.kind.damage import content_of, says_nothing, word_of
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.feed_files import Rejection, RowFault
@@ -126,15 +127,17 @@ def read_row(row: Row | BadRow, columns: Columns, defaults: IntakeDefaults) -> P
 
 def _read_withdrawn(line: int, kind: type[Kind], cells: Mapping[str, Any]) -> WithdrawnRow | None:
     """Read a row that the CRM takes back: nothing of it matters but its id. None: it is not taken back, or cannot be read."""
-    source_id = _read_or_none(body_id, cells.get("source_id"))
+    id_ = _read_or_none(source_id, cells.get("source_id"))
     is_withdrawn = _read_or_none(flag, cells["withdrawn"])
-    return WithdrawnRow(kind.kind, source_id, line) if is_withdrawn and source_id else None
+    return WithdrawnRow(kind.kind, id_, line) if is_withdrawn and id_ else None
 
 
 def _kind_of(row: Row, columns: Columns) -> type[Kind] | Problem:
     """Return the kind of a row, or the problem that it has none."""
     cell = row.cells[columns.kind_at] if columns.kind_at is not None else None
     name = cell.strip().casefold() if isinstance(cell, str) else ""
+    if name and name not in KIND_BY_NAME:
+        name = "" if says_nothing(cell) else (word_of(cell) or "").casefold()
     if columns.kind is None:
         return KIND_BY_NAME.get(name) or (_UNKNOWN_KIND if name else _NO_KIND)
     if not name or name == columns.kind.kind:
@@ -168,23 +171,23 @@ def read_cells(kind: type[Kind], cells: Mapping[str, Any]) -> tuple[CommonCells,
 
 
 def _read_moment(raw: Any) -> datetime | None:
-    text = moment(raw.isoformat() if isinstance(raw, datetime) else raw)
+    text = moment(raw)
     return None if text is None else datetime.fromisoformat(text)
 
 
 def _read_after(raw: Any) -> tuple[str, str] | None:
-    text = body_id(raw)
+    text = content_of(raw)
     if text is None:
         return None
-    kind, _, source_id = text.partition(":")
-    kind, source_id = kind.strip().casefold(), source_id.strip()
-    if kind not in KIND_BY_NAME or not source_id:
+    kind, _, id_ = text.partition(":")
+    parent = (word_of(kind) or "").casefold(), source_id(id_)
+    if parent[0] not in KIND_BY_NAME or parent[1] is None:
         raise BadCell("bad_after", "it does not name another row", "Write kind:source_id, as in appointment:A-17.")
-    return kind, source_id
+    return parent[0], parent[1]
 
 
 _COMMON_READERS: Mapping[str, Reader] = {
-    "source_id": body_id,
+    "source_id": source_id,
     "send_after": _read_moment,
     "expires_at": _read_moment,
     "after": _read_after,
@@ -240,7 +243,7 @@ def _reject(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Prob
         for problem in sorted(problems, key=lambda problem: place_of.get(problem.field, -1))
     )
     first = faults[0]
-    source_id = _read_or_none(body_id, row.cells[columns.source_id_at])
+    id_ = _read_or_none(source_id, row.cells[columns.source_id_at])
     customer_id = None
     if "customer_id" in place_of:
         customer_id = _read_or_none(path_id, row.cells[place_of["customer_id"]])
@@ -252,10 +255,10 @@ def _reject(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Prob
         first.column,
         kind.kind if kind else None,
         customer_id,
-        source_id,
+        id_,
         faults,
     )
-    return ParsedRow(row.line, (kind.kind, source_id) if kind and source_id else None, rejection)
+    return ParsedRow(row.line, (kind.kind, id_) if kind and id_ else None, rejection)
 
 
 def _read_or_none(read: Reader, raw: Any) -> Any:

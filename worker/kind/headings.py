@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from worker.kind.damage import UNSEEN
+
 _PARENTHESES = re.compile(r"\([^()]*\)")
 _XML_PREFIX = re.compile(r"\bd\d+p\d+:")
 """The prefix of a namespace as Vitec's XML samples have it: `d2p1:EnableBookingLimitValidation`."""
@@ -33,7 +35,7 @@ ROW_FIELDS: Final = tuple(_ROW_FIELDS)
 
 def fold(heading: str) -> str:
     """Give the form in which headings are compared: no case, accents kept, no parentheses, no end punctuation."""
-    plain = unicodedata.normalize("NFC", heading.replace("\ufeff", "").casefold())
+    plain = unicodedata.normalize("NFC", UNSEEN.sub("", heading).casefold())
     words = _PARENTHESES.sub(" ", _XML_PREFIX.sub("", plain)).split()
     folded = " ".join(words)
     while folded and (folded[-1].isspace() or unicodedata.category(folded[-1]).startswith("P")):

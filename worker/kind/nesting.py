@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from worker.kind.damage import says_nothing
 from worker.kind.headings import ROW_FIELDS, Naming, fold
 from worker.kind.problems import BadCell, Problem
 
@@ -23,14 +24,14 @@ def unfold_objects(naming: Naming, cells: Mapping[str, Any], problems: list[Prob
                 elif value is not None:
                     remedy = f"Known: {_join_names(naming, field_of.values())}."
                     problems.append(Problem(name, "unknown_field", "it holds an unknown name", remedy))
-        elif raw is not None and raw != "":
+        elif not says_nothing(raw):
             remedy = f"Use {_join_names(naming, field_of.values())}."
             problems.append(Problem(name, "wrong_type", "it names an object, and is not one of JSON", remedy))
 
 
 def refuse_foreign(naming: Naming, name: str, raw: Any) -> None:
     """Refuse a filled cell that the kind has no place for: it would be lost in silence. Row fields are read elsewhere."""
-    if name not in ROW_FIELDS and raw not in (None, "", [], {}) and str(raw).strip():
+    if name not in ROW_FIELDS and not says_nothing(raw):
         remedy = "Leave it empty for rows of this kind."
         if meant := naming.bare.get(fold(name)):
             remedy = f"Write it into {_join_names(naming, meant)}, or leave it empty for rows of this kind."

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from worker.kind.cells import body_id
+from worker.kind.ids import free_id
 from worker.kind.problems import BadCell
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ def complete(
         wanted = kind.handed_on[name]
         raw = remote_id if wanted.member is None else results.get(wanted.member)
         with suppress(BadCell):
-            values[name] = kind.cell_of(name).read(raw if wanted.kind == parent_kind else None)
+            # An id that Vitec itself gave goes back as it came, whatever its characters.
+            read = free_id if kind.cell_of(name).read is body_id else kind.cell_of(name).read
+            values[name] = read(raw if wanted.kind == parent_kind else None)
         if values.get(name) is None:
             return None
     return kind.from_payload({**payload, **values})

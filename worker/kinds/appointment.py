@@ -1,7 +1,7 @@
 """An appointment: an entry in a user's calendar."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from worker.kind import Answer, Kind, Listed, OnDoubt, PathId, Problem, answers
@@ -11,6 +11,24 @@ from worker.outcome import Outcome
 
 PATTERNS: Final = ("Daily", "Weekly", "Monthly", "Yearly")
 DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_PATTERNS_IN_SWEDISH: Final = {
+    "Daily": ("dagligen", "varje dag", "dag", "per dag"),
+    "Weekly": ("veckovis", "varje vecka", "vecka", "per vecka"),
+    "Monthly": ("månadsvis", "månatligen", "varje månad", "månad", "per månad"),
+    "Yearly": ("årligen", "årsvis", "varje år", "år", "per år"),
+}
+_DAYS_IN_SWEDISH: Final = {
+    "Sunday": ("söndag", "söndagar", "sön", "sö", "Sun"),
+    "Monday": ("måndag", "måndagar", "mån", "må", "Mon"),
+    "Tuesday": ("tisdag", "tisdagar", "tis", "ti", "Tue", "Tues"),
+    "Wednesday": ("onsdag", "onsdagar", "ons", "on", "Wed"),
+    "Thursday": ("torsdag", "torsdagar", "tors", "tor", "to", "Thu", "Thur", "Thurs"),
+    "Friday": ("fredag", "fredagar", "fre", "fr", "Fri"),
+    "Saturday": ("lördag", "lördagar", "lör", "lö", "Sat"),
+}
+_LONGEST: Final = timedelta(days=364)
+"""An entry that lasts longer has most probably a slip in one of its years: no shorter one can have."""
+
 _LENGTHS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DETAILS: Final = ("recurrence_pattern", "recurrence_day_of_weeks", "recurrence_month", "recurrence_day")
 """The fields of a recurring appointment only. The interval is not among them: a calendar writes 1 into every row."""
@@ -34,10 +52,10 @@ class Appointment(Kind):
     recurrence: Annotated[bool | None, Cell(flag, "recurrence", "Återkommande")] = None
     recurrence_pattern: Annotated[
         Literal["Daily", "Weekly", "Monthly", "Yearly"] | None,
-        Cell(one_of(*PATTERNS), "recurrencePattern", "Återkommande per år/månad/vecka/dag"),
+        Cell(one_of(*PATTERNS, also=_PATTERNS_IN_SWEDISH), "recurrencePattern", "Återkommande per år/månad/vecka/dag"),
     ] = None
     recurrence_day_of_weeks: Annotated[
-        Listed | None, Cell(listed(one_of(*DAYS)), "recurrenceDayOfWeeks", "Dag/dagar i veckan")
+        Listed | None, Cell(listed(one_of(*DAYS, also=_DAYS_IN_SWEDISH)), "recurrenceDayOfWeeks", "Dag/dagar i veckan")
     ] = None
     recurrence_interval: Annotated[int | None, Cell(number(1), "recurrenceInterval", "Interval", "Intervall")] = None
     recurrence_month: Annotated[int | None, Cell(number(1, 12), "recurrenceMonth", "Månaden")] = None
@@ -56,6 +74,9 @@ class Appointment(Kind):
         ]
         if times[1:] < times[:-1]:
             yield Problem("ends_at", "ends_before_start", "the end lies before the start", "Correct one of the two.")
+        elif times[1:] and times[1] - times[0] > _LONGEST:
+            reason = f"the end lies more than {_LONGEST.days} days after the start"
+            yield Problem("ends_at", "lasts_too_long", reason, "Correct the year of one of the two.")
         if self.recurrence:
             yield from self._missing_details()
         for name in () if self.recurrence else _DETAILS:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 from worker.kind import Answer, CodeText, Kind, Listed, OnDoubt, Problem, answers
-from worker.kind.cells import Cell, body_id, flag, listed, once_each, text
+from worker.kind.cells import WITH_A_DIGIT, Cell, body_id, flag, listed, once_each, text
 from worker.outcome import Failed, Outcome, Succeeded
 
 
@@ -31,7 +31,9 @@ class Notification(Kind):
     message: Annotated[str | None, Cell(text, "message", "Meddelande")] = None
     sms: Annotated[bool | None, Cell(flag, "sms", "SMS notifiering")] = None
     express: Annotated[bool | None, Cell(flag, "express", "Express notifiering")] = None
-    recipients: Annotated[Listed, Cell(once_each(listed(body_id)), "recipients", "Notifierings mottagare")]
+    recipients: Annotated[
+        Listed, Cell(once_each(listed(body_id, WITH_A_DIGIT)), "recipients", "Notifierings mottagare")
+    ]
 
     def rules(self) -> Iterator[Problem]:
         """A notification says something. Neither SMS nor Express is needed: it is then seen in Vitec."""

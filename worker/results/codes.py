@@ -76,9 +76,46 @@ _OF_EVERY_KIND: Final[Mapping[str, CodeText]] = {
     "unreachable": CodeText("Vitec could not be reached; nothing was sent.", _WAITS),
     "revoked": CodeText("It was withdrawn before anything was sent.", _WAITS),
 }
+_OF_ROWS: Final[Mapping[str, CodeText]] = {
+    "spreadsheet_error": CodeText(
+        "A spreadsheet's error (#N/A, #SAKNAS!) stands in the place of a value.",
+        "Mend the cell's formula in the spreadsheet, or empty it, and export it again.",
+    ),
+    "changed_by_spreadsheet": CodeText(
+        "A spreadsheet has made a number or a date of an id, and its digits cannot be known any more.",
+        "Export it from the CRM again without opening it in a spreadsheet, or with the column formatted as text.",
+    ),
+    "invisible_character": CodeText(
+        "An id holds a character that cannot be seen, so it looks like another one.",
+        "Take it out of the id in the CRM, and export it again.",
+    ),
+    "lost_letters": CodeText(
+        "Letters were lost before the export was written: the sign for an unreadable one stands in their place.",
+        "Mend the text in the CRM, or export it as UTF-8 from the beginning.",
+    ),
+    "encoded_twice": CodeText(
+        "Letters were encoded twice: two odd signs stand for each å, ä, ö.",
+        "Export it again as UTF-8, without converting it on the way.",
+    ),
+    "several_values": CodeText(
+        "A cell lists several values, and it is not certain where each of them ends.",
+        "Separate them by |, as in A1|B2.",
+    ),
+    "heading_again": CodeText(
+        "A heading stands among the rows, in the place of an id.", "Nothing, if the headings stand in the file twice."
+    ),
+    "totals_row": CodeText(
+        "The word for a sum stands in the place of an id: the line is no row.", "Nothing, if the line holds the sums."
+    ),
+    "lasts_too_long": CodeText(
+        "The appointment ends about a year or more after its start.", "Correct the year of its start or its end."
+    ),
+}
+"""Codes of rejected rows."""
 
 CODES: Final[Mapping[str, CodeText]] = {
     **_OF_EVERY_KIND,
+    **_OF_ROWS,
     **{code: text for kind in KINDS for code, text in kind.codes.items()},
 }
 """The codes of every kind, and those that only one kind's `read` gives."""
