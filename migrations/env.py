@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging.config
+import os
 import time
-from typing import Any
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from sqlalchemy import Connection, make_url, text
@@ -16,6 +20,9 @@ from worker.dotenv import SettingsError
 from worker.outbox import connect
 from worker.outbox.database.faults import describe_fault
 from worker.settings import name_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Any number will do, as long as no other program in this database uses it.
 _LOCK = 8_243_014_377
@@ -85,6 +92,27 @@ def _on_postgresql(connection: Connection) -> None:
         context.run_migrations()
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait for another program that migrates a file of this folder.
+
+    SQLite's own lock is not enough: a revision that leaves its transaction gives it up in the middle.
+    """
+    descriptor, deadline = os.open(folder, os.O_RDONLY), time.monotonic() + _PATIENCE
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"another program has been migrating for {_PATIENCE:.0f} s: try again") from None
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _on_sqlite(connection: Connection) -> None:
     # Batch mode copies a table and drops the old one, which would take all rows that refer to it along. The pragma
     # does nothing within a transaction, so it goes to the driver before SQLAlchemy begins one.
@@ -93,7 +121,7 @@ def _on_sqlite(connection: Connection) -> None:
     # A view of a table that is copied so would stop its copy from taking the old name.
     driver.execute("PRAGMA legacy_alter_table = ON")
     context.configure(connection, transactional_ddl=True, render_as_batch=True, **_options)
-    with context.begin_transaction():
+    with _alone_in(Path(connection.engine.url.database or "").absolute().parent), context.begin_transaction():
         context.run_migrations()
         broken = connection.execute(text("PRAGMA foreign_key_check")).first()
         if broken is not None:

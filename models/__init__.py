@@ -9,6 +9,7 @@ from models.hold import CAUSE_AT_MOST, Hold, HoldReason, Scope
 from models.lane import Lane
 from models.operation import Operation
 from models.results import EVERY_FEED, CodeWords, ResultBatch, ResultSink
+from models.source import Feed
 from models.state import FINAL, MOVES, WAITING, Move, State
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "CodeWords",
     "Environment",
     "Event",
+    "Feed",
     "FeedFile",
     "Hold",
     "HoldReason",

@@ -20,6 +20,7 @@ from models import (
     Attempt,
     Environment,
     Event,
+    Feed,
     FeedFile,
     Hold,
     HoldReason,
@@ -239,6 +240,12 @@ def make_result_batch(connection: Connection, **overrides: Any) -> None:
     values = {"sink": "crm", "number": 1, "operations": 0, "rejected": 0, "rows": b"", **overrides}
     connection.execute(insert(ResultSink).values(name=values["sink"], number=values["number"]))
     connection.execute(insert(ResultBatch).values(values))
+
+
+def make_feed(connection: Connection, **overrides: Any) -> str:
+    """Make a feed that runs by itself. Returns its name."""
+    values = {"name": "calendar", "source": "folder", "source_hash": "1", "schedule": "every 5 s", **overrides}
+    return connection.execute(insert(Feed).values(values).returning(Feed.name)).scalar_one()
 
 
 def operation(connection: Connection, operation_id: int) -> Row[Any]:

@@ -44,6 +44,7 @@ def schedule(settings: Settings) -> dict[str, Any]:
         "outbox.expire": settings.housekeeping_every,
         "outbox.prune": 3600.0,
         "results.write": settings.housekeeping_every,
+        "feeds.scan": settings.dispatch_every,
     }
     return {
         name: {"task": name, "schedule": seconds, "options": {"expires": seconds * 0.9}}

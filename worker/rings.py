@@ -55,7 +55,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         },
         "task_default_queue": QUEUE,
         "task_queues": [Queue(name) for name in QUEUES],
-        "task_routes": {"outbox.*": {"queue": CHORES}, "results.*": {"queue": CHORES}},
+        "task_routes": {name: {"queue": CHORES} for name in ("outbox.*", "results.*", "feeds.*")},
         "task_create_missing_queues": False,
         "task_serializer": "json",
         "event_serializer": "json",

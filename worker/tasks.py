@@ -1,6 +1,6 @@
 """The tasks: one ring per kind, and the chores. None takes an argument; each returns one line for people to read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial, wraps
 from typing import Any
@@ -109,6 +109,13 @@ def write_results() -> str:
     return summary(counts)
 
 
-def summary(counts: dict[str, int]) -> str:
+@task("feeds.scan")
+def scan_feeds() -> str:
+    """Take in from each feed that is due."""
+    runner = feeding.FeedRunner(bootstrap.database(), bootstrap.settings(), bootstrap.ring, bootstrap.stopping)
+    return summary(runner.scan())
+
+
+def summary(counts: Mapping[str, int]) -> str:
     """Write counts as one line, without those that are 0."""
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"

@@ -7,6 +7,7 @@ from tests.guards import (
     of_claims,
     of_evidence,
     of_exchanges,
+    of_feeds,
     of_kept_answers,
     of_lanes,
     of_logins,
@@ -30,6 +31,7 @@ GUARDS = tuple(
             *of_look_ups.GUARDS,
             *of_outages.GUARDS,
             *of_sequences.GUARDS,
+            *of_feeds.GUARDS,
         ),
         key=lambda guard: guard.rule,
     )

@@ -23,6 +23,7 @@ class LazyCommand(NamedTuple):
 
 LAZY_COMMANDS: Final = {
     "import": LazyCommand("importing:import_", _IN_OUT, "Take in exports of the CRM."),
+    "feeds": LazyCommand("feeds:app", _IN_OUT, "Show the feeds that run by themselves; run, stop or start one."),
     "rejected": LazyCommand("rejecting:rejected", _IN_OUT, "List rows that could not be taken in, and why."),
     "results": LazyCommand("results:results", _IN_OUT, "Write what the CRM has not been told yet."),
     "status": LazyCommand("status:status", _LOOK, "Tell at a glance whether all is well."),
@@ -88,9 +89,11 @@ class LazyGroup(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Import a command's function, and make the command of it."""
+    """Import a command's function, and make the command of it; or the group of commands that stands there instead."""
     module, _, name_there = LAZY_COMMANDS[name].import_path.partition(":")
     function = getattr(importlib.import_module(f"worker.cli.{module}"), name_there)
+    if isinstance(function, typer.Typer):
+        return typer.main.get_command(function)
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     single.command(name, cls=PlainCommand, help=unwrap(function.__doc__))(function)
     return typer.main.get_command(single)

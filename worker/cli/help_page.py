@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 _SHORT: Final = 24
 """Characters up to which the choices of an option stand beside it; more are listed in its text."""
@@ -13,6 +13,14 @@ _SHORT: Final = 24
 
 class PlainCommand(TyperCommand):
     """A command of which the help page is simplified."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Give the parameters, the help option included, in the form that the help page shows."""
+        return simplify(super().get_params(ctx))
+
+
+class PlainGroup(TyperGroup):
+    """A command with commands of its own, of which the help page is simplified."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Give the parameters, the help option included, in the form that the help page shows."""

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from worker import bootstrap, logs
 from worker.cli import terminal
+from worker.cli.canary import CanaryHeld, wait_for_first_rows
 from worker.cli.options import check_kinds, complete_kind
 from worker.codes.sentences import describe_rejection
 from worker.feeds import FileRefused
@@ -53,6 +54,12 @@ def import_(
         bool, typer.Option("--full-export", help="Withdraw what the export does not name any more.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before many people are notified.")] = False,
+    canary: Annotated[
+        bool,
+        typer.Option(
+            "--canary", help="Send the first new row of each kind alone; record the others when Vitec took it."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Take in exports of the CRM. Good rows are recorded and sent; bad ones are rejected, with line and reason.
@@ -63,7 +70,7 @@ def import_(
     if not 1 <= len(feed) <= 64 or not feed.isprintable():
         raise typer.BadParameter("a feed's name has 1 to 64 printable characters", param_hint="--feed")
     logs.configure(logging.WARNING)
-    request = _ImportRequest(kind, feed, dry_run, as_json, full_export, yes)
+    request = _ImportRequest(kind, feed, dry_run, as_json, full_export, yes, canary and not dry_run)
     with _Ringer(is_silent=dry_run) as ringer:
         reports = [_import_file(path, request, ringer) for path in files]
     if as_json:
@@ -81,6 +88,7 @@ class _ImportRequest:
     as_json: bool
     full_export: bool = False
     yes: bool = False
+    canary: bool = False
 
     @property
     def options(self) -> ImportOptions:
@@ -146,6 +154,10 @@ def _try_import(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _File
     with _progress_bar(path, request) as step:
         listener = ImportListener(on_progress=step, on_rejected=report.add, on_recorded=ringer)
         try:
+            if request.canary:
+                first = ImportListener(on_recorded=bootstrap.ring)
+                defaults = IntakeDefaults.of(bootstrap.settings())
+                wait_for_first_rows(path, request.kind, request.feed, defaults, first, request.options)
             report.summary = import_file(
                 bootstrap.database(),
                 path,
@@ -159,7 +171,7 @@ def _try_import(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _File
         except FileRefused as error:
             report.refused, report.code = str(error), error.code
             _record_refusal(path, error, request)
-        except ImportedElsewhere as error:
+        except (ImportedElsewhere, CanaryHeld) as error:
             report.refused = str(error)
         except ConsentNeeded as error:
             report.refused = f"{path.name}: {error}. Nothing was recorded. If that is meant, import it with --yes."

@@ -14,6 +14,7 @@ from worker.cli import terminal
 from worker.concerns import Concern, Severity, find_concerns
 from worker.explaining.wording import name_scope
 from worker.outbox.views.overview import Overview, VitecLead, read_overview
+from worker.settings import Settings
 
 MAX_LINES = 10
 """Lines shown of a list; the rest is a number."""
@@ -38,6 +39,7 @@ def status(
             broker_fault=bootstrap.broker_fault(),
             configured=settings.vitec_base_url,
             skew=settings.look_up_skew,
+            feeds_fault=_find_feeds_fault(settings),
         )
     )
     if as_json:
@@ -46,6 +48,17 @@ def status(
         _print_overview(overview, concerns)
     if concerns:
         raise typer.Exit(3)
+
+
+def _find_feeds_fault(settings: Settings) -> str | None:
+    """Say why the file of feeds cannot be used; None: it can, or is not there."""
+    from worker.feeding import FeedsError, load_feeds
+
+    try:
+        load_feeds(settings)
+    except FeedsError as error:
+        return str(error)
+    return None
 
 
 def _print_overview(overview: Overview, concerns: list[Concern]) -> None:

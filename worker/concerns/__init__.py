@@ -10,6 +10,7 @@ from worker.address import is_same_address
 from worker.concerns.concern import Concern, Severity
 from worker.concerns.of_clock import find_clock_concerns, find_vitec_clock_concerns
 from worker.concerns.of_endings import find_ending_concerns
+from worker.concerns.of_feeds import find_feed_concerns
 from worker.concerns.of_holds import find_hold_concerns
 from worker.concerns.of_results import find_result_concerns
 from worker.concerns.of_work import find_work_concerns
@@ -25,11 +26,12 @@ def find_concerns(
     broker_fault: str | None = None,
     configured: str | None = None,
     skew: float = 5.0,
+    feeds_fault: str | None = None,
 ) -> Iterator[Concern]:
     """Find the concerns, the most pressing first; without any, all is well.
 
     `broker_fault`: the finding of `rings.find_fault`. `configured`: VITEC_BASE_URL; None: it is not set here.
-    `skew`: LOOK_UP_SKEW.
+    `skew`: LOOK_UP_SKEW. `feeds_fault`: why the file of feeds cannot be used; None: it can, or is not there.
     """
     if configured and overview.base_url and not is_same_address(configured, overview.base_url):
         text = (
@@ -42,6 +44,7 @@ def find_concerns(
     yield from find_work_concerns(overview)
     yield from find_ending_concerns(overview, parent_missing_after)
     yield from find_result_concerns(overview)
+    yield from find_feed_concerns(overview, feeds_fault)
     yield from find_vitec_clock_concerns(overview, skew)
     if broker_fault is not None:
         text = f"The broker at BROKER_URL takes no rings: {broker_fault}."

@@ -13,7 +13,8 @@ EndingCode = Literal[
     "failing_kind", "failed", "expired", "rejected_rows", "refused_files", "parent_missing", "repeated_id"
 ]
 PartCode = Literal["broker", "clock", "other_address", "results_failing", "vitec_clock"]
-ConcernCode = HoldReason | WorkCode | EndingCode | PartCode
+FeedCode = Literal["feeds_file", "feed_stopped", "feed_finding", "feed_silent", "feed_overdue"]
+ConcernCode = HoldReason | WorkCode | EndingCode | PartCode | FeedCode
 """Of a hold: its reason. Codes are an API: added to, never renamed."""
 
 

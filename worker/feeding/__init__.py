@@ -3,5 +3,6 @@
 from worker.feeding.config import FeedConfig
 from worker.feeding.destinations import find_destinations
 from worker.feeding.loading import Feeds, FeedsError, load_feeds
+from worker.feeding.running import FeedRunner
 
-__all__ = ["FeedConfig", "Feeds", "FeedsError", "find_destinations", "load_feeds"]
+__all__ = ["FeedConfig", "FeedRunner", "Feeds", "FeedsError", "find_destinations", "load_feeds"]

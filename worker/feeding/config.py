@@ -189,6 +189,13 @@ class FeedConfig(BaseModel):
             raise ValueError("it is empty, or holds a control character")
         return text
 
+    @field_validator("cursor")
+    @classmethod
+    def _check_cursor(cls, cursor: str | None) -> str | None:
+        if cursor is not None and not re.fullmatch(r"[^\W\d][\w$#]{0,127}", cursor):
+            raise ValueError("give the name of a column that the query gives, without quotes or a table's name")
+        return cursor
+
     @field_validator("query")
     @classmethod
     def _check_query(cls, query: str | None) -> str | None:

@@ -68,6 +68,12 @@ def resolve_columns(feed: OpenExport, kind_name: str | None) -> Columns:
     return columns
 
 
+def is_heading(heading: str, kind_name: str | None) -> bool:
+    """Tell whether a heading means a field, of the kind or of any."""
+    kinds = (KIND_BY_NAME[kind_name],) if kind_name else KINDS
+    return fold(heading) in _known_headings(kinds)
+
+
 def _fields_of(headings: Iterable[str], kind: type[Kind] | None = None, *, alone: bool = True) -> tuple[str, ...]:
     """Return the field of each heading in rows of a kind, or in rows of all; others stand for themselves.
 

@@ -28,6 +28,7 @@ from worker.outbox.predicates import (
     unreported,
 )
 from worker.outbox.views.endings import EndingCount, count_endings_of_a_day, count_untold
+from worker.outbox.views.feeds import read_feeds
 
 LATEST_FILES = 5
 
@@ -103,6 +104,8 @@ class Overview:
     """Vitec's clock; None: no answer that tells it has come yet."""
     sinks: Sequence[RowMapping] = ()
     """The places to which results have gone by themselves."""
+    feeds: Sequence[RowMapping] = ()
+    """The feeds that run by themselves (`read_feeds`)."""
 
 
 _ENVIRONMENT = select(
@@ -156,6 +159,7 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             clock_seen_at=environment.clock_seen_at if environment else None,
             vitec_clock=_vitec_clock(environment),
             sinks=_sinks(connection),
+            feeds=read_feeds(connection),
         )
 
 

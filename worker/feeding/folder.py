@@ -1,0 +1,208 @@
+"""The folder of a feed: a file that is complete is put aside, taken in, and moved to done/ or failed/ with a report.
+
+It is put aside by a rename, so that of two workers one gets it, and a new file of its name disturbs nothing. A process that
+dies leaves it there, and the next run begins with it: its rows are known by then, and it is moved.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from worker.feeding.completeness import Entry, Listing, find_complete, list_folder, show_name, signature_of
+from worker.feeding.moving import MovedFile, NameTaken, candidate_names, move_file
+from worker.feeding.run import FeedFault, FeedRun
+from worker.feeding.taking import take_export
+from worker.feeds import FileRefused, open_feed
+from worker.importing import ImportedElsewhere, ImportSummary
+from worker.outbox.database.sql import read_current_time
+from worker.outbox.intake.rejections import refuse_file
+
+DONE, FAILED, TAKING = "done", "failed", ".taking"
+
+_REMEDIES = {
+    errno.EACCES: "give this user the right to read, write and search it",
+    errno.EPERM: "give this user the right to read, write and search it",
+    errno.EROFS: "make it writable",
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.ENOENT: "make it, or correct `folder`",
+    errno.ENOTDIR: "make it a folder, or correct `folder`",
+}
+_CODES = {errno.ENOENT: "folder_missing", errno.ENOSPC: "disk_full", errno.EDQUOT: "disk_full"}
+
+
+def run_folder(run: FeedRun) -> None:
+    """Take in all files that are complete, the oldest first. Raises `FeedFault` where the run cannot go on."""
+    folder = run.config.folder or Path()
+    try:
+        _make_folders(folder)
+        for path in sorted((folder / TAKING).iterdir()):
+            _take_file(run, path)
+        _take_complete(run, folder)
+    except OSError as error:
+        raise fault_of(error, folder) from None
+
+
+def _make_folders(folder: Path) -> None:
+    if not folder.is_dir():
+        code = errno.ENOTDIR if folder.exists() else errno.ENOENT
+        raise OSError(code, os.strerror(code))
+    for name in (DONE, FAILED, TAKING):
+        (folder / name).mkdir(mode=0o750, exist_ok=True)
+
+
+def _take_complete(run: FeedRun, folder: Path) -> None:
+    own_folders = {DONE, FAILED, TAKING}
+    if run.config.results and run.config.results.folder and run.config.results.folder.parent == folder:
+        own_folders.add(run.config.results.folder.name)
+    listing = list_folder(folder, run.config, own_folders)
+    with run.db.read() as connection:
+        present = read_current_time(connection)
+    seen_before = run.memory.observed.get("seen", {})
+    complete, seen_now = find_complete(listing.entries, seen_before, present, run.config.at_rest)
+    run.memory = replace(run.memory, observed={**run.memory.observed, "seen": seen_now})
+    _remark_left_out(run, listing, folder)
+    for entry in complete:
+        run.check()
+        aside = _put_aside(folder, entry)
+        if aside is not None:
+            _take_file(run, aside)
+
+
+def _put_aside(folder: Path, entry: Entry) -> Path | None:
+    """Rename a file out of the reach of its writer; None: it has vanished, has changed, or its name is in use there."""
+    path, aside = folder / entry.name, folder / TAKING / entry.name
+    try:
+        if signature_of(path) != entry.signature:
+            return None
+        move_file(path, aside)
+    except (FileNotFoundError, NameTaken):
+        return None
+    return aside
+
+
+def _take_file(run: FeedRun, path: Path) -> None:
+    """Take in a file that was put aside, and move it. One that cannot be taken in yet stays for the next run."""
+    folder, before = path.parent.parent, _signature_or_none(path)
+    name = show_name(path.name)
+    if before is None:
+        return
+    if run.memory.observed.get("taken", {}).get(name) == before:
+        # It was taken in, and could not be moved then.
+        _move(run, path, DONE, MovedFile(run.config.name, name, _now(run)))
+        return
+    try:
+        summary = _import(run, path, name)
+    except FileRefused as refusal:
+        if _signature_or_none(path) != before:
+            # It is still being written: it is complete when it is at rest again.
+            with suppress(NameTaken, FileNotFoundError):
+                move_file(path, folder / path.name)
+            return
+        _note_refusal(run, name, refusal)
+        refused = f"{refusal.wrong}. {refusal.remedy}."
+        _move(run, path, FAILED, MovedFile(run.config.name, name, _now(run), refused=refused, code=refusal.code))
+    except FeedFault as fault:
+        if fault.stops and not fault.keeps_export:
+            report = MovedFile(run.config.name, name, _now(run), refused=fault.text, code=fault.code)
+            _move(run, path, FAILED, report)
+        raise
+    except ImportedElsewhere:
+        return
+    else:
+        _note_taken(run, name, before)
+        _move(run, path, DONE, MovedFile(run.config.name, name, _now(run), summary))
+
+
+def _import(run: FeedRun, path: Path, name: str) -> ImportSummary:
+    with open_feed(path) as source:
+        return take_export(run, replace(source, name=name))
+
+
+def _note_refusal(run: FeedRun, name: str, refusal: FileRefused) -> None:
+    run.files += 1
+    refuse_file(
+        run.db,
+        feed=run.config.feed,
+        name=name[:255],
+        kind=run.config.kind,
+        reason=refusal.wrong,
+        remedy=f"{refusal.remedy}.",
+    )
+
+
+def _note_taken(run: FeedRun, name: str, signature: Any) -> None:
+    taken = {**run.memory.observed.get("taken", {}), name: signature}
+    run.memory = replace(run.memory, observed={**run.memory.observed, "taken": taken})
+
+
+def _forget_taken(run: FeedRun, name: str) -> None:
+    taken = {key: value for key, value in run.memory.observed.get("taken", {}).items() if key != name}
+    run.memory = replace(run.memory, observed={**run.memory.observed, "taken": taken})
+
+
+def _move(run: FeedRun, path: Path, place: str, report: MovedFile) -> None:
+    """Move a file to where it belongs, its report first: where the file lies, the report does."""
+    target_folder = path.parent.parent / place
+    for name in candidate_names(path.name, report.at):
+        target = target_folder / name
+        if target.exists() or target.is_symlink():
+            continue
+        _write_report(run, report, target)
+        try:
+            move_file(path, target)
+        except NameTaken:
+            continue
+        except FileNotFoundError:
+            # Another run, which had the feed meanwhile, has moved it.
+            return
+        _forget_taken(run, report.file)
+        return
+
+
+def _write_report(run: FeedRun, report: MovedFile, target: Path) -> None:
+    try:
+        report.write_beside(target)
+    except OSError as error:
+        fault = fault_of(error, target.parent)
+        run.remarks.append(FeedFault(fault.code, f"A report could not be written: {fault.text}"))
+
+
+def fault_of(error: OSError, folder: Path) -> FeedFault:
+    """Say what is wrong with a folder, and what helps."""
+    number = error.errno or 0
+    why = os.strerror(number) if number else "it cannot be used"
+    remedy = _REMEDIES.get(number, "look at the disk, or correct `folder`")
+    text = f"The folder {show_name(str(folder))} cannot be used ({why}): {remedy}."
+    return FeedFault(_CODES.get(number, "folder_denied"), text)
+
+
+def _remark_left_out(run: FeedRun, listing: Listing, folder: Path) -> None:
+    if listing.left_out:
+        named = ", ".join(listing.left_out[:3]) + (" and others" if len(listing.left_out) > 3 else "")
+        text = f"In {show_name(str(folder))} these are not read, and stay: {named}."
+        text += " A feed reads the files of its own folder: move them there, or away."
+        run.remarks.append(FeedFault("left_out", text))
+
+
+def _signature_or_none(path: Path) -> Any:
+    try:
+        return signature_of(path)
+    except FileNotFoundError:
+        return None
+
+
+def _now(run: FeedRun) -> datetime:
+    with run.db.read() as connection:
+        return read_current_time(connection)
+
+
+def waiting_files(folder: Path) -> Iterator[Path]:
+    """Give the files that were put aside and are not moved yet."""
+    with suppress(OSError):
+        yield from (folder / TAKING).iterdir()
