@@ -3,6 +3,7 @@
 from models.action import Action
 from models.attempt import THE_CRM, Attempt, Event
 from models.base import Base, UtcDateTime
+from models.crm_row import CrmRow
 from models.environment import Environment
 from models.feed import FILE_REFUSED, FeedFile, RejectedRow
 from models.hold import CAUSE_AT_MOST, Hold, HoldReason, Scope
@@ -24,6 +25,7 @@ __all__ = [
     "Attempt",
     "Base",
     "CodeWords",
+    "CrmRow",
     "Environment",
     "Event",
     "Feed",

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     func,
+    literal_column,
     text,
     true,
 )
@@ -37,6 +39,8 @@ SEQUENCED_SQL = ("{row}sequence_key IS NOT NULL", "{row}finalized_at IS NULL")
 """It keeps its place before later operations on the same thing at Vitec."""
 LACKS_RESULT_SQL = "{row}lacks_result"
 UNSUCCESSFUL_SQL = "{row}state IN ('failed', 'cancelled', 'expired')"
+ROWS_BEHIND_SQL = "{row}rows_behind"
+"""Rows of `crm_rows` do not yet show how it stands."""
 UNREPORTED_SQL = (
     "{row}reported_at IS NULL",
     (
@@ -126,6 +130,10 @@ class Operation(Base):
     finalized_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the CRM was told of the present state. NULL: it has not been."""
+    rows_behind: Mapped[bool | None] = mapped_column(
+        onupdate=literal_column("CASE WHEN operations.rows_behind IS NOT NULL THEN true END", Boolean)
+    )
+    """Whether rows of `crm_rows` do not yet show how it stands; NULL: it has none. Every update that does not say makes it true."""
 
     __table_args__ = (
         ForeignKeyConstraint(["customer_id", "kind"], ["lanes.customer_id", "lanes.kind"]),
@@ -167,6 +175,7 @@ class Operation(Base):
         _partial_index("ix_operations_expiring", "expires_at", where=(WAITING_SQL, "expires_at IS NOT NULL")),
         _partial_index("ix_operations_children", "feed", "after_kind", "after_source_id", where=AWAITING_PARENT_SQL),
         _partial_index("ix_operations_unreported", "id", where=UNREPORTED_SQL),
+        _partial_index("ix_operations_rows_behind", "id", where=(ROWS_BEHIND_SQL,)),
         _partial_index("ix_operations_unsuccessful", "state", "id", where=(UNSUCCESSFUL_SQL,)),
         _partial_index(
             "ix_operations_to_blank", "finalized_at", where=("finalized_at IS NOT NULL", "payload IS NOT NULL")

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from models import (
     Action,
     Attempt,
+    CrmRow,
     Environment,
     Event,
     Feed,
@@ -203,6 +204,15 @@ def make_environment(connection: Connection, *, at: datetime = MOMENT, **overrid
     """Make the environment; its next request may start at once."""
     values = {"base_url": BASE_URL, "next_slot_at": at, "created_at": at, **overrides}
     connection.execute(insert(Environment).values(values))
+
+
+def make_crm_row(connection: Connection, **overrides: Any) -> int:
+    """Make a row as a CRM writes it, of a comeback; with `data` as a mapping, or as the text that stands there. Returns its id."""
+    values = {"kind": "comeback", "source_id": f"CRM-{next(_numbers)}", "customer_id": CUSTOMER, **overrides}
+    data = values.setdefault("data", PAYLOADS.get(str(values["kind"]), {}))
+    values["data"] = data if data is None or isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    made: int = connection.execute(insert(CrmRow).values(values).returning(CrmRow.id)).scalar_one()
+    return made
 
 
 def make_feed_file(connection: Connection, *, at: datetime = MOMENT, **overrides: Any) -> int:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from worker.delivery import TurnReport
+    from worker.importing import TakenIn
     from worker.vitec.client import Client
     from worker.vitec.credentials import Credentials
     from worker.vitec.current_logins import CurrentLogins
@@ -204,6 +205,20 @@ def serve_turn(kind: str) -> "TurnReport":
     # Celery may have put in an action of its own since the last turn.
     restore_default_sigalrm()
     return delivery.serve(kind, db=database(), client=client(), settings=settings(), stopping=stopping)
+
+
+def serve_table() -> "tuple[TakenIn, int]":
+    """Take in a batch of new rows of `crm_rows`, ring for them, and write back how a batch of operations stands.
+
+    Returns what was taken in, and the number of operations that were written back.
+    """
+    from worker.importing import IntakeDefaults, take_in_rows
+    from worker.results import write_rows_back
+
+    taken_in = take_in_rows(database(), IntakeDefaults.of(settings()))
+    if taken_in.lanes:
+        ring({kind for _, kind in taken_in.lanes})
+    return taken_in, write_rows_back(database())
 
 
 @cache

@@ -42,6 +42,7 @@ def schedule(settings: Settings) -> dict[str, Any]:
         rings.DISPATCH: settings.dispatch_every,
         "outbox.rescue": settings.housekeeping_every,
         "outbox.expire": settings.housekeeping_every,
+        "outbox.table": settings.housekeeping_every,
         "outbox.prune": 3600.0,
         "results.write": settings.housekeeping_every,
         "feeds.scan": settings.dispatch_every,
@@ -57,6 +58,7 @@ app = Celery(
 )
 app.add_defaults(configuration)
 app.steps["worker"].add("worker.processes.main_process:Watch")
+app.steps["worker"].add("worker.processes.table_watch:TableWatch")
 
 # Celery's command line loads Flower's command with all others. Flower takes its options before it imports any module
 # of ours, so what must hold for them is arranged here.

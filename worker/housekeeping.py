@@ -9,6 +9,7 @@ from worker.outbox.exchange import rescue
 from worker.outbox.lanes import dependencies, environments, missing_parents, turns
 from worker.outbox.upkeep import clock, expiry
 from worker.outbox.upkeep.prune import blank_content
+from worker.outbox.upkeep.write_back import blank_rejected
 from worker.policies import dead_worker_policy, retry_policy
 from worker.settings import Settings
 
@@ -68,5 +69,6 @@ def expire(
 
 
 def prune(db: Database, settings: Settings) -> int:
-    """Blank the content of operations that ended long ago; return how many."""
-    return blank_content(db, settings.blank_after.total_seconds())
+    """Blank the content of operations that ended, and of rows that were rejected, long ago; return how many."""
+    older_than = settings.blank_after.total_seconds()
+    return blank_content(db, older_than) + blank_rejected(db, older_than)

@@ -83,6 +83,14 @@ def rescue() -> str:
     return summary({"rescued": housekeeping.rescue_abandoned(db, settings, delivery.this_worker())})
 
 
+@task("outbox.table")
+def serve_table() -> str:
+    """Take in new rows of `crm_rows`, and write back how operations stand, where no main process does so every moment."""
+    taken_in, written_back = bootstrap.serve_table()
+    counts = {"taken in": taken_in.rows - taken_in.rejected, "rejected": taken_in.rejected}
+    return summary({**counts, "written back": written_back})
+
+
 @task("outbox.expire")
 def expire() -> str:
     """End operations that wait in vain."""

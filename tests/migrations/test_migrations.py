@@ -93,6 +93,7 @@ def seed(connection: Any) -> None:
     factory.make_result_batch(connection)
     connection.execute(insert(CodeWords).values(code="refused", text="Vitec refused it.", remedy="Mend it."))
     factory.make_feed(connection)
+    factory.make_crm_row(connection)
     for state in State:
         factory.make_operation(connection, state, feed_file_id=file_id, line=2)
 

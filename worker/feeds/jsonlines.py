@@ -71,10 +71,11 @@ def _parse_lines(text: TextIO) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
             reason = f"the line is longer than {MAX_ROW:,} characters"
             yield number, BadRow(number, "row_too_long", reason, f"Shorten each value to {MAX_CELL:,} characters.")
         elif piece.strip():
-            yield number, _parse_line(number, piece)
+            yield number, parse_object(number, piece)
 
 
-def _parse_line(line: int, text: str) -> dict[str, Any] | BadRow:
+def parse_object(line: int, text: str) -> dict[str, Any] | BadRow:
+    """Read the object of JSON on a line, or say why there is none."""
     try:
         value = _DECODER.decode(text)
         # A half of a surrogate pair is legal in JSON's escapes, and no character: no database could keep it.

@@ -3,9 +3,10 @@
 from worker.importing.chunks import ImportedElsewhere, ImportListener, ProgressCallback
 from worker.importing.consent import ConsentNeeded
 from worker.importing.enqueueing import Enqueued, enqueue
-from worker.importing.file_import import DEFAULT_FEED, ImportOptions, ImportSummary, import_export, import_file
+from worker.importing.file_import import ImportOptions, ImportSummary, import_export, import_file
 from worker.importing.full_export import TooManyAbsent
-from worker.importing.rows import IntakeDefaults
+from worker.importing.rows import DEFAULT_FEED, IntakeDefaults
+from worker.importing.table import TakenIn, take_in_rows
 
 __all__ = [
     "DEFAULT_FEED",
@@ -17,8 +18,10 @@ __all__ = [
     "ImportedElsewhere",
     "IntakeDefaults",
     "ProgressCallback",
+    "TakenIn",
     "TooManyAbsent",
     "enqueue",
     "import_export",
     "import_file",
+    "take_in_rows",
 ]

@@ -52,7 +52,7 @@ class ImportListener:
     """Given the kinds that have something to do now, after each chunk: a good moment to ring."""
 
 
-_REFUSED_RESULTS = {
+REFUSED_RESULTS = {
     IntakeResult.ALREADY_SENT: ("source_id", *ALREADY_SENT),
     IntakeResult.OTHER_CUSTOMER: (
         "customer_id",
@@ -63,7 +63,7 @@ _REFUSED_RESULTS = {
 }
 """The field, code, reason and remedy of a row that the outbox refuses."""
 
-_WAKING_RESULTS = frozenset({IntakeResult.RECORDED, IntakeResult.REVISED, IntakeResult.REQUEUED})
+WAKING_RESULTS = frozenset({IntakeResult.RECORDED, IntakeResult.REVISED, IntakeResult.REQUEUED})
 
 
 class Chunk(NamedTuple):
@@ -190,11 +190,11 @@ class FileImport:
                 row for row in chunk.withdrawn if withdrawals[row.kind, row.source_id] is WithdrawalResult.TOO_LATE
             )
             rejections = [*rejections, *(self._reject(row, "source_id", *WITHDRAWN_TOO_LATE) for row in too_late)]
-        if number.keys() & _REFUSED_RESULTS.keys():
+        if number.keys() & REFUSED_RESULTS.keys():
             refused = [
-                self._reject(row, *_REFUSED_RESULTS[result])
+                self._reject(row, *REFUSED_RESULTS[result])
                 for row, result in zip(chunk.operations, results, strict=True)
-                if result in _REFUSED_RESULTS
+                if result in REFUSED_RESULTS
             ]
             rejections = [*rejections, *refused]
         if rejections is not chunk.rejections:
@@ -208,7 +208,7 @@ class FileImport:
             withdrawn=withdrawn[WithdrawalResult.WITHDRAWN] + withdrawn[WithdrawalResult.DEFERRED],
         )
         # All lanes if any: to wake a lane that has nothing new is harmless, and to tell them apart costs more.
-        lanes_to_wake = chunk.lanes if number.keys() & _WAKING_RESULTS else frozenset[LaneKey]()
+        lanes_to_wake = chunk.lanes if number.keys() & WAKING_RESULTS else frozenset[LaneKey]()
         if number[IntakeResult.UNCHANGED] > number[IntakeResult.RECORDED]:
             known_share = KnownShare.MOST
         else:
@@ -232,7 +232,7 @@ class FileImport:
 
 def _keys_taken_in(chunk: Chunk, results: Sequence[IntakeResult]) -> Iterator[tuple[str, str]]:
     for row, result in zip(chunk.operations, results, strict=True):
-        if result not in _REFUSED_RESULTS:
+        if result not in REFUSED_RESULTS:
             yield row.kind, row.source_id
 
 

@@ -27,7 +27,7 @@ class Columns:
         A column that the kind does not know keeps its own heading: the kind refuses a row that fills it.
         """
         kinds = (self.kind,) if self.kind else KINDS
-        return {kind.kind: _fields_of(self.headings, kind, alone=self.kind is not None) for kind in kinds}
+        return {kind.kind: fields_of(self.headings, kind, alone=self.kind is not None) for kind in kinds}
 
     @cached_property
     def source_id_at(self) -> int:
@@ -42,7 +42,7 @@ class Columns:
     def _fields_with(self, kind: type[Kind] | None) -> tuple[str, ...]:
         """Return the field of each column in rows of a kind; None: in rows of which no more is known than the file says."""
         kind = kind or self.kind
-        return self.fields_by_kind[kind.kind] if kind else _fields_of(self.headings)
+        return self.fields_by_kind[kind.kind] if kind else fields_of(self.headings)
 
 
 def resolve_columns(feed: OpenExport, kind_name: str | None) -> Columns:
@@ -52,7 +52,7 @@ def resolve_columns(feed: OpenExport, kind_name: str | None) -> Columns:
     unknown = [heading for heading in feed.headings if fold(heading) not in field_of]
     if unknown:
         raise _refusal_of_unknown(feed, kind, unknown, field_of)
-    common = _fields_of(feed.headings)
+    common = fields_of(feed.headings)
     kind_at = common.index("kind") if "kind" in common else None
     columns = Columns(feed.headings, _infer_kind(feed) if kind is None and kind_at is None else kind, kind_at)
     if columns.kind:
@@ -74,7 +74,7 @@ def is_heading(heading: str, kind_name: str | None) -> bool:
     return fold(heading) in _known_headings(kinds)
 
 
-def _fields_of(headings: Iterable[str], kind: type[Kind] | None = None, *, alone: bool = True) -> tuple[str, ...]:
+def fields_of(headings: Iterable[str], kind: type[Kind] | None = None, *, alone: bool = True) -> tuple[str, ...]:
     """Return the field of each heading in rows of a kind, or in rows of all; others stand for themselves.
 
     A bare name (`userId`) is the field that the kind has for it. Beside other kinds (not `alone`) it is not, where the field
@@ -114,7 +114,7 @@ def _known_headings(kinds: Iterable[type[Kind]]) -> dict[str, str]:
 
 
 def _missing_fields(kind: type[Kind], headings: Iterable[str]) -> list[str]:
-    fields = _fields_of(headings, kind)
+    fields = fields_of(headings, kind)
     return [field for field in dict.fromkeys((*_REQUIRED, *kind.required)) if field not in fields]
 
 
@@ -175,9 +175,9 @@ def _refusal_of_unknown(
 def _suggest_heading(heading: str, field_of: Mapping[str, str]) -> str:
     near = get_close_matches(fold(heading), field_of, n=1, cutoff=0.75)
     if not near:
-        return repr(_printable_heading(heading))
+        return repr(printable_heading(heading))
     written = {**ROW_HEADINGS_WRITTEN, **{key: text for kind in KINDS for key, text in kind.naming.written.items()}}
-    return f"{_printable_heading(heading)!r} (perhaps {written.get(near[0], near[0])!r}?)"
+    return f"{printable_heading(heading)!r} (perhaps {written.get(near[0], near[0])!r}?)"
 
 
 def _refuse_ambiguous(feed: OpenExport, kind: type[Kind]) -> None:
@@ -186,14 +186,14 @@ def _refuse_ambiguous(feed: OpenExport, kind: type[Kind]) -> None:
         meant = kind.naming.bare.get(fold(heading), ())
         if len(meant) > 1 and fold(heading) not in ROW_HEADINGS:
             names = " or ".join(_advise(kind, field) for field in meant)
-            wrong = f"line {feed.heading_line}: {_printable_heading(heading)!r} may mean {names}"
+            wrong = f"line {feed.heading_line}: {printable_heading(heading)!r} may mean {names}"
             raise FileRefused(feed.name, wrong, "Give the column that name")
 
 
 def _refusal_of_same_column(feed: OpenExport, names: tuple[str, ...]) -> FileRefused:
     second_at, field = next((at, field) for at, field in enumerate(names) if field in names[:at])
     headings = feed.headings[names.index(field)], feed.headings[second_at]
-    first, second = map(_printable_heading, headings)
+    first, second = map(printable_heading, headings)
     wrong = f"line {feed.heading_line}: {first!r} and {second!r} are the same column"
     remedy = "Keep one of the two"
     for kind in KINDS:
@@ -205,6 +205,6 @@ def _refusal_of_same_column(feed: OpenExport, names: tuple[str, ...]) -> FileRef
     return FileRefused(feed.name, wrong, remedy)
 
 
-def _printable_heading(heading: str) -> str:
+def printable_heading(heading: str) -> str:
     """Return a heading as it can stand in a line: without characters that cannot be printed, and cut where it is long."""
     return "".join(character for character in heading if character.isprintable())[:60]

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from models import Operation
-from worker.importing.file_import import DEFAULT_FEED
-from worker.importing.rows import IntakeDefaults, new_operation, read_cells
+from worker.importing.rows import DEFAULT_FEED, IntakeDefaults, new_operation, read_cells
 from worker.importing.withdrawing import withdrawals_of
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database

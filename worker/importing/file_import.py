@@ -11,7 +11,7 @@ from worker.importing.chunks import FileImport, ImportListener
 from worker.importing.columns import resolve_columns
 from worker.importing.consent import check_consent
 from worker.importing.full_export import withdraw_absent
-from worker.importing.rows import IntakeDefaults, ParsedRow, read_rows
+from worker.importing.rows import DEFAULT_FEED, IntakeDefaults, ParsedRow, read_rows
 from worker.importing.throughput import SeenKeys, gc_tuning, prefetch
 from worker.outbox import Database
 from worker.outbox.database.staging import NewOperation
@@ -21,9 +21,6 @@ from worker.outbox.intake.record import BATCH, KnownShare
 
 MAX_LENGTH = 4_000_000
 """Characters of content in one chunk, about: most exports have a tenth of it in as many rows as a chunk may have."""
-
-DEFAULT_FEED = "crm"
-"""The feed's name is never the file's: a renamed re-export would send everything twice."""
 
 _NOT_ENTERED = OpenFile(id=0)
 """The file of a dry run."""

@@ -25,6 +25,9 @@ from worker.settings import Settings
 ROWS_TOGETHER = 500
 """Rows that are read together: where something is wrong with one of them, each is read by itself."""
 
+DEFAULT_FEED = "crm"
+"""The feed's name is never the file's: a renamed re-export would send everything twice."""
+
 _KIND_NAMES = ", ".join(KIND_BY_NAME)
 
 
@@ -115,7 +118,7 @@ def read_row(row: Row | BadRow, columns: Columns, defaults: IntakeDefaults) -> P
     # Most cells of a wide file are empty, and none of those says anything.
     named_cells = zip(columns.fields_by_kind[kind.kind], row.cells, strict=True)
     cells = {name: cell for name, cell in named_cells if cell is not None and cell != ""}
-    if "withdrawn" in cells and (withdrawn := _read_withdrawn(row.line, kind, cells)):
+    if "withdrawn" in cells and (withdrawn := read_withdrawn(row.line, kind, cells)):
         return ParsedRow(row.line, (withdrawn.kind, withdrawn.source_id), withdrawn)
     try:
         common, payload = read_cells(kind, cells)
@@ -125,7 +128,7 @@ def read_row(row: Row | BadRow, columns: Columns, defaults: IntakeDefaults) -> P
     return ParsedRow(row.line, (kind.kind, common.source_id), operation)
 
 
-def _read_withdrawn(line: int, kind: type[Kind], cells: Mapping[str, Any]) -> WithdrawnRow | None:
+def read_withdrawn(line: int | None, kind: type[Kind], cells: Mapping[str, Any]) -> WithdrawnRow | None:
     """Read a row that the CRM takes back: nothing of it matters but its id. None: it is not taken back, or cannot be read."""
     id_ = _read_or_none(source_id, cells.get("source_id"))
     is_withdrawn = _read_or_none(flag, cells["withdrawn"])

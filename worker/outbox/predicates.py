@@ -31,6 +31,7 @@ from models.operation import (
     IN_FLIGHT_SQL,
     LACKS_RESULT_SQL,
     NEEDS_PERSON_SQL,
+    ROWS_BEHIND_SQL,
     SENDABLE_SQL,
     SEQUENCED_SQL,
     UNREPORTED_SQL,
@@ -67,6 +68,8 @@ child_awaits_parent = _written_out(*AWAITING_PARENT_SQL, row="child.")
 """`awaiting_parent` of the alias `child`."""
 unsuccessful = _written_out(UNSUCCESSFUL_SQL)
 """Ended without success."""
+rows_behind = _written_out(ROWS_BEHIND_SQL)
+"""Rows of `crm_rows` do not yet show how the operation stands."""
 unreported = _written_out(*UNREPORTED_SQL)
 """The CRM has not been told of the operation's verdict, of its doubt, or that it waits in vain for a parent."""
 

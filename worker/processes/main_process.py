@@ -47,8 +47,9 @@ _POOLS = {"celery.concurrency.prefork": "prefork", "celery.concurrency.solo": "s
 _OBEYED = {"enable_events", "disable_events", "heartbeat", "election"}
 
 # A child must not be forked while the watch is at work: it would inherit locks that no thread there ever releases.
-_at_work = threading.Lock()
-os.register_at_fork(before=_at_work.acquire, after_in_parent=_at_work.release, after_in_child=_at_work.release)
+at_work = threading.Lock()
+"""Held by each thread of the main process while it works with the database."""
+os.register_at_fork(before=at_work.acquire, after_in_parent=at_work.release, after_in_child=at_work.release)
 
 
 @signals.setup_logging.connect
@@ -203,7 +204,7 @@ class Watch(bootsteps.StartStopStep):  # type: ignore[misc]
     def _run(self) -> None:
         settings = bootstrap.settings()
         while not self._ended.wait(settings.dispatch_every):
-            with _at_work:
+            with at_work:
                 if self._ended.is_set() or bootstrap.stopping():
                     return
                 try:

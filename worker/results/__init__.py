@@ -4,4 +4,6 @@ from worker.results.codes import explain_code
 from worker.results.run import keep_code_words, write_results
 from worker.results.writing import FORMS, Written, write_file, write_stream
 
-__all__ = ["FORMS", "Written", "explain_code", "keep_code_words", "write_file", "write_results", "write_stream"]
+from worker.results.table import write_rows_back
+
+__all__ = ["FORMS", "Written", "explain_code", "keep_code_words", "write_file", "write_results", "write_rows_back", "write_stream"]

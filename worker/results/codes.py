@@ -34,6 +34,9 @@ _OF_EVERY_KIND: Final[Mapping[str, CodeText]] = {
         "It waits for a row that waits for this one in its turn.",
         "Correct in the CRM what comes after what, and export it again.",
     ),
+    "superseded": CodeText(
+        "Newer content of the same id took its place before it was sent.", "Nothing: see the newer row of this id."
+    ),
     "expired": CodeText("Its time ran out before it was sent.", "Export it again with a later time if it is wanted."),
     "cancelled": CodeText("It was taken back.", "Nothing, unless it is wanted after all: then requeue it."),
     "worker_died": CodeText("The worker stopped while it was being sent; Vitec may have acted.", _LOOK),

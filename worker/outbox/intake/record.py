@@ -5,6 +5,7 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
     FromClause,
@@ -61,11 +62,13 @@ def record_rows(
     feed_file_id: int | None = None,
     max_failures: int = 12,
     known_share: KnownShare = KnownShare.SOME,
+    shown_in_rows: bool = False,
 ) -> Recorded:
     """Record a chunk of rows, no key of which occurs twice in it.
 
     The lanes exist already. A row with a known key is not recorded again: `IntakeResult` says what happens to it.
-    `known_share`: how many of them are expected to be. It changes the cost and not the results.
+    `known_share`: how many of them are expected to be. It changes the cost and not the results. `shown_in_rows`: rows of
+    `crm_rows` will show how the new ones stand.
     """
     if not rows:
         return Recorded([], [])
@@ -77,6 +80,7 @@ def record_rows(
     with staged_rows(connection, rows, erasable=mostly_known) as staged:
         changed = len(rows) - (_delete_unchanged(connection, staged, feed) if mostly_known else 0)
         values = {**staged.values, "feed": feed, "feed_file": feed_file_id, "budget": max_failures}
+        values["rows_behind"] = False if shown_in_rows else None
         # All at once: asked for row by row, each passes through three layers on its way here.
         insert_new = _insert_new(connection.dialect.name, staged.table)
         inserted = connection.execute(insert_new, values).all() if changed else []
@@ -121,6 +125,7 @@ def _insert_new(dialect: str, rows: FromClause) -> Any:
         "feed_file_id": bindparam("feed_file", type_=RowId),
         "payload": as_json(new.payload),
         "max_failures": bindparam("budget", type_=Integer),
+        "rows_behind": bindparam("rows_behind", type_=Boolean),
         "next_attempt_at": case((new.send_after > current_time, new.send_after), else_=current_time),
         "expires_at": func.coalesce(new.expires_at, own_expiry, type_=UtcDateTime),
         "created_at": current_time,

@@ -1,0 +1,15 @@
+"""Results go back into the rows of `crm_rows` that they came from, with the meaning of each code in words."""
+
+from worker.outbox import Database
+from worker.outbox.upkeep.write_back import write_back
+from worker.results.codes import explain_code
+
+
+def write_rows_back(db: Database) -> int:
+    """Write how operations stand into the rows that show them, a batch; returns how many operations it was."""
+    return write_back(db, _describe)
+
+
+def _describe(code: str | None, kind: str) -> str | None:
+    explanation = explain_code(code, kind)
+    return f"{explanation.text} {explanation.remedy}".strip() or None
