@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text, update
 
-from models import CrmRow
+from models import CrmRow, Operation
 from tests import factory
 from worker.importing import take_in_rows
+from worker.outbox.operators.decisions import Decision, Verb, lock_lanes, lock_operations, write_decisions
+from worker.outbox.predicates import rows_behind
 from worker.results import write_rows_back
 
 if TYPE_CHECKING:
@@ -70,3 +72,17 @@ def change(db: Database, id_: int, **columns: Any) -> None:
     """Change a row, as its owner may."""
     with db.write() as connection:
         connection.execute(update(CrmRow).where(CrmRow.id == id_).values(columns))
+
+
+def decide(db: Database, verb: Verb) -> None:
+    """Let a person decide about every operation that is not in flight."""
+    with db.write() as connection:
+        ids = connection.scalars(select(Operation.id).where(Operation.claimed_by.is_(None))).all()
+        lock_lanes(connection, ids)
+        write_decisions(connection, [(status, Decision(verb, "ann")) for status in lock_operations(connection, ids)])
+
+
+def behind(db: Database) -> list[int]:
+    """Operations that their rows do not yet show."""
+    with db.read() as connection:
+        return list(connection.scalars(select(Operation.id).where(rows_behind)))

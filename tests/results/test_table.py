@@ -1,25 +1,31 @@
-"""A row of `crm_rows` shows in the end how its operation stands, whatever moved it and whoever looked meanwhile."""
+"""A row of `crm_rows` shows in the end how its operation stands, whatever has moved it."""
 
 from __future__ import annotations
 
 import json
-import random
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import text
 
-from models import CrmRow, Operation, State
 from tests.importing.conftest import clock, db, pg_db
-from tests.importing.table import DATA, change, crm_row, crm_rows, insert, serve, take_in_all, write_all_back
+from tests.importing.table import (
+    DATA,
+    behind,
+    change,
+    crm_row,
+    decide,
+    insert,
+    serve,
+    take_in_all,
+    write_all_back,
+)
 from tests.outbox import steps
 from tests.outbox.exported import record, row
 from tests.outbox.steps import DOUBT, REFUSAL, RETRY, SUCCESS, begin, claim, done, settle
 from worker.housekeeping import prune
-from worker.importing import enqueue
 from worker.outbox.lanes.turns import end_turn
-from worker.outbox.operators.decisions import Decision, Verb, lock_lanes, lock_operations, write_decisions
+from worker.outbox.operators.decisions import Verb
 from worker.results import write_rows_back
 from worker.results.codes import explain_code
 from worker.settings import Settings
@@ -39,20 +45,6 @@ def send(db: Database, settlement: Settlement, *, while_away: Any = None) -> Non
         while_away()
     settle(db, turn, finished)
     end_turn(db, turn)
-
-
-def decide(db: Database, verb: Verb) -> None:
-    """Let a person decide about every operation that is not in flight."""
-    with db.write() as connection:
-        ids = connection.scalars(select(Operation.id).where(Operation.claimed_by.is_(None))).all()
-        lock_lanes(connection, ids)
-        write_decisions(connection, [(status, Decision(verb, "ann")) for status in lock_operations(connection, ids)])
-
-
-def behind(db: Database) -> list[int]:
-    """Operations that their rows do not yet show."""
-    with db.read() as connection:
-        return list(connection.scalars(select(Operation.id).where(Operation.rows_behind)))
 
 
 @pytest.mark.parametrize("settlement", [SUCCESS, REFUSAL, DOUBT, RETRY], ids=lambda settlement: settlement.state.value)
@@ -134,7 +126,7 @@ def test_the_same_content_again_shows_the_same(db: Database) -> None:
     assert {crm_row(db, id_).state for id_ in rows} == {"succeeded"}
 
 
-def test_content_that_waits_for_a_verdict_and_comes_too_late_is_rejected(db: Database) -> None:
+def test_content_that_waited_in_vain_is_rejected(db: Database) -> None:
     old, new = insert(db, source_id="A-1"), 0
 
     def change_it() -> None:
@@ -151,7 +143,7 @@ def test_content_that_waits_for_a_verdict_and_comes_too_late_is_rejected(db: Dat
     assert crm_row(db, new).error_code == "already_sent"
 
 
-def test_content_that_waits_for_a_verdict_begins_the_operation_again(db: Database) -> None:
+def test_content_that_waited_begins_the_operation_again(db: Database) -> None:
     old, new = insert(db, source_id="A-1"), 0
 
     def change_it() -> None:
@@ -166,7 +158,7 @@ def test_content_that_waits_for_a_verdict_begins_the_operation_again(db: Databas
     assert crm_row(db, new).state == "pending"
 
 
-def test_an_operation_that_a_file_changed_is_still_told_in_the_results(db: Database) -> None:
+def test_the_results_tell_of_content_that_came_by_file(db: Database) -> None:
     id_ = insert(db, source_id="C-1")
     serve(db)
     record(db, row())
@@ -212,7 +204,7 @@ def test_a_row_that_the_crm_has_locked_is_written_later(pg_db: Database) -> None
     assert crm_row(pg_db, locked).state == "succeeded"
 
 
-def test_a_row_that_waits_to_be_taken_in_again_is_not_written(db: Database) -> None:
+def test_a_row_to_be_taken_in_again_is_not_written(db: Database) -> None:
     id_ = insert(db)
     serve(db)
     change(db, id_, taken_at=None, data=json.dumps({**DATA, "note": "new"}))
@@ -236,104 +228,3 @@ def test_blanking_reaches_the_rows_too(db: Database, clock: Any) -> None:
     assert crm_row(db, good).ticket is None
     assert crm_row(db, bad).data is None
     assert crm_row(db, bad).error_code == "missing"
-
-
-def check_all_agree(db: Database) -> None:
-    """Compare each row with its operation, by another way than the one that wrote it."""
-    with db.read() as connection:
-        query = select(CrmRow.__table__, Operation.__table__).join(Operation, Operation.id == CrmRow.operation_id)
-        pairs = connection.execute(query).all()
-        columns = len(CrmRow.__table__.columns)
-        for pair in pairs:
-            shown = dict(zip(CrmRow.__table__.columns.keys(), pair[:columns], strict=True))
-            operation = dict(zip(Operation.__table__.columns.keys(), pair[columns:], strict=True))
-            undecided = operation["state"] in {State.IN_FLIGHT, State.IN_DOUBT} and operation["revision"]
-            is_its_own = shown["content_hash"] == operation["payload_hash"] or (
-                undecided and undecided["payload_hash"] == shown["content_hash"]
-            )
-            if not is_its_own:
-                assert shown["state"] in {"superseded", "rejected"}
-                continue
-            # A claim alone is no verdict, and is not written back.
-            names = {operation["state"].value} | ({"pending", "retryable"} if operation["claimed_by"] else set())
-            assert shown["state"] in names
-            assert shown["remote_id"] == operation["remote_id"]
-            assert shown["error_code"] == operation["error_code"]
-            assert shown["error_detail"] == operation["error_detail"]
-            assert shown["ended_at"] == operation["finalized_at"]
-    assert behind(db) == []
-    assert all(row.taken_at is not None for row in crm_rows(db))
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_after_any_history_each_row_shows_its_operation(db: Database, seed: int) -> None:
-    dice = random.Random(seed)
-    keys = [f"A-{number}" for number in range(4)]
-    contents = [{**DATA, "note": f"{number}"} for number in range(3)]
-
-    def act() -> None:
-        match dice.randrange(10):
-            case 0 | 1 | 2:
-                insert(db, source_id=dice.choice(keys), data=dice.choice(contents))
-            case 3:
-                record(db, row(dice.choice("abc"), dice.choice(keys)))
-            case 4:
-                enqueue(
-                    db,
-                    kind="comeback",
-                    source_id=dice.choice(keys),
-                    customer_id="M30001",
-                    contact_id="ADR0001",
-                    date=DATA["date"],
-                    note=dice.choice("012"),
-                )
-            case 5:
-                decide(db, dice.choice([Verb.REQUEUED, Verb.CANCELLED, Verb.DELIVERED]))
-            case 6:
-                write_rows_back(db)
-            case _:
-                take_in_all(db)
-
-    for _ in range(25):
-        act()
-        if dice.random() < 0.5:
-            try_to_send(db, dice.choice([SUCCESS, REFUSAL, DOUBT, RETRY]), act)
-    serve(db)
-    check_all_agree(db)
-
-
-def try_to_send(db: Database, settlement: Settlement, act: Any) -> None:
-    """Send what is due, if anything is, with something else happening meanwhile."""
-    with db.write() as connection:
-        connection.execute(
-            update(Operation).values(next_attempt_at=Operation.created_at).where(Operation.state != State.SUCCEEDED)
-        )
-    steps.wake_all(db)
-    turn = steps.turns.take_turn(db, "comeback", lease=45, worker="here:1")
-    if turn is None:
-        return
-    finished = [done(claimed, settlement) for claimed in claim(db, turn).claimed]
-    act()
-    settle(db, turn, finished)
-    end_turn(db, turn)
-
-
-def test_after_changes_from_many_sides_each_row_shows_its_operation(db: Database) -> None:
-    for number in range(30):
-        insert(db, source_id=f"A-{number}")
-    serve(db)
-
-    def move(seed: int) -> None:
-        dice = random.Random(seed)
-        for _ in range(60):
-            id_, code = dice.randrange(1, 31), f"code_{dice.randrange(1000)}"
-            steps.change(db, id_, error_code=code)
-
-    def show(_: int) -> None:
-        for _ in range(60):
-            write_rows_back(db)
-
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda work: work[0](work[1]), [(move, 1), (show, 2), (move, 3), (show, 4)]))
-    write_all_back(db)
-    check_all_agree(db)

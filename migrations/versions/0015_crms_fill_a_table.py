@@ -1,6 +1,6 @@
 """A CRM fills a table in its own transaction, and operations know whether rows of it show how they stand.
 
-Revision: 0014, after 0013. Written 2026-11-30.
+Revision: 0015, after 0014. Written 2026-11-30.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0014"
-down_revision: str | None = "0013"
+revision: str = "0015"
+down_revision: str | None = "0014"
 branch_labels: str | None = None
 depends_on: str | None = None
 
