@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from models import Lane, State
 from tests.clock import MOMENT
 from tests.importing.exports import operations
-from tests.importing.table import DATA, change, crm_row, crm_rows, insert, insert_sql, take_in_all
+from tests.importing.table import DATA, change, crm_row, crm_rows, insert, insert_sql, take_in_all, write_all_back
 from tests.outbox.steps import make
 from worker.importing import IntakeDefaults, table, table_rows, take_in_rows
 from worker.outbox.intake import crm_rows as intake
@@ -194,3 +194,21 @@ def test_many_takers_at_once_keep_the_newest_content(db: Database, monkeypatch: 
         list(takers.map(take, range(3)))
     assert len(operations(db)) == 10
     assert {operation.payload["note"] for operation in operations(db)} == {"11"}
+
+
+def test_a_row_is_taken_back_while_it_waits(db: Database) -> None:
+    first = insert(db, source_id="A-1")
+    back = insert(db, source_id="A-1", data={**DATA, "withdrawn": "ja"})
+    unknown = insert(db, source_id="A-9", data={"withdrawn": True})
+    assert take_in_all(db).rejected == 0
+    (operation,) = operations(db)
+    assert operation.state is State.CANCELLED
+    write_all_back(db)
+    assert {crm_row(db, id_).state for id_ in (first, back, unknown)} == {"cancelled"}
+
+
+def test_a_row_that_was_sent_is_not_taken_back(db: Database) -> None:
+    make(db, State.SUCCEEDED, source_id="A-1")
+    id_ = insert(db, source_id="A-1", data={"withdrawn": True})
+    assert take_in_all(db).rejected == 1
+    assert crm_row(db, id_).error_code == "withdrawn_too_late"

@@ -37,6 +37,7 @@ from worker.outbox.database.sql import (
     json_table,
     with_ids,
 )
+from worker.outbox.revisions.withdrawn import withdrawn_hash
 
 if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
