@@ -6,4 +6,15 @@ from worker.results.writing import FORMS, Written, write_file, write_stream
 
 from worker.results.table import write_rows_back
 
-__all__ = ["FORMS", "Written", "explain_code", "keep_code_words", "write_file", "write_results", "write_rows_back", "write_stream"]
+from worker.results.row_outcomes import RowOutcome, outcome_of
+    "FORMS",
+    "RowOutcome",
+    "Written",
+    "explain_code",
+    "outcome_of",
+    "write_file",
+    "write_rows_back",
+    "write_stream",
+]
+
+__all__ = ["FORMS", "RowOutcome", "Written", "explain_code", "keep_code_words", "outcome_of", "write_file", "write_results", "write_rows_back", "write_stream"]

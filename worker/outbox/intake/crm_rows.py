@@ -240,9 +240,7 @@ def read_withdrawn_hash(connection: Connection, operation_id: int) -> str:
     return withdrawn_hash(stored or "")
 
 
-def announce(
-    connection: Connection, *, key: OperationKey, customer_id: str, operation_id: int, content_hash: str
-) -> None:
+def announce(connection: Connection, key: OperationKey, customer_id: str, operation_id: int, content_hash: str) -> None:
     """Add a row for an operation that is recorded in this transaction: once it is committed a worker wakes its lane."""
     feed, kind, source_id = key
     values = {"feed": feed, "kind": kind, "source_id": source_id, "customer_id": customer_id, "state": NEW}
