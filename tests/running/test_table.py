@@ -59,7 +59,6 @@ def test_an_idle_worker_sends_a_row_within_a_second(any_office: Office) -> None:
             until(lambda sent=number + 1: len(office.sandbox.ledger.applied()) == sent, why="it was not sent")  # type: ignore[misc]
             seconds.append(monotonic() - began)
             running.until(lambda sent=number + 1: states_of_rows(office) == {"succeeded": sent})  # type: ignore[misc]
-    print([round(second, 2) for second in seconds])
     assert statistics.median(seconds) < 3, "a second on a machine that does nothing else"
 
 
@@ -68,11 +67,11 @@ def test_rows_are_sent_once_while_workers_are_killed(any_office: Office) -> None
     office = any_office
     quick = {**office.settings, "VITEC_TIMEOUT": "2", "LEASE_MARGIN": "1.5", "CLAIM_MARGIN": "0.5"}
     rows = [row for row in feed.rows(400, customers=3) if row["kind"] == "comeback"]
-    with worker(office.folder, quick, name="one") as one, worker(office.folder, quick, name="two") as two:
+    with worker(office.folder, quick, name="one") as first, worker(office.folder, quick, name="two") as second:
         for number, row in enumerate(rows):
             write_rows(office, [row])
             if number % 20 == 10:
-                running = (one, two)[number // 20 % 2]
+                running = (first, second)[number // 20 % 2]
                 running.kill()
                 running.start()
         until(lambda: states_of_rows(office)["new"] + states_of_rows(office)["pending"] == 0, seconds=60)
