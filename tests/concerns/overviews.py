@@ -45,6 +45,8 @@ def make_overview(**overrides: Any) -> Overview:
         "clock_stepped_at": None,
         "clock_seen_at": None,
         "vitec_clock": None,
+        "new_rows": 0,
+        "new_rows_since": None,
         "sinks": [],
     }
     assert overrides.keys() <= well.keys()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from models import HoldReason
 
-WorkCode = Literal["needs_person", "never_started", "silent", "not_taken", "slow", "failing"]
+WorkCode = Literal["needs_person", "never_started", "silent", "not_taken", "slow", "failing", "rows_not_taken_in"]
 EndingCode = Literal[
     "failing_kind", "failed", "expired", "rejected_rows", "refused_files", "parent_missing", "repeated_id"
 ]

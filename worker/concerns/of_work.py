@@ -14,6 +14,9 @@ SILENT = timedelta(seconds=60)
 NOT_TAKEN = timedelta(minutes=2)
 """Lanes that have been due for so long, without a turn at any lane of their kind, are taken by no worker."""
 
+NOT_TAKEN_IN = timedelta(minutes=1)
+"""Rows of `crm_rows` are taken in within seconds where a worker runs."""
+
 SLOW = timedelta(minutes=15)
 """A lane that has been due for so long is not served as it should be."""
 
@@ -31,6 +34,12 @@ def find_work_concerns(overview: Overview) -> Iterator[Concern]:
         yield silence
     else:
         yield from _lateness_concerns(overview)
+    if overview.new_rows_since is not None and overview.at - overview.new_rows_since > NOT_TAKEN_IN:
+        since = format_moment(overview.new_rows_since, overview.at, seconds=False)
+        text = f"{count_noun(overview.new_rows, 'row')} of crm_rows not taken in, the first written at {since}."
+        advice = "Is a worker running? Its log tells why if it cannot take them in."
+        count, began = overview.new_rows, overview.new_rows_since
+        yield Concern("rows_not_taken_in", Severity.ERROR, text, advice, since=began, count=count)
     if overview.failures_in_row >= FAILING:
         text = f"The last {overview.failures_in_row} requests to Vitec failed, or were not answered as they should be."
         advice = "They are tried again by themselves; if it goes on, everything is held. Which, and why:"

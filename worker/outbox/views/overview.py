@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
-from models import FILE_REFUSED, Environment, FeedFile, Hold, Lane, Operation, RejectedRow, ResultSink, State
+from models import FILE_REFUSED, CrmRow, Environment, FeedFile, Hold, Lane, Operation, RejectedRow, ResultSink, State
 from worker.outbox.database.database import Database
 from worker.outbox.database.sql import current_time, read_current_time
 from worker.outbox.lanes.missing_parents import count_in_vain
@@ -100,6 +100,10 @@ class Overview:
     clock_stepped_at: datetime | None = None
     clock_seen_at: datetime | None = None
     """The moment that the clock showed when a process last looked at it."""
+    new_rows: int = 0
+    """Rows of `crm_rows` that have not been taken in."""
+    new_rows_since: datetime | None = None
+    """When the oldest of them was written."""
     vitec_clock: VitecLead | None = None
     """Vitec's clock; None: no answer that tells it has come yet."""
     sinks: Sequence[RowMapping] = ()
@@ -157,10 +161,20 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             clock_step=environment.clock_step if environment else 0.0,
             clock_stepped_at=environment.clock_stepped_at if environment else None,
             clock_seen_at=environment.clock_seen_at if environment else None,
+            new_rows=_new_rows(connection)[0],
+            new_rows_since=_new_rows(connection)[1],
             vitec_clock=_vitec_clock(environment),
             sinks=_sinks(connection),
             feeds=read_feeds(connection),
         )
+
+
+_NEW_ROWS = select(func.count(), func.min(CrmRow.created_at)).where(CrmRow.taken_at.is_(None))
+
+
+def _new_rows(connection: Connection) -> tuple[int, datetime | None]:
+    row = connection.execute(_NEW_ROWS).one()
+    return row[0], row[1]
 
 
 def _vitec_clock(environment: Any) -> VitecLead | None:
