@@ -16,8 +16,8 @@ from worker.feeds import BadRow, OpenExport, Row
 from worker.importing.chunks import ImportListener
 from worker.importing.columns import resolve_columns
 from worker.importing.consent import check_consent
-from worker.importing.file_import import DEFAULT_FEED, ImportOptions, import_export
-from worker.importing.rows import IntakeDefaults, read_rows
+from worker.importing.file_import import ImportOptions, import_export
+from worker.importing.rows import DEFAULT_FEED, IntakeDefaults, read_rows
 from worker.outbox import Database
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.views.first_rows import find_new, read_states

@@ -158,11 +158,8 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
             refused_files=_count_rejected(connection, RejectedRow.code == FILE_REFUSED),
             untold=count_untold(connection),
             latest=count_endings_of_a_day(connection),
-            clock_step=environment.clock_step if environment else 0.0,
-            clock_stepped_at=environment.clock_stepped_at if environment else None,
-            clock_seen_at=environment.clock_seen_at if environment else None,
-            new_rows=_new_rows(connection)[0],
-            new_rows_since=_new_rows(connection)[1],
+            **_clock(environment),
+            **_new_rows(connection),
             vitec_clock=_vitec_clock(environment),
             sinks=_sinks(connection),
             feeds=read_feeds(connection),
@@ -172,9 +169,13 @@ def read_overview(db: Database, *, finals: bool = True) -> Overview:
 _NEW_ROWS = select(func.count(), func.min(CrmRow.created_at)).where(CrmRow.taken_at.is_(None))
 
 
-def _new_rows(connection: Connection) -> tuple[int, datetime | None]:
-    row = connection.execute(_NEW_ROWS).one()
-    return row[0], row[1]
+def _new_rows(connection: Connection) -> dict[str, Any]:
+    return dict(zip(("new_rows", "new_rows_since"), connection.execute(_NEW_ROWS).one(), strict=True))
+
+
+def _clock(environment: Any) -> dict[str, Any]:
+    names = ("clock_step", "clock_stepped_at", "clock_seen_at")
+    return {} if environment is None else {name: getattr(environment, name) for name in names}
 
 
 def _vitec_clock(environment: Any) -> VitecLead | None:

@@ -1,6 +1,6 @@
 """A CRM fills a table in its own transaction, and operations know whether rows of it show how they stand.
 
-Revision: 0017, after 0016. Written 2026-11-30.
+Revision: 0018, after 0017. Written 2026-11-30.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0017"
-down_revision: str | None = "0016"
+revision: str = "0018"
+down_revision: str | None = "0017"
 branch_labels: str | None = None
 depends_on: str | None = None
 
