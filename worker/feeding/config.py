@@ -53,7 +53,10 @@ def _as_path(value: Any, info: ValidationInfo) -> Any:
     if not value.strip() or "\0" in value:
         raise ValueError("give a path: it is empty")
     folder = info.context["folder"] if info.context else Path()
-    return (folder / Path(value).expanduser()).absolute()
+    try:
+        return (folder / Path(value).expanduser()).absolute()
+    except RuntimeError:
+        raise ValueError("there is no such user's home folder: write the path in full") from None
 
 
 def _as_texts(value: Any) -> Any:
@@ -62,7 +65,7 @@ def _as_texts(value: Any) -> Any:
 
 def _as_times(value: Any) -> Any:
     moments = []
-    for text in [value] if isinstance(value, str | time) else value:
+    for text in value if isinstance(value, list) else [value]:
         if isinstance(text, time):
             moments.append(text)
         elif isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):

@@ -61,8 +61,10 @@ def _read_feeds(path: Path) -> dict[str, FeedConfig]:
         elif not isinstance(table, dict):
             faults.append(f"{place} must be a table: write {place} on a line of its own, its keys below")
         else:
+            if "name" in table:
+                faults.append(f"{place}: `name` is not known here; the name stands in {place}")
             try:
-                feeds[name] = FeedConfig.model_validate({"name": name, **table}, context={"folder": path.parent})
+                feeds[name] = FeedConfig.model_validate({**table, "name": name}, context={"folder": path.parent})
             except ValidationError as error:
                 faults += [f"{place}: {_describe(fault)}" for fault in error.errors(include_url=False)]
     faults += _find_clashes(feeds)
@@ -83,6 +85,8 @@ def _read_tables(path: Path) -> dict[str, Any]:
         raise FeedsError(f"{path} cannot be read ({error.strerror}).") from None
     except UnicodeDecodeError:
         raise FeedsError(f"{path} is not UTF-8: save it as UTF-8.") from None
+    except RecursionError:
+        raise FeedsError(f"{path} nests too deeply to be read.") from None
     except tomllib.TOMLDecodeError as error:
         # The parser's text ends with where it is; the text before that may quote the file.
         where = str(error).rpartition("(at ")[2].rstrip(")") or "an unknown place"
