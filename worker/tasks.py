@@ -112,7 +112,7 @@ def write_results() -> str:
     """Send what is new for the CRM to where its results go."""
     db, settings = bootstrap.database(), bootstrap.settings()
     results.keep_code_words(db)
-    destinations = feeding.find_destinations(feeding.load_feeds(settings), settings.results_dir)
+    destinations = feeding.find_destinations(feeding.load_feeds(settings), settings.results_dir, settings.variable)
     counts = results.write_results(db, destinations, worker=delivery.this_worker(), stopping=bootstrap.stopping)
     return summary(counts)
 

@@ -170,12 +170,6 @@ def test_results_never_replace_a_file_unasked(office: Office, tmp_path: Path) ->
     assert path.read_bytes() == before
 
 
-def test_a_workbook_of_results_is_refused(office: Office, tmp_path: Path) -> None:
-    ran = office.run("results", "--output", tmp_path / "results.xlsx")
-    assert ran.status == 2
-    assert not (tmp_path / "results.xlsx").exists()
-
-
 def test_without_consent_nothing_is_recorded(office: Office, tmp_path: Path) -> None:
     path = tmp_path / "gamla.csv"
     path.write_text("source_id,customer_id,contact_id,date\nC-1,M30001,ADR1,2026-01-07 09:00\n", encoding="utf-8")

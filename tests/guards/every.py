@@ -13,6 +13,7 @@ from tests.guards import (
     of_logins,
     of_look_ups,
     of_outages,
+    of_results,
     of_sequences,
 )
 
@@ -32,6 +33,7 @@ GUARDS = tuple(
             *of_outages.GUARDS,
             *of_sequences.GUARDS,
             *of_feeds.GUARDS,
+            *of_results.GUARDS,
         ),
         key=lambda guard: guard.rule,
     )

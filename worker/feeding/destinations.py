@@ -1,10 +1,11 @@
 """The destinations of results, as `feeds.toml` and RESULTS_DIR name them: one for each feed, and one for all others."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from models import EVERY_FEED
-from worker.feeding.config import FeedConfig
+from worker.feeding.config import DROP, FeedConfig
 from worker.feeding.loading import FeedsError
 from worker.results.config import ResultsConfig
 from worker.results.sinks import Destination
@@ -13,9 +14,14 @@ EVERY_STEM = "results"
 """The beginning of the names of files with the results of every feed."""
 
 
-def find_destinations(feeds: Iterable[FeedConfig], results_dir: Path | None) -> list[Destination]:
+def find_destinations(
+    feeds: Iterable[FeedConfig],
+    results_dir: Path | None,
+    variable: Callable[[str], str | None] = os.environ.get,
+) -> list[Destination]:
     """Find where results go. RESULTS_DIR takes those of every feed that names no place of its own.
 
+    `variable` gives a variable of the environment, such as a secret.
     Raises `FeedsError` where two tables name different places for the rows of one feed: each result is told once.
     """
     by_feed: dict[str, tuple[str, ResultsConfig]] = {}
@@ -24,6 +30,9 @@ def find_destinations(feeds: Iterable[FeedConfig], results_dir: Path | None) -> 
         if table.results is None:
             continue
         config = table.results
+        if table.name == DROP and config == ResultsConfig(folder=results_dir):
+            # The feed of FEED_DIR alone: its results are those of every feed.
+            continue
         if config.sink == "files" and config.folder is None:
             config = config.model_copy(update={"folder": results_dir})
         earlier, taken = by_feed.setdefault(table.feed, (table.name, config))
@@ -34,7 +43,9 @@ def find_destinations(feeds: Iterable[FeedConfig], results_dir: Path | None) -> 
                     f" [feeds.{earlier}.results] names: say it there only, or give this table a `feed` of its own."
                 )
             continue
-        destinations.append(Destination(table.feed, config.name or table.name, config, feed=table.feed))
+        destinations.append(
+            Destination(table.feed, config.name or table.name, config, feed=table.feed, variable=variable)
+        )
     if results_dir is not None:
         config = ResultsConfig(folder=results_dir)
         destinations.append(Destination(EVERY_FEED, EVERY_STEM, config, without=frozenset(by_feed)))

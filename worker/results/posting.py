@@ -23,7 +23,7 @@ from worker.outbox.upkeep.result_batches import Batch
 from worker.results.config import ResultsConfig
 from worker.results.naming import choose_columns, make_picker
 from worker.results.secrets import read_secret
-from worker.results.sinks import SinkFailed, Writer
+from worker.results.sinks import Destination, SinkFailed, Writer
 from worker.results.writing import COLUMNS, dump_json
 from worker.tls import Socket
 
@@ -44,7 +44,7 @@ def deliver(writer: Writer, batch: Batch) -> Batch:
     """Send the batch. Raises SinkFailed unless the CRM said yes, and SinkLost."""
     config = writer.destination.config
     name = writer.destination.name_batch(batch.number)
-    key = _read_key(config)
+    key = _read_key(writer.destination)
     results = list(_name_rows(writer, batch))
     if results:
         body = dump_json({"batch": name, "feed": writer.destination.feed, "results": results}).encode()
@@ -74,8 +74,9 @@ def _name_rows(writer: Writer, batch: Batch) -> Iterator[Mapping[str, Any]]:
         yield dict(zip(columns.values(), pick(values), strict=True))
 
 
-def _read_key(config: ResultsConfig) -> bytes:
-    secret = read_secret(config.secret_file, config.secret_env)
+def _read_key(destination: Destination) -> bytes:
+    config = destination.config
+    secret = read_secret(config.secret_file, config.secret_env, destination.variable)
     place = config.secret_file or config.secret_env
     if len(secret) < _SHORTEST:
         raise SinkFailed(f"The secret in {place} is shorter than {_SHORTEST} characters: make a longer one.")

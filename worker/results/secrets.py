@@ -1,17 +1,17 @@
 """Secrets of destinations: read from their file or variable each time they are used, so that a change needs no restart."""
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 from worker.results.sinks import SinkFailed
 
 
-def read_secret(file: Path | None, variable: str | None) -> str:
-    """Read the secret. Raises SinkFailed with its place, never with its content."""
+def read_secret(file: Path | None, name: str | None, variable: Callable[[str], str | None]) -> str:
+    """Read the secret from its file, or from the variable of that name. Raises SinkFailed with its place, never its content."""
     if file is None:
-        text = os.environ.get(variable or "", "").strip()
+        text = (variable(name or "") or "").strip()
         if not text:
-            raise SinkFailed(f"The variable {variable} is not set: give it to the worker.")
+            raise SinkFailed(f"The variable {name} is not set: give it to the worker.")
         return text
     try:
         text = file.read_text(encoding="utf-8-sig").strip()

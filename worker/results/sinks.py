@@ -1,7 +1,8 @@
 """A destination of results, and the writer that has the turn at it."""
 
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -38,6 +39,8 @@ class Destination:
     without: frozenset[str] = frozenset()
     names: CrmNames | None = field(default=None, repr=False)
     """The CRM's own names; None: ours."""
+    variable: Callable[[str], str | None] = field(default=os.environ.get, repr=False)
+    """Gives a variable of the environment, such as a secret."""
 
     def name_batch(self, number: int) -> str:
         """Name a batch as the CRM knows it: `crm-000123`."""

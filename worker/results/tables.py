@@ -37,7 +37,7 @@ from worker.outbox.upkeep.result_batches import Batch
 from worker.results.config import KEY, ResultsConfig
 from worker.results.naming import CrmNames, choose_columns, make_translator
 from worker.results.secrets import read_secret
-from worker.results.sinks import SinkFailed, Writer
+from worker.results.sinks import Destination, SinkFailed, Writer
 from worker.results.writing import COLUMNS, TIMES, dump_json
 from worker.stockholm import STOCKHOLM
 
@@ -78,7 +78,7 @@ def deliver(writer: Writer, batch: Batch) -> Batch:
     translate = make_translator(destination.names)
     # Read first: the CRM's table may lie in the same database, and one SQLite file has one writer.
     rows = [(values, translate(values)) for values in writer.read(batch)]
-    engine = _make_engine(config)
+    engine = _make_engine(destination)
     without_place = 0
     try:
         with _telling_faults(config), engine.begin() as connection:
@@ -160,8 +160,9 @@ def _fit(value: Any, kind: TypeEngine[Any]) -> Any:
     return text if length is None or len(text) <= length else f"{text[: max(length - 1, 0)]}…"
 
 
-def _make_engine(config: ResultsConfig) -> Engine:
-    address = read_secret(config.database_url_file, config.database_url_env)
+def _make_engine(destination: Destination) -> Engine:
+    config = destination.config
+    address = read_secret(config.database_url_file, config.database_url_env, destination.variable)
     place = config.database_url_file or config.database_url_env
     try:
         url = make_url(address)
