@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.feeds.delimited import escape_formula, unescape_formula
+from worker.feeds.formulas import escape_formula, unescape_formula
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "  @", "\n=", "\u00a0+"])

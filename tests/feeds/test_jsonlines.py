@@ -47,10 +47,6 @@ def test_a_bad_line_is_one_bad_row(tmp_path: Path, line: str, code: str) -> None
     assert [(row.line, row.cells) for row in export.rows] == [(1, [1]), (3, [3])]
 
 
-def test_one_array_is_refused(tmp_path: Path) -> None:
-    assert "one JSON array" in refusal(write(tmp_path, '[{"a": 1}]', "x.jsonl"))
-
-
 def test_a_file_without_a_single_object_is_refused(tmp_path: Path) -> None:
     assert "no line of it is a JSON object" in refusal(write(tmp_path, "{not json\n", "x.jsonl"))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-from typing import TYPE_CHECKING
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.feeds.files import read, refusal, write
-from worker.feeds import open_feed, opening, source
+from worker.feeds import Row, content, open_feed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,15 +42,15 @@ def test_utf_16_is_read_in_both_byte_orders(tmp_path: Path) -> None:
 
 
 def test_the_hash_and_the_size_are_those_of_the_bytes(tmp_path: Path) -> None:
-    content = SWEDISH.encode("cp1252")
-    feed = read(write(tmp_path, content)).feed
-    assert feed.sha256 == hashlib.sha256(content).hexdigest()
-    assert feed.size == len(content)
+    data = SWEDISH.encode("cp1252")
+    feed = read(write(tmp_path, data)).feed
+    assert feed.sha256 == hashlib.sha256(data).hexdigest()
+    assert feed.size == len(data)
 
 
 def test_damaged_utf_8_is_not_taken_for_windows_1252(tmp_path: Path) -> None:
-    content = SWEDISH.encode() + b"A-2;M\xf6te\n"
-    assert f"not UTF-8 at byte {content.index(0xF6)}, line 3" in refusal(write(tmp_path, content))
+    damaged = SWEDISH.encode() + b"A-2;M\xf6te\n"
+    assert f"not UTF-8 at byte {damaged.index(0xF6)}, line 3" in refusal(write(tmp_path, damaged))
 
 
 def test_a_byte_order_mark_promises_utf_8(tmp_path: Path) -> None:
@@ -64,34 +66,34 @@ def test_utf_16_that_ends_in_half_a_character_is_refused(tmp_path: Path) -> None
 
 
 def test_a_character_may_lie_across_two_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "CHUNK", 7)
+    monkeypatch.setattr(content, "CHUNK", 7)
     assert read(write(tmp_path, SWEDISH * 3)).feed.encoding == "UTF-8"
     broken = SWEDISH.encode() + b"A-2;M\xf6te\n"
     assert f"not UTF-8 at byte {broken.index(0xF6)}, line 3" in refusal(write(tmp_path, broken))
 
 
 @pytest.mark.parametrize(
-    ("content", "why"),
+    ("data", "why"),
     [
         (b"", "the file is empty"),
         (b" \r\n\n", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
         (b"PK\x03\x04abc", "an Excel workbook or a ZIP archive"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel workbook"),
-        (b"\x1f\x8b\x08abc", "a compressed file"),
+        (b"\x1f\x8b\x08abc", "a file compressed by gzip"),
         (b"%PDF-1.7", "a PDF"),
         (b"a;b\n1;\x00\n", "the file is binary"),
         ("a;b\n1;\x00\n".encode("utf-16"), "the file is binary"),
-        ("a;b\n1;2\n".encode("utf-16-le"), "the file is binary"),
+        ("a;b\n1;2\n".encode("utf-16-le"), "UTF-16 without its byte order mark"),
         (b"\x01\x02\x03;x\n1;2\n", "the file is binary"),
     ],
 )
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
-    assert why in refusal(write(tmp_path, content))
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, data: bytes, why: str) -> None:
+    assert why in refusal(write(tmp_path, data))
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "MAX_BYTES", 10)
+    monkeypatch.setattr(content, "MAX_BYTES", 10)
     assert "the file is larger than" in refusal(write(tmp_path, SWEDISH))
 
 
@@ -110,7 +112,38 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
     assert "may not be read" in refusal(path)
 
 
-def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_grows_while_it_is_copied_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path, SWEDISH)
-    with pytest.raises(source.FileRefused, match="changed while it was read"), open_feed(path):
-        path.write_text(SWEDISH * 2, encoding="utf-8")
+    real_copy = content.copy_pieces
+
+    def copy_and_append(*arguments: Any) -> content.PrivateCopy:
+        copy = real_copy(*arguments)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("A-2;Besök\n")
+        return copy
+
+    monkeypatch.setattr(content, "copy_pieces", copy_and_append)
+    assert "the file was changed while it was read" in refusal(path)
+
+
+def test_a_change_after_the_copy_changes_no_row(tmp_path: Path) -> None:
+    path = write(tmp_path, SWEDISH * 2)
+    with open_feed(path) as feed:
+        path.write_text("Id;B\n1;2\n", encoding="utf-8")
+        assert [row.line for row in feed.rows() if isinstance(row, Row)] == [2, 4]
+
+
+@pytest.mark.parametrize(("name", "shown"), [(b"\xc5ter.csv", "\\xc5ter.csv"), (b"a\nb.csv", "a\\nb.csv")])
+def test_an_odd_file_name_is_shown_with_escapes(tmp_path: Path, name: bytes, shown: str) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.write_text(SWEDISH, encoding="utf-8")
+    with open_feed(path) as feed:
+        assert feed.name == shown
+
+
+def test_a_full_disk_refuses_the_file_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SpooledTemporaryFile, "write", fail)
+    assert "there is no room for a copy" in refusal(write(tmp_path, SWEDISH))

@@ -6,6 +6,7 @@ import csv
 import io
 import tempfile
 import tracemalloc
+from itertools import compress
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,11 @@ def test_rows_of_the_csv_module_come_back(rows: list[list[str]], ending: str) ->
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=";", lineterminator=ending, quoting=csv.QUOTE_ALL).writerows([["A", "B", "C"], *rows])
     export = read_text(text.getvalue())
-    assert [row.cells for row in export.rows] == rows
+    is_filled = ["".join(row).strip() != "" for row in rows]
+    assert [row.cells for row in export.rows] == list(compress(rows, is_filled))
     breaks = [sum(cell.count("\n") for cell in row) + 1 for row in rows]
-    assert [row.line for row in export.rows] == [2 + sum(breaks[:at]) for at in range(len(rows))]
+    lines = [2 + sum(breaks[:at]) for at in range(len(rows))]
+    assert [row.line for row in export.rows] == list(compress(lines, is_filled))
 
 
 def test_a_quote_inside_an_unquoted_cell_is_an_ordinary_character() -> None:
@@ -39,8 +42,20 @@ def test_a_quote_inside_an_unquoted_cell_is_an_ordinary_character() -> None:
     assert [row.cells for row in export.rows] == [['5" rör', "b"], ["c", "d"]]
 
 
-def test_a_last_line_without_its_line_break_is_a_row() -> None:
-    assert [row.cells for row in read_text('Id;B\n"c";"d"').rows] == [["c", "d"]]
+@pytest.mark.parametrize("last_line", ["c;d", '"c";"d"', "c", 'c;"d'])
+def test_a_last_line_without_line_break_may_be_cut(tmp_path: Path, last_line: str) -> None:
+    path = write(tmp_path, f"Id;B\na;b\n{last_line}")
+    if last_line.count('"') % 2:
+        assert "a quote is opened and never closed" in refusal(path)
+        return
+    export = read(path)
+    assert [row.line for row in export.bad][-1:] == [3]
+    assert "c" not in [row.cells[0] for row in export.rows]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x1a", "\n\x1a", "\n;;", "\n  "])
+def test_a_last_line_with_any_end_is_whole(end: str) -> None:
+    assert [row.cells for row in read_text(f"Id;B\na;b{end}").rows] == [["a", "b"]]
 
 
 def test_headings_may_hold_line_breaks() -> None:

@@ -16,7 +16,7 @@ from worker.cli import terminal
 from worker.cli.canary import CanaryHeld, wait_for_first_rows
 from worker.cli.options import check_kinds, complete_kind
 from worker.codes.sentences import describe_rejection
-from worker.feeds import FileRefused
+from worker.feeds import FileRefused, printable_name
 from worker.importing import (
     DEFAULT_FEED,
     ConsentNeeded,
@@ -188,7 +188,7 @@ def _record_refusal(path: Path, error: FileRefused, request: _ImportRequest) -> 
         refuse_file(
             bootstrap.database(),
             feed=request.feed,
-            name=path.name[:255],
+            name=printable_name(path)[:255],
             kind=request.kind,
             reason=error.wrong,
             remedy=f"{error.remedy}.",
@@ -227,7 +227,7 @@ def _progress_bar(path: Path, request: _ImportRequest) -> Iterator[ProgressCallb
     if request.as_json or not terminal.is_terminal():
         yield lambda completed, total: None  # noqa: ARG005 (there is no bar to move)
         return
-    name = terminal.make_visible(path.name)
+    name = printable_name(path)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.make_console(), transient=True) as bar:
         task = bar.add_task(name, total=None)

@@ -1,67 +1,111 @@
-"""The reader of JSON lines: one object a line, its keys the headings."""
+"""The reader of JSON: one object a line, its keys the headings; or one document (`json_document`)."""
 
-import json
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
-from worker.feeds.source import (
-    ENCODING_LABELS,
-    MAX_CELL,
-    MAX_COLUMNS,
-    MAX_ROW,
-    BadRow,
-    FileRefused,
-    OpenExport,
-    Row,
-    SniffedFile,
-)
+from worker.feeds.content import TextSource
+from worker.feeds.json_document import BadDocument, open_document
+from worker.feeds.json_keys import JsonKeys
+from worker.feeds.json_values import CUT_OFF, ONE_OBJECT, check_text, decode_line
+from worker.feeds.source import MAX_CELL, MAX_ROW, BadRow, FileRefused, OpenExport, Row
 
-_ONE_OBJECT = "Write one JSON object a line"
+_BLANKS = " \t\r\n\ufeff\x1a"
+_SURE = 2
 
 
-def open_json_lines(text: TextIO, name: str, sniffed: SniffedFile) -> OpenExport:
+def open_json(source: TextSource) -> OpenExport:
     """Read the file once to learn every key that occurs in it, so that unknown ones refuse the file as a whole."""
-    keys: dict[str, None] = {}
-    total = objects = 0
-    for line, parsed in _parse_lines(text):
-        total += 1
-        if isinstance(parsed, dict):
-            objects += 1
-            keys.update(dict.fromkeys(parsed))
-            if len(keys) > MAX_COLUMNS:
-                raise FileRefused(name, f"line {line}: more than {MAX_COLUMNS} different keys", "Export fewer fields")
-    if not objects:
-        raise FileRefused(name, "no line of it is a JSON object", _ONE_OBJECT)
-    headings = tuple(keys)
-    return OpenExport(
-        name=name,
-        form="jsonl",
-        encoding=ENCODING_LABELS[sniffed.encoding],
-        delimiter=None,
-        size=sniffed.size,
-        sha256=sniffed.sha256,
-        headings=headings,
-        heading_line=1,
-        total=total,
-        rows=lambda: _read_rows(text, headings),
+    first_line, parsed = next(_parse_lines(source))
+    why = None
+    start = _first_text(source)
+    if start.startswith(("//", "/*")):
+        wrong = f"line {first_line} is a comment, which JSON does not have"
+        raise FileRefused(source.name, wrong, "Take the comments out", "not_json")
+    if start.startswith("[") or _goes_on(source, parsed):
+        try:
+            return open_document(source)
+        except BadDocument as error:
+            why = str(error)
+        except FileRefused as refused:
+            if refused.code != "no_objects" or not (row := _single_row(source)):
+                raise
+            return row
+    return _open_lines(source, why)
+
+
+def _first_text(source: TextSource) -> str:
+    source.text.seek(0)
+    while piece := source.text.read(MAX_CELL):
+        if piece := piece.lstrip(_BLANKS):
+            return piece
+    return ""
+
+
+def _goes_on(source: TextSource, parsed: dict[str, Any] | BadRow) -> bool:
+    """Tell whether the first line only begins a document, or is one as the only line of the file, and not a row."""
+    if isinstance(parsed, BadRow):
+        return parsed.code == "row_too_long" or parsed.reason.endswith(CUT_OFF)
+    lines = _parse_lines(source)
+    next(lines)
+    return next(lines, None) is None and not _is_row(source, parsed)
+
+
+def _is_row(source: TextSource, parsed: dict[str, Any]) -> bool:
+    return sum(map(source.content.is_heading, parsed)) >= _SURE or not any(
+        isinstance(value, (list, dict)) for value in parsed.values()
     )
 
 
-def _read_rows(text: TextIO, headings: tuple[str, ...]) -> Iterator[Row | BadRow]:
-    for line, parsed in _parse_lines(text):
-        if isinstance(parsed, BadRow):
-            yield parsed
-        elif column := _find_oversized_key(parsed):
-            reason = f"the value is longer than {MAX_CELL:,} characters"
-            yield BadRow(line, "cell_too_long", reason, f"Shorten it to {MAX_CELL:,} characters.", column)
-        else:
-            yield Row(line, [parsed.get(heading) for heading in headings])
+def _single_row(source: TextSource) -> OpenExport | None:
+    """Take a document that is one object, and no list, for the only row, if two of its keys are headings."""
+    source.text.seek(0)
+    text = source.text.read(MAX_ROW)
+    parsed = decode_line(1, text.strip(_BLANKS))
+    if source.text.read(1) or isinstance(parsed, BadRow) or not _is_row(source, parsed):
+        return None
+    line = 1 + text[: text.index("{")].count("\n")
+    keys = JsonKeys(source.name)
+    keys.add(line, parsed)
+    row = check_text(line, parsed, text, may_be_damaged=source.may_be_damaged) or keys.row_of(
+        line, parsed, keys.headings
+    )
+    return source.describe(
+        form="json", delimiter=None, headings=keys.headings, heading_line=line, total=1, rows=lambda: iter([row])
+    )
 
 
-def _parse_lines(text: TextIO) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
+def _open_lines(source: TextSource, why: str | None) -> OpenExport:
+    keys, total, objects, first_fault = JsonKeys(source.name), 0, 0, None
+    for line, parsed in _parse_lines(source):
+        total += 1
+        if isinstance(parsed, dict):
+            objects += 1
+            keys.add(line, parsed)
+        elif first_fault is None:
+            first_fault = f"line {line}: {parsed.reason}"
+    if not objects:
+        wrong = why or f"no line of it is a JSON object that can be taken in ({first_fault})"
+        raise FileRefused(source.name, wrong, ONE_OBJECT, "not_json")
+    return source.describe(
+        form="jsonl",
+        delimiter=None,
+        headings=keys.headings,
+        heading_line=1,
+        total=total,
+        rows=lambda: _read_rows(source, keys),
+    )
+
+
+def _read_rows(source: TextSource, keys: JsonKeys) -> Iterator[Row | BadRow]:
+    headings = keys.headings
+    for line, parsed in _parse_lines(source):
+        yield parsed if isinstance(parsed, BadRow) else keys.row_of(line, parsed, headings)
+
+
+def _parse_lines(source: TextSource) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
     """Yield every line that is not blank, from the beginning, as the object it holds or as the reason why it holds none."""
+    text, may_be_damaged, number = source.text, source.may_be_damaged, 0
     text.seek(0)
-    number = 0
     while piece := text.readline(MAX_ROW):
         number += 1
         too_long = not piece.endswith("\n") and len(piece) >= MAX_ROW
@@ -70,46 +114,13 @@ def _parse_lines(text: TextIO) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
         if too_long:
             reason = f"the line is longer than {MAX_ROW:,} characters"
             yield number, BadRow(number, "row_too_long", reason, f"Shorten each value to {MAX_CELL:,} characters.")
-        elif piece.strip():
-            yield number, parse_object(number, piece)
+        elif stripped := piece.strip(_BLANKS):
+            yield number, parse_object(number, stripped, may_be_damaged=may_be_damaged)
 
 
-def parse_object(line: int, text: str) -> dict[str, Any] | BadRow:
-    """Read the object of JSON on a line, or say why there is none."""
-    try:
-        value = _DECODER.decode(text)
-        # A half of a surrogate pair is legal in JSON's escapes, and no character: no database could keep it.
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return BadRow(line, "not_text", "a value holds half a character (a lone surrogate)", "Export it as UTF-8.")
-    except _RepeatedKey:
-        return BadRow(line, "repeated_key", "a key stands twice in the object", "Keep one of the two.")
-    except (ValueError, RecursionError):
-        return BadRow(line, "not_json", "the line is not valid JSON", f"{_ONE_OBJECT}.")
-    if not isinstance(value, dict):
-        return BadRow(line, "not_json", "the line is JSON, but not an object", f"{_ONE_OBJECT}.")
-    return value
-
-
-class _RepeatedKey(Exception):  # noqa: N818 (a fact)
-    """A key stands twice in an object."""
-
-
-def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise _RepeatedKey
-    return value
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(name)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant)
-
-
-def _find_oversized_key(parsed: dict[str, Any]) -> str | None:
-    """Return the first key with a text that is too long. Lists and objects are bounded by the line, and judged by the kind."""
-    return next((key for key, value in parsed.items() if isinstance(value, str) and len(value) > MAX_CELL), None)
+def parse_object(line: int, text: str, *, may_be_damaged: bool = False) -> dict[str, Any] | BadRow:
+    """Read the object of JSON on a line, or say why there is none that can be taken in."""
+    parsed = decode_line(line, text)
+    if isinstance(parsed, BadRow):
+        return parsed
+    return check_text(line, parsed, text, may_be_damaged=may_be_damaged) or parsed

@@ -15,7 +15,7 @@ MAX_ROW = 1024 * 1024
 """Characters in a row. A longer one is passed over without being kept in memory."""
 
 CHUNK = 1024 * 1024
-"""Bytes read at a time while a file is sniffed."""
+"""Bytes read at a time while a file is copied and its encoding is sought."""
 
 ENCODING_LABELS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
 """The codec's name in Python → its name for people."""
@@ -56,21 +56,12 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SniffedFile:
-    """The size, hash and encoding of a file of text; `encoding` is the codec's name in Python."""
-
-    size: int
-    sha256: str
-    encoding: str
-
-
-@dataclass(frozen=True, slots=True)
 class OpenExport:
     """A file that is open and has been read once to its end without a fault."""
 
     name: str
     form: str
-    """`csv` or `jsonl`."""
+    """`csv`, `jsonl` or `json`."""
     encoding: str
     delimiter: str | None
     size: int

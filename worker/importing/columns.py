@@ -10,6 +10,8 @@ from worker.kind import ROW_HEADINGS, ROW_HEADINGS_WRITTEN, Kind, fold
 from worker.kinds import KIND_BY_NAME, KINDS
 
 _REQUIRED = ("source_id", "customer_id")
+_SHOWN = 10
+"""Unknown headings that are listed; of more, only their number is said."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def _bare_field(kind: type[Kind], name: str) -> str | None:
 def _kind_by_name(feed: OpenExport, name: str) -> type[Kind]:
     kind = KIND_BY_NAME.get(name)
     if kind is None:
-        raise FileRefused(feed.name, f"there is no kind {name!r}", f"The kinds are {', '.join(KIND_BY_NAME)}")
+        remedy = f"The kinds are {', '.join(KIND_BY_NAME)}"
+        raise FileRefused(feed.name, f"there is no kind {name!r}", remedy, "unknown_kind")
     return kind
 
 
@@ -137,7 +140,7 @@ def _infer_kind(feed: OpenExport) -> type[Kind]:
         raise _refusal_of_missing(feed, near[0], _missing_fields(near[0], feed.headings), f" for {near[0].kind}:")
     kind_names = ", ".join(kind.kind for kind in fitting or near or KINDS)
     remedy = f"Give --kind ({kind_names}), or add a column kind"
-    raise FileRefused(feed.name, "it does not say which kind its rows are", remedy)
+    raise FileRefused(feed.name, "it does not say which kind its rows are", remedy, "kind_not_said")
 
 
 def _refusal_of_missing(
@@ -150,7 +153,7 @@ def _refusal_of_missing(
         heading, field = own_ids[0], _bare_field(kind, fold(own_ids[0])) or ""
         wrong += f"; {heading!r} is the row's own id, unless that stands in a column source_id"
         remedy += f", {field} as {_advise(kind, field)}"
-    return FileRefused(feed.name, wrong, remedy)
+    return FileRefused(feed.name, wrong, remedy, "missing_headings")
 
 
 def _advise(kind: type[Kind], field: str) -> str:
@@ -164,12 +167,16 @@ def _refusal_of_unknown(
 ) -> FileRefused:
     fitting = _fitting_kinds(feed.headings)
     if kind and fitting:
-        return FileRefused(feed.name, f"these headings are no {kind.kind}'s", f"Use --kind {fitting[0].kind}")
+        wrong, remedy = f"these headings are no {kind.kind}'s", f"Use --kind {fitting[0].kind}"
+        return FileRefused(feed.name, wrong, remedy, "other_kind")
     plural, pronoun = ("", "it") if len(unknown) == 1 else ("s", "them")
-    suggestions = ", ".join(_suggest_heading(heading, field_of) for heading in unknown)
+    suggestions = ", ".join(_suggest_heading(heading, field_of) for heading in unknown[:_SHOWN])
+    if (hidden := len(unknown) - _SHOWN) > 0:
+        suggestions += f", … and {hidden} more"
     names = ", ".join(dict.fromkeys(field_of.values())) if kind else "those of Vitec's help pages"
     wrong = f"line {feed.heading_line}: unknown heading{plural} {suggestions}"
-    return FileRefused(feed.name, wrong, f"Rename {pronoun} in the export; known headings are {names}")
+    remedy = f"Rename {pronoun} in the export; known headings are {names}"
+    return FileRefused(feed.name, wrong, remedy, "unknown_headings")
 
 
 def _suggest_heading(heading: str, field_of: Mapping[str, str]) -> str:
@@ -187,7 +194,7 @@ def _refuse_ambiguous(feed: OpenExport, kind: type[Kind]) -> None:
         if len(meant) > 1 and fold(heading) not in ROW_HEADINGS:
             names = " or ".join(_advise(kind, field) for field in meant)
             wrong = f"line {feed.heading_line}: {printable_heading(heading)!r} may mean {names}"
-            raise FileRefused(feed.name, wrong, "Give the column that name")
+            raise FileRefused(feed.name, wrong, "Give the column that name", "ambiguous_heading")
 
 
 def _refusal_of_same_column(feed: OpenExport, names: tuple[str, ...]) -> FileRefused:
@@ -202,7 +209,7 @@ def _refusal_of_same_column(feed: OpenExport, names: tuple[str, ...]) -> FileRef
         )
         if meant:
             remedy += f"; of a row of kind {kind.kind}, {meant} is called {_advise(kind, meant)}"
-    return FileRefused(feed.name, wrong, remedy)
+    return FileRefused(feed.name, wrong, remedy, "same_column")
 
 
 def printable_heading(heading: str) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 from worker.kind.damage import UNSEEN
 
 _PARENTHESES = re.compile(r"\([^()]*\)")
+_IN_BRACKETS = re.compile(r"^\s*(?:\[(?=.*\]\s*$)|`(?=.*`\s*$)|\"(?=.*\"\s*$))(.*).\s*$")
 _XML_PREFIX = re.compile(r"\bd\d+p\d+:")
 """The prefix of a namespace as Vitec's XML samples have it: `d2p1:EnableBookingLimitValidation`."""
 
@@ -34,8 +35,11 @@ ROW_FIELDS: Final = tuple(_ROW_FIELDS)
 
 
 def fold(heading: str) -> str:
-    """Give the form in which headings are compared: no case, accents kept, no parentheses, no end punctuation."""
-    plain = unicodedata.normalize("NFC", UNSEEN.sub("", heading).casefold())
+    """Give the form in which headings are compared: no case, accents kept, no parentheses, no end punctuation.
+
+    Characters without a width do not count, nor do the brackets and quotes that databases put around a name.
+    """
+    plain = unicodedata.normalize("NFC", _IN_BRACKETS.sub(r"\1", UNSEEN.sub("", heading)).casefold())
     words = _PARENTHESES.sub(" ", _XML_PREFIX.sub("", plain)).split()
     folded = " ".join(words)
     while folded and (folded[-1].isspace() or unicodedata.category(folded[-1]).startswith("P")):

@@ -18,7 +18,7 @@ from sqlalchemy import Row
 
 from models import State
 from worker.codes.sentences import fault_sentences, join_remedies, join_texts
-from worker.feeds.delimited import escape_formula
+from worker.feeds.formulas import escape_formula
 from worker.outbox import Database
 from worker.outbox.upkeep import reported
 from worker.outbox.upkeep.reported import ReportedState
