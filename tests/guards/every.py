@@ -15,6 +15,7 @@ from tests.guards import (
     of_outages,
     of_results,
     of_sequences,
+    of_table,
 )
 
 GUARDS = tuple(
@@ -32,6 +33,7 @@ GUARDS = tuple(
             *of_look_ups.GUARDS,
             *of_outages.GUARDS,
             *of_sequences.GUARDS,
+            *of_table.GUARDS,
             *of_feeds.GUARDS,
             *of_results.GUARDS,
         ),

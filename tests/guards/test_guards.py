@@ -14,7 +14,7 @@ from tests.guards.every import GUARDS
 from tests.guards.guard import Guard
 from tests.guards.trying import Verdict, copy_of_the_tree, run_test, try_without
 
-RULES = set(range(1, 32))
+RULES = set(range(1, 34))
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.rule}-{guard.name}")
