@@ -74,7 +74,8 @@ def test_a_bug_at_one_row_rejects_that_row_alone(db: Database, monkeypatch: pyte
     assert crm_row(db, rows[2]).error_code == "unforeseen"
 
 
-def test_the_newest_content_of_an_id_comes_last(db: Database) -> None:
+def test_the_newest_content_of_an_id_comes_last(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_take_singly", None)
     for note in ("one", "two", "three"):
         insert(db, source_id="A-1", data={**DATA, "note": note})
         insert(db, source_id=f"B-{note}")
