@@ -13,8 +13,7 @@ import pytest
 from models import State
 from tests import factory
 from worker.outbox.upkeep import reported
-from worker.results import explain_code, write_file, write_stream, writing
-from worker.results.codes import CODES
+from worker.results import write_file, write_stream, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,30 +168,3 @@ def test_a_settlement_that_changes_meanwhile_comes_again(week: Database, monkeyp
         patch.setattr(reported, "mark_operations_reported", mark_late)
         as_csv(week)
     assert [row["source_id"] for row in as_csv(week)] == ["DOUBT"]
-
-
-def test_every_code_is_explained_in_a_sentence_with_a_remedy() -> None:
-    first = (
-        "refused not_found exhausted nobody_notified token_expired parent_failed worker_died unanswered"
-        " unreadable_answer server_error redirected conflict unauthorized forbidden throttled unreachable"
-        " unforeseen unwritable acted_twice sent_before_change revoked"
-    )
-    assert {*first.split()} <= CODES.keys()
-    for explanation in CODES.values():
-        assert explanation.text.endswith(".")
-        assert explanation.remedy.endswith(".")
-    assert explain_code(None).text == ""
-
-
-@pytest.mark.parametrize(
-    ("kind", "may_be_merged"),
-    [("comeback", True), ("viewing_registration", True), ("appointment", False), ("notification", False)],
-)
-def test_an_unknown_contact_may_have_been_merged(kind: str, *, may_be_merged: bool) -> None:
-    explanation = explain_code("not_found", kind)
-    assert ("may have been merged" in explanation.text) is may_be_merged
-    assert "export it again" in explanation.remedy
-
-
-def test_an_unknown_code_is_named() -> None:
-    assert "brand_new" in explain_code("brand_new").text

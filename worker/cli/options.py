@@ -8,10 +8,10 @@ import typer
 
 from models import State
 from worker.cli.terminal import CannotBeDone
+from worker.codes.registry import OPERATION_CODES
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.views.operations import OperationFilter, find_ids, parse_reference
-from worker.results.codes import CODES
 
 
 def complete_kind(incomplete: str) -> list[str]:
@@ -71,7 +71,7 @@ def make_filter(
         states=frozenset(states or ()),
         kinds=check_kinds(kinds),
         customers=frozenset(customers or ()),
-        codes=check_words(codes, CODES, "error code", "--code"),
+        codes=check_words(codes, OPERATION_CODES, "error code", "--code"),
         feed=feed,
         needs_person=needs_person,
         parent_missing=parent_missing,

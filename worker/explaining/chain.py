@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from models import FINAL, WAITING, State
+from worker.codes.registry import explain_code
 from worker.explaining.lane_reasons import Limits, find_lane_reasons, find_queue_reasons
 from worker.explaining.reasons import Note, Reason
 from worker.explaining.wording import as_words, count_noun, explain_error, format_moment
 from worker.outbox.views.explain import OperationFacts
-from worker.results import explain_code
 
 UNREACHABLE = "unreachable"
 """The code of an attempt that found no connection."""

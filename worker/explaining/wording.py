@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from models import Scope
-from worker.results import explain_code
+from worker.codes.registry import explain_code
 from worker.stockholm import STOCKHOLM
 
 

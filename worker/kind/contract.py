@@ -30,10 +30,12 @@ class OnDoubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeText:
-    """The meaning of an error code: a sentence that says what happened, and one that says what to do."""
+    """The meaning of a code: a sentence that says what happened, and one that says what to do; both in Swedish, too."""
 
     text: str
     remedy: str
+    swedish: str = ""
+    swedish_remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class Notification(Kind):
             "nobody_notified": CodeText(
                 "Vitec answered false. That may mean that nobody was notified; it is not known whether anybody was.",
                 "Ask a recipient whether it came. If it did not, check the recipients in the CRM and export it again.",
+                "Vitec svarade false. Det kan betyda att ingen fick aviseringen; om någon fick den är inte känt.",
+                "Fråga en mottagare om den kom. Om inte: kontrollera mottagarna i CRM-systemet och exportera raden igen.",
             )
         }
     )

@@ -27,6 +27,8 @@ class OrderStatus(Kind):
             "status_not_set": CodeText(
                 "Vitec answered false to the order's status; by that word it was not set.",
                 "Check the order's id and status in the CRM and export it again.",
+                "Vitec svarade false på beställningens status; enligt det ordet sattes den inte.",
+                "Kontrollera beställningens id och status i CRM-systemet och exportera raden igen.",
             )
         }
     )

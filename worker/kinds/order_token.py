@@ -27,7 +27,14 @@ class OrderToken(Kind):
     backoff_first = 2.0
     ids_are_unique = False
     codes = MappingProxyType(
-        {"token_expired": CodeText("The order's token has expired at Vitec.", "Start the order anew from Vitec.")}
+        {
+            "token_expired": CodeText(
+                "The order's token has expired at Vitec.",
+                "Start the order anew from Vitec.",
+                "Beställningens token har gått ut i Vitec.",
+                "Starta beställningen på nytt från Vitec.",
+            )
+        }
     )
 
     data: Annotated[str, Cell(token, "data", "Token data", "Token data som ni fått som inparameter till beställningen")]

@@ -27,6 +27,8 @@ class ViewingCancellation(Kind):
             "not_registered": CodeText(
                 "Vitec knows no such registration: it may have been taken back already, or one of the ids is another.",
                 "See at Vitec whether the contact still has a place; if so, correct the ids and export it again.",
+                "Vitec känner inte till någon sådan anmälan: den kan redan vara avbokad, eller så är ett av id:na ett annat.",
+                "Se i Vitec om kontakten fortfarande har en plats; rätta i så fall id:na och exportera raden igen.",
             )
         }
     )

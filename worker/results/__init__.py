@@ -1,6 +1,6 @@
 """Results: all that is new for the CRM, written out and then marked as reported."""
 
-from worker.results.codes import explain_code
+from worker.codes.registry import explain_code
 from worker.results.row_outcomes import RowOutcome, outcome_of
 from worker.results.run import keep_code_words, write_results
 from worker.results.table import write_rows_back

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from worker import failpoints
 from worker.backoff import Backoff
+from worker.codes.registry import OPERATION_CODES, explain_code
 from worker.kinds import KINDS
 from worker.outbox import Database
 from worker.outbox.upkeep import code_words, result_batches, sinks
@@ -18,7 +19,6 @@ from worker.outbox.upkeep.result_batches import Batch, Receipt, take_fingerprint
 from worker.outbox.upkeep.sinks import SinkLost
 from worker.outbox.views import unreported
 from worker.results import files, posting, tables
-from worker.results.codes import CODES, explain_code
 from worker.results.sinks import LEASE, Destination, SinkFailed, Writer
 from worker.results.writing import dump_json, operation_values, rejection_values
 
@@ -146,7 +146,7 @@ class _Room:
 def keep_code_words(db: Database) -> bool:
     """Keep the words of the codes in the database as they are now; return whether they had changed."""
     words = {}
-    for code in CODES:
+    for code in OPERATION_CODES:
         general = explain_code(code)
         words[code, ""] = (general.text, general.remedy)
         for kind in KINDS:

@@ -17,13 +17,13 @@ from typing import IO, Any, Final, NamedTuple
 from sqlalchemy import Row
 
 from models import State
+from worker.codes.registry import explain_code
 from worker.codes.sentences import fault_sentences, join_remedies, join_texts
 from worker.feeds.formulas import escape_formula
 from worker.outbox import Database
 from worker.outbox.upkeep import reported
 from worker.outbox.upkeep.reported import ReportedState
 from worker.outbox.views import unreported
-from worker.results.codes import explain_code
 from worker.results.naming import CrmNames, choose_columns, make_picker
 from worker.stockholm import STOCKHOLM
 from worker.workbooks import write_workbook
