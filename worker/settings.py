@@ -14,6 +14,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from worker.address import LOOPBACK
+from worker.codes.language import Language, read_language
 from worker.dotenv import Sources, read_secret, read_sources
 from worker.kinds import KIND_BY_NAME
 from worker.outbox.database.sending_hours import SendingHours
@@ -142,6 +143,7 @@ class Settings(BaseSettings):
     """From when the CRM is told that a row waits for one that is not there; 0: never."""
     blank_after: Seconds = timedelta(days=90)
 
+    language: Annotated[Language, BeforeValidator(read_language)] = Language.ENGLISH
     feeds_file: AbsolutePath | None = None
     feed_dir: AbsolutePath | None = None
     results_dir: AbsolutePath | None = None

@@ -10,6 +10,8 @@ from tests.importing.exports import comeback, export
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
     from tests.cli.conftest import Office
 
 BAD = comeback("BAD", note="Astrid Hemligs", date="2026-02-30 09:00")
@@ -87,3 +89,56 @@ def test_a_missing_file_is_not_kept_on_record(office: Office, tmp_path: Path) ->
     (tmp_path / "trial.csv").write_bytes(b"%PDF-1.7\n")
     office.run("import", "--dry-run", tmp_path / "trial.csv")
     assert office.run("rejected", "--all").status == 0
+
+
+def test_rejected_rows_are_written_to_be_mended(office: Office, tmp_path: Path) -> None:
+    ran = office.run("import", export(tmp_path, [comeback("C-1"), BAD]), "--rejected-to", tmp_path)
+    assert ran.status == 3
+    assert "They stand in " in ran.out
+    mended = tmp_path / "export.rejected.csv"
+    mended.write_text(mended.read_text(encoding="utf-8").replace("2026-02-30", "2026-02-28"), encoding="utf-8")
+    again = office.run("import", mended)
+    assert again.status == 0
+    assert "1 recorded." in again.out
+    assert office.run("rejected").status == 0
+
+
+def test_no_file_is_written_where_nothing_is_rejected(office: Office, tmp_path: Path) -> None:
+    office.run("import", export(tmp_path, [comeback("C-1")]), "--rejected-to", tmp_path / "bad.csv")
+    assert not (tmp_path / "bad.csv").exists()
+
+
+def test_a_file_that_is_there_is_not_replaced(office: Office, tmp_path: Path) -> None:
+    path = export(tmp_path, [BAD])
+    for target in (path, tmp_path / "missing", tmp_path / "x.txt"):
+        assert office.run("import", path, "--rejected-to", target).status == 2
+    assert office.run("import", path, path, "--rejected-to", tmp_path / "bad.csv").status == 2
+    assert office.run("rejected").status == 0
+
+
+def test_all_is_said_in_the_language_of_the_office(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGUAGE", "sv_SE:en")
+    ran = office.run("import", export(tmp_path, [BAD]))
+    assert "rad 2 BAD, date: Det är inget datum med klockslag (ett datum med bindestreck, ett klockslag)." in ran.out
+    assert office.run("rejected").out.startswith("export.csv, rad 2 BAD, date: Det är inget datum")
+    (row,) = office.run("results", "--json").out.splitlines()
+    assert json.loads(row)["error_text"].startswith("Det är inget datum med klockslag")
+    refused = office.run("import", export(tmp_path, [], ["source_id", "customer_id", "Färg"]))
+    assert "export.csv: Filen har okända rubriker: 'Färg' (rad 1)." in refused.err
+
+
+def test_a_refused_file_keeps_the_code_of_its_reason(office: Office, tmp_path: Path) -> None:
+    office.run("import", export(tmp_path, [], ["source_id", "customer_id", "colour"]))
+    (row,) = json.loads(office.run("rejected", "--json").out)
+    assert row["code"] == "file_refused"
+    assert row["faults"][0]["code"] == "unknown_headings"
+
+
+def test_codes_are_explained_in_either_language(office: Office) -> None:
+    (entry,) = json.loads(office.run("codes", "not_a_time", "--json", "--language", "sv").out)
+    assert entry["uses"] == ["rejected row"]
+    assert entry["text"] == "Det är inget datum med klockslag."
+    assert "token_expired: operation, history (order_token)" in office.run("codes").out
+    assert "did you mean" in office.run("codes", "not_a_tim").err

@@ -7,7 +7,8 @@ import pytest
 from models import HoldReason
 from run import ROOT
 from tests.codes.literals import literals, sources
-from worker.codes.registry import CODES, OPERATION_CODES, Code, CodeUse, Language, explain_code, fill
+from worker.codes.language import Language
+from worker.codes.registry import CODES, OPERATION_CODES, Code, CodeUse, explain_code, fill
 from worker.outbox.operators.decisions import Verb
 
 ADVICE = """

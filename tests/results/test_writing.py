@@ -18,6 +18,7 @@ from worker.results import write_file, write_stream, writing
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from worker.codes.language import Language
     from worker.outbox import Database
 
 TICKET = {"orderId": "ORD1", "hasExpired": False}
@@ -88,8 +89,8 @@ def test_a_row_without_a_column_is_not_written(week: Database, form: str, monkey
     """In CSV the cells after it would stand under another heading."""
     whole = writing.operation_values
 
-    def without_ticket(row: Any) -> Any:
-        return {name: value for name, value in whole(row).items() if name != "ticket"}
+    def without_ticket(row: Any, language: Language) -> Any:
+        return {name: value for name, value in whole(row, language).items() if name != "ticket"}
 
     monkeypatch.setattr(writing, "operation_values", without_ticket)
     with pytest.raises(KeyError, match="ticket"):

@@ -25,6 +25,7 @@ LAZY_COMMANDS: Final = {
     "import": LazyCommand("importing:import_", _IN_OUT, "Take in exports of the CRM."),
     "feeds": LazyCommand("feeds:app", _IN_OUT, "Show the feeds that run by themselves; run, stop or start one."),
     "rejected": LazyCommand("rejecting:rejected", _IN_OUT, "List rows that could not be taken in, and why."),
+    "codes": LazyCommand("codes:codes", _IN_OUT, "Tell what a code means, and what helps."),
     "results": LazyCommand("results:results", _IN_OUT, "Write what the CRM has not been told yet."),
     "status": LazyCommand("status:status", _LOOK, "Tell at a glance whether all is well."),
     "list": LazyCommand("show:list_", _LOOK, "List operations, newest first."),

@@ -15,7 +15,9 @@ from worker import bootstrap, logs
 from worker.cli import terminal
 from worker.cli.canary import CanaryHeld, wait_for_first_rows
 from worker.cli.options import check_kinds, complete_kind
-from worker.codes.sentences import describe_rejection
+from worker.cli.rejected_to import RejectedTo, check_target
+from worker.codes.language import Language
+from worker.codes.sentences import describe_rejection, refusal_in
 from worker.feeds import FileRefused, printable_name
 from worker.importing import (
     DEFAULT_FEED,
@@ -60,6 +62,14 @@ def import_(
             "--canary", help="Send the first new row of each kind alone; record the others when Vitec took it."
         ),
     ] = False,
+    rejected_to: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the rejected rows with their reasons, to be mended and imported: a folder (NAME.rejected.csv),"
+            " or a file (.csv, .xlsx).",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Take in exports of the CRM. Good rows are recorded and sent; bad ones are rejected, with line and reason.
@@ -69,8 +79,10 @@ def import_(
     check_kinds([kind] if kind else None)
     if not 1 <= len(feed) <= 64 or not feed.isprintable():
         raise typer.BadParameter("a feed's name has 1 to 64 printable characters", param_hint="--feed")
+    check_target(rejected_to, files)
     logs.configure(logging.WARNING)
-    request = _ImportRequest(kind, feed, dry_run, as_json, full_export, yes, canary and not dry_run)
+    language, is_canary = bootstrap.settings().language, canary and not dry_run
+    request = _ImportRequest(kind, feed, dry_run, as_json, rejected_to, language, full_export, yes, is_canary)
     with _Ringer(is_silent=dry_run) as ringer:
         reports = [_import_file(path, request, ringer) for path in files]
     if as_json:
@@ -86,6 +98,8 @@ class _ImportRequest:
     feed: str
     dry_run: bool
     as_json: bool
+    rejected_to: Path | None
+    language: Language
     full_export: bool = False
     yes: bool = False
     canary: bool = False
@@ -108,6 +122,7 @@ class _FileReport:
     questions: tuple[str, ...] = ()
     """The concerns that a person should agree to first."""
     rejected: list[Rejection] = field(default_factory=list)
+    rejected_file: Path | None = None
 
     def add(self, row: Rejection) -> None:
         """Keep a rejected row, up to `KEPT` of them."""
@@ -135,6 +150,7 @@ class _FileReport:
             **counts,
             "rejected_rows": rows,
             "notes": notes,
+            "rejected_file": self.rejected_file and str(self.rejected_file),
         }
 
 
@@ -151,15 +167,21 @@ def _import_file(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _Fil
 
 def _try_import(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _FileReport:
     report = _FileReport(path)
-    with _progress_bar(path, request) as step:
-        listener = ImportListener(on_progress=step, on_rejected=report.add, on_recorded=ringer)
+    db = bootstrap.database()
+    with _progress_bar(path, request) as step, RejectedTo(db, request.rejected_to, request.language) as rejected_to:
+
+        def add(row: Rejection) -> None:
+            report.add(row)
+            rejected_to.add(row)
+
+        listener = ImportListener(on_progress=step, on_rejected=add, on_recorded=ringer)
         try:
             if request.canary:
                 first = ImportListener(on_recorded=bootstrap.ring)
                 defaults = IntakeDefaults.of(bootstrap.settings())
                 wait_for_first_rows(path, request.kind, request.feed, defaults, first, request.options)
             report.summary = import_file(
-                bootstrap.database(),
+                db,
                 path,
                 kind=request.kind,
                 feed=request.feed,
@@ -167,9 +189,10 @@ def _try_import(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _File
                 defaults=IntakeDefaults.of(bootstrap.settings()),
                 listener=listener,
                 options=request.options,
+                on_end=rejected_to.write,
             )
         except FileRefused as error:
-            report.refused, report.code = str(error), error.code
+            report.refused, report.code = _describe_refusal(path, error, request), error.code
             _record_refusal(path, error, request)
         except (ImportedElsewhere, CanaryHeld) as error:
             report.refused = str(error)
@@ -179,7 +202,17 @@ def _try_import(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _File
         except TooManyAbsent as error:
             report.refused = f"{path.name}: {error}. Its rows are recorded. If that is meant, import it with --yes."
             report.code, report.questions = "too_many_absent", (str(error),)
+    report.rejected_file = rejected_to.written
+    if rejected_to.fault:
+        terminal.print_error(rejected_to.fault)
     return report
+
+
+def _describe_refusal(path: Path, error: FileRefused, request: _ImportRequest) -> str:
+    if request.language is Language.ENGLISH:
+        return str(error)
+    sentence = refusal_in(error.wrong, error.remedy, error.code, request.language)
+    return f"{path.name}: {sentence.text}. {sentence.remedy}"
 
 
 def _record_refusal(path: Path, error: FileRefused, request: _ImportRequest) -> None:
@@ -192,6 +225,7 @@ def _record_refusal(path: Path, error: FileRefused, request: _ImportRequest) -> 
             kind=request.kind,
             reason=error.wrong,
             remedy=f"{error.remedy}.",
+            code=error.code,
         )
 
 
@@ -251,7 +285,9 @@ def _print_report(report: _FileReport, request: _ImportRequest) -> None:
     for note in summary.notes:
         terminal.print_line(f"  Note: {note}")
     for row in report.rejected[:SHOWN]:
-        terminal.print_line(f"  {describe_rejection(asdict(row))}")
+        terminal.print_line(f"  {describe_rejection(asdict(row), request.language)}")
     if (hidden := summary.counts.rejected - SHOWN) > 0:
         where = "" if request.dry_run else ": `vitec-sync rejected` lists all"
         terminal.print_line(f"  … and {terminal.count_noun(hidden, 'rejected row')} more{where}.")
+    if report.rejected_file:
+        terminal.print_line(f"  They stand in {report.rejected_file}: mend them there, and import that file.")

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from models import FILE_REFUSED
 from worker import bootstrap
 from worker.cli import options, terminal
 from worker.cli.deciding import make_decider
+from worker.codes.language import Language
 from worker.codes.sentences import describe_rejection
 from worker.outbox.intake.rejections import close_rejections
 from worker.outbox.operators.actions import record_action
@@ -49,21 +49,20 @@ def rejected(
         terminal.print_json(rows)
     elif not rows:
         terminal.print_line("There are no rejected rows.")
+    language = bootstrap.settings().language
     for row in () if as_json else rows:
-        terminal.print_line(f"{row['file']}, {_describe(row)}")
+        terminal.print_line(f"{row['file']}, {_describe(row, language)}")
     if any(row["closed_at"] is None for row in rows):
         raise typer.Exit(3)
 
 
-def _describe(row: dict[str, Any]) -> str:
-    fault = f"refused as a whole: {row['reason']}. {row['remedy']}" if _is_file(row) else describe_rejection(row)
+def _describe(row: dict[str, Any], language: Language) -> str:
+    fault = describe_rejection(row, language)
+    if row["times_seen"] > 1:
+        fault += f" Seen {row['times_seen']} times, first {terminal.format_moment(row['created_at'])}."
     if row["closed_at"] is None:
         return f"{fault} (number {row['id']})"
     return f"{fault} (closed by {row['closed_by']}: {row['closed_reason']})"
-
-
-def _is_file(row: dict[str, Any]) -> bool:
-    return bool(row["code"] == FILE_REFUSED)
 
 
 def _close(open_ids: list[int], wanted: list[str], reason: str | None, by: str | None, *, is_narrow: bool) -> None:

@@ -55,12 +55,14 @@ def results(
             f"{output} is there already, and may hold results that the CRM has not taken over: nothing was written, and"
             " nothing marked as told. Name another file, or say --overwrite."
         )
-    db = bootstrap.database()
+    db, language = bootstrap.database(), bootstrap.settings().language
     try:
         if output is None:
-            write_stream(db, _open_stdout(file_format), form=file_format, feed=feed, everything=everything)
+            write_stream(
+                db, _open_stdout(file_format), form=file_format, feed=feed, everything=everything, language=language
+            )
         else:
-            written = write_file(db, output, form=file_format, feed=feed, everything=everything)
+            written = write_file(db, output, form=file_format, feed=feed, everything=everything, language=language)
             terminal.print_line(_describe_results(output, written, overwrite=overwrite))
     except BrokenPipeError:
         raise

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from models import HoldReason
+from worker.codes.language import Language
 from worker.codes.of_files import FILE_TEXTS
 from worker.codes.of_history import HISTORY_TEXTS, HOLD_TEXTS
 from worker.codes.of_lines import LINE_TEXTS
@@ -14,13 +15,6 @@ from worker.codes.of_operations import CONTACT_NOT_FOUND, OPERATION_TEXTS
 from worker.codes.of_rows import ROW_TEXTS
 from worker.kind import CodeText
 from worker.kinds import KINDS
-
-
-class Language(StrEnum):
-    """A language of the sentences about codes."""
-
-    ENGLISH = "en"
-    SWEDISH = "sv"
 
 
 class CodeUse(StrEnum):

@@ -53,6 +53,8 @@ class BadRow:
     reason: str
     remedy: str
     column: str | None = None
+    cells: Sequence[str] | None = None
+    """Those that it has, where they are known: as many as there are headings, or more, or fewer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Imports a file, or any export that is open, to its end."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from worker.feeds import OpenExport, open_feed
+from worker.feeds.reasons import REASON_HEADINGS, leave_out_reasons
 from worker.importing.chunks import FileImport, ImportListener
 from worker.importing.columns import resolve_columns
 from worker.importing.consent import check_consent
@@ -50,6 +51,8 @@ class ImportSummary:
     resumed_at: int = 0
     notes: tuple[str, ...] = ()
     """Those of the reader (`OpenExport.notes`)."""
+    file_id: int = 0
+    """The feed file's; 0: of a dry run."""
 
 
 def import_file(
@@ -62,14 +65,16 @@ def import_file(
     defaults: IntakeDefaults | None = None,
     listener: ImportListener | None = None,
     options: ImportOptions | None = None,
+    on_end: Callable[[OpenExport, ImportSummary], object] | None = None,
 ) -> ImportSummary:
     """Import a file to its end, from its beginning or from where an earlier try has stopped.
 
     Raises `FileRefused` and `ConsentNeeded` before anything is recorded; `ImportedElsewhere`, and `TooManyAbsent` when all
     rows are recorded. `dry_run`: everything is done, and undone; nothing is withdrawn for being absent.
+    `on_end` is called at its end, while the file is still open.
     """
     with open_feed(path) as source:
-        return import_export(
+        summary = import_export(
             db,
             source,
             kind=kind,
@@ -79,6 +84,9 @@ def import_file(
             listener=listener,
             options=options,
         )
+        if on_end:
+            on_end(source, summary)
+    return summary
 
 
 def import_export(
@@ -94,6 +102,7 @@ def import_export(
 ) -> ImportSummary:
     """Import an export that is open: a file's, or rows that came in another way. All else as `import_file`."""
     defaults, listener, options = defaults or IntakeDefaults(), listener or ImportListener(), options or ImportOptions()
+    source = source if REASON_HEADINGS.isdisjoint(source.headings) else leave_out_reasons(source)
     with gc_tuning(), closing(SeenKeys()) as seen_keys:
         columns = resolve_columns(source, kind)
         file = _NOT_ENTERED
@@ -119,7 +128,9 @@ def import_export(
         feed_files.finish_file(db, run.file)
     name = columns.kind.kind if columns.kind else None
     is_inferred = name is not None and kind is None
-    return ImportSummary(source.name, name, is_inferred, source.total, run.file.counts, file.rows_done, source.notes)
+    return ImportSummary(
+        source.name, name, is_inferred, source.total, run.file.counts, file.rows_done, source.notes, file.id
+    )
 
 
 def _split_into_chunks(rows: Iterable[ParsedRow], max_rows: int) -> Iterator[list[ParsedRow]]:

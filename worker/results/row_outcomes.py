@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import CrmRow, Operation
 from worker.outbox import Database
-from worker.results.codes import explain_code
+from worker.codes.registry import explain_code
 
 _FEED = "crm"
 """The feed of a row that names none."""

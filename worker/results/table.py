@@ -2,7 +2,7 @@
 
 from worker.outbox import Database
 from worker.outbox.upkeep.write_back import write_back
-from worker.results.codes import explain_code
+from worker.codes.registry import explain_code
 
 
 def write_rows_back(db: Database) -> int:

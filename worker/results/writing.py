@@ -17,6 +17,7 @@ from typing import IO, Any, Final, NamedTuple
 from sqlalchemy import Row
 
 from models import State
+from worker.codes.language import Language
 from worker.codes.registry import explain_code
 from worker.codes.sentences import fault_sentences, join_remedies, join_texts
 from worker.feeds.formulas import escape_formula
@@ -78,19 +79,33 @@ class Written:
 
 
 def write_stream(
-    db: Database, stream: IO[Any], *, form: str, feed: str | None = None, everything: bool = False
+    db: Database,
+    stream: IO[Any],
+    *,
+    form: str,
+    feed: str | None = None,
+    everything: bool = False,
+    language: Language = Language.ENGLISH,
 ) -> Written:
     """Write to a stream (of text, for xlsx of bytes), flush it, and only then mark the written rows as reported.
 
     `form` is one of `FORMS`. `everything`: reported rows and rows without a result as well, and nothing is marked.
     """
     with _collect_receipts(db, mark=not everything) as receipts:
-        written = _write_rows(db, stream, form, feed, everything, receipts)
+        written = _write_rows(db, stream, form, feed, everything, receipts, language)
         stream.flush()
     return written
 
 
-def write_file(db: Database, path: Path, *, form: str, feed: str | None = None, everything: bool = False) -> Written:
+def write_file(
+    db: Database,
+    path: Path,
+    *,
+    form: str,
+    feed: str | None = None,
+    everything: bool = False,
+    language: Language = Language.ENGLISH,
+) -> Written:
     """Write a file that appears whole or not at all; mark its rows as reported only when it is safely on the disk.
 
     Options as of `write_stream`. Raises OSError. A file of that name is replaced, unless there is
@@ -101,7 +116,7 @@ def write_file(db: Database, path: Path, *, form: str, feed: str | None = None, 
         try:
             is_binary = form == "xlsx"
             with draft.open("wb") if is_binary else draft.open("w", encoding="utf-8", newline="") as stream:
-                written = _write_rows(db, stream, form, feed, everything, receipts)
+                written = _write_rows(db, stream, form, feed, everything, receipts, language)
                 stream.flush()
                 os.fsync(stream.fileno())
             if written != Written(0, 0) or not path.exists():
@@ -145,14 +160,20 @@ def _read_receipts(receipts: IO[bytes], layout: struct.Struct) -> Iterator[tuple
 
 
 def _write_rows(
-    db: Database, stream: IO[Any], form: str, feed: str | None, everything: bool, receipts: _Receipts
+    db: Database,
+    stream: IO[Any],
+    form: str,
+    feed: str | None,
+    everything: bool,
+    receipts: _Receipts,
+    language: Language,
 ) -> Written:
     with open_writer(stream, form) as put:
         for row in unreported.unreported_operations(db, feed=feed, everything=everything):
-            put(operation_values(row))
+            put(operation_values(row, language))
             receipts.operations.write(_OPERATION_RECEIPT.pack(row.id, row.attempt, _STATES.index(row.state)))
         for row in unreported.unreported_rejections(db, feed=feed, everything=everything):
-            put(rejection_values(row))
+            put(rejection_values(row, language))
             receipts.rejections.write(_REJECTION_RECEIPT.pack(row.id))
     return Written(
         operations=receipts.operations.tell() // _OPERATION_RECEIPT.size,
@@ -160,9 +181,9 @@ def _write_rows(
     )
 
 
-def operation_values(row: Row[Any]) -> dict[str, Any]:
+def operation_values(row: Row[Any], language: Language = Language.ENGLISH) -> dict[str, Any]:
     """Give the values of an operation by their columns."""
-    explanation = explain_code(row.error_code, row.kind)
+    explanation = explain_code(row.error_code, row.kind, language)
     return {
         "part": "operation",
         "source_id": row.source_id,
@@ -185,9 +206,9 @@ def operation_values(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def rejection_values(row: Row[Any]) -> dict[str, Any]:
+def rejection_values(row: Row[Any], language: Language = Language.ENGLISH) -> dict[str, Any]:
     """Give the values of a rejected row by their columns."""
-    sentences = fault_sentences(row._asdict())
+    sentences = fault_sentences(row._asdict(), language)
     return dict.fromkeys(COLUMNS) | {
         "part": "rejected",
         "source_id": row.source_id,
@@ -196,7 +217,7 @@ def rejection_values(row: Row[Any]) -> dict[str, Any]:
         "customer_id": row.customer_id,
         "state": "rejected",
         "error_code": row.code,
-        "error_text": join_texts(sentences),
+        "error_text": join_texts(sentences, language),
         "remedy": join_remedies(sentences),
         "created_at": _format_time(row.created_at),
         "file": row.file,

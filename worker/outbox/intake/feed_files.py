@@ -23,6 +23,16 @@ class RowFault:
     remedy: str
     shape: str | None = None
 
+    def as_data(self) -> dict[str, str | None]:
+        """Give what is kept of it."""
+        return {
+            "column": self.column,
+            "code": self.code,
+            "reason": self.reason,
+            "remedy": self.remedy,
+            "shape": self.shape,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -160,16 +170,7 @@ def record_rejections(
 
 def _columns_of(row: Rejection) -> dict[str, Any]:
     columns = {name: getattr(row, name) for name in _REJECTION_COLUMNS}
-    columns["faults"] = [
-        {
-            "column": fault.column,
-            "code": fault.code,
-            "reason": fault.reason,
-            "remedy": fault.remedy,
-            "shape": fault.shape,
-        }
-        for fault in row.faults
-    ]
+    columns["faults"] = [fault.as_data() for fault in row.faults]
     return columns
 
 

@@ -38,10 +38,13 @@ def _superseded(dialect: str) -> Any:
     return select(RejectedRow.id).join(keys, same_key).join(FeedFile, _of_file).where(open_elsewhere)
 
 
-def refuse_file(db: Database, *, feed: str, name: str, kind: str | None, reason: str, remedy: str) -> bool:
+def refuse_file(
+    db: Database, *, feed: str, name: str, kind: str | None, reason: str, remedy: str, code: str = FILE_REFUSED
+) -> bool:
     """Record that a file was refused as a whole. False: that is open already, for the same reason.
 
-    An open refusal of a file of this name in this feed, for another reason, is closed.
+    The row's code is `FILE_REFUSED`; `code`, the one of the reason, stands with its fault. An open refusal of a file of
+    this name in this feed, for another reason, is closed.
     """
     with db.write() as connection:
         is_same = and_(_refused(feed, name), RejectedRow.reason == reason)
@@ -50,7 +53,9 @@ def refuse_file(db: Database, *, feed: str, name: str, kind: str | None, reason:
         _close_refusals(connection, feed, name)
         entry = {"feed": feed, "name": name, "kind": kind, "content_hash": "", "bytes": 0}
         file = insert(FeedFile).values(**entry, started_at=current_time, finished_at=None).returning(FeedFile.id)
-        refusal = {"line": 0, "kind": kind, "code": FILE_REFUSED, "reason": reason, "remedy": remedy}
+        fault = {"column": None, "code": code, "reason": reason, "remedy": remedy, "shape": None}
+        words = {"code": FILE_REFUSED, "reason": reason, "remedy": remedy, "faults": [fault]}
+        refusal = {"line": 0, "kind": kind, **words}
         file_id = connection.execute(file).scalar_one()
         connection.execute(insert(RejectedRow).values(feed_file_id=file_id, created_at=current_time, **refusal))
     return True

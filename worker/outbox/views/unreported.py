@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, tuple_
 
 from models import FeedFile, Operation, RejectedRow
 from worker.outbox.database.database import Database
@@ -102,6 +102,25 @@ def unreported_rejections(
     if without:
         query = query.where(FeedFile.feed.not_in(sorted(without)))
     return _pages(db, query, RejectedRow.id)
+
+
+def rejections_of_file(db: Database, file_id: int) -> Iterator[Row[Any]]:
+    """Read the rejected rows of a feed file, in the order of their lines."""
+    columns = (RejectedRow.id, RejectedRow.line, RejectedRow.source_id, RejectedRow.column, RejectedRow.code)
+    query = (
+        select(*columns, RejectedRow.reason, RejectedRow.remedy, RejectedRow.faults)
+        .where(RejectedRow.feed_file_id == file_id)
+        .order_by(RejectedRow.line, RejectedRow.id)
+    )
+    place = tuple_(RejectedRow.line, RejectedRow.id)
+    last = (-1, 0)
+    while True:
+        with db.read() as connection:
+            page = connection.execute(query.where(place > tuple_(*last)).limit(PAGE)).all()
+        yield from page
+        if len(page) < PAGE:
+            return
+        last = (page[-1].line, page[-1].id)
 
 
 def _pages(db: Database, query: Any, key: Any) -> Iterator[Row[Any]]:
