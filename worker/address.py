@@ -9,6 +9,22 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _STANDARD_PORTS = {"https": 443, "http": 80}
 
 
+def check_address(value: str) -> str:
+    """Give the address of a Vitec environment back; raise ValueError where it cannot be that."""
+    try:
+        url = urlsplit(value)
+        has_host = bool(url.hostname) and url.port != 0
+    except ValueError:
+        raise ValueError("this is no address: the port is none, or a bracket is missing") from None
+    if not (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK)):
+        raise ValueError("it must be https://… (http is for loopback only)")
+    if not (has_host and value.isprintable() and " " not in value):
+        raise ValueError("it must have a host: https://HOST")
+    if url.username or url.password or url.query or url.fragment:
+        raise ValueError("it must be a plain address, without login, query or fragment")
+    return value
+
+
 def normalize_address(address: str) -> str:
     """Give the address in one spelling: letter case, the standard port, a final dot or slash make no difference."""
     parts = urlsplit(address.strip())

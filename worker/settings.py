@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from worker.address import LOOPBACK
+from worker.address import check_address
 from worker.codes.language import Language, read_language
 from worker.dotenv import Sources, read_secret, read_sources
 from worker.kinds import KIND_BY_NAME
@@ -47,22 +47,6 @@ def _parse_json(value: Any) -> Any:
 
 def _make_absolute(path: Path) -> Path:
     return path.expanduser().absolute()
-
-
-def check_address(value: str) -> str:
-    """Give the address of a Vitec environment back; raise ValueError where it cannot be that."""
-    try:
-        url = urlsplit(value)
-        has_host = bool(url.hostname) and url.port != 0
-    except ValueError:
-        raise ValueError("this is no address: the port is none, or a bracket is missing") from None
-    if not (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK)):
-        raise ValueError("it must be https://… (http is for loopback only)")
-    if not (has_host and value.isprintable() and " " not in value):
-        raise ValueError("it must have a host: https://HOST")
-    if url.username or url.password or url.query or url.fragment:
-        raise ValueError("it must be a plain address, without login, query or fragment")
-    return value
 
 
 Seconds = Annotated[timedelta, BeforeValidator(_parse_seconds), Field(ge=timedelta(0))]

@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from worker import bootstrap
-from worker.address import is_same_address, normalize_address
+from worker.address import check_address, is_same_address, normalize_address
 from worker.cli import terminal
 from worker.outbox.lanes import environments
-from worker.settings import check_address
 
 
 def environment(

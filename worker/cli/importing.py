@@ -134,7 +134,7 @@ class _FileReport:
         """The file's part in the exit status."""
         if self.summary is None:
             return 1
-        return 3 if self.summary.counts.rejected else 0
+        return 3 if self.summary.counts.rejected > self.summary.closed else 0
 
     def as_data(self, request: _ImportRequest) -> dict[str, Any]:
         """The report for a program."""
@@ -278,6 +278,8 @@ def _print_report(report: _FileReport, request: _ImportRequest) -> None:
     summary = report.summary
     counts = asdict(summary.counts)
     counted = ", ".join(f"{counts[name]} {name}" for name in _COUNTED if counts[name] or name == "recorded")
+    if summary.closed:
+        counted += f" ({summary.closed} of these closed before)"
     kind = f" ({terminal.as_words(summary.kind)}, by its headings)" if summary.kind_was_inferred else ""
     resumed = f"; went on after row {summary.resumed_at}" if summary.resumed_at else ""
     trial = " Dry run: nothing was recorded." if request.dry_run else ""

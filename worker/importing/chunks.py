@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from worker.importing.columns import Columns
 from worker.importing.rows import IntakeDefaults, ParsedRow
 from worker.importing.throughput import SeenKeys
+from worker.importing.unnamed import MendedRows
 from worker.importing.withdrawing import withdrawals_of
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
@@ -87,6 +88,7 @@ class ChunkResult(NamedTuple):
     rejections: list[Rejection]
     lanes_to_wake: frozenset[LaneKey]
     known_share: KnownShare
+    closed: int = 0
 
 
 @dataclass(slots=True)
@@ -101,6 +103,10 @@ class FileImport:
     dry_run: bool
     file: OpenFile
     known_share: KnownShare
+    mended: MendedRows | None = None
+    """Looks out for rows that were rejected without a name before; None: there are none of these."""
+    closed: int = 0
+    """Rejected rows that were rejected before, and seen to."""
     opened_lanes: set[LaneKey] = field(default_factory=set)
     names_all_rows: bool = True
     """Whether each row so far names its kind and id."""
@@ -135,6 +141,7 @@ class FileImport:
             lambda: self._try_chunk(chunk) if self.dry_run else self._commit_chunk(chunk, rows_done)
         )
         self.file = replace(self.file, rows_done=rows_done, counts=self.file.counts + result.counts)
+        self.closed += result.closed
         # An export is old or new as a whole: as many as were known in one chunk will be in the next.
         self.known_share = result.known_share
         if not self.dry_run:
@@ -177,7 +184,9 @@ class FileImport:
             feed_files.add_counts(connection, self.file, result.counts)
             if result.rejections or self.file.after_rejections:
                 taken_in = [*_keys_taken_in(chunk, recorded.results), *withdrawals]
-                feed_files.record_rejections(connection, self.file, result.rejections, taken_in)
+                mended = self.mended.ids_at(_lines_recorded(chunk, recorded.results)) if self.mended else []
+                closed = feed_files.record_rejections(connection, self.file, result.rejections, taken_in, mended)
+                result = result._replace(closed=closed)
         return result
 
     def _result_of(
@@ -234,6 +243,12 @@ def _keys_taken_in(chunk: Chunk, results: Sequence[IntakeResult]) -> Iterator[tu
     for row, result in zip(chunk.operations, results, strict=True):
         if result not in REFUSED_RESULTS:
             yield row.kind, row.source_id
+
+
+def _lines_recorded(chunk: Chunk, results: Sequence[IntakeResult]) -> Iterator[int | None]:
+    for row, result in zip(chunk.operations, results, strict=True):
+        if result is IntakeResult.RECORDED:
+            yield row.line
 
 
 def _open_lanes(connection: Connection, lanes: Iterable[LaneKey]) -> None:

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from worker.feeds import OpenExport, open_feed
 from worker.feeds.reasons import REASON_HEADINGS, leave_out_reasons
@@ -14,6 +15,7 @@ from worker.importing.consent import check_consent
 from worker.importing.full_export import withdraw_absent
 from worker.importing.rows import DEFAULT_FEED, IntakeDefaults, ParsedRow, read_rows
 from worker.importing.throughput import SeenKeys, gc_tuning, prefetch
+from worker.importing.unnamed import MendedRows
 from worker.outbox import Database
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake import feed_files
@@ -53,6 +55,8 @@ class ImportSummary:
     """Those of the reader (`OpenExport.notes`)."""
     file_id: int = 0
     """The feed file's; 0: of a dry run."""
+    closed: int = 0
+    """Rejected rows among the counts that were rejected before, and are closed: seen to, or mended since."""
 
 
 def import_file(
@@ -105,16 +109,15 @@ def import_export(
     source = source if REASON_HEADINGS.isdisjoint(source.headings) else leave_out_reasons(source)
     with gc_tuning(), closing(SeenKeys()) as seen_keys:
         columns = resolve_columns(source, kind)
-        file = _NOT_ENTERED
         if not (dry_run or options.agreed or feed_files.has_begun(db, feed, source.sha256)):
             check_consent(db, read_rows(source.rows(), columns, defaults), feed=feed, per_second=options.per_second)
-        if not dry_run:
-            file = feed_files.begin_file(
-                db, feed=feed, name=source.name, kind=kind, content_hash=source.sha256, size=source.size
-            )
+        content: dict[str, Any] = {"name": source.name, "content_hash": source.sha256, "size": source.size}
+        file = _NOT_ENTERED if dry_run else feed_files.begin_file(db, feed=feed, kind=kind, **content)
         known_share = KnownShare.MOST if file.seen_before else KnownShare.NONE
         run = FileImport(db, feed, columns, defaults, seen_keys, dry_run, file, known_share)
-        rows, max_rows = read_rows(source.rows(), columns, defaults), BATCH[db.engine.dialect.name]
+        run.mended = MendedRows(db, source, feed) if file.after_rejections and not file.seen_before else None
+        raw_rows = run.mended.rows() if run.mended else source.rows()
+        rows, max_rows = read_rows(raw_rows, columns, defaults), BATCH[db.engine.dialect.name]
         for rows_done in _split_into_chunks(islice(rows, file.rows_done), max_rows):
             run.note_keys(rows_done)
         # While the database works on one chunk, the next one is read.
@@ -127,10 +130,8 @@ def import_export(
     if not dry_run:
         feed_files.finish_file(db, run.file)
     name = columns.kind.kind if columns.kind else None
-    is_inferred = name is not None and kind is None
-    return ImportSummary(
-        source.name, name, is_inferred, source.total, run.file.counts, file.rows_done, source.notes, file.id
-    )
+    progress = (run.file.counts, file.rows_done, source.notes, file.id, run.closed)
+    return ImportSummary(source.name, name, name is not None and kind is None, source.total, *progress)
 
 
 def _split_into_chunks(rows: Iterable[ParsedRow], max_rows: int) -> Iterator[list[ParsedRow]]:

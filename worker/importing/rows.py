@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from worker.cell_shapes import cell_shape
 from worker.feeds import BadRow, Row
 from worker.importing.columns import Columns
+from worker.importing.unnamed import hash_content, unnamed_hashes
 from worker.kind import BadCell, BadCells, Kind, Problem, find_lacking
 from worker.kind.cells import Reader, flag, moment, path_id, read_column, source_id
 from worker.kind.damage import content_of, says_nothing, word_of
@@ -111,7 +112,9 @@ def _read_together(rows: Sequence[Row | BadRow], columns: Columns, defaults: Int
 def read_row(row: Row | BadRow, columns: Columns, defaults: IntakeDefaults) -> ParsedRow:
     """Read a row completely; a bad one is rejected for all that is wrong with it, by column."""
     if isinstance(row, BadRow):
-        return ParsedRow(row.line, None, Rejection(row.line, row.code, row.reason, row.remedy, row.column))
+        row_hash = None if row.cells is None else hash_content([row.code, list(row.cells)])
+        rejection = Rejection(row.line, row.code, row.reason, row.remedy, row.column, row_hash=row_hash)
+        return ParsedRow(row.line, None, rejection)
     kind = _kind_of(row, columns)
     if isinstance(kind, Problem):
         return _reject(row, columns, None, kind)
@@ -260,6 +263,7 @@ def _reject(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Prob
         customer_id,
         id_,
         faults,
+        *((None, None) if kind and source_id else unnamed_hashes(columns.headings, row.cells, faults)),
     )
     return ParsedRow(row.line, (kind.kind, id_) if kind and id_ else None, rejection)
 

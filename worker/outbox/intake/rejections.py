@@ -1,9 +1,10 @@
 """Rejected rows are open until their row comes again from the CRM, or a person closes them; and files refused as a whole."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Text, and_, bindparam, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Text, and_, bindparam, insert, or_, select, update
 
 from models import FILE_REFUSED, THE_CRM, FeedFile, RejectedRow
 from worker.outbox.database.database import Database
@@ -11,6 +12,11 @@ from worker.outbox.database.sql import as_json_parameter, cached_statement, curr
 from worker.outbox.predicates import rejection_is_open
 
 AGAIN = "The CRM exported it again."
+
+MENDED = "The CRM exported it again, mended."
+
+UNNAMED_AT_MOST = 1_000
+"""Rows without an id that an import looks out for."""
 
 BATCH = 500
 """Rejected rows closed by one statement."""
@@ -24,8 +30,7 @@ def close_superseded(connection: Connection, file_id: int, keys: Iterable[tuple[
     documents = [{"kind": kind, "source_id": source_id} for kind, source_id in keys if kind and source_id]
     if documents:
         values = {**as_json_parameter(documents), "file": file_id}
-        ids = connection.scalars(_superseded(connection.dialect.name), values).all()
-        _close(connection, ids, THE_CRM, AGAIN)
+        close_by_crm(connection, connection.scalars(_superseded(connection.dialect.name), values).all(), AGAIN)
 
 
 @cached_statement
@@ -50,7 +55,7 @@ def refuse_file(
         is_same = and_(_refused(feed, name), RejectedRow.reason == reason)
         if connection.execute(select(RejectedRow.id).join(FeedFile, _of_file).where(is_same).limit(1)).first():
             return False
-        _close_refusals(connection, feed, name)
+        close_refusals(connection, feed, name)
         entry = {"feed": feed, "name": name, "kind": kind, "content_hash": "", "bytes": 0}
         file = insert(FeedFile).values(**entry, started_at=current_time, finished_at=None).returning(FeedFile.id)
         fault = {"column": None, "code": code, "reason": reason, "remedy": remedy, "shape": None}
@@ -61,10 +66,32 @@ def refuse_file(
     return True
 
 
-def close_refusals(connection: Connection, file_id: int) -> None:
-    """Close open refusals of files that had this one's name and feed."""
-    file = connection.execute(select(FeedFile.feed, FeedFile.name).where(FeedFile.id == file_id)).one()
-    _close_refusals(connection, file.feed, file.name)
+def close_mended(connection: Connection, ids: Sequence[int]) -> None:
+    """Close rejections of rows without an id that have come again mended."""
+    close_by_crm(connection, ids, MENDED)
+
+
+def close_unnamed(connection: Connection, file_id: int) -> None:
+    """Close open rejections of a file's rows that have no name: the file has come again mended."""
+    is_unnamed = or_(RejectedRow.source_id.is_(None), RejectedRow.kind.is_(None))
+    ids = select(RejectedRow.id).where(RejectedRow.feed_file_id == file_id, rejection_is_open, is_unnamed)
+    close_by_crm(connection, connection.scalars(ids).all(), MENDED)
+
+
+def close_by_crm(connection: Connection, ids: Collection[int], reason: str) -> None:
+    """Close rejections because of something that the CRM has exported."""
+    remaining = iter(ids)
+    while batch := list(islice(remaining, BATCH)):
+        _close(connection, batch, THE_CRM, reason)
+
+
+def unnamed_rejections(db: Database, feed: str) -> list[Row[Any]]:
+    """Read open rejections of rows without a name that could be known again when they are mended: the last of them."""
+    columns = (RejectedRow.id, RejectedRow.faults, RejectedRow.rest_hash)
+    can_be_known = and_(rejection_is_open, RejectedRow.rest_hash.is_not(None), FeedFile.feed == feed)
+    query = select(*columns).join(FeedFile, _of_file).where(can_be_known).order_by(RejectedRow.id.desc())
+    with db.read() as connection:
+        return list(connection.execute(query.limit(UNNAMED_AT_MOST)))
 
 
 def close_rejections(db: Database, ids: Sequence[int], *, by: str, reason: str) -> list[int]:
@@ -83,9 +110,10 @@ def _refused(feed: str, name: str) -> ColumnElement[bool]:
     return and_(rejection_is_open, RejectedRow.code == FILE_REFUSED, FeedFile.feed == feed, FeedFile.name == name)
 
 
-def _close_refusals(connection: Connection, feed: str, name: str) -> None:
+def close_refusals(connection: Connection, feed: str, name: str) -> None:
+    """Close open refusals of files with this name and feed."""
     refusals = select(RejectedRow.id).join(FeedFile, _of_file).where(_refused(feed, name))
-    _close(connection, connection.scalars(refusals).all(), THE_CRM, AGAIN)
+    close_by_crm(connection, connection.scalars(refusals).all(), AGAIN)
 
 
 def _close(connection: Connection, ids: Sequence[int], by: str, reason: str) -> list[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, func, select, tuple_
 
 from models import FeedFile, Operation, RejectedRow
 from worker.outbox.database.database import Database
@@ -53,7 +53,7 @@ REJECTIONS: Any = (
         RejectedRow.closed_by,
         RejectedRow.closed_reason,
         RejectedRow.faults,
-        RejectedRow.last_seen_at,
+        func.coalesce(RejectedRow.last_seen_at, RejectedRow.created_at).label("last_seen_at"),
         RejectedRow.times_seen,
         FeedFile.name.label("file"),
     )
