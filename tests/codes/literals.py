@@ -98,7 +98,9 @@ def _code_expressions(tree: ast.Module, places: Mapping[str, set[int]]) -> Itera
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name not in OTHER_CODES:
-                yield from (node.args[place] for place in places.get(name, ()) if place < len(node.args))
+                # Behind a starred argument the places are not those of the parameters.
+                if not any(isinstance(argument, ast.Starred) for argument in node.args):
+                    yield from (node.args[place] for place in places.get(name, ()) if place < len(node.args))
                 yield from (keyword.value for keyword in node.keywords if keyword.arg in {"code", "error_code"})
             case ast.Assign(targets=[ast.Name(id="code")], value=value):
                 yield value

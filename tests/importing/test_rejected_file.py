@@ -70,7 +70,8 @@ def test_rejected_rows_keep_their_cells_and_get_a_reason(db: Database, tmp_path:
     headings, first, second = table(import_and_write(db, export(tmp_path, rows)))
     assert headings == [*HEADINGS, "Reason for rejection"]
     assert first[: len(HEADINGS)] == comeback("BAD", "'=1+1", date="2.12.2026")
-    assert "date: it is not a date with a time of day (a date with dots)." in first[-1]
+    assert first[-1].startswith("date: ")
+    assert "(a date with dots). Write it as 2026-12-02 09:15" in first[-1]
     assert "customer_id: " in second[-1]
     assert "date: " in second[-1]
 

@@ -23,11 +23,11 @@ from tests.importing.table import (
 from tests.outbox import steps
 from tests.outbox.exported import record, row
 from tests.outbox.steps import DOUBT, REFUSAL, RETRY, SUCCESS, begin, claim, done, settle
+from worker.codes.registry import explain_code
 from worker.housekeeping import prune
 from worker.outbox.lanes.turns import end_turn
 from worker.outbox.operators.decisions import Verb
 from worker.results import write_rows_back
-from worker.results.codes import explain_code
 from worker.settings import Settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from worker import bootstrap, logs
 from worker.cli import terminal
 from worker.cli.canary import CanaryHeld, wait_for_first_rows
 from worker.cli.options import check_kinds, complete_kind
-from worker.cli.rejected_to import RejectedTo, check_target
+from worker.cli.rejected_to import RejectedTo, RejectedToOption, check_target
 from worker.codes.language import Language
 from worker.codes.sentences import describe_rejection, refusal_in
 from worker.feeds import FileRefused, printable_name
@@ -62,14 +62,7 @@ def import_(
             "--canary", help="Send the first new row of each kind alone; record the others when Vitec took it."
         ),
     ] = False,
-    rejected_to: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the rejected rows with their reasons, to be mended and imported: a folder (NAME.rejected.csv),"
-            " or a file (.csv, .xlsx).",
-            show_default=False,
-        ),
-    ] = None,
+    rejected_to: RejectedToOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Take in exports of the CRM. Good rows are recorded and sent; bad ones are rejected, with line and reason.
@@ -168,13 +161,9 @@ def _import_file(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _Fil
 def _try_import(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _FileReport:
     report = _FileReport(path)
     db = bootstrap.database()
-    with _progress_bar(path, request) as step, RejectedTo(db, request.rejected_to, request.language) as rejected_to:
-
-        def add(row: Rejection) -> None:
-            report.add(row)
-            rejected_to.add(row)
-
-        listener = ImportListener(on_progress=step, on_rejected=add, on_recorded=ringer)
+    rejected_to = RejectedTo(db, request.rejected_to, request.language, report.add)
+    with _progress_bar(path, request) as step, rejected_to:
+        listener = ImportListener(on_progress=step, on_rejected=rejected_to.add, on_recorded=ringer)
         try:
             if request.canary:
                 first = ImportListener(on_recorded=bootstrap.ring)

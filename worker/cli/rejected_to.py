@@ -1,10 +1,10 @@
 """The option `--rejected-to` of an import: the rejected rows as a file of their own, to be mended and imported."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import typer
 
@@ -15,6 +15,15 @@ from worker.importing.rejected_file import FORMS, RejectedLines, free_rejected_p
 from worker.outbox import Database
 from worker.outbox.intake.feed_files import Rejection
 from worker.outbox.views.unreported import rejections_of_file
+
+RejectedToOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the rejected rows with their reasons, to be mended and imported: a folder (NAME.rejected.csv),"
+        " or a file (.csv, .xlsx).",
+        show_default=False,
+    ),
+]
 
 
 def check_target(target: Path | None, files: Sequence[Path]) -> None:
@@ -42,6 +51,7 @@ class RejectedTo:
     db: Database
     target: Path | None
     language: Language
+    on_rejected: Callable[[Rejection], object]
     written: Path | None = None
     fault: str | None = None
     """Why they could not be written."""
@@ -57,7 +67,8 @@ class RejectedTo:
         self._stack.close()
 
     def add(self, rejection: Rejection) -> None:
-        """Add a rejected row."""
+        """Add a rejected row, and pass it on."""
+        self.on_rejected(rejection)
         if self._lines is not None:
             self._lines.add(rejection)
 

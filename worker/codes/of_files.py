@@ -30,13 +30,19 @@ FILE_TEXTS: Final[Mapping[str, CodeText]] = {
         "Två kolumner i filen betyder samma sak[: {names}].",
         "Behåll en av dem.",
     ),
+    "same_column": CodeText(
+        "Two columns of the file mean the same.",
+        "Keep one of the two.",
+        "Två kolumner i filen betyder samma sak.",
+        "Behåll en av dem.",
+    ),
     "ambiguous_heading": CodeText(
         "A heading can mean several fields.",
         "Write which one it is.",
         "En rubrik kan betyda flera saker[: {names}].",
         "Skriv ut vilken uppgift som menas.",
     ),
-    "kind_not_clear": CodeText(
+    "kind_not_said": CodeText(
         "The file does not say which kind its rows are.",
         "Give --kind, or add a column kind.",
         "Det framgår inte vilken sorts rader filen har.",
@@ -155,5 +161,47 @@ FILE_TEXTS: Final[Mapping[str, CodeText]] = {
         "Export it as CSV in UTF-8.",
         "Filen innehåller nollbyte.",
         "Exportera den igen som CSV i UTF-8.",
+    ),
+    "encrypted_file": CodeText(
+        "The workbook is protected by a password.",
+        "Save it without a password.",
+        "Arbetsboken är skyddad med lösenord.",
+        "Spara den utan lösenord.",
+    ),
+    "damaged_workbook": CodeText(
+        "The workbook is damaged.",
+        "Save it anew in a spreadsheet program.",
+        "Arbetsboken är skadad.",
+        "Öppna den i ett kalkylprogram och spara den på nytt.",
+    ),
+    "merged_cells": CodeText(
+        "Too many cells of the workbook are merged.",
+        "Unmerge the cells.",
+        "För många celler i arbetsboken är sammanfogade.",
+        "Dela upp de sammanfogade cellerna.",
+    ),
+    "workbook_too_large": CodeText(
+        "The workbook unpacks to more than an export can hold.",
+        "Export fewer rows, or CSV.",
+        "Arbetsboken är för stor.",
+        "Exportera färre rader, eller som CSV.",
+    ),
+    "every_row_bad": CodeText(
+        "Every row of the file would be rejected.",
+        "Correct the export, or give --kind or a mapping.",
+        "Varje rad i filen skulle avvisas.",
+        "Rätta exporten, eller ange --kind eller en mappning.",
+    ),
+    "consent_needed": CodeText(
+        "The import would notify many people, or its rows look unusual: a person should agree first.",
+        "Look at what it says. If that is meant, import it with --yes.",
+        "Importen skulle avisera många personer, eller så ser raderna ovanliga ut: en person bör godkänna den först.",
+        "Läs vad som står. Är det meningen: läs in filen med --yes.",
+    ),
+    "too_many_absent": CodeText(
+        "The full export lacks so many rows that a person should agree before they are withdrawn.",
+        "See whether the export is complete. If it is, import it with --yes.",
+        "Den fullständiga exporten saknar så många rader att en person bör godkänna att de tas tillbaka.",
+        "Kontrollera att exporten är fullständig. Är den det: läs in filen med --yes.",
     ),
 }

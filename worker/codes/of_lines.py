@@ -72,4 +72,10 @@ LINE_TEXTS: Final[Mapping[str, CodeText]] = {
         "Samma nyckel står två gånger i objektet.",
         "Behåll en av dem.",
     ),
+    "too_many_fields": CodeText(
+        "The row has more fields than a row may have.",
+        "Leave out what is no field.",
+        "Raden har för många fält.",
+        "Ta bort det som inte hör dit.",
+    ),
 }

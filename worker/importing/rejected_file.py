@@ -16,7 +16,7 @@ from pydantic_core import from_json, to_json
 from worker.codes.language import Language
 from worker.codes.sentences import FaultSentence, fault_sentences
 from worker.feeds import BadRow, OpenExport, Row
-from worker.feeds.delimited import escape_formula
+from worker.feeds.formulas import escape_formula
 from worker.feeds.reasons import REASON_HEADING, REASON_HEADINGS, leave_out_reasons
 from worker.outbox.intake.feed_files import Rejection
 from worker.workbooks import draft_workbook

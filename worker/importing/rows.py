@@ -263,7 +263,7 @@ def _reject(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Prob
         customer_id,
         id_,
         faults,
-        *((None, None) if kind and source_id else unnamed_hashes(columns.headings, row.cells, faults)),
+        *((None, None) if kind and id_ else unnamed_hashes(columns.headings, row.cells, faults)),
     )
     return ParsedRow(row.line, (kind.kind, id_) if kind and id_ else None, rejection)
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy.orm import Session
 
 from models import CrmRow, Operation
-from worker.outbox import Database
 from worker.codes.registry import explain_code
+from worker.outbox import Database
 
 _FEED = "crm"
 """The feed of a row that names none."""

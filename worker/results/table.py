@@ -1,8 +1,8 @@
 """Results go back into the rows of `crm_rows` that they came from, with the meaning of each code in words."""
 
+from worker.codes.registry import explain_code
 from worker.outbox import Database
 from worker.outbox.upkeep.write_back import write_back
-from worker.codes.registry import explain_code
 
 
 def write_rows_back(db: Database) -> int:
