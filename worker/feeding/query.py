@@ -135,7 +135,12 @@ def _find_cursor(config: FeedConfig, columns: Sequence[str]) -> int | None:
 
 def _is_wanted(config: FeedConfig, name: str) -> bool:
     """Tell whether the cursor's column is a field, too: `id` mostly is, and `changed_at` is not."""
-    return config.mapping is not None or is_heading(name, config.kind)
+    if config.mapping is None:
+        return is_heading(name, config.kind)
+    # A mapping names the headings that it knows; one that cannot be read is told of when it is used.
+    with suppress(OSError, UnicodeDecodeError):
+        return name in config.mapping.read_text(encoding="utf-8-sig")
+    return False
 
 
 def _take_rows(run: FeedRun, spool: Spool) -> bool:
