@@ -57,7 +57,7 @@ def turn_policy(settings: Settings, kind: str | None = None) -> TurnPolicy:
 
 def _preparation_of(kind: type[Kind]) -> Callable[[Connection, Turn], bool] | None:
     """Say how the lane of a kind is readied before each claim; None, for nearly all of them: it need not be."""
-    if kind.handed_on:
+    if kind.handed_on or kind.handed_on_if_asked:
         return partial(hand_on, complete=partial(_complete, kind))
     if kind.withdraws is not None:
         return partial(end_needless, withdrawn=kind.withdraws)

@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "doctor": ("doctor",),
     "observe": ("observe",),
 }
-NO_DATABASE = {"demo", "sandbox"}
+NO_DATABASE = {"demo", "sandbox", "mapping", "columns"}
 """Commands that make a database of their own, in a process of its own, or need none."""
 
 

@@ -62,7 +62,7 @@ def test_unknown_headings_of_a_kind_name_the_known_ones(tmp_path: Path) -> None:
     text = refused(tmp_path, "source_id;customer_id;data;colour", "order_token")
     assert "unknown heading 'colour'" in text
     assert text.endswith(
-        "known headings are source_id, customer_id, kind, expires_at, after, send_after, withdrawn, data."
+        "known headings are source_id, customer_id, kind, expires_at, after, send_after, withdrawn, handed_on, data."
     )
 
 

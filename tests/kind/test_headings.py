@@ -29,7 +29,16 @@ def test_folding_drops_case_blanks_parentheses_and_final_punctuation(heading: st
 
 
 def test_every_row_has_the_same_fields_in_every_spelling() -> None:
-    assert ROW_FIELDS == ("source_id", "customer_id", "kind", "expires_at", "after", "send_after", "withdrawn")
+    assert ROW_FIELDS == (
+        "source_id",
+        "customer_id",
+        "kind",
+        "expires_at",
+        "after",
+        "send_after",
+        "withdrawn",
+        "handed_on",
+    )
     expected = {
         "Id": "source_id",
         "sourceId": "source_id",

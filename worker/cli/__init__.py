@@ -23,6 +23,10 @@ class LazyCommand(NamedTuple):
 
 LAZY_COMMANDS: Final = {
     "import": LazyCommand("importing:import_", _IN_OUT, "Take in exports of the CRM."),
+    "mapping": LazyCommand(
+        "mapping:mapping", _IN_OUT, "Draft and check a mapping, for exports with their own headings."
+    ),
+    "columns": LazyCommand("columns:columns", _IN_OUT, "List the columns that a kind takes, or write an empty export."),
     "feeds": LazyCommand("feeds:app", _IN_OUT, "Show the feeds that run by themselves; run, stop or start one."),
     "rejected": LazyCommand("rejecting:rejected", _IN_OUT, "List rows that could not be taken in, and why."),
     "codes": LazyCommand("codes:codes", _IN_OUT, "Tell what a code means, and what helps."),

@@ -8,6 +8,7 @@ from worker.cli import terminal
 from worker.feeds import open_feed
 from worker.importing import ImportListener, ImportOptions, IntakeDefaults
 from worker.importing.canary import Canary, CanaryState, canary_state, send_first
+from worker.mapping import ExportMapping, map_export
 
 WAIT_AT_MOST = 600.0
 LOOK_EVERY = 1.0
@@ -18,11 +19,18 @@ class CanaryHeld(Exception):  # noqa: N818 (a fact)
 
 
 def wait_for_first_rows(
-    path: Path, kind: str | None, feed: str, defaults: IntakeDefaults, listener: ImportListener, options: ImportOptions
+    path: Path,
+    kind: str | None,
+    mapping: ExportMapping | None,
+    feed: str,
+    defaults: IntakeDefaults,
+    listener: ImportListener,
+    options: ImportOptions,
 ) -> None:
     """Send the first new rows of a file alone, and return when Vitec has taken them; `CanaryHeld` if it has not."""
     db = bootstrap.database()
-    with open_feed(path) as source:
+    with open_feed(path) as file:
+        source = map_export(mapping, file) if mapping else file
         canary = send_first(db, source, kind=kind, feed=feed, defaults=defaults, listener=listener, options=options)
     if canary is None:
         return

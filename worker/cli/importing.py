@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from worker import bootstrap, logs
 from worker.cli import terminal
 from worker.cli.canary import CanaryHeld, wait_for_first_rows
+from worker.cli.mapped import DryRunOption, MappingOption, print_request, read_mapping_option
 from worker.cli.options import check_kinds, complete_kind
 from worker.cli.rejected_to import RejectedTo, RejectedToOption, check_target
 from worker.codes.language import Language
@@ -30,7 +31,9 @@ from worker.importing import (
     ProgressCallback,
     TooManyAbsent,
     import_file,
+    preview_request,
 )
+from worker.mapping import ExportMapping
 from worker.outbox.intake.feed_files import Rejection
 from worker.outbox.intake.rejections import refuse_file
 
@@ -50,8 +53,9 @@ def import_(
         str | None,
         typer.Option(help="What all rows are, if no column says so.", show_default=False, autocompletion=complete_kind),
     ] = None,
+    mapping: MappingOption = None,
     feed: Annotated[str, typer.Option(help="The source of the rows: an id is unique within its feed.")] = DEFAULT_FEED,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, record nothing.")] = False,
+    dry_run: DryRunOption = False,
     full_export: Annotated[
         bool, typer.Option("--full-export", help="Withdraw what the export does not name any more.")
     ] = False,
@@ -75,7 +79,9 @@ def import_(
     check_target(rejected_to, files)
     logs.configure(logging.WARNING)
     language, is_canary = bootstrap.settings().language, canary and not dry_run
-    request = _ImportRequest(kind, feed, dry_run, as_json, rejected_to, language, full_export, yes, is_canary)
+    request = _ImportRequest(
+        kind, feed, dry_run, as_json, rejected_to, language, read_mapping_option(mapping), full_export, yes, is_canary
+    )
     with _Ringer(is_silent=dry_run) as ringer:
         reports = [_import_file(path, request, ringer) for path in files]
     if as_json:
@@ -93,6 +99,7 @@ class _ImportRequest:
     as_json: bool
     rejected_to: Path | None
     language: Language
+    mapping: ExportMapping | None
     full_export: bool = False
     yes: bool = False
     canary: bool = False
@@ -144,6 +151,7 @@ class _FileReport:
             "rejected_rows": rows,
             "notes": notes,
             "rejected_file": self.rejected_file and str(self.rejected_file),
+            "first_requests": [asdict(preview_request(row)) for row in self.summary.first_rows],
         }
 
 
@@ -168,11 +176,12 @@ def _try_import(path: Path, request: _ImportRequest, ringer: "_Ringer") -> _File
             if request.canary:
                 first = ImportListener(on_recorded=bootstrap.ring)
                 defaults = IntakeDefaults.of(bootstrap.settings())
-                wait_for_first_rows(path, request.kind, request.feed, defaults, first, request.options)
+                wait_for_first_rows(path, request.kind, request.mapping, request.feed, defaults, first, request.options)
             report.summary = import_file(
                 db,
                 path,
                 kind=request.kind,
+                mapping=request.mapping,
                 feed=request.feed,
                 dry_run=request.dry_run,
                 defaults=IntakeDefaults.of(bootstrap.settings()),
@@ -275,6 +284,8 @@ def _print_report(report: _FileReport, request: _ImportRequest) -> None:
     terminal.print_line(f"{summary.name}{kind}: {counted}{resumed}.{trial}")
     for note in summary.notes:
         terminal.print_line(f"  Note: {note}")
+    for first_row in summary.first_rows:
+        print_request(preview_request(first_row))
     for row in report.rejected[:SHOWN]:
         terminal.print_line(f"  {describe_rejection(asdict(row), request.language)}")
     if (hidden := summary.counts.rejected - SHOWN) > 0:

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from models import EVERY_FEED
 from worker.feeding.config import DROP, FeedConfig
 from worker.feeding.loading import FeedsError
+from worker.mapping import MappingRefused, read_mapping
 from worker.results.config import ResultsConfig
 from worker.results.sinks import Destination
 
@@ -43,9 +45,11 @@ def find_destinations(
                     f" [feeds.{earlier}.results] names: say it there only, or give this table a `feed` of its own."
                 )
             continue
-        destinations.append(
-            Destination(table.feed, config.name or table.name, config, feed=table.feed, variable=variable)
-        )
+        with suppress(MappingRefused):
+            # Under a mapping that is wrong the results wait: a finding of the feed says so.
+            names = read_mapping(table.mapping).results if table.mapping else None
+            stem = config.name or table.name
+            destinations.append(Destination(table.feed, stem, config, feed=table.feed, names=names, variable=variable))
     if results_dir is not None:
         config = ResultsConfig(folder=results_dir)
         destinations.append(Destination(EVERY_FEED, EVERY_STEM, config, without=frozenset(by_feed)))

@@ -20,6 +20,7 @@ from worker.importing import (
 from worker.importing.canary import CanaryState, canary_state, send_first
 from worker.importing.columns import Columns, resolve_columns
 from worker.importing.rows import read_rows
+from worker.mapping import MappingRefused, map_export, read_mapping
 from worker.outbox.intake.feed_files import Rejection
 
 ALIKE, MANY = 3, 10
@@ -41,6 +42,7 @@ def take_export(run: FeedRun, source: OpenExport) -> ImportSummary:
     Raises `FeedFault` if its form has changed, `FileRefused` if it is refused by itself, and `Interrupted` between chunks.
     """
     config = run.config
+    source = _map(config, source)
     columns = _resolve(config, source)
     _compare_headings(run, source, columns)
     _refuse_bad_form(config, source, columns, run.defaults)
@@ -107,6 +109,21 @@ def _wait_for_canary(run: FeedRun, source: OpenExport, listener: ImportListener,
     if state is CanaryState.WAITING:
         run.waits_for_canary = True
         raise Interrupted
+
+
+def _map(config: FeedConfig, source: OpenExport) -> OpenExport:
+    """Turn the export by the feed's mapping, if it has one. A mapping that is wrong leaves the export where it is."""
+    if config.mapping is None:
+        return source
+    try:
+        return map_export(read_mapping(config.mapping), source)
+    except MappingRefused as refused:
+        text = f"{refused} Nothing was recorded; it is taken in when the mapping is right."
+        raise FeedFault("mapping_wrong", text, keeps_export=True) from None
+    except FileRefused as refusal:
+        if config.headings == "any":
+            raise
+        raise _changed(config, source.name, refusal.wrong) from None
 
 
 def _resolve(config: FeedConfig, source: OpenExport) -> Columns:

@@ -75,5 +75,11 @@ class OpenExport:
     """The number of rows that `rows` gives."""
     rows: Callable[[], Iterator[Row | BadRow]]
     """Reads the file from its beginning, each time it is called; one pass ends before the next begins. Blank lines are no rows."""
+    own_headings: tuple[str, ...] = ()
+    """The file's own words for each heading, where a mapping gave it the documented one; else there are none."""
+    kind: str | None = None
+    """The kind of all rows, where a mapping says it."""
+    original: "OpenExport | None" = None
+    """The export as it was before a mapping, where there is one."""
     notes: tuple[str, ...] = ()
     """Plain sentences for people, without the words of a cell, about parts that were left out or read in a special way."""

@@ -5,6 +5,7 @@ from worker.importing.consent import ConsentNeeded
 from worker.importing.enqueueing import Enqueued, enqueue
 from worker.importing.file_import import ImportOptions, ImportSummary, import_export, import_file
 from worker.importing.full_export import TooManyAbsent
+from worker.importing.requests import RequestPreview, preview_request
 from worker.importing.rows import DEFAULT_FEED, IntakeDefaults
 from worker.importing.table import TakenIn, take_in_rows
 
@@ -18,10 +19,12 @@ __all__ = [
     "ImportedElsewhere",
     "IntakeDefaults",
     "ProgressCallback",
+    "RequestPreview",
     "TakenIn",
     "TooManyAbsent",
     "enqueue",
     "import_export",
     "import_file",
+    "preview_request",
     "take_in_rows",
 ]

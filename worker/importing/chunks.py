@@ -110,6 +110,8 @@ class FileImport:
     opened_lanes: set[LaneKey] = field(default_factory=set)
     names_all_rows: bool = True
     """Whether each row so far names its kind and id."""
+    first_rows: dict[str, NewOperation] = field(default_factory=dict)
+    """Of a dry run: the first row of each kind that would be sent."""
 
     def note_keys(self, rows: Sequence[ParsedRow]) -> Mapping[int, int]:
         """Note the rows' keys; returns line → first line for those that occurred before."""
@@ -157,6 +159,9 @@ class FileImport:
             recorded = record_rows(connection, chunk.operations, feed=self.feed, known_share=self.known_share)
             withdrawals = withdraw_rows(connection, chunk.withdrawn, feed=self.feed, feed_file_id=None)
             trial.rollback()
+        for row, result in zip(chunk.operations, recorded.results, strict=True):
+            if result in WAKING_RESULTS:
+                self.first_rows.setdefault(row.kind, row)
         return self._result_of(chunk, recorded.results, withdrawals)
 
     def _commit_chunk(self, chunk: Chunk, rows_done: int) -> ChunkResult:
@@ -179,7 +184,9 @@ class FileImport:
             )
             if any(KIND_BY_NAME[kind].withdraws for _, kind in chunk.lanes):
                 withdraw(connection, withdrawals_of(chunk.operations))
-            withdrawals = withdraw_rows(connection, chunk.withdrawn, feed=self.feed, feed_file_id=self.file.id)
+            withdrawals: Mapping[RowKey, WithdrawalResult] = {}
+            if chunk.withdrawn:
+                withdrawals = withdraw_rows(connection, chunk.withdrawn, feed=self.feed, feed_file_id=self.file.id)
             result = self._result_of(chunk, recorded.results, withdrawals)
             feed_files.add_counts(connection, self.file, result.counts)
             if result.rejections or self.file.after_rejections:

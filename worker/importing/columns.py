@@ -21,6 +21,8 @@ class Columns:
     headings: tuple[str, ...]
     kind: type[Kind] | None
     kind_at: int | None
+    own_headings: tuple[str, ...] = ()
+    """The file's own words for them, where a mapping gave it these."""
 
     @cached_property
     def fields_by_kind(self) -> Mapping[str, tuple[str, ...]]:
@@ -39,7 +41,7 @@ class Columns:
     def heading_of(self, kind: type[Kind] | None, field: str) -> str:
         """Return the column of a field in the file's own words; the field's own name if the file has no such column."""
         names = self._fields_with(kind)
-        return self.headings[names.index(field)] if field in names else field
+        return (self.own_headings or self.headings)[names.index(field)] if field in names else field
 
     def _fields_with(self, kind: type[Kind] | None) -> tuple[str, ...]:
         """Return the field of each column in rows of a kind; None: in rows of which no more is known than the file says."""
@@ -49,6 +51,9 @@ class Columns:
 
 def resolve_columns(feed: OpenExport, kind_name: str | None) -> Columns:
     """Resolve the headings, or raise `FileRefused`. `kind_name`: the kind of all rows, if the caller names one."""
+    if kind_name and feed.kind not in {None, kind_name}:
+        raise FileRefused(feed.name, f"the mapping says that its rows are of the kind {feed.kind}", "Leave --kind out")
+    kind_name = kind_name or feed.kind
     kind = _kind_by_name(feed, kind_name) if kind_name else None
     field_of = _known_headings(KINDS if kind is None else (kind,))
     unknown = [heading for heading in feed.headings if fold(heading) not in field_of]
@@ -56,7 +61,8 @@ def resolve_columns(feed: OpenExport, kind_name: str | None) -> Columns:
         raise _refusal_of_unknown(feed, kind, unknown, field_of)
     common = fields_of(feed.headings)
     kind_at = common.index("kind") if "kind" in common else None
-    columns = Columns(feed.headings, _infer_kind(feed) if kind is None and kind_at is None else kind, kind_at)
+    row_kind = _infer_kind(feed) if kind is None and kind_at is None else kind
+    columns = Columns(feed.headings, row_kind, kind_at, feed.own_headings)
     if columns.kind:
         _refuse_ambiguous(feed, columns.kind)
     fields = {field for names in columns.fields_by_kind.values() for field in names}
@@ -175,8 +181,10 @@ def _refusal_of_unknown(
         suggestions += f", … and {hidden} more"
     names = ", ".join(dict.fromkeys(field_of.values())) if kind else "those of Vitec's help pages"
     wrong = f"line {feed.heading_line}: unknown heading{plural} {suggestions}"
-    remedy = f"Rename {pronoun} in the export; known headings are {names}"
-    return FileRefused(feed.name, wrong, remedy, "unknown_headings")
+    remedy = f"Rename {pronoun} in the export, or write a mapping (`vitec-sync mapping suggest` drafts one)"
+    if feed.original is not None:
+        remedy = f"Give {pronoun} a field in the mapping, or write {pronoun} into its leave_out"
+    return FileRefused(feed.name, wrong, f"{remedy}; known headings are {names}", "unknown_headings")
 
 
 def _suggest_heading(heading: str, field_of: Mapping[str, str]) -> str:
@@ -199,7 +207,8 @@ def _refuse_ambiguous(feed: OpenExport, kind: type[Kind]) -> None:
 
 def _refusal_of_same_column(feed: OpenExport, names: tuple[str, ...]) -> FileRefused:
     second_at, field = next((at, field) for at, field in enumerate(names) if field in names[:at])
-    headings = feed.headings[names.index(field)], feed.headings[second_at]
+    own_headings = feed.own_headings or feed.headings
+    headings = own_headings[names.index(field)], own_headings[second_at]
     first, second = map(printable_heading, headings)
     wrong = f"line {feed.heading_line}: {first!r} and {second!r} are the same column"
     remedy = "Keep one of the two"

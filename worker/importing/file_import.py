@@ -16,6 +16,7 @@ from worker.importing.full_export import withdraw_absent
 from worker.importing.rows import DEFAULT_FEED, IntakeDefaults, ParsedRow, read_rows
 from worker.importing.throughput import SeenKeys, gc_tuning, prefetch
 from worker.importing.unnamed import MendedRows
+from worker.mapping import ExportMapping, map_export
 from worker.outbox import Database
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake import feed_files
@@ -57,6 +58,8 @@ class ImportSummary:
     """The feed file's; 0: of a dry run."""
     closed: int = 0
     """Rejected rows among the counts that were rejected before, and are closed: seen to, or mended since."""
+    first_rows: tuple[NewOperation, ...] = ()
+    """Of a dry run: the first row of each kind that would be sent."""
 
 
 def import_file(
@@ -64,6 +67,7 @@ def import_file(
     path: Path,
     *,
     kind: str | None = None,
+    mapping: ExportMapping | None = None,
     feed: str = DEFAULT_FEED,
     dry_run: bool = False,
     defaults: IntakeDefaults | None = None,
@@ -77,7 +81,8 @@ def import_file(
     rows are recorded. `dry_run`: everything is done, and undone; nothing is withdrawn for being absent.
     `on_end` is called at its end, while the file is still open.
     """
-    with open_feed(path) as source:
+    with open_feed(path) as file:
+        source = map_export(mapping, _without_reasons(file)) if mapping else file
         summary = import_export(
             db,
             source,
@@ -89,7 +94,7 @@ def import_file(
             options=options,
         )
         if on_end:
-            on_end(source, summary)
+            on_end(file, summary)
     return summary
 
 
@@ -104,9 +109,9 @@ def import_export(
     listener: ImportListener | None = None,
     options: ImportOptions | None = None,
 ) -> ImportSummary:
-    """Import an export that is open: a file's, or rows that came in another way. All else as `import_file`."""
+    """Import an export that is open: a file's, or rows that came in another way, mapped if need be. All else as `import_file`."""
     defaults, listener, options = defaults or IntakeDefaults(), listener or ImportListener(), options or ImportOptions()
-    source = source if REASON_HEADINGS.isdisjoint(source.headings) else leave_out_reasons(source)
+    source = _without_reasons(source)
     with gc_tuning(), closing(SeenKeys()) as seen_keys:
         columns = resolve_columns(source, kind)
         if not (dry_run or options.agreed or feed_files.has_begun(db, feed, source.sha256)):
@@ -130,8 +135,13 @@ def import_export(
     if not dry_run:
         feed_files.finish_file(db, run.file)
     name = columns.kind.kind if columns.kind else None
-    progress = (run.file.counts, file.rows_done, source.notes, file.id, run.closed)
-    return ImportSummary(source.name, name, name is not None and kind is None, source.total, *progress)
+    is_inferred = name is not None and kind is None and source.kind is None
+    progress = (run.file.counts, file.rows_done, source.notes, file.id, run.closed, tuple(run.first_rows.values()))
+    return ImportSummary(source.name, name, is_inferred, source.total, *progress)
+
+
+def _without_reasons(source: OpenExport) -> OpenExport:
+    return source if REASON_HEADINGS.isdisjoint(source.headings) else leave_out_reasons(source)
 
 
 def _split_into_chunks(rows: Iterable[ParsedRow], max_rows: int) -> Iterator[list[ParsedRow]]:

@@ -12,9 +12,10 @@ from pydantic_core import to_json
 
 from worker.cell_shapes import cell_shape
 from worker.feeds import BadRow, Row
+from worker.importing.asking import asks_in_vain, read_names
 from worker.importing.columns import Columns
 from worker.importing.unnamed import hash_content, unnamed_hashes
-from worker.kind import BadCell, BadCells, Kind, Problem, find_lacking
+from worker.kind import BadCell, BadCells, Kind, Problem, UnreadableCell, find_asked, find_lacking, read_cell
 from worker.kind.cells import Reader, flag, moment, path_id, read_column, source_id
 from worker.kind.damage import content_of, says_nothing, word_of
 from worker.kinds import KIND_BY_NAME
@@ -70,6 +71,8 @@ class CommonCells(NamedTuple):
     expires_at: datetime | None = None
     after: tuple[str, str] | None = None
     withdrawn: bool | None = None
+    handed_on: tuple[str, ...] | None = None
+    """Fields that a result of the parent fills, where the row leaves them empty."""
 
 
 def read_rows(rows: Iterator[Row | BadRow], columns: Columns, defaults: IntakeDefaults) -> Iterator[ParsedRow]:
@@ -101,7 +104,9 @@ def _read_together(rows: Sequence[Row | BadRow], columns: Columns, defaults: Int
         return None
     payloads = kind.parse_columns({name: cells for name, cells in filled.items() if name not in _NOT_PAYLOAD})
     source_ids = common_columns[0]
-    if not payloads or None in source_ids or ("withdrawn" in filled and True in common_columns[-1]):
+    if not payloads or None in source_ids or ("withdrawn" in filled and True in common_columns[4]):
+        return None
+    if "handed_on" in filled and asks_in_vain(kind, *common_columns[5]):
         return None
     return [
         ParsedRow(row.line, (kind.kind, common.source_id), new_operation(payload, common, defaults, row.line))
@@ -142,6 +147,8 @@ def _kind_of(row: Row, columns: Columns) -> type[Kind] | Problem:
     """Return the kind of a row, or the problem that it has none."""
     cell = row.cells[columns.kind_at] if columns.kind_at is not None else None
     name = cell.strip().casefold() if isinstance(cell, str) else ""
+    if isinstance(cell, UnreadableCell):
+        return cell.at("kind")
     if name and name not in KIND_BY_NAME:
         name = "" if says_nothing(cell) else (word_of(cell) or "").casefold()
     if columns.kind is None:
@@ -162,11 +169,14 @@ def read_cells(kind: type[Kind], cells: Mapping[str, Any]) -> tuple[CommonCells,
     for name, read in _COMMON_READERS.items():
         if name in cells:
             try:
-                values[name] = read(cells[name])
+                values[name] = read_cell(read, cells[name])
             except BadCell as bad:
                 problems.append(bad.at(name))
     if values["source_id"] is None and not any(problem.field == "source_id" for problem in problems):
         problems.append(Problem("source_id", "missing", "it is missing", "Give every row an id of its own."))
+    if asks_in_vain(kind, values.get("handed_on")):
+        remedy = f"Write {' or '.join(kind.handed_on_if_asked)}." if kind.handed_on_if_asked else "Leave it empty."
+        problems.append(Problem("handed_on", "unknown_field", "no parent fills such a field of this kind", remedy))
     try:
         payload = kind.parse(cells)
     except BadCells as bad:
@@ -198,6 +208,7 @@ _COMMON_READERS: Mapping[str, Reader] = {
     "expires_at": _read_moment,
     "after": _read_after,
     "withdrawn": flag,
+    "handed_on": read_names,
 }
 """How the fields of `CommonCells` are read, in their order."""
 
@@ -210,12 +221,15 @@ def new_operation(
     """Put together the operation to record. The hash covers all that the row says, and nothing that it does not."""
     text = payload.payload_json()
     digest = sha256(text)
-    source_id, send_after, expires_at, after, _ = common
+    source_id, send_after, expires_at, after, _, handed_on = common
     if expires_at or after or send_after:
         digest.update(to_json([expires_at, after, send_after]))
     if expires_at is None and defaults.at_own_dates:
         expires_at = payload.wanted_until()
     after_kind, after_source_id = after or (None, None)
+    asked_fields = find_asked(payload, handed_on, after_kind) if handed_on and after_kind else ()
+    if asked_fields:
+        digest.update(to_json(asked_fields))
     return NewOperation(
         payload.kind,
         payload.customer_id,
@@ -229,7 +243,7 @@ def new_operation(
         defaults.seconds_to_expiry(type(payload)),
         after_kind,
         after_source_id,
-        bool(payload.handed_on and find_lacking(payload)),
+        bool(asked_fields or (payload.handed_on and find_lacking(payload))),
         line,
     )
 
@@ -244,7 +258,7 @@ def _reject(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Prob
             problem.code,
             problem.reason,
             problem.remedy,
-            cell_shape(row.cells[place_of[problem.field]]) if problem.field in place_of else None,
+            _shape_of(row.cells[place_of[problem.field]]) if problem.field in place_of else None,
         )
         for problem in sorted(problems, key=lambda problem: place_of.get(problem.field, -1))
     )
@@ -263,13 +277,21 @@ def _reject(row: Row, columns: Columns, kind: type[Kind] | None, *problems: Prob
         customer_id,
         id_,
         faults,
-        *((None, None) if kind and id_ else unnamed_hashes(columns.headings, row.cells, faults)),
+        *(
+            (None, None)
+            if kind and id_
+            else unnamed_hashes(columns.own_headings or columns.headings, row.cells, faults)
+        ),
     )
     return ParsedRow(row.line, (kind.kind, id_) if kind and id_ else None, rejection)
 
 
+def _shape_of(cell: Any) -> str:
+    return cell_shape(cell.raw if isinstance(cell, UnreadableCell) else cell)
+
+
 def _read_or_none(read: Reader, raw: Any) -> Any:
     try:
-        return read(raw)
+        return read_cell(read, raw)
     except BadCell:
         return None

@@ -60,7 +60,7 @@ class MendedRows:
             yield row
 
     def _note(self, row: Row) -> None:
-        filled = _filled(self._source.headings, row.cells)
+        filled = _filled(self._source.own_headings or self._source.headings, row.cells)
         for bad, ids_by_hash in self._ids.items():
             if ids := ids_by_hash.get(_rest_hash(filled, bad) or ""):
                 self._ids_by_line[row.line] += ids

@@ -13,8 +13,8 @@ from worker.kind.contract import (
 )
 from worker.kind.declaration import SKEW, Kind, Listed, PathId
 from worker.kind.headings import ROW_FIELDS, ROW_HEADINGS, ROW_HEADINGS_WRITTEN, fold
-from worker.kind.parent_results import complete, find_lacking
-from worker.kind.problems import BadCell, BadCells, Problem
+from worker.kind.parent_results import complete, find_asked, find_lacking
+from worker.kind.problems import BadCell, BadCells, Problem, UnreadableCell, read_cell
 
 __all__ = [
     "ROW_FIELDS",
@@ -36,7 +36,10 @@ __all__ = [
     "PathId",
     "Presence",
     "Problem",
+    "UnreadableCell",
     "complete",
+    "find_asked",
     "find_lacking",
     "fold",
+    "read_cell",
 ]

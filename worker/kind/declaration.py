@@ -15,7 +15,7 @@ from worker.kind.headings import Naming
 from worker.kind.nesting import refuse_foreign, unfold_objects
 from worker.kind.parent_results import find_lacking
 from worker.kind.plan import Plan, naming_of, plan_of
-from worker.kind.problems import BadCell, BadCells, Problem
+from worker.kind.problems import BadCell, BadCells, Problem, read_cell
 from worker.outcome import Outcome
 
 SKEW: Final = timedelta(seconds=5)
@@ -57,6 +57,8 @@ class Kind(BaseModel):
     """Whether a file that names no kind is taken for this one by its headings; not where they are a part of another's."""
     handed_on: ClassVar[Mapping[str, ParentResult]] = MappingProxyType({})
     """Fields that a row may leave empty if it comes after such a parent, and the result that fills each once it is there."""
+    handed_on_if_asked: ClassVar[Mapping[str, tuple[ParentResult, ...]]] = MappingProxyType({})
+    """Fields that a row may leave empty for good, and the results that fill each where the row asks for it (`handed_on`)."""
     withdraws: ClassVar[str | None] = None
     """The kind that this one takes back: of that, an operation with the same sequence key that was never sent is cancelled."""
     codes: ClassVar[Mapping[str, CodeText]] = MappingProxyType({})
@@ -137,6 +139,12 @@ class Kind(BaseModel):
             ]
             raise BadCells(problems) from None
         return row
+
+    @classmethod
+    def parents_for(cls, field: str) -> tuple[str, ...]:
+        """Give the kinds of the parents that can fill a field."""
+        always = (cls.handed_on[field],) if field in cls.handed_on else ()
+        return tuple(result.kind for result in (*always, *cls.handed_on_if_asked.get(field, ())))
 
     def payload(self) -> dict[str, Any]:
         """Give what goes into `operations.payload`: the fields by our names, JSON-ready, unset ones left out."""
@@ -250,7 +258,7 @@ class Kind(BaseModel):
                 if cell is None:
                     refuse_foreign(cls.naming, name, raw)
                     continue
-                value = cell.read(raw)
+                value = read_cell(cell.read, raw)
             except BadCell as bad:
                 problems.append(bad.at(name))
                 continue

@@ -29,6 +29,7 @@ _ROW_FIELDS: Final = {
     "after": ("Efter",),
     "send_after": ("Tidigast",),
     "withdrawn": ("Återtagen",),
+    "handed_on": (),
 }
 ROW_FIELDS: Final = tuple(_ROW_FIELDS)
 """The fields of every row, whatever its kind. Of them only `customer_id` is also asked of the payload."""

@@ -1,10 +1,11 @@
 """Results of a parent that fill fields of its child, as the child's kind declares in `handed_on`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from worker.kind.cells import body_id
+from worker.kind.contract import ParentResult
 from worker.kind.ids import free_id
 from worker.kind.problems import BadCell
 
@@ -17,6 +18,20 @@ def find_lacking(row: "Kind") -> tuple[str, ...]:
     return tuple(name for name in row.handed_on if row.__dict__[name] is None)
 
 
+def find_asked(row: "Kind", fields: Collection[str], parent_kind: str) -> tuple[str, ...]:
+    """Find the fields, of those that a row asks to be handed on, that it leaves empty and its parent's kind can fill."""
+    return tuple(name for name in fields if row.__dict__.get(name) is None and parent_kind in row.parents_for(name))
+
+
+def _wanted_results(row: "Kind", parent_kind: str) -> Iterator[tuple[str, ParentResult]]:
+    """Yield the empty fields with the results that fill them: those always handed on, and those that a row asks for."""
+    for name in find_lacking(row):
+        yield name, row.handed_on[name]
+    for name, results in row.handed_on_if_asked.items():
+        if row.__dict__[name] is None:
+            yield from ((name, result) for result in results if result.kind == parent_kind)
+
+
 def complete(
     kind: "type[Kind]", payload: Mapping[str, Any], parent_kind: str, remote_id: str | None, answer: object
 ) -> "Kind | None":
@@ -26,8 +41,7 @@ def complete(
     """
     row, results = kind.from_payload(payload), answer if isinstance(answer, dict) else {}
     values: dict[str, Any] = {}
-    for name in find_lacking(row):
-        wanted = kind.handed_on[name]
+    for name, wanted in _wanted_results(row, parent_kind):
         raw = remote_id if wanted.member is None else results.get(wanted.member)
         with suppress(BadCell):
             # An id that Vitec itself gave goes back as it came, whatever its characters.

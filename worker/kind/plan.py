@@ -44,7 +44,13 @@ def _check_declaration(kind: "type[Kind]", in_body: Sequence[str], cells: Mappin
         raise ValueError(f"{kind.__name__}: its method {kind.method!r} is none of {', '.join(sorted(METHODS))}")
     if not kind.has_body and in_body:
         raise TypeError(f"{kind.__name__} has no body, and no place for {', '.join(in_body)}")
-    for name in kind.handed_on:
+    if kind.handed_on and kind.handed_on_if_asked:
+        raise TypeError(f"{kind.__name__} cannot tell results that it needs from those that a row asks for")
+    if len(kind.handed_on_if_asked) > 1:
+        raise TypeError(
+            f"{kind.__name__}: of a row that asks it is not kept which fields it asks for, so one may be filled"
+        )
+    for name in (*kind.handed_on, *kind.handed_on_if_asked):
         if name not in cells or kind.model_fields[name].is_required():
             raise TypeError(f"{kind.__name__}.{name} is handed on by a parent, so it is a field that may be None")
 

@@ -1,7 +1,8 @@
 """The problems of a cell or a row, in words that never repeat its content."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,25 @@ class BadCells(Exception):  # noqa: N818 (as above)
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(f"{problem.field}: {problem.reason}" for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableCell:
+    """Stands in a row for a cell that was refused before its field's reader saw it, as by a mapping."""
+
+    code: str
+    reason: str
+    remedy: str
+    raw: Any = field(default=None, repr=False)
+    """The cell itself, of which a message may show the shape."""
+
+    def at(self, field_name: str) -> Problem:
+        """Say where it stands."""
+        return Problem(field_name, self.code, self.reason, self.remedy)
+
+
+def read_cell(read: Callable[[Any], Any], raw: Any) -> Any:
+    """Read a cell, or raise BadCell for one that has been refused already."""
+    if isinstance(raw, UnreadableCell):
+        raise BadCell(raw.code, raw.reason, raw.remedy)
+    return read(raw)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from worker.kind import SKEW, Answer, Kind, LookUpResult, OnDoubt, PathId, Presence, Problem, answers
+from worker.kind import SKEW, Answer, Kind, LookUpResult, OnDoubt, ParentResult, PathId, Presence, Problem, answers
 from worker.kind.cells import Cell, body_id, moment, path_id, text
 from worker.kind.own_dates import end_of_use
 from worker.kind.read_back_times import ReadBackTime, possible_times, read_back_time
@@ -32,6 +32,7 @@ class Comeback(Kind):
     on_doubt = OnDoubt.LOOK_UP
     function_group = "crm-contact"
     nested = MappingProxyType({"participant": ("Deltagare",)})
+    handed_on_if_asked = MappingProxyType({"meeting_id": (ParentResult("appointment"), ParentResult("comeback"))})
 
     contact_id: Annotated[PathId, Cell(path_id, "contactId", "Id på kontakt", "Id på kontakten")]
     date: Annotated[str, Cell(moment, "date", "Tid och datum för återkomsten")]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from models import State
 from tests.outbox.steps import RETRY, SUCCESS, TERMS, begin, claim, done, entries, read, settle
 from worker.importing import enqueue
+from worker.kind import BadCells
 from worker.policies import turn_policy
 from worker.settings import Settings
 
@@ -103,3 +106,58 @@ def test_new_content_keeps_the_place_of_one_tried(db: Database) -> None:
     settle(db, turn, [done(claimed, RETRY)])
     assert claim(db, turn, terms=terms).claimed == ()
     assert (read(db, first).sequence_key, read(db, second).state) == ("order/ORD9", State.PENDING)
+
+
+def record_comeback(db: Database, **fields: Any) -> int:
+    """Record a comeback after an appointment, which asks for its meeting's id."""
+    enqueue(
+        db,
+        kind="appointment",
+        source_id="A",
+        customer_id="M1",
+        user_id="HAN1",
+        subject="x",
+        starts_at="2026-12-02 09:15",
+        ends_at="2026-12-02 10:15",
+    )
+    fields = {"contact_id": "ADR1", "date": "2026-12-03 09:15", "after": "appointment:A", **fields}
+    return enqueue(db, kind="comeback", source_id="C", customer_id="M1", **fields).id
+
+
+def claim_comeback(db: Database) -> Any:
+    """Let Vitec answer the appointment, and claim the comeback."""
+    turn = begin(db, "appointment")
+    (claimed,) = claim(db, turn).claimed
+    settle(db, turn, [done(claimed, replace(SUCCESS, remote_id="CAL7", answer=None))])
+    terms = replace(TERMS, prepare=turn_policy(Settings(), "comeback").prepare)
+    return claim(db, begin(db, "comeback"), terms=terms).claimed[0]
+
+
+def test_a_row_that_asks_gets_its_parents_id(db: Database) -> None:
+    child = record_comeback(db, handed_on="meeting_id")
+    assert read(db, child).lacks_result is True
+    assert claim_comeback(db).payload["meeting_id"] == "CAL7"
+    assert read(db, child).payload["meeting_id"] == "CAL7"
+
+
+def test_a_row_that_does_not_ask_gets_nothing(db: Database) -> None:
+    child = record_comeback(db)
+    assert read(db, child).lacks_result is False
+    assert "meeting_id" not in claim_comeback(db).payload
+
+
+def test_a_row_that_asks_keeps_an_id_of_its_own(db: Database) -> None:
+    child = record_comeback(db, handed_on="meeting_id", meeting_id="CAL1")
+    assert read(db, child).lacks_result is False
+
+
+def test_a_row_that_asks_later_is_revised(db: Database) -> None:
+    record_comeback(db)
+    child = record_comeback(db, handed_on="meeting_id")
+    assert read(db, child).lacks_result is True
+    assert claim_comeback(db).payload["meeting_id"] == "CAL7"
+
+
+def test_a_field_that_no_parent_fills_is_refused(db: Database) -> None:
+    with pytest.raises(BadCells, match="handed_on: no parent fills such a field"):
+        record_comeback(db, handed_on="note")
