@@ -26,7 +26,14 @@ def test_the_objects_of_the_one_list_are_rows(tmp_path: Path, path: str, indent:
     export = read(write(tmp_path, json.dumps(document, indent=indent)))
     assert export.feed.form == "json"
     assert [row.cells for row in export.rows] == [list(row.values()) for row in ROWS]
-    assert export.feed.notes == ((f"The rows are those of the list '{path}'.",) if path else ())
+    assert export.feed.notes[:1] == ((f"The rows are those of the list '{path}'.",) if path else export.feed.notes[:1])
+    assert ("Objects share a line, so rows are numbered by object." in export.feed.notes) == (indent is None)
+
+
+def test_objects_that_share_a_line_are_numbered(tmp_path: Path) -> None:
+    export = read(write(tmp_path, '\n\n[{"a": 1}, {"a": NaN}, {"a": 3}]'))
+    assert [row.line for row in export.rows] == [1, 3]
+    assert [row.line for row in export.bad] == [2]
 
 
 def test_each_object_has_the_line_on_which_it_begins(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -242,3 +243,11 @@ def test_the_progress_of_another_process_ends_an_import(
     with pytest.raises(ImportedElsewhere, match="another process"):
         import_file(db, path, listener=ImportListener(on_progress=overtaken))
     assert len(operations(db)) == 2
+
+
+def test_an_id_again_on_the_same_line_is_rejected(db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "export.json"
+    cells = {"customer_id": "M30001", "contact_id": "ADR1", "date": "2026-12-10 09:00"}
+    path.write_text(json.dumps([{"source_id": source_id, **cells} for source_id in ("C-1", "C-2", "C-1")]))
+    assert rejections_of(db, path) == [(3, "source_id", "repeated_source_id")]
+    assert [row.source_id for row in operations(db)] == ["C-1", "C-2"]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from json import JSONDecodeError
 from typing import Any, NamedTuple, TextIO
 
@@ -39,8 +40,10 @@ class _Element(NamedTuple):
 def open_document(source: TextSource) -> OpenExport:
     """Read the document once to find the one list of objects in it, or raise `FileRefused` or `BadDocument`."""
     keys, counts, first_lines = JsonKeys(source.name), Counter[str](), dict[str, int]()
+    last_line, share_lines = 0, False
     for path, line, value, _ in _Reader(source.text).elements():
         counts[path] += 1
+        share_lines, last_line = share_lines or line == last_line, line
         first_lines.setdefault(path, line)
         if isinstance(value, dict) and len(counts) == 1:
             keys.add(line, value)
@@ -53,18 +56,24 @@ def open_document(source: TextSource) -> OpenExport:
         headings=keys.headings,
         heading_line=first_lines[path],
         total=counts[path],
-        rows=lambda: _read_rows(source, path, keys),
-        notes=(f"The rows are those of the list {_printable(path)!r}.",) if path else (),
+        rows=lambda: _read_rows(source, path, keys, numbered=share_lines),
+        notes=(
+            *((f"The rows are those of the list {_printable(path)!r}.",) if path else ()),
+            *(("Objects share a line, so rows are numbered by object.",) if share_lines else ()),
+        ),
     )
 
 
-def _read_rows(source: TextSource, wanted_path: str, keys: JsonKeys) -> Iterator[Row | BadRow]:
-    headings = keys.headings
-    for path, line, value, text in _Reader(source.text).elements():
+def _read_rows(source: TextSource, wanted_path: str, keys: JsonKeys, *, numbered: bool) -> Iterator[Row | BadRow]:
+    """Read the rows of the list. Where objects share a line, the object's number takes the line's place."""
+    headings, number = keys.headings, 0
+    for path, begin, value, text in _Reader(source.text).elements():
         if path != wanted_path:
             continue
+        number += 1
+        line = number if numbered else begin
         if isinstance(value, BadRow):
-            yield value
+            yield replace(value, line=line)
         else:
             fault = check_text(line, value, text, may_be_damaged=source.may_be_damaged)
             yield fault or keys.row_of(line, value, headings)
