@@ -48,7 +48,7 @@ RING_EVERY = 10.0
 
 
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Exports: CSV or JSON lines.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Exports: CSV, JSON or workbooks; gz or zip.")],
     kind: Annotated[
         str | None,
         typer.Option(help="What all rows are, if no column says so.", show_default=False, autocompletion=complete_kind),

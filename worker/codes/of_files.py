@@ -204,4 +204,40 @@ FILE_TEXTS: Final[Mapping[str, CodeText]] = {
         "Den fullständiga exporten saknar så många rader att en person bör godkänna att de tas tillbaka.",
         "Kontrollera att exporten är fullständig. Är den det: läs in filen med --yes.",
     ),
+    "archive_of_many": CodeText(
+        "The archive holds several files, or none.",
+        "Pack each export by itself, or not at all.",
+        "Arkivet innehåller flera filer, eller ingen.",
+        "Packa varje export för sig, eller inte alls.",
+    ),
+    "archive_too_large": CodeText(
+        "The archive unpacks to more than an export can hold.",
+        "Unpack it, and look at what is in it.",
+        "Arkivet blir större än en export kan vara när det packas upp.",
+        "Packa upp det och se vad det innehåller.",
+    ),
+    "damaged_archive": CodeText(
+        "The archive is damaged or cut off.",
+        "Export it again.",
+        "Arkivet är skadat eller avhugget.",
+        "Exportera det igen.",
+    ),
+    "nested_archive": CodeText(
+        "The file is an archive within an archive.",
+        "Pack the export once, or not at all.",
+        "Filen är ett arkiv i ett arkiv.",
+        "Packa exporten en gång, eller inte alls.",
+    ),
+    "several_sheets": CodeText(
+        "Several visible sheets of the workbook may be meant.",
+        "Save each as a workbook of its own, or hide the others.",
+        "Flera synliga blad i arbetsboken kan vara menade.",
+        "Spara vart och ett som en egen arbetsbok, eller dölj de andra.",
+    ),
+    "uncalculated_formulas": CodeText(
+        "Every row of the workbook holds a formula that has not been calculated.",
+        "Open it in an office program and save it.",
+        "Varje rad i arbetsboken har en formel som inte är beräknad.",
+        "Öppna den i ett kalkylprogram och spara den.",
+    ),
 }

@@ -78,4 +78,16 @@ LINE_TEXTS: Final[Mapping[str, CodeText]] = {
         "Raden har för många fält.",
         "Ta bort det som inte hör dit.",
     ),
+    "merged_cells": CodeText(
+        "Cells of the row are merged with others.",
+        "Unmerge the cells, and write into each what holds for its row.",
+        "Celler på raden är sammanfogade med andra.",
+        "Dela cellerna och skriv i var och en det som gäller för dess rad.",
+    ),
+    "uncalculated_formula": CodeText(
+        "A cell holds a formula that has not been calculated.",
+        "Open the workbook in an office program and save it.",
+        "En cell har en formel som inte är beräknad.",
+        "Öppna arbetsboken i ett kalkylprogram och spara den.",
+    ),
 }

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, NamedTuple, TextIO
 
-from worker.feeds.content import HeadingTest, TextSource
+from worker.feeds.content import TextSource
 from worker.feeds.csv_rows import BLANKS, CsvText
+from worker.feeds.known_headings import SURE, count_known
 from worker.feeds.letters import describe_damage
+from worker.feeds.row_sorts import is_value
 from worker.feeds.source import MAX_COLUMNS, BadRow, FileRefused
 
 _DELIMITERS: Final = ";,\t|"
@@ -18,16 +20,8 @@ _MAX_HEADING_LINE = 64 * 1024
 _LINES_LOOKED_AT = 50
 """Lines among which the headings are sought: more never stand before them."""
 
-_SURE = 2
-"""Headings that are known in a line by which it is taken for theirs."""
-
 _HINT = re.compile(rf'"?sep=([{_DELIMITERS}])"?[\s{_DELIMITERS}]*\Z', re.IGNORECASE)
 """Excel's line that names the delimiter."""
-
-_VALUE = re.compile(
-    r"[-+(]?[\d\s.,()/-]*\d|\d{4}-\d\d-\d\d.*|\d\d?[./]\d\d?[./]\d{2,4}.*|[A-ZÅÄÖ]{0,5}[-_]?\d+|[A-Z]{3,4}[0-9A-F]{16,}|\S+@\S+\.\w+"
-)
-"""The form of a cell that is a value and no heading: a number, a date, an id, an address."""
 
 _EXPORT = "Export as CSV"
 
@@ -61,9 +55,12 @@ def find_headings(source: TextSource) -> Layout:
     delimiters = hint[1] + _DELIMITERS if hint else _DELIMITERS
     is_heading = source.content.is_heading
     for number, candidate in enumerate(candidates):
-        scores = {delimiter: _count_known(candidate, delimiter, is_heading) for delimiter in delimiters}
+        first_line = candidate.text.partition("\n")[0]
+        scores = {
+            mark: count_known(_parse(candidate, mark), is_heading) if mark in first_line else 0 for mark in delimiters
+        }
         delimiter = max(scores, key=lambda mark: scores[mark])
-        if scores[delimiter] >= _SURE:
+        if scores[delimiter] >= SURE:
             return _lay_out(source, candidate, delimiter, number)
     candidate = candidates[0]
     delimiter = hint[1] if hint and hint[1] in candidate.text.partition("\n")[0] else _most_frequent(candidate)
@@ -114,15 +111,6 @@ def _parse(candidate: _Candidate, delimiter: str, *, skips_blanks: bool = True) 
         return []
 
 
-def _count_known(candidate: _Candidate, delimiter: str, is_heading: HeadingTest) -> int:
-    """Count the headings in a line that are known; none if they are less than half of its cells."""
-    if delimiter not in candidate.text.partition("\n")[0]:
-        return 0
-    filled = [cell for cell in _parse(candidate, delimiter)[: MAX_COLUMNS + 1] if cell.strip()]
-    number = sum(map(is_heading, filled))
-    return number if number * 2 >= len(filled) else 0
-
-
 def _most_frequent(candidate: _Candidate) -> str:
     outside_quotes = "".join(candidate.text.partition("\n")[0].split('"')[::2])
     return max(_DELIMITERS, key=outside_quotes.count)
@@ -165,15 +153,15 @@ def _refuse_unlikely(name: str, candidates: Sequence[_Candidate], layout: Layout
         raise FileRefused(name, wrong, "Export it without quotes around each line", "whole_line_quoted")
     widths = [(candidate.line, _widest(candidate)) for candidate in candidates]
     usual, times = Counter(width for _, width in widths).most_common(1)[0]
-    if times > 1 and usual > _SURE and layout.width * 2 <= usual:
+    if times > 1 and usual > SURE and layout.width * 2 <= usual:
         start = next(number for number, width in widths if width == usual)
         wrong = f"line {line} holds no headings; they seem to stand on line {start}"
         raise FileRefused(name, wrong, "Delete the lines above them", "lines_before_headings")
     if len(headings) == 1 and re.search(r"\S {2,}\S", first):
         wrong = f"no delimiter in line {line}: the columns seem to be set by blanks"
         raise FileRefused(name, wrong, "Export as CSV, with a semicolon between the cells", "no_delimiter")
-    values = sum(bool(_VALUE.fullmatch(heading)) for heading in headings if heading)
-    if values >= _SURE or values * 2 >= len(headings) - headings.count(""):
+    values = sum(map(is_value, filter(None, headings)))
+    if values >= SURE or values * 2 >= len(headings) - headings.count(""):
         wrong = f"line {line} holds no headings, but the values of a row"
         raise FileRefused(name, wrong, "Export it with a line of headings", "no_headings")
     if "" in headings:

@@ -7,6 +7,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
+from worker.feeds.containers import MARKS, unpack
 from worker.feeds.content import HeadingTest, PrivateCopy, TextSource, copy_file
 from worker.feeds.delimited import open_delimited
 from worker.feeds.encodings import detect_encoding
@@ -14,12 +15,11 @@ from worker.feeds.foreign import refuse_binary, refuse_foreign_text
 from worker.feeds.jsonlines import open_json
 from worker.feeds.known_headings import is_known_heading
 from worker.feeds.source import OpenExport
+from worker.feeds.workbook import open_old_workbook, open_workbook
+from worker.feeds.zip_directory import workbook_form
 
 BinaryReader = Callable[[PrivateCopy], OpenExport]
 """Describes a file of a binary form and reads it to its end, or raises `FileRefused`."""
-
-BINARY_READERS: Final[Mapping[bytes, BinaryReader]] = {}
-"""The reader of a file by its first bytes; all other files are text, or refused by name (`foreign`)."""
 
 _JSON = re.compile(r'\{|\[\s*(?:[{\[\]"\d-]|true|false|null|$)|"[{\[]|//|/\*')
 """The first characters of JSON that a CSV file does not begin with: `[Id]` in brackets is a heading."""
@@ -70,3 +70,16 @@ def _read_head(text: TextIOWrapper) -> str:
         if head := head.lstrip(" \t\r\n\ufeff"):
             return head
     return ""
+
+
+def _read_packed(content: PrivateCopy) -> OpenExport:
+    """Read the file in an archive, or a workbook that is a zip."""
+    form = workbook_form(content) if content.start().startswith(b"PK") else None
+    return open_workbook(content, form) if form else read_content(unpack(content))
+
+
+BINARY_READERS: Final[Mapping[bytes, BinaryReader]] = {
+    **dict.fromkeys(MARKS, _read_packed),
+    b"\xd0\xcf\x11\xe0": open_old_workbook,
+}
+"""The reader of a file by its first bytes; all other files are text, or refused by name (`foreign`)."""

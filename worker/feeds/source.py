@@ -63,7 +63,7 @@ class OpenExport:
 
     name: str
     form: str
-    """`csv`, `jsonl` or `json`."""
+    """`csv`, `jsonl`, `json`, `xlsx`, `ods` or `xls`."""
     encoding: str
     delimiter: str | None
     size: int
@@ -83,3 +83,5 @@ class OpenExport:
     """The export as it was before a mapping, where there is one."""
     notes: tuple[str, ...] = ()
     """Plain sentences for people, without the words of a cell, about parts that were left out or read in a special way."""
+    hidden_rows: int = 0
+    """Rows of a workbook that are hidden, and so left out: with any of them no export is a full one."""

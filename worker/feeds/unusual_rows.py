@@ -8,23 +8,16 @@ from typing import Final
 from worker.feeds.content import TextSource
 from worker.feeds.csv_rows import CsvText, RawRow
 from worker.feeds.heading_line import Layout
+from worker.feeds.known_headings import SURE
 from worker.feeds.letters import describe_damage
+from worker.feeds.row_sorts import TotalSort, judge_total
 from worker.feeds.source import BadRow, FileRefused
 from worker.kind import fold
 
 MAX_UNUSUAL = 100_000
 """A file with more of them is no table, and is refused: they are kept in memory."""
 
-_TOTALS = re.compile(
-    r"(?:totalt?|grand total|sub-?total|delsumma|summa|sum|antal|count)(?:\s*[:=]?\s*[\d\s.,]*|\s*\d[\d\s.,]*\w+|\b[^:;]*:[\d\s.,]*)",
-    re.IGNORECASE,
-)
 _TOTALS_BEGIN: Final = frozenset({"", "tot", "gra", "sub", "del", "sum", "ant", "cou", "(1 ", "(2 "})
-_ROWS_COUNTED = re.compile(r"\(?\d+\s+(?:rows?|rader?|row\(s\)|poster)\b.*", re.IGNORECASE)
-_SURE = 2
-"""Headings that are known in a line by which it is taken for theirs."""
-
-_NUMBER = re.compile(r"[-+\d\s.,:%]*")
 _CONTINUED = "it seems to be a part of a row that a line break without quotes has cut in two"
 _QUOTE = "Put cells that hold line breaks in quotes."
 
@@ -105,7 +98,7 @@ class _Surveyor:
         may_go_on = is_next and not self._begins_as_usual(cells)
         if self._is_headings(line, cells):
             self._leave_out(line, self.survey.headings_again)
-        elif self._is_total(line, cells, text):
+        elif self._is_total(line, cells):
             self._leave_out(line, self.survey.totals)
         elif self._source.may_be_damaged and (damage := describe_damage(text)):
             at = next((at for at, cell in enumerate(cells) if describe_damage(cell)), len(cells))
@@ -149,7 +142,7 @@ class _Surveyor:
         if folded == self._headings:
             return True
         known_headings = sum(map(self._source.content.is_heading, filter(None, cells)))
-        if known_headings < _SURE or known_headings < len(folded):
+        if known_headings < SURE or known_headings < len(folded):
             return False
         if not any(map(self._source.content.is_heading, self._layout.headings)):
             wrong = f"line {self._layout.line} holds no headings; they seem to stand on line {line}"
@@ -157,14 +150,10 @@ class _Surveyor:
         wrong = f"line {line} holds other headings than line {self._layout.line}: these are two exports in one file"
         raise FileRefused(self._source.name, wrong, "Import each by itself", "other_headings")
 
-    def _is_total(self, line: int, cells: list[str], text: str) -> bool:
-        filled = [cell.strip() for cell in cells if cell.strip()]
-        if _ROWS_COUNTED.fullmatch(text.strip()):
-            return True
-        if not _TOTALS.fullmatch(filled[0] if filled else ""):
-            return False
-        if all(_NUMBER.fullmatch(cell) for cell in filled[1:]):
-            return True
+    def _is_total(self, line: int, cells: list[str]) -> bool:
+        sort = judge_total(cells)
+        if sort is not TotalSort.WITH_TEXTS:
+            return sort is TotalSort.CERTAIN
         remedy = "Leave totals out of the export."
         self._reject(line, "totals_row", "the line holds a total, and is no row", remedy, self._layout.headings[0])
         return False

@@ -130,7 +130,7 @@ def import_export(
             for chunk in chunks:
                 run.record_chunk(chunk, listener)
                 listener.on_progress(run.file.rows_done, source.total)
-        if options.full_export and not dry_run and run.names_all_rows:
+        if options.full_export and not (dry_run or source.hidden_rows) and run.names_all_rows:
             withdraw_absent(run, anyhow=options.agreed)
     if not dry_run:
         feed_files.finish_file(db, run.file)

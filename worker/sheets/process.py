@@ -11,19 +11,19 @@ import resource
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import IO, Any, Final
 from zipfile import BadZipFile, ZipFile
 
+from worker.sheets.memory import limit_memory
 from worker.sheets.sheet import FULL, Sheet, SheetRow, WorkbookFault, WorkbookReader
-
-MEMORY: Final = 144 * 1024**2
-"""Bytes that the process may take beyond those it has at its start."""
 
 MAX_OUTPUT: Final = 2 * 1024**3
 """Bytes of rows, as JSON."""
 
-CPU_SECONDS: Final = 1_200
+CPU_SECONDS: Final = 900
+TOO_LARGE: Final = 27
+"""The status of the process where the workbook needs more memory than there is for it."""
+
 NO_ROOM: Final = 28
 """The status of the process where a disk is full."""
 
@@ -31,19 +31,11 @@ SAMPLE: Final = 60
 """Rows of each sheet by which one of several is chosen."""
 
 _BATCH: Final = 200
-_TOO_LARGE: Final = (
-    "the workbook needs more memory than there is for it",
-    "Export fewer rows, or CSV",
-    "workbook_too_large",
-)
 
 
 def limit_resources() -> None:
     """Limit memory and time, as far as the system can."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        in_use = int(statm.read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGESIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (in_use + MEMORY, in_use + MEMORY))
+    limit_memory()
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -115,7 +107,8 @@ def main() -> None:
         except OSError as error:
             sys.exit(NO_ROOM if error.errno in FULL else 1)
         except (MemoryError, RecursionError):
-            output.write(json.dumps({"fault": _TOO_LARGE}) + "\n")
+            # Not even a line could be put together for certain.
+            os._exit(TOO_LARGE)
 
 
 if __name__ == "__main__":

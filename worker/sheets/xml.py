@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
+from worker.sheets.memory import check_memory
 from worker.sheets.sheet import FULL, WorkbookFault
 
 MAX_PART: Final = 2 * 1024**3
@@ -13,6 +14,9 @@ MAX_PART: Final = 2 * 1024**3
 
 MAX_RATIO: Final = 400
 """How many times as long as packed a part may be once it is longer than `FREE`."""
+
+MAX_TOKEN: Final = 1024**2
+"""Bytes of a tag with its attributes: each new piece is searched from its beginning."""
 
 FREE: Final = 256 * 1024**2
 _PIECE: Final = 64 * 1024
@@ -53,12 +57,17 @@ def read_part(archive: ZipFile, part: str, handler: Handler) -> Iterator[None]:
                         "workbook_too_large",
                     )
                 parser.Parse(piece)
+                check_memory()
+                if size - max(parser.CurrentByteIndex, 0) > MAX_TOKEN:
+                    raise damaged(f"{part}: a tag of more than {MAX_TOKEN // 1024**2} MiB")
                 yield
         parser.Parse(b"", True)
         yield
     except KeyError:
         raise damaged("a part of it is missing") from None
     except expat.ExpatError as error:
+        if expat.ErrorString(error.code) == expat.errors.XML_ERROR_NO_MEMORY:
+            raise MemoryError from None
         raise damaged(f"{part}: {expat.ErrorString(error.code)}, line {error.lineno}") from None
     except (BadZipFile, EOFError, LookupError, OSError, RuntimeError, ValueError, zlib.error) as error:
         if isinstance(error, OSError) and error.errno in FULL:
