@@ -7,11 +7,14 @@ import io
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import update
 
 from models import Operation, State
 from tests.cli.conftest import Office
 from tests.importing.exports import comeback, export, operations
+from worker import bootstrap
+from worker.cli import terminal
 from worker.outbox import Database, connect
 from worker.outbox.database.sql import current_time
 
@@ -193,3 +196,28 @@ def test_a_full_export_withdraws_by_the_command(office: Office, tmp_path: Path) 
     office.run("import", path)
     path.write_text(heading + rows[0], encoding="utf-8")
     assert "1 unchanged, 1 withdrawn" in office.run("import", path, "--full-export").out
+
+
+@pytest.mark.parametrize(
+    ("language", "summary", "step"),
+    [
+        ("en", "1 recorded, 1 rejected.", "Next: mend the rejected rows in the CRM"),
+        ("sv", "1 ny, 1 avvisad.", "Nästa steg: rätta de avvisade raderna"),
+    ],
+)
+def test_a_person_is_told_what_to_do_next(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, summary: str, step: str
+) -> None:
+    monkeypatch.setenv("LANGUAGE", language)
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    bootstrap.settings.cache_clear()
+    ran = office.run("import", export(tmp_path, [comeback("C-1"), BAD]))
+    words = " ".join(ran.out.split())
+    assert summary in words
+    assert step in words
+    assert "vitec-sync status" in words
+    bootstrap.settings.cache_clear()
+
+
+def test_a_program_is_told_no_next_step(office: Office, tmp_path: Path) -> None:
+    assert "Next:" not in office.run("import", export(tmp_path, [comeback("C-1"), BAD])).out
