@@ -37,8 +37,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "environment": ("environment",),
     "doctor": ("doctor",),
     "observe": ("observe",),
+    "feeds": ("feeds",),
 }
-NO_DATABASE = {"demo", "sandbox", "mapping", "columns"}
+NO_DATABASE = {"demo", "sandbox", "mapping", "columns", "codes"}
 """Commands that make a database of their own, in a process of its own, or need none."""
 
 

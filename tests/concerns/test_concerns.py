@@ -32,6 +32,12 @@ def held(reason: HoldReason, scope: Scope = Scope.ENVIRONMENT, count: int = 7, *
 
 CASES: list[tuple[str, Overview, str, str]] = [
     (
+        "rows_not_taken_in",
+        make_overview(new_rows=3, new_rows_since=MOMENT - timedelta(minutes=2)),
+        "3 rows of crm_rows not taken in, the first written at 09:58 CET",
+        "Is a worker running?",
+    ),
+    (
         "repeated_id",
         make_overview(latest=[make_ending(7, State.SUCCEEDED, "repeated_id", kind="appointment")]),
         "7 appointments of the last 24 hours have an id of Vitec's that came before for another one",

@@ -246,8 +246,12 @@ def writes_state(tree: ast.AST) -> Iterator[int]:
             yield node.lineno
 
 
+OF_CRM_ROWS = {"crm_rows.py", "write_back.py"}
+"""The modules that write the state which a row of `crm_rows` shows."""
+
+
 def test_no_other_module_writes_a_state() -> None:
-    files = {path for path in (ROOT / "worker" / "outbox").rglob("*.py") if path.name != "moves.py"}
+    files = {path for path in (ROOT / "worker" / "outbox").rglob("*.py") if path.name not in {"moves.py", *OF_CRM_ROWS}}
     places = {f"{path.name}:{line}" for path in files for line in writes_state(ast.parse(path.read_text("utf-8")))}
     assert places == set()
 

@@ -195,7 +195,7 @@ def read_time(content: str) -> datetime:
         raise skipped_or_repeated(time)
     # Before there was a standard time, Stockholm's offset had seconds, which ISO 8601 cannot write.
     if utc_offset is None or utc_offset.seconds % 60:
-        raise BadCell("out_of_range", "the date lies too far back", "Check the year.")
+        raise implausible_year()
     return time
 
 

@@ -29,7 +29,7 @@ _FAULTS: Final = tuple(
         (r"\d{9,}(?:[.,]\d*)?", "it is a number of seconds, or no date", _WRITE),
         (r"\d{4}\D.*\d\s*[ap]\.?m\.?", "it has a clock of twelve hours", "Write the hours from 0 to 23."),
         (
-            r"\d{4}\D.*\d.*[a-z]{2}.*",
+            r"\d{4}\D.*:\d\d.*[a-z]{2}.*",
             "its time zone stands in letters",
             "Write the offset, as in 2026-12-02T09:15+01:00, or leave the zone out: without one it is Stockholm's time.",
         ),

@@ -14,9 +14,22 @@ from sqlalchemy import event
 from models import Scope, State
 from run import ROOT
 from tests import factory
+from tests.outbox.exported import row
 from worker.outbox import Database
 from worker.outbox.database.sql import current_time
-from worker.outbox.views import answers, endings, explain, operations, overview, status, unreported
+from worker.outbox.views import (
+    acquaintance,
+    answers,
+    endings,
+    explain,
+    feeds,
+    first_rows,
+    operations,
+    overview,
+    status,
+    unfinished,
+    unreported,
+)
 from worker.outbox.views.operations import OperationFilter, Reference
 
 VIEWS = sorted((ROOT / "worker" / "outbox" / "views").glob("[!_]*.py"))
@@ -35,7 +48,26 @@ def read_endings(db: Database, _id: int) -> None:
         endings.count_endings_of_a_day(connection)
 
 
+def read_feeds(db: Database, _id: int) -> None:
+    with db.read() as connection:
+        feeds.read_feeds(connection)
+
+
 CALLS: dict[Callable[..., Any], Callable[[Database, int], object]] = {
+    acquaintance.read_acquaintance: lambda db, _id: acquaintance.read_acquaintance(
+        db, feed="crm", kind="comeback", source_ids=["A"]
+    ),
+    acquaintance.read_moment: lambda db, _id: acquaintance.read_moment(db),
+    acquaintance.count_known_content: lambda db, _id: acquaintance.count_known_content(
+        db, feed="crm", kind="comeback", hashes={"x"}
+    ),
+    feeds.read_feeds: read_feeds,
+    feeds.list_feeds: lambda db, _id: feeds.list_feeds(db),
+    first_rows.find_new: lambda db, _id: first_rows.find_new(db, "crm", [row()]),
+    first_rows.read_states: lambda db, _id: first_rows.read_states(db, "crm", "x"),
+    unfinished.unfinished_operations: lambda db, _id: list(
+        unfinished.unfinished_operations(db, feed="crm", kinds={"comeback"})
+    ),
     answers.observe_answers: lambda db, _id: answers.observe_answers(db, 100, frozenset({"comeback"})),
     endings.count_untold: read_endings,
     endings.count_endings_of_a_day: read_endings,
@@ -51,6 +83,7 @@ CALLS: dict[Callable[..., Any], Callable[[Database, int], object]] = {
     overview.read_overview: lambda db, _id: (overview.read_overview(db), overview.read_overview(db, finals=False)),
     status.read_status: read_status,
     unreported.unreported_operations: lambda db, _id: list(unreported.unreported_operations(db, feed="crm")),
+    unreported.rejections_of_file: lambda db, id_: list(unreported.rejections_of_file(db, id_)),
     unreported.unreported_rejections: lambda db, _id: list(unreported.unreported_rejections(db, file="a.csv")),
 }
 """Each public function of the views, and a call of it about the operation with the id."""

@@ -31,7 +31,7 @@ def read_acquaintance(db: Database, *, feed: str, kind: str, source_ids: Sequenc
         for start in range(0, len(source_ids) if has_recorded else 0, BATCH):
             batch = source_ids[start : start + BATCH]
             ids = select(Operation.source_id).where(*of_kind, Operation.source_id.in_(batch))
-            known_ids.update(connection.scalars(ids))
+            known_ids |= set(connection.scalars(ids))
     return Acquaintance(has_recorded, frozenset(known_ids))
 
 
