@@ -111,7 +111,7 @@ def prune() -> str:
 def write_results() -> str:
     """Send what is new for the CRM to where its results go."""
     db, settings = bootstrap.database(), bootstrap.settings()
-    results.keep_code_words(db)
+    results.keep_code_words(db, settings.language)
     destinations = feeding.find_destinations(feeding.load_feeds(settings), settings.results_dir, settings.variable)
     counts = results.write_results(db, destinations, worker=delivery.this_worker(), stopping=bootstrap.stopping)
     return summary(counts)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from models import EVERY_FEED
+from worker.codes.language import Language
 from worker.feeding.config import DROP, FeedConfig
 from worker.feeding.loading import FeedsError
 from worker.mapping import MappingRefused, read_mapping
@@ -20,6 +21,7 @@ def find_destinations(
     feeds: Iterable[FeedConfig],
     results_dir: Path | None,
     variable: Callable[[str], str | None] = os.environ.get,
+    language: Language = Language.ENGLISH,
 ) -> list[Destination]:
     """Find where results go. RESULTS_DIR takes those of every feed that names no place of its own.
 

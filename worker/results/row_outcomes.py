@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, or_, select
 from sqlalchemy.orm import Session
 
 from models import CrmRow, Operation
+from worker.codes.language import Language
 from worker.codes.registry import explain_code
 from worker.outbox import Database
 
@@ -43,7 +44,12 @@ class RowOutcome:
 
 
 def outcome_of(
-    source: Database | Connection | Session, kind: str, source_id: str, *, feed: str = _FEED
+    source: Database | Connection | Session,
+    kind: str,
+    source_id: str,
+    *,
+    feed: str = _FEED,
+    language: Language = Language.ENGLISH,
 ) -> RowOutcome | None:
     """Tell how the row of this kind and id stands; None: there is none of that name. Reads only.
 
@@ -51,15 +57,16 @@ def outcome_of(
     """
     if isinstance(source, Database):
         with source.read() as connection:
-            return _find(connection, kind, source_id, feed)
-    return _find(source.connection() if isinstance(source, Session) else source, kind, source_id, feed)
+            return _find(connection, kind, source_id, feed, language)
+    connection = source.connection() if isinstance(source, Session) else source
+    return _find(connection, kind, source_id, feed, language)
 
 
-def _find(connection: Connection, kind: str, source_id: str, feed: str) -> RowOutcome | None:
+def _find(connection: Connection, kind: str, source_id: str, feed: str, language: Language) -> RowOutcome | None:
     has_key = and_(Operation.feed == feed, Operation.kind == kind, Operation.source_id == source_id)
     operation = connection.execute(_OPERATION.where(has_key)).one_or_none()
     if operation is not None:
-        explanation = explain_code(operation.error_code, kind)
+        explanation = explain_code(operation.error_code, kind, language)
         return RowOutcome(
             state=operation.state.value,
             remote_id=operation.remote_id,

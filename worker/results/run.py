@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from worker import failpoints
 from worker.backoff import Backoff
+from worker.codes.language import Language
 from worker.codes.registry import OPERATION_CODES, explain_code
 from worker.kinds import KINDS
 from worker.outbox import Database
@@ -104,13 +105,9 @@ def _begin(writer: Writer) -> Batch | None:
     """Record a batch of what is new, as large as the destination takes; None if nothing is new."""
     destination = writer.destination
     room = _Room(destination)
-    feed, without = destination.feed, destination.without
-    operations = room.fill(
-        unreported.unreported_operations(writer.db, feed=feed, without=without), operation_values, writer.keep
-    )
-    rejections = room.fill(
-        unreported.unreported_rejections(writer.db, feed=feed, without=without), rejection_values, writer.keep
-    )
+    chosen: Mapping[str, Any] = {"feed": destination.feed, "without": destination.without}
+    operations = room.fill(unreported.unreported_operations(writer.db, **chosen), operation_values, writer.keep)
+    rejections = room.fill(unreported.unreported_rejections(writer.db, **chosen), rejection_values, writer.keep)
     if not operations and not rejections:
         return None
     return result_batches.begin_batch(writer.db, writer.turn, operations, rejections)
@@ -123,17 +120,18 @@ class _Room:
         config = destination.config
         self._rows = config.rows_at_most
         self._bytes = config.most_bytes if config.sink == "post" else None
+        self._language = destination.language
         self._is_empty = True
 
     def fill(
-        self, rows: Iterator[Row[Any]], as_values: Callable[[Row[Any]], dict[str, Any]], keep: Callable[[], None]
+        self, rows: Iterator[Row[Any]], as_values: Callable[[Row[Any], Language], dict[str, Any]], keep: Callable[[], None]
     ) -> list[Receipt]:
         """Take as many of the rows as fit."""
         receipts: list[Receipt] = []
         # Unread, the pages behind the last row are never asked for.
         for row in rows:
             if self._bytes is not None:
-                self._bytes -= len(dump_json(as_values(row)).encode()) + _BETWEEN
+                self._bytes -= len(dump_json(as_values(row, self._language)).encode()) + _BETWEEN
             if self._rows == 0 or (self._bytes is not None and self._bytes < 0 and not self._is_empty):
                 self._rows = 0
                 break
@@ -143,14 +141,14 @@ class _Room:
         return receipts
 
 
-def keep_code_words(db: Database) -> bool:
+def keep_code_words(db: Database, language: Language = Language.ENGLISH) -> bool:
     """Keep the words of the codes in the database as they are now; return whether they had changed."""
     words = {}
     for code in OPERATION_CODES:
-        general = explain_code(code)
+        general = explain_code(code, None, language)
         words[code, ""] = (general.text, general.remedy)
         for kind in KINDS:
-            special = explain_code(code, kind.kind)
+            special = explain_code(code, kind.kind, language)
             if special != general:
                 words[code, kind.kind] = (special.text, special.remedy)
     return code_words.keep_words(db, words)

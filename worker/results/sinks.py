@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from worker.codes.language import Language
 from worker.outbox import Database
 from worker.outbox.upkeep import sinks
 from worker.outbox.upkeep.result_batches import Batch, read_batch
@@ -41,6 +42,8 @@ class Destination:
     """The CRM's own names; None: ours."""
     variable: Callable[[str], str | None] = field(default=os.environ.get, repr=False)
     """Gives a variable of the environment, such as a secret."""
+    language: Language = Language.ENGLISH
+    """The language of what is said about codes."""
 
     def name_batch(self, number: int) -> str:
         """Name a batch as the CRM knows it: `crm-000123`."""
@@ -73,4 +76,5 @@ class Writer:
         """Read the rows of the batch that still tell the same, as values by our columns."""
         for row in read_batch(self.db, batch):
             self.keep()
-            yield operation_values(row) if "state" in row._fields else rejection_values(row)
+            as_values = operation_values if "state" in row._fields else rejection_values
+            yield as_values(row, self.destination.language)
