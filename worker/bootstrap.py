@@ -218,7 +218,7 @@ def serve_table() -> "tuple[TakenIn, int]":
     taken_in = take_in_rows(database(), IntakeDefaults.of(settings()))
     if taken_in.lanes:
         ring({kind for _, kind in taken_in.lanes})
-    return taken_in, write_rows_back(database())
+    return taken_in, write_rows_back(database(), settings().language)
 
 
 @cache

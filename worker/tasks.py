@@ -112,7 +112,8 @@ def write_results() -> str:
     """Send what is new for the CRM to where its results go."""
     db, settings = bootstrap.database(), bootstrap.settings()
     results.keep_code_words(db, settings.language)
-    destinations = feeding.find_destinations(feeding.load_feeds(settings), settings.results_dir, settings.variable)
+    feeds = feeding.load_feeds(settings)
+    destinations = feeding.find_destinations(feeds, settings.results_dir, settings.variable, settings.language)
     counts = results.write_results(db, destinations, worker=delivery.this_worker(), stopping=bootstrap.stopping)
     return summary(counts)
 

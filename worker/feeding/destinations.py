@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from models import EVERY_FEED
@@ -55,4 +56,4 @@ def find_destinations(
     if results_dir is not None:
         config = ResultsConfig(folder=results_dir)
         destinations.append(Destination(EVERY_FEED, EVERY_STEM, config, without=frozenset(by_feed)))
-    return destinations
+    return [replace(destination, language=language) for destination in destinations]

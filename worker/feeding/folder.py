@@ -8,18 +8,21 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from worker.feeding.completeness import Entry, Listing, find_complete, list_folder, show_name, signature_of
 from worker.feeding.moving import MovedFile, NameTaken, candidate_names, move_file
+from worker.feeding.rejecting import all_rejected, write_rejected_beside
 from worker.feeding.run import FeedFault, FeedRun
 from worker.feeding.taking import take_export
 from worker.feeds import FileRefused, open_feed
 from worker.importing import ImportedElsewhere, ImportSummary
+from worker.importing.rejected_file import RejectedLines
 from worker.outbox.database.sql import read_current_time
+from worker.outbox.intake.feed_files import FileCounts
 from worker.outbox.intake.rejections import refuse_file
 
 DONE, FAILED, TAKING = "done", "failed", ".taking"
@@ -88,16 +91,18 @@ def _put_aside(folder: Path, entry: Entry) -> Path | None:
 
 def _take_file(run: FeedRun, path: Path) -> None:
     """Take in a file that was put aside, and move it. One that cannot be taken in yet stays for the next run."""
+    with RejectedLines(run.language) as rejected:
+        _take_in(run, path, rejected)
+
+
+def _take_in(run: FeedRun, path: Path, rejected: RejectedLines) -> None:
     folder, before = path.parent.parent, _signature_or_none(path)
     name = show_name(path.name)
     if before is None:
         return
-    if run.memory.observed.get("taken", {}).get(name) == before:
-        # It was taken in, and could not be moved then.
-        _move(run, path, DONE, MovedFile(run.config.name, name, _now(run)))
-        return
     try:
-        summary = _import(run, path, name)
+        # Or else it was taken in, and could not be moved then.
+        summary = _recall_taken(run, name, before) or _import(run, path, name, rejected)
     except FileRefused as refusal:
         if _signature_or_none(path) != before:
             # It is still being written: it is complete when it is at rest again.
@@ -115,13 +120,13 @@ def _take_file(run: FeedRun, path: Path) -> None:
     except ImportedElsewhere:
         return
     else:
-        _note_taken(run, name, before)
-        _move(run, path, DONE, MovedFile(run.config.name, name, _now(run), summary))
+        _note_taken(run, name, before, summary)
+        _move(run, path, DONE, MovedFile(run.config.name, name, _now(run), summary), rejected)
 
 
-def _import(run: FeedRun, path: Path, name: str) -> ImportSummary:
+def _import(run: FeedRun, path: Path, name: str, rejected: RejectedLines) -> ImportSummary:
     with open_feed(path) as source:
-        return take_export(run, replace(source, name=name))
+        return take_export(run, replace(source, name=name), rejected.add)
 
 
 def _note_refusal(run: FeedRun, name: str, refusal: FileRefused) -> None:
@@ -133,11 +138,24 @@ def _note_refusal(run: FeedRun, name: str, refusal: FileRefused) -> None:
         kind=run.config.kind,
         reason=refusal.wrong,
         remedy=f"{refusal.remedy}.",
+        code=refusal.code,
     )
 
 
-def _note_taken(run: FeedRun, name: str, signature: Any) -> None:
-    taken = {**run.memory.observed.get("taken", {}), name: signature}
+def _recall_taken(run: FeedRun, name: str, signature: Any) -> ImportSummary | None:
+    taken = run.memory.observed.get("taken", {}).get(name)
+    if not taken or taken[0] != signature:
+        return None
+    values = taken[1]
+    return ImportSummary(
+        **{**values, "counts": FileCounts(**values["counts"]), "notes": tuple(values["notes"]), "first_rows": ()}
+    )
+
+
+def _note_taken(run: FeedRun, name: str, signature: Any, summary: ImportSummary) -> None:
+    # No content: the memory is not blanked.
+    values = asdict(replace(summary, first_rows=()))
+    taken = {**run.memory.observed.get("taken", {}), name: [signature, values]}
     run.memory = replace(run.memory, observed={**run.memory.observed, "taken": taken})
 
 
@@ -146,13 +164,16 @@ def _forget_taken(run: FeedRun, name: str) -> None:
     run.memory = replace(run.memory, observed={**run.memory.observed, "taken": taken})
 
 
-def _move(run: FeedRun, path: Path, place: str, report: MovedFile) -> None:
+def _move(run: FeedRun, path: Path, place: str, report: MovedFile, rejected: RejectedLines | None = None) -> None:
     """Move a file to where it belongs, its report first: where the file lies, the report does."""
     target_folder = path.parent.parent / place
     for name in candidate_names(path.name, report.at):
         target = target_folder / name
         if target.exists() or target.is_symlink():
             continue
+        if rejected is not None and report.summary and report.summary.counts.rejected:
+            with all_rejected(run, rejected, report.summary) as lines:
+                report = replace(report, rejected_file=_write_rejected(run, lines, path, target))
         _write_report(run, report, target)
         try:
             move_file(path, target)
@@ -163,6 +184,15 @@ def _move(run: FeedRun, path: Path, place: str, report: MovedFile) -> None:
             return
         _forget_taken(run, report.file)
         return
+
+
+def _write_rejected(run: FeedRun, lines: RejectedLines, path: Path, target: Path) -> str | None:
+    try:
+        return write_rejected_beside(run, path, target, lines)
+    except OSError as error:
+        fault = fault_of(error, target.parent)
+        run.remarks.append(FeedFault(fault.code, f"The rejected rows could not be written: {fault.text}"))
+        return None
 
 
 def _write_report(run: FeedRun, report: MovedFile, target: Path) -> None:

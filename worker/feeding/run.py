@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Self
 
+from worker.codes.language import Language
 from worker.feeding.config import FeedConfig
 from worker.importing import IntakeDefaults
 from worker.outbox import Database
@@ -49,6 +50,8 @@ class FeedRun:
     """Gives a variable of the environment, such as a secret."""
     ca_bundle: Any = None
     per_second: float | None = None
+    language: Language = Language.ENGLISH
+    """That of the reasons beside rejected rows."""
     memory: FeedMemory = field(init=False)
     counts: FileCounts = field(default_factory=FileCounts)
     files: int = 0

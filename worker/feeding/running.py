@@ -82,6 +82,7 @@ class FeedRunner:
             self.settings.variable,
             self.settings.vitec_ca_bundle,
             self.settings.vitec_requests_per_second,
+            self.settings.language,
         )
         fault: FeedFault | None = None
         is_interrupted = False

@@ -1,13 +1,14 @@
 """One open export of a feed is taken in, unless its form is not that of the feed: then nothing of it is recorded."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from worker.feeding.config import FeedConfig
 from worker.feeding.run import FeedFault, FeedRun, Interrupted
 from worker.feeds import FileRefused, OpenExport
+from worker.feeds.reasons import without_reasons
 from worker.importing import (
     ConsentNeeded,
     ImportListener,
@@ -36,17 +37,19 @@ _NAMED = 5
 """Headings that a finding names at most."""
 
 
-def take_export(run: FeedRun, source: OpenExport) -> ImportSummary:
+def take_export(
+    run: FeedRun, source: OpenExport, on_rejected: Callable[[Rejection], None] = lambda _: None
+) -> ImportSummary:
     """Take in an export to its end, and add its counts to the run's.
 
     Raises `FeedFault` if its form has changed, `FileRefused` if it is refused by itself, and `Interrupted` between chunks.
     """
     config = run.config
-    source = _map(config, source)
+    source = _map(config, without_reasons(source))
     columns = _resolve(config, source)
     _compare_headings(run, source, columns)
     _refuse_bad_form(config, source, columns, run.defaults)
-    listener = ImportListener(on_progress=run.check, on_recorded=run.note_kinds)
+    listener = ImportListener(run.check, on_rejected, run.note_kinds)
     options = ImportOptions(full_export=config.full_export, agreed=run.claim.agreed, per_second=run.per_second)
     try:
         if config.canary:

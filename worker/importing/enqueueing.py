@@ -21,6 +21,7 @@ from worker.outbox.database.errors import retry_on_conflict
 from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake.crm_rows import announce
 from worker.outbox.intake.record import open_lanes, record_rows
+from worker.outbox.intake.rejections import close_taken_in
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.withdrawals import withdraw
 from worker.outbox.revisions.judge import IntakeResult
@@ -103,6 +104,8 @@ def _record(
     recorded = record_rows(connection, [operation], feed=feed, max_failures=max_failures, shown_in_rows=in_rows)
     (result,) = recorded.results
     withdraw(connection, withdrawals_of([operation]))
+    if result not in REFUSED_RESULTS:
+        close_taken_in(connection, feed, [(operation.kind, operation.source_id)])
     if recorded.ids:
         return Enqueued(result, recorded.ids[0])
     key = {"feed": feed, "kind": operation.kind, "source_id": operation.source_id}

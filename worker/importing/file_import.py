@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.feeds import OpenExport, open_feed
-from worker.feeds.reasons import REASON_HEADINGS, leave_out_reasons
+from worker.feeds.reasons import is_mended, without_reasons
 from worker.importing.chunks import FileImport, ImportListener
 from worker.importing.columns import resolve_columns
 from worker.importing.consent import check_consent
@@ -82,7 +82,7 @@ def import_file(
     `on_end` is called at its end, while the file is still open.
     """
     with open_feed(path) as file:
-        source = map_export(mapping, _without_reasons(file)) if mapping else file
+        source = map_export(mapping, without_reasons(file)) if mapping else file
         summary = import_export(
             db,
             source,
@@ -111,7 +111,7 @@ def import_export(
 ) -> ImportSummary:
     """Import an export that is open: a file's, or rows that came in another way, mapped if need be. All else as `import_file`."""
     defaults, listener, options = defaults or IntakeDefaults(), listener or ImportListener(), options or ImportOptions()
-    source = _without_reasons(source)
+    source = without_reasons(source)
     with gc_tuning(), closing(SeenKeys()) as seen_keys:
         columns = resolve_columns(source, kind)
         if not (dry_run or options.agreed or feed_files.has_begun(db, feed, source.sha256)):
@@ -130,7 +130,8 @@ def import_export(
             for chunk in chunks:
                 run.record_chunk(chunk, listener)
                 listener.on_progress(run.file.rows_done, source.total)
-        if options.full_export and not (dry_run or source.hidden_rows) and run.names_all_rows:
+        is_whole = not source.hidden_rows and not is_mended(source)
+        if options.full_export and not dry_run and is_whole and run.names_all_rows:
             withdraw_absent(run, anyhow=options.agreed)
     if not dry_run:
         feed_files.finish_file(db, run.file)
@@ -138,10 +139,6 @@ def import_export(
     is_inferred = name is not None and kind is None and source.kind is None
     progress = (run.file.counts, file.rows_done, source.notes, file.id, run.closed, tuple(run.first_rows.values()))
     return ImportSummary(source.name, name, is_inferred, source.total, *progress)
-
-
-def _without_reasons(source: OpenExport) -> OpenExport:
-    return source if REASON_HEADINGS.isdisjoint(source.headings) else leave_out_reasons(source)
 
 
 def _split_into_chunks(rows: Iterable[ParsedRow], max_rows: int) -> Iterator[list[ParsedRow]]:

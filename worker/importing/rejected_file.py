@@ -17,7 +17,7 @@ from worker.codes.language import Language
 from worker.codes.sentences import FaultSentence, fault_sentences
 from worker.feeds import BadRow, OpenExport, Row
 from worker.feeds.formulas import escape_formula
-from worker.feeds.reasons import REASON_HEADING, REASON_HEADINGS, leave_out_reasons
+from worker.feeds.reasons import REASON_HEADING, without_reasons
 from worker.outbox.intake.feed_files import Rejection
 from worker.workbooks import draft_workbook
 
@@ -86,11 +86,16 @@ def free_rejected_path(folder: Path, name: str, form: str = ".csv") -> Path:
 
     A file that is there may be the one that a person is mending. Those of NAME.rejected.csv itself are called likewise.
     """
+    return next(path for path in rejected_paths(folder, name, form) if not path.exists())
+
+
+def rejected_paths(folder: Path, name: str, form: str = ".csv") -> Iterator[Path]:
+    """Give the names for the rejected rows of a file in their order, taken or not."""
     stem = _ENDINGS.sub("", Path(name).name)
     base, _, number = stem.rpartition(f"{REJECTED}-")
     stem = base if base and number.isdigit() else stem.removesuffix(REJECTED)
     numbers = (f"-{number}" if number > 1 else "" for number in count(1))
-    return next(path for at in numbers if not (path := folder / f"{stem}{REJECTED}{at}{form}").exists())
+    return (folder / f"{stem}{REJECTED}{at}{form}" for at in numbers)
 
 
 def write_rejected(
@@ -101,7 +106,7 @@ def write_rejected(
     The source is read a second time. The file appears whole or not at all, and replaces one of its name; its ending says
     whether it is CSV or a workbook. Imported again, it says the same as the source did. Returns the number of rows.
     """
-    source = source if REASON_HEADINGS.isdisjoint(source.headings) else leave_out_reasons(source)
+    source = without_reasons(source)
     draft = _draft_workbook if path.suffix.casefold() == ".xlsx" else _draft_csv
     number = 0
     with draft(source, path, (*source.headings, REASON_HEADING[language])) as put:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 from pydantic_core import to_json
 
 from worker.cell_shapes import cell_shape
+from worker.codes.language import Language
 from worker.feeds import BadRow, Row
 from worker.importing.asking import asks_in_vain, read_names
 from worker.importing.columns import Columns
@@ -42,12 +43,14 @@ class IntakeDefaults:
     """By kind, where it differs from the kind's own declaration."""
     at_own_dates: bool = False
     """Whether a row that does not say when it expires does so by its own date (`Kind.wanted_until`)."""
+    language: Language = Language.ENGLISH
+    """That of the sentences in a row of `crm_rows` that is rejected."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The defaults of an office."""
         expires_after = {"order_token": settings.order_token_expires, "notification": settings.notification_expires}
-        return cls(settings.max_failures, expires_after, settings.expire_at_own_date)
+        return cls(settings.max_failures, expires_after, settings.expire_at_own_date, settings.language)
 
     def seconds_to_expiry(self, kind: type[Kind]) -> float | None:
         """Return how long an operation of this kind is wanted, counted from now, if its row does not say."""

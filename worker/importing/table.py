@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from models import State
 from worker.importing.chunks import REFUSED_RESULTS
 from worker.importing.rows import IntakeDefaults
-from worker.importing.table_rows import ReadTableRow, RejectedTableRow, read_table_row
+from worker.importing.table_rows import ReadTableRow, RejectedTableRow, read_table_row, reject
 from worker.importing.withdrawing import withdrawals_of
+from worker.kind import Problem
 from worker.kinds import KIND_BY_NAME
 from worker.outbox import Database
 from worker.outbox.database.errors import is_database_unavailable, retry_on_conflict
@@ -19,6 +20,7 @@ from worker.outbox.database.staging import NewOperation
 from worker.outbox.intake import crm_rows
 from worker.outbox.intake.crm_rows import NewRow, OperationKey, TakenRow
 from worker.outbox.intake.record import open_lanes, record_rows
+from worker.outbox.intake.rejections import close_taken_in
 from worker.outbox.lanes import turns
 from worker.outbox.lanes.turns import LaneKey
 from worker.outbox.lanes.withdrawals import withdraw
@@ -194,6 +196,10 @@ class _Intake:
         feed, max_failures = run[0].read.feed, self.defaults.max_failures
         recorded = record_rows(self.connection, operations, feed=feed, max_failures=max_failures, shown_in_rows=True)
         withdraw(self.connection, withdrawals_of(operations))
+        taken_in = [
+            row for row, result in zip(operations, recorded.results, strict=True) if result not in REFUSED_RESULTS
+        ]
+        close_taken_in(self.connection, feed, [(row.kind, row.source_id) for row in taken_in])
         new_ids = iter(recorded.ids)
         marks = []
         for parsed, operation, result in zip(run, operations, recorded.results, strict=True):
@@ -202,7 +208,7 @@ class _Intake:
                 self.operations_by_key[key] = next(new_ids), State.PENDING
             else:
                 self.changed.add(self._operation_of(key)[0])
-            marks.append(_mark_of(parsed.row, operation, result, self.operations_by_key[key]))
+            marks.append(self._mark_of(parsed.row, operation, result, self.operations_by_key[key]))
         return marks
 
     def _operation_of(self, key: OperationKey) -> tuple[int, State]:
@@ -215,19 +221,22 @@ class _Intake:
         """Take back the operation of the row; where there is none, there is nothing to take back."""
         feed, kind, source_id = key = _key_of(parsed)
         results = withdraw_rows(self.connection, [WithdrawnRow(kind, source_id)], feed=feed, feed_file_id=None)
+        if results[kind, source_id] is not WithdrawalResult.TOO_LATE:
+            close_taken_in(self.connection, feed, [(kind, source_id)])
         if key not in self.operations_by_key:
             return TakenRow(parsed.row.id, State.CANCELLED.value)
         id_, state = self.operations_by_key[key]
         self.changed.add(id_)
         if results[kind, source_id] is WithdrawalResult.TOO_LATE:
             code, reason, remedy = WITHDRAWN_TOO_LATE
-            return _rejected(parsed.row.id, RejectedTableRow(code, f"withdrawn: {reason}. {remedy}"))
+            problem = Problem("withdrawn", code, reason, remedy)
+            return _rejected(parsed.row.id, reject([problem], self.defaults.language))
         return TakenRow(parsed.row.id, state.value, id_, crm_rows.read_withdrawn_hash(self.connection, id_))
 
-
-def _mark_of(row: NewRow, content: NewOperation, result: IntakeResult, operation: tuple[int, State]) -> TakenRow:
-    if result in REFUSED_RESULTS:
-        column, code, reason, remedy = REFUSED_RESULTS[result]
-        return _rejected(row.id, RejectedTableRow(code, f"{column}: {reason}. {remedy}"))
-    id_, state = operation
-    return TakenRow(row.id, state.value, id_, content.payload_hash)
+    def _mark_of(
+        self, row: NewRow, content: NewOperation, result: IntakeResult, operation: tuple[int, State]
+    ) -> TakenRow:
+        if result in REFUSED_RESULTS:
+            return _rejected(row.id, reject([Problem(*REFUSED_RESULTS[result])], self.defaults.language))
+        id_, state = operation
+        return TakenRow(row.id, state.value, id_, content.payload_hash)

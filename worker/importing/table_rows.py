@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from worker.codes.language import Language
+from worker.codes.sentences import fault_sentences
 from worker.feeds import BadRow
 from worker.feeds.jsonlines import parse_object
 from worker.feeds.source import MAX_COLUMNS
@@ -18,6 +20,8 @@ from worker.outbox.revisions.withdrawn import WithdrawnRow
 LONGEST_FEED: Final = 64
 MOST_FAULTS: Final = 20
 """Faults that are told of one row."""
+
+_UNTOLD: Final = {Language.ENGLISH: "And {} more.", Language.SWEDISH: "Och {} till."}
 
 _COLUMNS: Final = ("kind", "source_id", "customer_id", "after", "send_after", "expires_at")
 """The columns that name fields of every row."""
@@ -47,12 +51,12 @@ def read_table_row(row: NewRow, defaults: IntakeDefaults) -> ReadTableRow | Reje
     """Read a row as one of a file is read, by the same rules and codes. `data` may name its fields in any documented way."""
     members = _read_data(row)
     if isinstance(members, Problem):
-        return reject([members])
+        return reject([members], defaults.language)
     given = [(name, value) for name in _COLUMNS if (value := getattr(row, name)) is not None]
     cells = [*given, *members.items()]
     kind = _find_kind(cells)
     if isinstance(kind, Problem):
-        return reject([kind])
+        return reject([kind], defaults.language)
     feed = (row.feed or "").strip() or DEFAULT_FEED
     headings: dict[str, str] = {}
     values, problems = resolve_cells(kind, cells, headings)
@@ -64,9 +68,9 @@ def read_table_row(row: NewRow, defaults: IntakeDefaults) -> ReadTableRow | Reje
     try:
         common, payload = read_cells(kind, values)
     except BadCells as bad:
-        return reject([*problems, *bad.problems], headings)
+        return reject([*problems, *bad.problems], defaults.language, headings)
     if problems:
-        return reject(problems, headings)
+        return reject(problems, defaults.language, headings)
     return ReadTableRow(feed, new_operation(payload, common, defaults))
 
 
@@ -120,12 +124,21 @@ def resolve_cells(
     return values, problems
 
 
-def reject(problems: Sequence[Problem], headings: Mapping[str, str] | None = None) -> RejectedTableRow:
+def reject(
+    problems: Sequence[Problem], language: Language, headings: Mapping[str, str] | None = None
+) -> RejectedTableRow:
     """Put all faults into one text, each with the name that the row has for its field, and its remedy."""
-    lines = [
-        f"{printable_heading((headings or {}).get(problem.field, problem.field))}: {problem.reason}. {problem.remedy}"
+    faults = [
+        {
+            "column": printable_heading((headings or {}).get(problem.field, problem.field)),
+            "code": problem.code,
+            "reason": problem.reason,
+            "remedy": problem.remedy,
+        }
         for problem in problems[:MOST_FAULTS]
     ]
+    sentences = fault_sentences({"faults": faults}, language)
+    lines = [f"{sentence.column}: {sentence.text}. {sentence.remedy}" for sentence in sentences]
     if untold := len(problems) - len(lines):
-        lines.append(f"And {untold} more.")
+        lines.append(_UNTOLD[language].format(untold))
     return RejectedTableRow(problems[0].code, "\n".join(lines))

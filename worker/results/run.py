@@ -124,7 +124,10 @@ class _Room:
         self._is_empty = True
 
     def fill(
-        self, rows: Iterator[Row[Any]], as_values: Callable[[Row[Any], Language], dict[str, Any]], keep: Callable[[], None]
+        self,
+        rows: Iterator[Row[Any]],
+        as_values: Callable[[Row[Any], Language], dict[str, Any]],
+        keep: Callable[[], None],
     ) -> list[Receipt]:
         """Take as many of the rows as fit."""
         receipts: list[Receipt] = []

@@ -33,6 +33,22 @@ def close_superseded(connection: Connection, file_id: int, keys: Iterable[tuple[
         close_by_crm(connection, connection.scalars(_superseded(connection.dialect.name), values).all(), AGAIN)
 
 
+def close_taken_in(connection: Connection, feed: str, keys: Iterable[tuple[str, str]]) -> None:
+    """Close open rejections, by files of the feed, of the rows with these keys (kind, source_id): they came without a file."""
+    documents = [{"kind": kind, "source_id": source_id} for kind, source_id in keys]
+    if documents:
+        values = {**as_json_parameter(documents), "feed": feed}
+        close_by_crm(connection, connection.scalars(_taken_in(connection.dialect.name), values).all(), AGAIN)
+
+
+@cached_statement
+def _taken_in(dialect: str) -> Any:
+    keys = json_table(dialect, "keys", {"kind": Text(), "source_id": Text()})
+    same_key = and_(RejectedRow.source_id == keys.c.source_id, RejectedRow.kind == keys.c.kind)
+    is_open = and_(rejection_is_open, FeedFile.feed == bindparam("feed", type_=Text))
+    return select(RejectedRow.id).join(keys, same_key).join(FeedFile, _of_file).where(is_open)
+
+
 @cached_statement
 def _superseded(dialect: str) -> Any:
     keys = json_table(dialect, "keys", {"kind": Text(), "source_id": Text()})

@@ -152,8 +152,9 @@ def _as_operation(id_: int, operation: Any, describe: DescribeCode) -> dict[str,
 
 def _as_replaced(id_: int, describe: DescribeCode, operation: Any, is_refused: bool) -> dict[str, Any]:
     if is_refused:
-        code, reason, remedy = ALREADY_SENT
-        return {"id": id_, "state": REJECTED, "error_code": code, "error_text": f"source_id: {reason}. {remedy}"}
+        code = ALREADY_SENT[0]
+        refusal = f"source_id: {describe(code, operation.kind)}"
+        return {"id": id_, "state": REJECTED, "error_code": code, "error_text": refusal}
     text = describe(SUPERSEDED, operation.kind)
     return {"id": id_, "state": SUPERSEDED, "error_code": SUPERSEDED, "error_text": text}
 

@@ -72,7 +72,8 @@ def unreported_operations(
     """
     query = OPERATIONS
     if not everything:
-        query = query.where(unreported)
+        # A row of `crm_rows` is about to show the others, and tells the CRM.
+        query = query.where(unreported, Operation.rows_behind.is_not(True))
     if feed is not None:
         query = query.where(Operation.feed == feed)
     if without:
