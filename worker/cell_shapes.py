@@ -76,6 +76,7 @@ _SWEDISH: Final[Mapping[str, str]] = {
 }
 _SWEDISH_COUNTED: Final[Mapping[str, str]] = {
     "digits": "siffror",
+    "character": "tecken",
     "characters": "tecken",
     "values in a list": "värden i en lista",
 }
@@ -110,7 +111,8 @@ def _text_shape(text: str) -> str:
             if pattern.fullmatch(content):
                 return words.format(len(content))
     holding = [words for pattern, words in _HOLDING if pattern.search(content)]
-    return ", ".join((f"{len(text)} characters", *holding))
+    length = "1 character" if len(text) == 1 else f"{len(text)} characters"
+    return ", ".join((length, *holding))
 
 
 def swedish_shape(shape: str) -> str:

@@ -80,7 +80,7 @@ def test_a_file_that_is_named_must_be_there(folder: Path, monkeypatch: pytest.Mo
     ("table", "why"),
     [
         ("", "give exactly one of `folder`, `query`"),
-        ('folder = "a"\nurl = "https://a.example/x"', "`folder` and `url` is given"),
+        ('folder = "a"\nurl = "https://a.example/x"', "`folder` and `url` are given"),
         ('folder = "a"\nfoldr = "b"', "`foldr` is not known here; did you mean `folder`?"),
         ('folder = "a"\ncursor = "id"', "`cursor` does not go with `folder`"),
         ('folder = "a"\nevery = "hourly"', "`every` must be a number"),

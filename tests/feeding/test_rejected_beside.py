@@ -129,3 +129,19 @@ def test_a_refusal_keeps_its_own_code(stage: Stage) -> None:
     stage.scan()
     (row,) = stage.rejections()
     assert row.faults[0]["code"] == stage.report("empty.csv", "failed")["code"]
+
+
+def test_rows_that_are_still_bad_stop_no_feed(stage: Stage) -> None:
+    rows = [comeback("A-1"), *(comeback(f"B-{number}", date="i morgon") for number in range(4))]
+    export(stage.drop, rows)
+    stage.scan()
+    (stage.drop / BESIDE).write_bytes((stage.drop / "done" / BESIDE).read_bytes())
+    stage.scan()
+    assert stage.feed().stopped_at is None
+    assert stage.listing("failed") == []
+
+
+def test_a_finding_about_the_form_says_where_the_file_lies(stage: Stage) -> None:
+    export(stage.drop, [comeback(f"B-{number}", date="i morgon") for number in range(4)])
+    stage.scan()
+    assert "lies in failed/" in stage.feed().finding

@@ -208,9 +208,8 @@ class FeedConfig(BaseModel):
     def _check_source(self) -> Self:
         given = [key for key in ("folder", "query", "query_file", "url") if getattr(self, key) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"give exactly one of `folder`, `query` (or `query_file`) and `url`; {_list(given) or 'none'} is given"
-            )
+            number = f"{_list(given)} are" if given else "none is"
+            raise ValueError(f"give exactly one of `folder`, `query` (or `query_file`) and `url`; {number} given")
         of_all = frozenset().union(*_KEYS_OF.values())
         if foreign := sorted(self.model_fields_set & (of_all - _KEYS_OF[self.source])):
             raise ValueError(f"{_list(foreign)} does not go with `{given[0]}`: leave it out")

@@ -116,6 +116,7 @@ def _take_in(run: FeedRun, path: Path, rejected: RejectedLines) -> None:
         if fault.stops and not fault.keeps_export:
             report = MovedFile(run.config.name, name, _now(run), refused=fault.text, code=fault.code)
             _move(run, path, FAILED, report)
+            fault.text += f" The file lies in {FAILED}/: move it back into the folder then."
         raise
     except ImportedElsewhere:
         return

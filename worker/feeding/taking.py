@@ -8,7 +8,7 @@ from typing import Any
 from worker.feeding.config import FeedConfig
 from worker.feeding.run import FeedFault, FeedRun, Interrupted
 from worker.feeds import FileRefused, OpenExport
-from worker.feeds.reasons import without_reasons
+from worker.feeds.reasons import is_mended, without_reasons
 from worker.importing import (
     ConsentNeeded,
     ImportListener,
@@ -48,7 +48,8 @@ def take_export(
     source = _map(config, without_reasons(source))
     columns = _resolve(config, source)
     _compare_headings(run, source, columns)
-    _refuse_bad_form(config, source, columns, run.defaults)
+    if not is_mended(source):
+        _refuse_bad_form(config, source, columns, run.defaults)
     listener = ImportListener(run.check, on_rejected, run.note_kinds)
     options = ImportOptions(full_export=config.full_export, agreed=run.claim.agreed, per_second=run.per_second)
     try:

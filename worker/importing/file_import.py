@@ -130,8 +130,7 @@ def import_export(
             for chunk in chunks:
                 run.record_chunk(chunk, listener)
                 listener.on_progress(run.file.rows_done, source.total)
-        is_whole = not source.hidden_rows and not is_mended(source)
-        if options.full_export and not dry_run and is_whole and run.names_all_rows:
+        if options.full_export and run.names_all_rows and not (dry_run or source.hidden_rows or is_mended(source)):
             withdraw_absent(run, anyhow=options.agreed)
     if not dry_run:
         feed_files.finish_file(db, run.file)
