@@ -63,3 +63,16 @@ def test_every_shape_is_said_in_swedish(raw: Any, shape: str) -> None:
 
 def test_a_shape_with_a_number_keeps_it_in_swedish() -> None:
     assert swedish_shape("12 characters, a comma") == "12 tecken, ett komma"
+
+
+@pytest.mark.parametrize("word", ["NULL", "None", r"\N", "-", "n/a", "<NULL>", "\u2013"])
+def test_a_word_for_nothing_is_called_so(word: str) -> None:
+    assert cell_shape(word) == "a word for nothing"
+    assert swedish_shape("a word for nothing") == "ett ord för ingenting"
+
+
+def test_one_is_singular() -> None:
+    assert cell_shape("x") == "1 character"
+    assert cell_shape("7") == "1 digit"
+    assert cell_shape([7]) == "1 value in a list"
+    assert swedish_shape("1 value in a list") == "1 värde i en lista"

@@ -20,7 +20,11 @@ _WHOLE: Final = (
     (re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+", re.ASCII), "a number with an exponent"),
     (re.compile(r"[+-]?\d+[.,]\d+", re.ASCII), "a decimal number"),
     (re.compile(r"[+-]\d+", re.ASCII), "a number with a sign"),
-    (re.compile(r"#[^\W\d_/]+(?:/[^\W\d_]+)?[!?]?"), "an error of Excel"),
+    (re.compile(r"#[^\W\d_/]+(?:/[^\W_]+)?[!?]?|#{2,}"), "an error of Excel"),
+    (
+        re.compile(r"[<(\[]?(?:null|none|nil|nan|nat|n/?a|undefined)[>)\]]?|\\n|[-\u2013\u2014]+", re.IGNORECASE),
+        "a word for nothing",
+    ),
 )
 """The classes of whole cells, by the first that fits."""
 
@@ -54,6 +58,7 @@ _SWEDISH: Final[Mapping[str, str]] = {
     "a decimal number": "ett decimaltal",
     "a number with a sign": "ett tal med tecken framför",
     "an error of Excel": "ett felvärde från Excel",
+    "a word for nothing": "ett ord för ingenting",
     "an apostrophe first": "en apostrof först",
     "the sign of a formula first": "ett formeltecken först",
     "a comma": "ett komma",
@@ -75,9 +80,11 @@ _SWEDISH: Final[Mapping[str, str]] = {
     "another value": "ett annat värde",
 }
 _SWEDISH_COUNTED: Final[Mapping[str, str]] = {
+    "digit": "siffra",
     "digits": "siffror",
     "character": "tecken",
     "characters": "tecken",
+    "value in a list": "värde i en lista",
     "values in a list": "värden i en lista",
 }
 
@@ -96,7 +103,7 @@ def cell_shape(raw: Any) -> str:
         case float():
             return "a decimal number"
         case list() | tuple():
-            return f"{len(raw)} values in a list"
+            return f"{len(raw)} value{'s' * (len(raw) != 1)} in a list"
         case Mapping():
             return "an object"
     return "another value"
@@ -109,7 +116,7 @@ def _text_shape(text: str) -> str:
     if len(content) <= 40:
         for pattern, words in _WHOLE:
             if pattern.fullmatch(content):
-                return words.format(len(content))
+                return words.format(len(content)) if len(content) > 1 else words.format(1).removesuffix("s")
     holding = [words for pattern, words in _HOLDING if pattern.search(content)]
     length = "1 character" if len(text) == 1 else f"{len(text)} characters"
     return ", ".join((length, *holding))

@@ -98,3 +98,10 @@ def test_quotes_behind_a_blank_are_never_recorded(tmp_path: Path) -> None:
     export = read(write(tmp_path, 'Id;B\n1; "Villa" till salu\n2;Vill se "stora" rummet\n'))
     assert [row.code for row in export.bad] == ["blank_before_quote"]
     assert [row.cells for row in export.rows] == [["2", 'Vill se "stora" rummet']]
+
+
+@pytest.mark.parametrize("ending", ["\x85", "\u2028", "\u2029"])
+def test_line_ends_of_another_kind_show_no_cell(tmp_path: Path, ending: str) -> None:
+    text = refusal(write(tmp_path, ending.join(["source_id;subject", "A-1;Hemligt", "A-2;Hemligt"])))
+    assert "line ends of a kind that CSV does not have" in text
+    assert "Hemligt" not in text

@@ -54,3 +54,8 @@ def test_a_file_without_a_single_object_is_refused(tmp_path: Path) -> None:
 def test_too_many_different_keys_are_refused(tmp_path: Path) -> None:
     text = "".join(json.dumps({f"k{number}": 1}) + "\n" for number in range(201))
     assert "line 201: more than 200 different keys" in refusal(write(tmp_path, text))
+
+
+def test_a_file_without_objects_advises_about_its_first_line(tmp_path: Path) -> None:
+    assert refusal(write(tmp_path, '{"a": 1, "a": 2}\n')).endswith("Keep one of the two.")
+    assert refusal(write(tmp_path, '"{\\"a\\": 1}"\n')).endswith("Export the objects themselves.")

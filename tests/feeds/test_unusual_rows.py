@@ -84,3 +84,55 @@ def test_all_parts_of_a_row_cut_in_two_are_rejected(tmp_path: Path, lines: str, 
 def test_too_many_lines_that_are_no_rows_refuse_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unusual_rows, "MAX_UNUSUAL", 10)
     assert "more than 10 of its lines are no rows" in refusal(write(tmp_path, HEAD + "x\n" * 20))
+
+
+_TWO_ROWS = "source_id;subject;note\nA-1;Visning;{}\nA-2;Visning;x\n"
+
+
+@pytest.mark.parametrize(
+    "note", ["rad ett\nrad två", "rad ett\n\nrad två", "rad ett\nring; hon väntar", "ett\ntvå; tre"]
+)
+def test_no_half_of_a_note_is_taken(tmp_path: Path, note: str) -> None:
+    export = read(write(tmp_path, _TWO_ROWS.format(note)))
+    assert [row.cells[0] for row in export.rows] == ["A-2"]
+    assert {row.code for row in export.bad} == {"broken_row"}
+
+
+def test_short_rows_with_ids_are_no_parts_of_others(tmp_path: Path) -> None:
+    export = read(write(tmp_path, "source_id;subject;note\nA-1;Visning;x\nB-17;Visning\nC-3;y\n"))
+    assert [row.cells[0] for row in export.rows] == ["A-1", "B-17", "C-3"]
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", " \u00a0"])
+def test_quotes_behind_a_blank_are_never_taken_for_text(tmp_path: Path, blank: str) -> None:
+    export = read(write(tmp_path, f'source_id;subject\nA-1;{blank}"Visning; kök" \nA-2;{blank}"Visning"\n'))
+    assert all('"' not in row.cells[1] for row in export.rows)
+    assert len(export.rows) + len(export.bad) == 2
+
+
+def test_a_blank_and_a_quote_inside_quotes_are_text(tmp_path: Path) -> None:
+    export = read(write(tmp_path, 'source_id;subject\nA-1;" ""Visning"""\nA-2;"; ""x"""\n'))
+    assert [row.cells[1] for row in export.rows] == [' "Visning"', '; "x"']
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('"A-1;Visning;x"', "whole_line_quoted"),
+        ("A-1,Visning,x", "other_delimiter"),
+        ("A-1|Visning|x", "other_delimiter"),
+    ],
+)
+def test_a_line_with_all_cells_in_one_says_why(tmp_path: Path, line: str, code: str) -> None:
+    export = read(write(tmp_path, f"source_id;subject;note\n{line}\n{line}\n"))
+    assert [row.code for row in export.bad] == [code, code]
+
+
+@pytest.mark.parametrize("heads", ["customer_id;source_id;data", "data;source_id;customer_id"])
+def test_headings_in_another_order_refuse_the_file(tmp_path: Path, heads: str) -> None:
+    assert "line 3 holds other headings" in refusal(write(tmp_path, f"{HEAD}{heads}\n{LAST}"))
+
+
+def test_a_rejected_line_keeps_its_cells(tmp_path: Path) -> None:
+    export = read(write(tmp_path, "source_id;note\nA-1;x;y\nA-2;rad ett\nrad två\nA-3;MÃ¶te\n"))
+    assert [row.cells for row in export.bad] == [["A-1", "x", "y"], ["A-2", "rad ett"], ["rad två"], ["A-3", "MÃ¶te"]]

@@ -249,3 +249,31 @@ def test_every_character_that_takes_no_place_is_known() -> None:
 
 def test_words_that_are_no_values_are_short() -> None:
     assert max(map(len, NO_IDS | NO_TEXTS)) == LONGEST_WORD
+
+
+@pytest.mark.parametrize("read", IDS)
+@pytest.mark.parametrize("cell", ["---------", "-" * 40, "____", "?", ".", "***", "-_-"])
+def test_an_id_holds_a_letter_or_a_digit(read: Callable[[Any], Any], cell: str) -> None:
+    assert code(read, cell) == "bad_id"
+
+
+@pytest.mark.parametrize(
+    "cell", ["A\u20111", "A\u22121", "A\u20131", "\uff211", "\u2019000123", "`000123", "=000123", '=("000123")', "=A1"]
+)
+def test_a_second_spelling_of_an_id_is_refused(cell: str) -> None:
+    assert code(source_id, cell) == "bad_id"
+
+
+def test_an_id_that_became_a_day_is_refused() -> None:
+    assert code(source_id, "2026-12-01 00:00:00") == "changed_by_spreadsheet"
+    assert source_id("2026-12-01") == "2026-12-01"
+
+
+@pytest.mark.parametrize("cell", ["Summering", "Genomsnitt", "Delsumma M30001", "Antal bokningar 2", "Totalt: 3 av 4"])
+def test_a_sum_with_more_behind_it_is_no_id(cell: str) -> None:
+    assert code(source_id, cell) == "totals_row"
+
+
+@pytest.mark.parametrize("cell", ["'abc=", "abc,def", "<abc>", "abc=;", "abc|def", "abc&#61;"])
+def test_signs_around_a_token_are_refused(cell: str) -> None:
+    assert code(token, cell) == "bad_token"

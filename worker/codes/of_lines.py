@@ -48,6 +48,12 @@ LINE_TEXTS: Final[Mapping[str, CodeText]] = {
         "Raden är delad i två av en radbrytning.",
         "Sätt citattecken runt cellen med radbrytningen.",
     ),
+    "other_delimiter": CodeText(
+        "Another delimiter stands in the line than between the headings.",
+        "Export headings and rows with the same delimiter.",
+        "Raden har ett annat skiljetecken än rubrikerna.",
+        "Exportera rubriker och rader med samma skiljetecken.",
+    ),
     "cut_off": CodeText(
         "The file ends in the middle of a row.",
         "Export the file again, in full.",

@@ -52,7 +52,10 @@ OPERATION_CODES: Final[Mapping[str, CodeText]] = {
 """The codes that an operation can have: those of every kind, and those that only one kind's `read` gives."""
 
 _USED_IN_HISTORY: Final = frozenset({*OPERATION_CODES, "already_sent", "withdrawn_too_late"})
-_SEVERAL: Final = {"unknown_kind": (CodeUse.ROW, CodeUse.FILE)}
+_SEVERAL: Final = {
+    "unknown_kind": (CodeUse.ROW, CodeUse.FILE),
+    "whole_line_quoted": (CodeUse.ROW, CodeUse.FILE),
+}
 
 
 def _make_codes() -> Iterator[Code]:

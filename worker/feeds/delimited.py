@@ -46,7 +46,7 @@ def _read_rows(csv_text: CsvText, survey: RowSurvey) -> Iterator[Row | BadRow]:
     for line, cells, row_text in rows:
         if unusual and line in unusual:
             if (bad_row := unusual[line]) is not None:
-                yield bad_row
+                yield replace(bad_row, cells=None if isinstance(cells, BadRow) else cells)
         elif isinstance(cells, BadRow):
             yield cells
         elif len(cells) == named == layout.width and len(row_text) <= MAX_CELL:
@@ -61,12 +61,12 @@ def _check_row(line: int, cells: list[str], layout: Layout) -> Row | BadRow:
     if any(cell.strip() for cell in cells[named:]):
         if len(cells) > width:
             reason = f"{len(cells)} cells, but {width} headings"
-            return BadRow(line, "too_many_cells", reason, "Put cells that hold the delimiter in quotes.")
+            return BadRow(line, "too_many_cells", reason, "Put cells that hold the delimiter in quotes.", cells=cells)
         reason = f"a cell stands in column {named + 1}, which has no heading"
-        return BadRow(line, "too_many_cells", reason, "Give the column a heading, or empty it.")
+        return BadRow(line, "too_many_cells", reason, "Give the column a heading, or empty it.", cells=cells)
     for heading, cell in zip(layout.headings, cells, strict=False):
         if len(cell) > MAX_CELL:
             reason = f"the cell is longer than {MAX_CELL:,} characters"
-            return BadRow(line, "cell_too_long", reason, SHORTEN, heading)
+            return BadRow(line, "cell_too_long", reason, SHORTEN, heading, cells)
     lacking = [""] * (named - len(cells))
     return Row(line, [unescape_formula(cell) for cell in cells[:named]] + lacking)

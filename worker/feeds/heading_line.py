@@ -23,6 +23,7 @@ _LINES_LOOKED_AT = 50
 _HINT = re.compile(rf'"?sep=([{_DELIMITERS}])"?[\s{_DELIMITERS}]*\Z', re.IGNORECASE)
 """Excel's line that names the delimiter."""
 
+_ODD_BREAK = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _EXPORT = "Export as CSV"
 
 
@@ -123,6 +124,9 @@ def _lay_out(source: TextSource, candidate: _Candidate, delimiter: str, lines_be
     cells = next(CsvText(source.text, name, delimiter, skips_blanks, line).rows())[1]
     if isinstance(cells, BadRow):
         raise FileRefused(name, f"line {line} is no line of headings: {cells.reason}", _EXPORT, "not_a_table")
+    if any(map(_ODD_BREAK.search, cells)):
+        wrong = f"line {line} holds line ends of a kind that CSV does not have"
+        raise FileRefused(name, wrong, _EXPORT, "not_a_table")
     headings = [" ".join(cell.split()) for cell in cells]
     while headings and not headings[-1].strip(BLANKS):
         headings.pop()

@@ -11,6 +11,7 @@ from worker.feeds.source import MAX_CELL, MAX_ROW, BadRow, FileRefused, OpenExpo
 
 _BLANKS = " \t\r\n\ufeff\x1a"
 _SURE = 2
+_NO_FAULT: BadRow | None = None
 
 
 def open_json(source: TextSource) -> OpenExport:
@@ -75,17 +76,19 @@ def _single_row(source: TextSource) -> OpenExport | None:
 
 
 def _open_lines(source: TextSource, why: str | None) -> OpenExport:
-    keys, total, objects, first_fault = JsonKeys(source.name), 0, 0, None
+    keys, total, objects, first_fault = JsonKeys(source.name), 0, 0, _NO_FAULT
     for line, parsed in _parse_lines(source):
         total += 1
         if isinstance(parsed, dict):
             objects += 1
             keys.add(line, parsed)
         elif first_fault is None:
-            first_fault = f"line {line}: {parsed.reason}"
+            first_fault = parsed
     if not objects:
-        wrong = why or f"no line of it is a JSON object that can be taken in ({first_fault})"
-        raise FileRefused(source.name, wrong, ONE_OBJECT, "not_json")
+        if why or first_fault is None:
+            raise FileRefused(source.name, why or "no JSON object stands in it", ONE_OBJECT, "not_json")
+        wrong = f"no line of it is a JSON object that can be taken in (line {first_fault.line}: {first_fault.reason})"
+        raise FileRefused(source.name, wrong, first_fault.remedy.removesuffix("."), "not_json")
     return source.describe(
         form="jsonl",
         delimiter=None,

@@ -20,6 +20,10 @@ MAX_UNUSUAL = 100_000
 _TOTALS_BEGIN: Final = frozenset({"", "tot", "gra", "sub", "del", "sum", "ant", "cou", "(1 ", "(2 "})
 _CONTINUED = "it seems to be a part of a row that a line break without quotes has cut in two"
 _QUOTE = "Put cells that hold line breaks in quotes."
+_UNQUOTE = "Export it without quotes around each line."
+_ONE_DELIMITER = "Export headings and rows with the same delimiter."
+_DELIMITERS: Final = frozenset(";,\t|")
+_DIGIT = re.compile(r"\d")
 
 
 @dataclass(slots=True)
@@ -61,6 +65,9 @@ class _Surveyor:
         self._source = source
         self._layout = layout
         self._headings = [fold(heading) for heading in layout.headings]
+        blanks = f"{'' if layout.skips_blanks else ' '}\t\u00a0".replace(layout.delimiter, "")
+        self._quote_kept = re.compile(f'[{blanks}]+"')
+        self._blank_before_quote = re.compile(f'(?:\\A|{re.escape(layout.delimiter)}) *[{blanks}]+"')
         self._usual_first_cell = ""
         self._goes_on_at = 0
         """The line that may be the other half of the line before it."""
@@ -68,8 +75,8 @@ class _Surveyor:
     def read(self, csv_text: CsvText) -> None:
         """Read the rows behind the headings."""
         width, judges_all, after_blank = self._layout.width, self._source.may_be_damaged, f"{self._layout.delimiter} "
-        first_heading, rows, total = self._layout.headings[0].casefold(), csv_text.rows(), 0
-        begins = _TOTALS_BEGIN | {first_heading[:3], f"\ufeff{first_heading[:2]}"}
+        begins, rows, total = self._unusual_beginnings(), csv_text.rows(), 0
+        odd_quotes = ('\u00a0"', "\u00a0" if self._layout.delimiter == "\t" else '\t"')
         _, _, text = row = next(rows)
         has_line_ends = text.endswith("\n")
         for next_row in rows:
@@ -80,6 +87,8 @@ class _Surveyor:
                 or isinstance(cells, BadRow)
                 or len(cells) != width
                 or after_blank in text
+                or odd_quotes[0] in text
+                or odd_quotes[1] in text
                 or cells[0][:3].casefold() in begins
                 or self._goes_on_at
             ):
@@ -90,6 +99,11 @@ class _Surveyor:
             remedy = "Export the file again in full, or end its last line with a line break."
             self._reject(row[0], "cut_off", reason, remedy)
         self.survey.total = total - len(self.survey.headings_again) - len(self.survey.totals)
+
+    def _unusual_beginnings(self) -> frozenset[str]:
+        """Give the first characters of lines that may hold a total, or headings, whatever their order."""
+        headings = [heading.casefold() for heading in self._layout.headings]
+        return _TOTALS_BEGIN | {heading[:3] for heading in headings} | {f"\ufeff{headings[0][:2]}"}
 
     def _judge(self, line: int, cells: list[str] | BadRow, text: str, row_before: RawRow) -> None:
         is_next, self._goes_on_at = self._goes_on_at == line, 0
@@ -105,12 +119,12 @@ class _Surveyor:
             column = self._layout.headings[at] if at < len(self._layout.headings) else None
             remedy = "Correct it in the CRM, or export it again in UTF-8."
             self._reject(line, damage[0], damage[1], remedy, column)
-        elif not self._layout.skips_blanks and any(
-            cell.startswith(" ") and cell.lstrip(" ")[:1] == '"' for cell in cells
-        ):
+        elif self._blank_before_quote.search(text) and any(map(self._quote_kept.match, cells)):
             self.survey.blanks_before_quotes += 1
             remedy = "Take the blank out: the quote must be the first character of its cell."
             self._reject(line, "blank_before_quote", "a blank stands before the quote of a cell", remedy)
+        elif len(cells) == 1 < self._layout.width and (fault := _cells_inside(cells[0], self._layout)):
+            self._reject(line, *fault)
         elif may_go_on or len(cells) < self._layout.width:
             self._judge_part(line, cells, text, row_before, may_go_on=may_go_on)
 
@@ -118,11 +132,10 @@ class _Surveyor:
         """Reject the parts of a row that a line break has cut; a row that lacks only cells at its end is none."""
         number, width = len(cells), self._layout.width
         if row_before[0] != self._layout.line and not may_go_on:
-            first_line, first_cells, first_text = row_before
-            follows = isinstance(first_cells, list) and first_line + first_text.count("\n") == line
-            first_number = len(first_cells) if follows and isinstance(first_cells, list) else 0
-            self._usual_first_cell = first_cells[0] if isinstance(first_cells, list) and first_number == width else ""
-            if first_number and (number == 1 or first_number + number == width + 1):
+            first_line, first_cells, _ = row_before
+            first_cells = first_cells if isinstance(first_cells, list) else []
+            self._usual_first_cell = first_cells[0] if len(first_cells) == width else ""
+            if first_cells and _goes_on(cells, first_cells, width):
                 self._reject(first_line, "broken_row", _CONTINUED, _QUOTE)
                 may_go_on = True
         if may_go_on or number == 1 < width:
@@ -171,6 +184,30 @@ class _Surveyor:
         if len(self.survey.unusual) > MAX_UNUSUAL:
             wrong = f"more than {MAX_UNUSUAL:,} of its lines are no rows as they stand"
             raise FileRefused(self._source.name, wrong, "Look at the export, and at its encoding", "not_a_table")
+
+
+def _cells_inside(cell: str, layout: Layout) -> tuple[str, str, str] | None:
+    """Say why a line with only one cell holds all the cells of a row, if it does: its quotes, or another delimiter."""
+    delimiters = layout.width - 1
+    if delimiters <= cell.count(layout.delimiter):
+        return "whole_line_quoted", "the line is one quoted cell with all the others inside it", _UNQUOTE
+    for mark in _DELIMITERS - {layout.delimiter}:
+        if layout.headings and delimiters <= cell.count(mark) and delimiters > 1:
+            return "other_delimiter", "another delimiter stands in the line than between the headings", _ONE_DELIMITER
+    return None
+
+
+def _goes_on(cells: list[str], cells_before: list[str], width: int) -> bool:
+    """Tell whether the cells of a short line go on with the row before: with its other cells, or with the rest of a text.
+
+    Such a rest, unlike the row's first cell, has blanks or no digit.
+    """
+    begin, usual = cells[0].strip(), cells_before[0].strip()
+    if len(cells) == 1 or _shape(begin) == _shape(usual):
+        return len(cells) == 1
+    lacks_digit = _DIGIT.search(usual) is not None and _DIGIT.search(begin) is None
+    is_text = bool(begin) and (lacks_digit or (" " in begin and " " not in usual))
+    return is_text or len(cells_before) + len(cells) == width + 1
 
 
 def _shape(cell: str) -> str:

@@ -33,8 +33,8 @@ __all__ = [
     "path_id", "read_column", "read_time", "source_id", "text", "token",
 ]  # fmt: skip
 
-_PLAIN_PATH_ID = re.compile("[A-Za-z0-9_-]{1,64}")
-_PLAIN_ID = re.compile(f"[A-Za-z0-9_-]{{1,{LONGEST_ID}}}")
+_PLAIN_PATH_ID = re.compile(r"(?![_-]+\Z)[A-Za-z0-9_-]{1,64}")
+_PLAIN_ID = re.compile(rf"(?![_-]+\Z)[A-Za-z0-9_-]{{1,{LONGEST_ID}}}")
 _TIME = re.compile(
     r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[Tt]| +(?:[Kk][Ll]\.? *)?) *"
     r"(\d{1,2})([:.])(\d\d)(?:\6(\d\d)(?:[.,]\d{1,9})?)? *([Zz]|[+-]\d\d(?::?\d\d)?)?",

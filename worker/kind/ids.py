@@ -25,6 +25,12 @@ _CHANGED_NUMBER = re.compile(
 )
 """An id of digits as spreadsheets and programs change it: neither the lost digits nor the id without the signs can be known."""
 
+_CHANGED_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]00:00:00(?:\.0+)?", re.ASCII)
+"""An id like 2026-12 that a spreadsheet took for a date, as programs write the date."""
+
+_LOOK_ALIKES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff01-\uff5e]|\\A[=\u2018\u2019\u201b`\u00b4]")
+"""Signs that take the place of a plain hyphen, letter or digit, and a formula or an apostrophe of print before an id."""
+
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "maj", "may", "jun", "jul", "aug", "sep", "okt", "oct", "nov", "dec")
 _CHANGED_DATES: Final = frozenset(
     date
@@ -38,8 +44,8 @@ _HEADINGS: Final = frozenset({"id"}) | frozenset(
     f"{owner}{sign}id" for owner in ("source", "customer", "kund") for sign in ("", "_", "-", " ")
 )
 _SUMS = re.compile(
-    r"(?:grand |del|sub-?|slut|total)?(?:total(?:t|er|en)?|summa|summan|sum|antal(?: rader| poster)?|medelvärde|average)"
-    r"\W*\d*\W*(?:st|rader|poster|rows)?"
+    r"(?:grand |del|sub-?|slut|total)?(?:total(?:t|er|en)?|summa|summan|summering|sum|antal|medelvärde|genomsnitt|average)"
+    r"(?:\W*\d*\W*(?:st|rader|poster|rows)?|[ :=].*)"
 )
 _YES_OR_NO: Final = frozenset(("true", "false", "sant", "falskt"))
 
@@ -55,7 +61,14 @@ def _forms(words: frozenset[str]) -> frozenset[str]:
 
 NO_IDS: Final = frozenset(
     {*NOTHING, *_forms(_HEADINGS), *_forms(_YES_OR_NO), *_CHANGED_DATES}
-    | _forms(frozenset(("total", "totalt", "totaler", "summa", "sum", "subtotal", "delsumma", "totalsumma", "antal")))
+    | _forms(
+        frozenset(
+            (
+                *("total", "totalt", "totaler", "summa", "sum", "subtotal", "delsumma", "totalsumma", "antal"),
+                *("summan", "summering", "slutsumma", "genomsnitt", "average"),
+            )
+        )
+    )
 )
 """Words that are written as an id is, and are none: they are looked at by `id_of`."""
 
@@ -95,13 +108,20 @@ def id_of(raw: Any) -> str | None:
     if content is None:
         return None
     _refuse_words(content)
-    if _CHANGED_NUMBER.fullmatch(content) or content in _CHANGED_DATES:
+    if _CHANGED_NUMBER.fullmatch(content) or content in _CHANGED_DATES or _CHANGED_TIME.fullmatch(content):
         remedy = "Format the column as text in the spreadsheet, fill the ids in again, and export it."
         raise BadCell("changed_by_spreadsheet", "the id has become a number or a date in a spreadsheet", remedy)
     if unseen := INVISIBLE.search(content):
         place = f"U+{ord(unseen[0]):04X}, character {unseen.start() + 1} of {len(content)}"
         raise BadCell("invisible_character", f"the id holds an invisible character ({place})", "Take it out of the id.")
     refuse_lost_letters(content)
+    if _LOOK_ALIKES.search(content):
+        reason = (
+            "the id holds a sign that takes the place of a plain hyphen, letter, digit or apostrophe, or is a formula"
+        )
+        raise BadCell("bad_id", reason, "Write it as the CRM does.")
+    if not any(map(str.isalnum, content)):
+        raise BadCell("bad_id", "the id holds neither a letter nor a digit", "Check the id.")
     return content
 
 

@@ -7,7 +7,9 @@ from urllib.parse import unquote
 from worker.kind.damage import CONTROLS, LONGEST_TEXT, content_of
 from worker.kind.problems import BadCell
 
-_TOKEN = re.compile("[!-~]+")
+_TOKEN = re.compile("[!#-&(-+./0-9:=?@A-Z\\[\\]_a-z~-]+")
+"""No quotes, nor the signs that stand between several values or around one."""
+
 _BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _QUOTED_PRINTABLE = re.compile(r"=(?:3D|2B|2F|20|25|0D|0A|09)|=\s")
 _PART_OF_ADDRESS = re.compile(r"://|&(?:\w+=|amp;)|^[?&]|^(?:token|data|customerid)=|^(?:token )?data$", re.IGNORECASE)
@@ -44,10 +46,10 @@ def _check(decoded: str) -> None:
         raise _bad("it stands in the form of an e-mail (=3D)")
     if re.search(r"\s", decoded):
         raise _bad("a token has no blanks: a plus sign was lost, or more than a token stands in the cell")
-    if not _TOKEN.fullmatch(decoded):
-        raise _bad("it holds characters that no token has")
     if _CHANGED_NUMBER.fullmatch(decoded):
         raise BadCell("changed_by_spreadsheet", "it has become a number in a spreadsheet", _COPY)
+    if not _TOKEN.fullmatch(decoded):
+        raise _bad("it holds characters that no token has")
 
 
 def _bad(reason: str) -> BadCell:
