@@ -270,3 +270,9 @@ def test_a_move_replaces_nothing(stage: Stage) -> None:
         moving.move_file(new, old)
     assert old.read_bytes() == before
     assert new.exists()
+
+
+def test_a_file_in_the_place_of_done_is_named(stage: Stage) -> None:
+    (stage.drop / "done").write_text("x", encoding="utf-8")
+    stage.scan()
+    assert "a file bears the name done" in stage.feed().finding

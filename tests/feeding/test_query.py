@@ -174,6 +174,8 @@ def test_a_crash_before_the_cursor_moves_records_nothing_twice(
         (QUERY.replace("FROM comebacks", "FROM elsewhere"), "query_wrong", "elsewhere"),
         (QUERY.replace(", changed_at", ""), "query_wrong", "changed_at"),
         ("SELECT * FROM (", "query_wrong", "refuses the query"),
+        ("SELECT id AS source_id FROM comebacks; SELECT 2", "query_wrong", "refuses the query"),
+        ("SELECT abs(1, 2) AS source_id FROM comebacks", "query_wrong", "refuses the query"),
     ],
 )
 def test_a_wrong_query_is_one_finding(stage: Stage, crm: Crm, query: str, code: str, words: str) -> None:
@@ -185,6 +187,14 @@ def test_a_wrong_query_is_one_finding(stage: Stage, crm: Crm, query: str, code: 
     assert words in feed.finding
     assert stage.operations() == []
     assert feed.cursor is None
+
+
+def test_a_column_that_means_nothing_is_one_finding(stage: Stage, crm: Crm) -> None:
+    crm.add(1)
+    stage.write_feeds(TABLE.format(query=QUERY, more=""))
+    stage.scan()
+    assert "is not that of the feed: unknown heading 'changed_at'" in stage.feed().finding
+    assert "correct the query" in stage.feed().finding
 
 
 def test_a_repeated_column_is_one_finding(stage: Stage, crm: Crm) -> None:

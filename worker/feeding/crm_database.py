@@ -144,6 +144,9 @@ def fault_of(error: SQLAlchemyError) -> FeedFault:
     if state.startswith("42") or words.startswith(("no such", "near ", "incomplete", "unrecognized")):
         message = str(getattr(getattr(cause, "diag", None), "message_primary", None) or cause).strip().splitlines()[0]
         return FeedFault("query_wrong", f"The CRM's database refuses the query ({message[:200]}): correct it.")
+    if isinstance(cause, sqlite3.ProgrammingError) or getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        text = "The CRM's database refuses the query: make it one plain SELECT, and try it there."
+        return FeedFault("query_wrong", text)
     fault = describe_fault(error) if isinstance(error, DBAPIError) else None
     if fault is None:
         fault = f"{type(cause or error).__name__}: look at its server, and correct its address"

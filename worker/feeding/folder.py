@@ -56,7 +56,11 @@ def _make_folders(folder: Path) -> None:
         code = errno.ENOTDIR if folder.exists() else errno.ENOENT
         raise OSError(code, os.strerror(code))
     for name in (DONE, FAILED, TAKING):
-        (folder / name).mkdir(mode=0o750, exist_ok=True)
+        try:
+            (folder / name).mkdir(mode=0o750, exist_ok=True)
+        except FileExistsError:
+            text = f"In {show_name(str(folder))} a file bears the name {name}, and a folder is needed: move it away."
+            raise FeedFault("folder_denied", text) from None
 
 
 def _take_complete(run: FeedRun, folder: Path) -> None:

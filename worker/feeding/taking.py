@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from worker.feeding.config import FeedConfig
+from worker.feeding.config import FeedConfig, Source
 from worker.feeding.run import FeedFault, FeedRun, Interrupted
 from worker.feeds import FileRefused, OpenExport
 from worker.feeds.reasons import is_mended, without_reasons
@@ -183,8 +183,10 @@ def _refuse_bad_form(config: FeedConfig, source: OpenExport, columns: Columns, d
 
 
 def _changed(config: FeedConfig, name: str, wrong: str) -> FeedFault:
-    remedy = "correct the export"
+    remedy = "correct the query" if config.source is Source.QUERY else "correct the export"
     remedy += ", or the mapping" if config.mapping else ""
+    # Rows of a query have no heading line.
+    wrong = wrong.removeprefix("line 0: ")
     text = f"The form of {name} is not that of the feed: {wrong}. Nothing of it was recorded."
     text += f" If it is meant, or when it is mended ({remedy}): vitec-sync feeds start {config.name}"
     return FeedFault("format_changed", text, stops=True)
