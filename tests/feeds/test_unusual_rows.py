@@ -136,3 +136,9 @@ def test_headings_in_another_order_refuse_the_file(tmp_path: Path, heads: str) -
 def test_a_rejected_line_keeps_its_cells(tmp_path: Path) -> None:
     export = read(write(tmp_path, "source_id;note\nA-1;x;y\nA-2;rad ett\nrad två\nA-3;MÃ¶te\n"))
     assert [row.cells for row in export.bad] == [["A-1", "x", "y"], ["A-2", "rad ett"], ["rad två"], ["A-3", "MÃ¶te"]]
+
+
+def test_a_short_row_with_an_unusual_id_is_a_row(tmp_path: Path) -> None:
+    rows = "3f2a;M30001;x;y\nabcd;M30001;x\nett två;M30002\n"
+    export = read(write(tmp_path, f"source_id;customer_id;subject;note\n{rows}"))
+    assert [row.cells[0] for row in export.rows] == ["3f2a", "abcd", "ett två"]

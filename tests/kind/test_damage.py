@@ -266,6 +266,7 @@ def test_a_second_spelling_of_an_id_is_refused(cell: str) -> None:
 
 def test_an_id_that_became_a_day_is_refused() -> None:
     assert code(source_id, "2026-12-01 00:00:00") == "changed_by_spreadsheet"
+    assert code(source_id, "2026-12-01 00:00") == "changed_by_spreadsheet"
     assert source_id("2026-12-01") == "2026-12-01"
 
 

@@ -203,11 +203,17 @@ def _goes_on(cells: list[str], cells_before: list[str], width: int) -> bool:
     Such a rest, unlike the row's first cell, has blanks or no digit.
     """
     begin, usual = cells[0].strip(), cells_before[0].strip()
-    if len(cells) == 1 or _shape(begin) == _shape(usual):
+    if len(cells) == 1 or _shape(begin) == _shape(usual) or _share_a_number(cells[1:], cells_before[1:]):
         return len(cells) == 1
     lacks_digit = _DIGIT.search(usual) is not None and _DIGIT.search(begin) is None
     is_text = bool(begin) and (lacks_digit or (" " in begin and " " not in usual))
     return is_text or len(cells_before) + len(cells) == width + 1
+
+
+def _share_a_number(cells: list[str], cells_before: list[str]) -> bool:
+    """Tell whether a number, a date or an id stands under one of its shape: then both lines are rows."""
+    shapes = zip(map(_shape, cells), map(_shape, cells_before), strict=False)
+    return any("9" in shape and shape == shape_before for shape, shape_before in shapes)
 
 
 def _shape(cell: str) -> str:

@@ -25,7 +25,7 @@ _CHANGED_NUMBER = re.compile(
 )
 """An id of digits as spreadsheets and programs change it: neither the lost digits nor the id without the signs can be known."""
 
-_CHANGED_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]00:00:00(?:\.0+)?", re.ASCII)
+_CHANGED_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]00:00(?::00(?:\.0+)?)?", re.ASCII)
 """An id like 2026-12 that a spreadsheet took for a date, as programs write the date."""
 
 _LOOK_ALIKES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff01-\uff5e]|\\A[=\u2018\u2019\u201b`\u00b4]")
