@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker.codes.sentences import describe_rejection, fault_sentences, join_remedies, join_texts
+import pytest
+
+from worker.codes.language import Language
+from worker.codes.sentences import describe_rejection, fault_sentences, join_remedies, join_texts, refusal_in
 
 
 def fault(column: str | None, reason: str, shape: str | None = None) -> dict[str, Any]:
@@ -42,3 +45,20 @@ def test_results_say_the_first_fault_and_then_the_others() -> None:
     sentences = fault_sentences(row(fault("Datum", "no date"), fault("Kund", "no id")))
     assert join_texts(sentences) == "no date; also Kund: no id"
     assert join_remedies(sentences) == "Mend no date. Kund: Mend no id."
+
+
+@pytest.mark.parametrize(
+    ("wrong", "swedish"),
+    [
+        (
+            "this seems to be a DOS code page (850 or 437) (first at byte 9, line 2)",
+            ": en teckentabell från DOS (850 eller 437) (rad 2)",
+        ),
+        ("this is UTF-32", ": UTF-32"),
+        ("not UTF-16 at byte 9, line 2", " (rad 2)"),
+        ("two encodings in one file, UTF-8 at byte 1, line 2", ": två teckenkodningar i samma fil (rad 2)"),
+    ],
+)
+def test_a_wrong_encoding_is_named_in_swedish(wrong: str, swedish: str) -> None:
+    meaning = refusal_in(f"wrong encoding: {wrong}", "Export it", "wrong_encoding", Language.SWEDISH)
+    assert meaning.text == f"Filen har fel teckenkodning{swedish}"

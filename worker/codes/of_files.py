@@ -153,7 +153,7 @@ FILE_TEXTS: Final[Mapping[str, CodeText]] = {
     "wrong_encoding": CodeText(
         "The file is in another encoding than it seems.",
         "Export it as CSV in UTF-8.",
-        "Filen har fel teckenkodning.",
+        "Filen har fel teckenkodning[: {encoding}].",
         "Exportera den som CSV i UTF-8.",
     ),
     "zero_bytes": CodeText(

@@ -45,6 +45,10 @@ _DETAILS: Final = {
     "range": re.compile(r"Write (\d+(?: to \d+)?)(?: or more)?\."),
     "line": re.compile(r"on line (\d+)"),
     "instead": re.compile(r"Write it into ([^.]+), or leave it empty"),
+    "encoding": re.compile(
+        r"(?:be|is|encoding:) "
+        r"(Mac Roman|a DOS code page \(850 or 437\)|UTF-(?:16|32)(?: without its byte order mark)?|two encodings in one file)"
+    ),
     "names": re.compile(r"heading(?:s)?(?: for \w+:)? (.+?)\. "),
 }
 """Where an English sentence names a detail that the Swedish one takes over: words to choose from, numbers, headings."""
@@ -55,8 +59,19 @@ def _find_details(english: str) -> dict[str, str]:
     return {name: _in_swedish(match[1]) for name, match in found_by_name.items() if match}
 
 
+_SWEDISH_WORDS: Final = (
+    ("characters", "tecken"),
+    (" to ", " till "),
+    (" or ", " eller "),
+    ("perhaps", "kanske"),
+    ("a DOS code page", "en teckentabell från DOS"),
+    ("without its byte order mark", "utan byte order mark"),
+    ("two encodings in one file", "två teckenkodningar i samma fil"),
+)
+
+
 def _in_swedish(detail: str) -> str:
-    for english, swedish in (("characters", "tecken"), (" to ", " till "), (" or ", " eller "), ("perhaps", "kanske")):
+    for english, swedish in _SWEDISH_WORDS:
         detail = detail.replace(english, swedish)
     return detail
 
