@@ -42,6 +42,14 @@ def test_run_takes_in_at_once(shell: Shell, drop: Path) -> None:
     assert data["feeds"][0]["recorded"] == 1
 
 
+def test_a_run_that_waits_for_its_first_row_says_so(shell: Shell, drop: Path) -> None:
+    feeds = drop.parent / "feeds.toml"
+    feeds.write_text(feeds.read_text("utf-8") + "canary = true\n", encoding="utf-8")
+    export(drop, [comeback("A-1"), comeback("A-2")])
+    ran = shell.run("feeds", "run", "calendar")
+    assert ran.out == "calendar: the first rows went alone; the others wait for their answer.\n"
+
+
 def test_a_finding_is_told_with_status_3(shell: Shell, drop: Path) -> None:
     drop.rmdir()
     ran = shell.run("feeds", "run", "calendar")

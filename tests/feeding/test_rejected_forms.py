@@ -37,7 +37,7 @@ def write(path: Path) -> None:
             path.write_text("".join(json.dumps(row) + "\n" for row in objects), encoding="utf-8")
         case _:
             book = Workbook()
-            for cells in (OURS, *ROWS):
+            for cells in (list(OURS), *ROWS):
                 book.worksheets[0].append(cells)
             book.save(path)
 

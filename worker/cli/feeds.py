@@ -14,7 +14,7 @@ from worker.cli import options, terminal
 from worker.cli.deciding import make_decider
 from worker.cli.help_page import PlainCommand, PlainGroup, unwrap
 from worker.cli.terminal import CannotBeDone
-from worker.feeding import FeedRunner, load_feeds
+from worker.feeding import WAITS, FeedRunner, load_feeds
 from worker.outbox import Database
 from worker.outbox.database.sql import read_current_time
 from worker.outbox.intake import feed_states
@@ -82,7 +82,8 @@ def run(name: Name, as_json: AsJson = False) -> None:
         terminal.print_json({"run": dict(counts), "feed": _as_data(row)})
     else:
         counted = ", ".join(f"{counts[key]} {key}" for key in ("files", *_COUNTS) if counts[key])
-        terminal.print_line(f"{name}: {counted or 'nothing new'}.")
+        nothing = "the first rows went alone; the others wait for their answer" if counts[WAITS] else "nothing new"
+        terminal.print_line(f"{name}: {counted or nothing}.")
         if row["finding"]:
             terminal.print_line(row["finding"], "yellow")
     if row["finding_code"]:

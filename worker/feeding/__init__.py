@@ -3,6 +3,6 @@
 from worker.feeding.config import FeedConfig
 from worker.feeding.destinations import find_destinations
 from worker.feeding.loading import Feeds, FeedsError, load_feeds
-from worker.feeding.running import FeedRunner
+from worker.feeding.running import WAITS, FeedRunner
 
-__all__ = ["FeedConfig", "FeedRunner", "Feeds", "FeedsError", "find_destinations", "load_feeds"]
+__all__ = ["WAITS", "FeedConfig", "FeedRunner", "Feeds", "FeedsError", "find_destinations", "load_feeds"]

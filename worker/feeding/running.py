@@ -27,6 +27,9 @@ from worker.settings import Settings
 CANARY_EVERY = timedelta(seconds=15)
 """The time between two looks at whether the first rows have their answer."""
 
+WAITS = "feeds waiting for an answer to their first rows"
+"""The count of runs that ended because of a canary."""
+
 log = structlog.get_logger(__name__)
 
 _SOURCES: dict[Source, Callable[[FeedRun], None]] = {
@@ -103,7 +106,8 @@ class FeedRunner:
                 fault = FeedFault("error", text)
         self._end(run, fault, is_interrupted=is_interrupted)
         counts = {name: number for name, number in asdict(run.counts).items() if name != "unchanged"}
-        return Counter({"feeds run": 1, "feeds with a finding": int(fault is not None), "files": run.files, **counts})
+        feeds = {"feeds run": 1, "feeds with a finding": int(fault is not None), WAITS: int(run.waits_for_canary)}
+        return Counter({**feeds, "files": run.files, **counts})
 
     def _end(self, run: FeedRun, fault: FeedFault | None, *, is_interrupted: bool) -> None:
         finding = fault or next(iter(run.remarks), None)
