@@ -65,8 +65,21 @@ USAGE = """usage: python3 run.py COMMAND [ARGUMENT...]
 
 # Settings that could lead a demo or a test to a live Vitec, database or broker. Compared without regard to case.
 SETTINGS = (
-    *("BACKOFF_", "BLANK_", "BREAKER_", "BROKER_", "CELERY_", "CLAIM_", "DATABASE_", "DISPATCH_", "FEED_", "FLOWER_"),
-    *("HOLD_", "HOUSEKEEPING_", "LEASE_", "LOG_", "LOOK_UP_", "MAX_FAILURES", "NOTIFICATION_", "ON_DOUBT"),
+    *(
+        "BACKOFF_",
+        "BLANK_",
+        "BREAKER_",
+        "BROKER_",
+        "CELERY_",
+        "CLAIM_",
+        "DATABASE_",
+        "DISPATCH_",
+        "EXPIRE_",
+        "FEED_",
+        "FEEDS_",
+        "FLOWER_",
+    ),
+    *("HOLD_", "HOUSEKEEPING_", "LANGUAGE", "LEASE_", "LOG_", "LOOK_UP_", "MAX_FAILURES", "NOTIFICATION_", "ON_DOUBT"),
     *("ORDER_TOKEN_", "PARENT_", "PG", "RESEND_", "RESULTS_", "SENDING_", "STATE_", "TURN_", "VITEC_"),
 )
 

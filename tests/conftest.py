@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from run import clean_environment
-from tests import databases, servers
+from tests import databases, processes, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 _environment = clean_environment(dict(os.environ))
 os.environ.clear()
 os.environ.update(_environment)
-# The dates of the tests' rows stand fast, and will pass.
-os.environ["EXPIRE_AT_OWN_DATE"] = "false"
+os.environ.update(processes.FIXED_DATES)
 
 # Time on a shared machine says nothing about an example.
 hypothesis.settings.register_profile("vitec-sync", deadline=None)

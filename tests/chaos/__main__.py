@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from run import clean_environment
 from tests.chaos.measured import draw_results, write_page
 from tests.chaos.parts import DATABASES, NO_SERVER, PARTS, PlannedPart, play_parts
+from tests.processes import FIXED_DATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ def choose_parts(chosen: argparse.Namespace) -> list[PlannedPart]:
 def main(arguments: Sequence[str]) -> int:
     """Run the chosen parts and print their results."""
     chosen = parse_arguments(arguments)
-    environment = clean_environment(dict(os.environ))
+    environment = {**clean_environment(dict(os.environ)), **FIXED_DATES}
     os.environ.clear()
     os.environ.update(environment)
     began, finished_parts = time.monotonic(), []
