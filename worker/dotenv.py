@@ -15,6 +15,8 @@ from pathlib import Path
 from dotenv.main import resolve_variables
 from dotenv.parser import parse_stream
 
+from worker.secret_files import SecretMissing, SecretUnreadable, read_secret_file
+
 OWN_NAMES = frozenset({"VITEC_SYNC_IGNORE_DOTENV", "VITEC_SYNC_ENV_FILE"})
 """Names that say where settings are, and are none themselves."""
 
@@ -94,14 +96,10 @@ def read_secret(sources: Sources, name: str) -> str | None:
         return None
     path = sources.resolve(setting, sources.values[setting])
     try:
-        text = path.read_text(encoding="utf-8-sig").strip()
-    except OSError as error:
-        raise SettingsError(f"{setting}: {path} cannot be read ({error.strerror}).") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{setting}: {path} is not text in UTF-8.") from None
-    if not text:
-        raise SettingsError(f"{setting}: {path} is empty; write the secret into it.")
-    return text
+        return read_secret_file(path)
+    except SecretUnreadable as fault:
+        remedy = "; write the secret into it" if isinstance(fault, SecretMissing) else ""
+        raise SettingsError(f"{setting}: {path} {fault}{remedy}.") from None
 
 
 def _find_file(environment: Mapping[str, str]) -> tuple[Path | None, Path | None]:

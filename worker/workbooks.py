@@ -15,6 +15,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
+from worker.durable import sync_folder
 from worker.stockholm import STOCKHOLM
 
 MAX_TEXT: Final = 32_767
@@ -55,12 +56,7 @@ def draft_workbook(path: Path, headings: Sequence[str], *, title: str = "Export"
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    # The new name must be as durable as the content.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.mapping.exports import TOML, mapping
-from worker.mapping import RESULT_COLUMNS, ExportMapping, MappingFault, MappingRefused, parse_mapping, read_mapping
-from worker.results.writing import COLUMNS
+from worker.mapping import ExportMapping, MappingFault, MappingRefused, parse_mapping, read_mapping
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,10 +25,6 @@ def faults(text: str) -> dict[str, MappingFault]:
 
 def test_a_mapping_that_is_right_is_read() -> None:
     assert mapping().columns["Bokning"] == "source_id"
-
-
-def test_the_columns_of_results_are_those_there_are() -> None:
-    assert RESULT_COLUMNS == COLUMNS
 
 
 def test_all_faults_are_told_at_once_with_their_lines() -> None:

@@ -3,19 +3,16 @@
 from pathlib import Path
 
 from worker.feeding.run import FeedFault, FeedRun
+from worker.secret_files import SecretUnreadable, read_secret_file
 
 
 def read_secret(run: FeedRun, file: Path | None, variable: str | None, meaning: str) -> str:
     """Read a secret. Raises `FeedFault` with the file or the variable, and what should stand there."""
     if file is not None:
         try:
-            secret = file.read_text(encoding="utf-8-sig").strip()
-        except OSError as error:
-            raise FeedFault(
-                "secret_missing", f"{file} cannot be read ({error.strerror}): write {meaning} there."
-            ) from None
-        except UnicodeDecodeError:
-            raise FeedFault("secret_missing", f"{file} is not text in UTF-8: write {meaning} there.") from None
+            secret = read_secret_file(file)
+        except SecretUnreadable as fault:
+            raise FeedFault("secret_missing", f"{file} {fault}: write {meaning} there.") from None
         place = str(file)
     else:
         secret, place = (run.variable(variable or "") or "").strip(), f"The variable {variable}"

@@ -64,7 +64,7 @@ def _find_broken_byte(content: PrivateCopy, encoding: str) -> tuple[int | None, 
                 broken_at = size - undecoded + error.start
             else:
                 blank = blank and not text.strip("\ufeff\x1a \t\r\n")
-                damage = damage or may_be_damaged(end_of_text + text)
+                damage = damage or (not text.isascii() and may_be_damaged(end_of_text + text))
                 end_of_text = text[-2:]
                 if "\0" in text:
                     wrong = f"the file is binary, or damaged (a zero character at or after byte {size})"

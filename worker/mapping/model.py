@@ -25,7 +25,7 @@ RESULT_COLUMNS: Final = (
     "line",
     "column",
 )
-"""The columns of results that a mapping can name in the CRM's own words: those that results have."""
+"""The columns of results, all of which a mapping can name in the CRM's own words."""
 
 TODO: Final = "TODO"
 """A text that begins so is a question that `mapping suggest` could not answer."""

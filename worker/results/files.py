@@ -17,6 +17,7 @@ from secrets import token_hex
 from typing import Final
 
 from worker import failpoints
+from worker.durable import sync_folder
 from worker.outbox.upkeep import result_batches
 from worker.outbox.upkeep.result_batches import Batch, Draft
 from worker.results.sinks import SinkFailed, Writer
@@ -89,7 +90,7 @@ def _appear(writer: Writer, batch: Batch, folder: Path, mark: str) -> bool:
         _remove(draft)
         raise
     _reach("result_linked")
-    _sync(folder)
+    sync_folder(folder)
     _reach("result_folder_synced")
     _remove(draft)
     _reach("result_draft_removed")
@@ -175,7 +176,7 @@ def _make_mark(folder: Path) -> str:
             _link(draft, folder / MARK)
     finally:
         _remove(draft)
-    _sync(folder)
+    sync_folder(folder)
     mark = _read_mark(folder)
     if mark is None:
         raise SinkFailed(f"{folder / MARK} is not what this worker wrote there: remove it.")
@@ -200,14 +201,6 @@ def _hash(path: Path) -> str:
         while piece := stream.read(_PIECE):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _reach(point: str) -> None:

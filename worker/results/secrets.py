@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from worker.results.sinks import SinkFailed
+from worker.secret_files import SecretMissing, SecretUnreadable, read_secret_file
 
 
 def read_secret(file: Path | None, name: str | None, variable: Callable[[str], str | None]) -> str:
@@ -14,11 +15,7 @@ def read_secret(file: Path | None, name: str | None, variable: Callable[[str], s
             raise SinkFailed(f"The variable {name} is not set: give it to the worker.")
         return text
     try:
-        text = file.read_text(encoding="utf-8-sig").strip()
-    except OSError as error:
-        raise SinkFailed(f"{file} cannot be read ({error.strerror}).") from None
-    except UnicodeDecodeError:
-        raise SinkFailed(f"{file} is not text in UTF-8.") from None
-    if not text:
-        raise SinkFailed(f"{file} is empty: write the secret into it.")
-    return text
+        return read_secret_file(file)
+    except SecretUnreadable as fault:
+        remedy = ": write the secret into it" if isinstance(fault, SecretMissing) else ""
+        raise SinkFailed(f"{file} {fault}{remedy}.") from None

@@ -20,7 +20,9 @@ from models import State
 from worker.codes.language import Language
 from worker.codes.registry import explain_code
 from worker.codes.sentences import fault_sentences, join_remedies, join_texts
+from worker.durable import sync_folder
 from worker.feeds.formulas import escape_formula
+from worker.mapping import RESULT_COLUMNS
 from worker.outbox import Database
 from worker.outbox.upkeep import reported
 from worker.outbox.upkeep.reported import ReportedState
@@ -32,26 +34,7 @@ from worker.workbooks import write_workbook
 FORMS: Final = ("csv", "csv-excel", "jsonl", "xlsx")
 """`csv-excel`: as a Swedish Excel opens it in columns, with semicolons and a byte order mark."""
 
-COLUMNS: Final = (
-    "part",
-    "source_id",
-    "feed",
-    "kind",
-    "customer_id",
-    "state",
-    "remote_id",
-    "ticket",
-    "error_code",
-    "error_text",
-    "remedy",
-    "error_detail",
-    "attempts",
-    "created_at",
-    "finalized_at",
-    "file",
-    "line",
-    "column",
-)
+COLUMNS: Final = RESULT_COLUMNS
 """The columns are an API: added to at the end, never renamed. `error_detail` holds Vitec's own words, or ours."""
 
 TIMES: Final = ("created_at", "finalized_at")
@@ -123,12 +106,7 @@ def write_file(
                 draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
-        # The new name must be as durable as the content.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     return written
 
 
